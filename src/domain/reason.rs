@@ -1,0 +1,202 @@
+//! One vocabulary of reasons for all systems. Words and remedies live in the catalogues, once a language.
+
+use super::{Clean, Stamp};
+use serde::{Deserialize, Serialize};
+
+/// Why something is as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    /// The shared code.
+    pub code: ReasonCode,
+    /// Values for the sentence's placeholders.
+    pub args: Vec<(Box<str>, Clean)>,
+    /// The system's own code or text, shown in brackets.
+    pub raw: Option<Clean>,
+    /// When it happened, if known.
+    pub at: Option<Stamp>,
+}
+
+impl Reason {
+    /// A bare reason.
+    pub const fn new(code: ReasonCode) -> Self {
+        Self { code, args: Vec::new(), raw: None, at: None }
+    }
+    /// Adds the system's own code or text.
+    #[must_use]
+    pub fn raw(mut self, text: impl AsRef<str>) -> Self {
+        self.raw = Some(Clean::long(text.as_ref()));
+        self
+    }
+    /// Adds the value of a placeholder.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl AsRef<str>) -> Self {
+        self.args.push((name.into(), Clean::long(value.as_ref())));
+        self
+    }
+    /// Adds when it happened.
+    #[must_use]
+    pub const fn at(mut self, at: Stamp) -> Self {
+        self.at = Some(at);
+        self
+    }
+}
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)*) => {
+        /// The shared codes. Rules match on these, never on text.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum ReasonCode { $($(#[$doc])* $name,)* }
+        impl ReasonCode {
+            /// Every code, for tables and tests.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+            /// The name that JSON shows.
+            pub const fn name(self) -> &'static str { match self { $(Self::$name => $text,)* } }
+        }
+    };
+}
+
+codes! {
+    /// The phone or the server ended the session.
+    LoggedOut = "logged_out",
+    /// The platform forbids the account.
+    Forbidden = "forbidden",
+    /// Another client took over the session.
+    Replaced = "replaced",
+    /// The connection timed out.
+    TimedOut = "timed_out",
+    /// The connection was closed.
+    ConnectionClosed = "connection_closed",
+    /// The stored session is broken.
+    BadSession = "bad_session",
+    /// The platform asks for a reconnect: a normal step.
+    RestartRequired = "restart_required",
+    /// The platform is not available.
+    PlatformUnavailable = "platform_unavailable",
+    /// A disconnect code that pairdeck does not know.
+    Disconnected = "disconnected",
+    /// Never paired.
+    NeverPaired = "never_paired",
+    /// Two witnesses disagree.
+    WitnessesDiffer = "witnesses_differ",
+    /// The server's limit of QR codes was reached.
+    QrLimit = "qr_limit",
+    /// An old code was discarded.
+    StaleCode = "stale_code",
+    /// The attempt ran out and spoilt the session.
+    AttemptSpoilt = "attempt_spoilt",
+    /// The attempt ran out.
+    AttemptExpired = "attempt_expired",
+    /// No proof of freshness came in time.
+    NotProven = "not_proven",
+    /// A code is asked for while the session may be a linked one reconnecting.
+    MayBeLinked = "may_be_linked",
+    /// It is online already.
+    AlreadyOnline = "already_online",
+    /// A phone number is needed.
+    NumberNeeded = "number_needed",
+    /// That is no phone number.
+    NumberInvalid = "number_invalid",
+    /// The server restarted during the attempt.
+    ServerRestarted = "server_restarted",
+    /// Waiting for the server's answer.
+    Asking = "asking",
+    /// Waiting for the phone.
+    WaitingForPhone = "waiting_for_phone",
+    /// The old session is being ended first.
+    EndingOldSession = "ending_old_session",
+    /// The credential was refused.
+    CredentialRefused = "credential_refused",
+    /// The credential sees one row only.
+    CredentialNarrow = "credential_narrow",
+    /// No credential is stored.
+    CredentialMissing = "credential_missing",
+    /// The server wants a licence.
+    LicenseRequired = "license_required",
+    /// The server answered success and did not do it.
+    ServerRefused = "server_refused",
+    /// The server failed.
+    ServerError = "server_error",
+    /// The server asks to slow down.
+    RateLimited = "rate_limited",
+    /// Nothing of that name there.
+    NotFound = "not_found",
+    /// The address is not that of the expected server.
+    WrongAddress = "wrong_address",
+    /// A web page came instead of data.
+    WebPage = "web_page",
+    /// The answer could not be understood.
+    Unintelligible = "unintelligible",
+    /// The answer is too large.
+    TooLarge = "too_large",
+    /// The server redirects elsewhere.
+    Redirected = "redirected",
+    /// The server does not answer.
+    Unreachable = "unreachable",
+    /// The answer took too long.
+    Slow = "slow",
+    /// The host name is not known.
+    NameUnknown = "name_unknown",
+    /// Plain http to a host that is not this machine.
+    PlaintextRefused = "plaintext_refused",
+    /// The certificate has expired.
+    TlsExpired = "tls_expired",
+    /// The certificate is not valid yet: usually a clock.
+    TlsNotYetValid = "tls_not_yet_valid",
+    /// The certificate is for another name.
+    TlsWrongName = "tls_wrong_name",
+    /// The certificate's issuer is not trusted.
+    TlsUnknownIssuer = "tls_unknown_issuer",
+    /// TLS failed otherwise.
+    TlsFailed = "tls_failed",
+    /// The event stream was refused or ended.
+    EventsLost = "events_lost",
+    /// A clock is wrong.
+    ClockBlocked = "clock_blocked",
+    /// The clock was moved.
+    ClockMoved = "clock_moved",
+    /// Nothing tells the time.
+    ClockUnknown = "clock_unknown",
+    /// The vault is locked.
+    VaultLocked = "vault_locked",
+    /// pairdeck is read-only.
+    ReadOnly = "read_only",
+    /// The store cannot be written.
+    StoreUnwritable = "store_unwritable",
+    /// The store is broken or newer.
+    StoreBroken = "store_broken",
+    /// Somebody else changed it.
+    Foreign = "foreign",
+    /// Another op holds this account.
+    Busy = "busy",
+    /// Taken back by the operator.
+    Cancelled = "cancelled",
+    /// A request was in flight when pairdeck ended.
+    KilledInFlight = "killed_in_flight",
+    /// It may be done only later.
+    NotYet = "not_yet",
+    /// The row is not there any more.
+    Gone = "gone",
+    /// A person must decide or give something.
+    PersonNeeded = "person_needed",
+    /// Something inside pairdeck failed.
+    Internal = "internal",
+}
+
+impl ReasonCode {
+    /// True when a person may have to act; false for what is normal or passes by itself.
+    pub const fn is_problem(self) -> bool {
+        !matches!(
+            self,
+            Self::RestartRequired
+                | Self::AlreadyOnline
+                | Self::Asking
+                | Self::WaitingForPhone
+                | Self::EndingOldSession
+                | Self::StaleCode
+                | Self::Cancelled
+                | Self::NotYet
+                | Self::NeverPaired
+        )
+    }
+}

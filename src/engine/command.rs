@@ -1,0 +1,96 @@
+//! What the terminal may ask of the engine. Each variant says when it may be sent.
+
+use crate::domain::{Action, Answer, Method, Secret, Target};
+use std::collections::BTreeMap;
+
+/// A request to the engine. Bounded queue; full means a toast, never a wait.
+#[derive(Debug)]
+pub enum Command {
+    /// Claim the target for `action` and show it as armed. Changes nothing on any server.
+    Arm {
+        /// The row as last drawn.
+        target: Target,
+        /// Wipe, regenerate or a verb.
+        action: Action,
+        /// A name that a creating verb needs.
+        input: BTreeMap<Box<str>, Box<str>>,
+    },
+    /// Start an armed op: only when its countdown ended while it was drawn, or on Enter with the armed row in focus.
+    Fire(i64),
+    /// Take back an armed op, or ask a running one to stop before its pivot.
+    Undo(i64),
+    /// Answer the question of a paused op.
+    AnswerOp(i64, Answer),
+    /// A person looked at an ambiguous or failed op and dismisses it.
+    Dismiss(i64),
+    /// Begin pairing. Asked for method and number before; asks the gate before any request.
+    Pair {
+        /// The row as last drawn.
+        target: Target,
+        /// QR or code.
+        method: Method,
+        /// Digits with country code.
+        number: Option<Box<str>>,
+    },
+    /// In the running attempt: what the person pressed.
+    Pairing(PairKey),
+    /// Ask this gateway's clock again (`None`: all of them).
+    AskClock(Option<crate::domain::GatewayId>),
+    /// What is on screen: gateways with a visible row, and the row under the cursor.
+    Look {
+        /// Gateways with a visible row.
+        on_screen: Vec<crate::domain::GatewayId>,
+        /// The row under the cursor.
+        selected: Option<Target>,
+    },
+    /// Poll now (`ctrl-l` does not; `m` menu and tests do).
+    Refresh(Option<crate::domain::GatewayId>),
+    /// Load the history of a target for the timeline.
+    History(Target),
+    /// Read a token for an operator who asked to see it.
+    Reveal(Target),
+    /// Check a gateway that the add form describes; the answer is `Mail::add_check`.
+    CheckGateway(NewGateway),
+    /// Add it to the configuration, seal its key, start watching.
+    AddGateway(NewGateway),
+    /// Try to open the vault again; with a passphrase if the key source wants one.
+    Unlock(Option<Secret>),
+    /// End: disarm what is armed, wait for running ops.
+    Quit,
+    /// End now: the journal resumes later.
+    QuitNow,
+}
+
+/// Keys of the pairing screen that the engine must know of.
+#[derive(Debug)]
+pub enum PairKey {
+    /// Ask the gate again, then for a new Offer.
+    Again,
+    /// Show what is held back because the clock is unknown or freshness is not proven.
+    Show,
+    /// Go on although the clock blocks: the second key of the override.
+    Override,
+    /// Agree to the destructive plan that the attempt needs.
+    Agree,
+    /// Change to a QR, or to a code with this number: ends the attempt and begins anew.
+    Switch(Method, Option<Box<str>>),
+    /// Answer the question on screen.
+    Answer(Answer),
+    /// Leave: the attempt ends.
+    Leave,
+}
+
+/// A gateway described by the add form or by `pairdeck add`.
+#[derive(Clone, Debug)]
+pub struct NewGateway {
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: String,
+    /// Its base URL.
+    pub url: String,
+    /// Its first secret.
+    pub secret: Secret,
+    /// Plain http to a host other than loopback is accepted.
+    pub allow_plaintext: bool,
+}

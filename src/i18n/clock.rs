@@ -1,0 +1,3 @@
+//! Words of the clock room.
+
+catalogue! { "clock"; }

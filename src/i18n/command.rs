@@ -1,0 +1,3 @@
+//! Words of the command room.
+
+catalogue! { "command"; }

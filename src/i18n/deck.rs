@@ -1,0 +1,3 @@
+//! Words of the deck room.
+
+catalogue! { "deck"; }

@@ -1,0 +1,3 @@
+//! Words of the engine room.
+
+catalogue! { "engine"; }

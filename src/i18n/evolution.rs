@@ -1,0 +1,3 @@
+//! Words of the evolution room.
+
+catalogue! { "evolution"; }

@@ -1,0 +1,3 @@
+//! Words of the pairing room.
+
+catalogue! { "pairing"; }

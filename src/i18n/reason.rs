@@ -1,0 +1,296 @@
+//! Reasons and remedies. Reason: what happened, one sentence, ≤ 90 cells. Remedy: one imperative that begins with a key or
+//! a place, ≤ 90 cells.
+
+use super::{Lang, Words};
+use crate::domain::{Reason, ReasonCode};
+
+catalogue! { "reason";
+    LOGGED_OUT = "Logged out, usually from the phone.", "已退出登录，通常是在手机上操作的。";
+    LOGGED_OUT_DO = "`p` pair it again.", "按 p 重新配对。";
+    FORBIDDEN = "The platform forbids this account to connect, usually a ban.", "平台禁止该账号连接，通常是被封禁。";
+    FORBIDDEN_DO = "On the phone: open WhatsApp and read what it says about the account.", "在手机上打开 WhatsApp，查看账号提示。";
+    REPLACED = "Another client took over this session.", "会话被另一个客户端顶替。";
+    REPLACED_DO = "Stop it, then `m r` restart.", "先停掉它，再按 m r 重启。";
+    TIMED_OUT = "The connection timed out.", "连接超时。";
+    TIMED_OUT_DO = "`m r` restart, if it does not come back by itself.", "若未自行恢复，按 m r 重启。";
+    CONNECTION_CLOSED = "The platform closed the connection.", "平台关闭了连接。";
+    CONNECTION_CLOSED_DO = "`m r` restart, if it does not come back by itself.", "若未自行恢复，按 m r 重启。";
+    BAD_SESSION = "The stored session is broken.", "保存的会话已损坏。";
+    BAD_SESSION_DO = "`w` wipe it, then `p` pair again.", "按 w 清除，再按 p 重新配对。";
+    RESTART_REQUIRED = "Restart required: a normal step after pairing.", "需要重启：配对后的正常步骤。";
+    PLATFORM_UNAVAILABLE = "The platform does not answer at the moment.", "平台暂时没有响应。";
+    DISCONNECTED = "Disconnected; the cause is not known.", "已断开，原因未知。";
+    DISCONNECTED_DO = "`m r` restart; if that fails, `p` pair again.", "按 m r 重启；仍失败则按 p 重新配对。";
+    NEVER_PAIRED = "Not paired yet.", "尚未配对。";
+    NEVER_PAIRED_DO = "`p` pair a phone.", "按 p 配对手机。";
+    WITNESSES_DIFFER = "Memory and database of the server disagree.", "服务器的内存与数据库说法不一。";
+    WITNESSES_DIFFER_DO = "`m r` restart, if they do not agree within a minute.", "若一分钟内未一致，按 m r 重启。";
+    QR_LIMIT = "The server's QR limit was reached; this attempt is closed.", "已达服务器的二维码上限，本次配对已关闭。";
+    QR_LIMIT_DO = "`p` starts a new attempt.", "按 p 重新开始。";
+    STALE_CODE = "An old code was discarded; it belonged to the last session.", "已丢弃旧配对码，它属于上一次会话。";
+    STALE_CODE_DO = "Wait for the new one.", "请等新码。";
+    ATTEMPT_SPOILT = "The attempt ran out and spoilt the session.", "配对超时，会话已失效。";
+    ATTEMPT_SPOILT_DO = "`Enter` wipes and starts again.", "按 Enter 清除并重新开始。";
+    ATTEMPT_EXPIRED = "The attempt ran out.", "本次配对已超时。";
+    ATTEMPT_EXPIRED_DO = "`p` starts a new attempt.", "按 p 重新开始。";
+    NOT_PROVEN = "Nothing proved within 60 s that this code is new.", "60 秒内未能证明该码是新的。";
+    NOT_PROVEN_DO = "`Enter` shows it with a badge; a phone may refuse it.", "按 Enter 带标记显示；手机可能拒绝。";
+    MAY_BE_LINKED = "It is connecting: this may be a paired session on its way back.", "正在连接：可能是已配对的会话正在恢复。";
+    MAY_BE_LINKED_DO = "`Enter` wipes it and pairs anew; or wait until it is online.", "按 Enter 清除并重新配对；或等它上线。";
+    ALREADY_ONLINE = "It is online already.", "已经在线。";
+    ALREADY_ONLINE_DO = "`w` wipe it first, if another phone is to be paired.", "若要换手机，先按 w 清除。";
+    NUMBER_NEEDED = "A pairing code needs the phone's number.", "配对码需要手机号码。";
+    NUMBER_NEEDED_DO = "Type it with its country code, digits only.", "输入含国家代码的号码，只用数字。";
+    NUMBER_INVALID = "That is not a phone number with its country code.", "这不是含国家代码的手机号码。";
+    NUMBER_INVALID_DO = "Type 7 to 15 digits, no leading zero, such as 5511999990001.", "输入 7 到 15 位数字，不以 0 开头，如 5511999990001。";
+    SERVER_RESTARTED = "The server restarted during the attempt, which spoils it.", "配对过程中服务器重启，本次作废。";
+    SERVER_RESTARTED_DO = "`Enter` wipes and starts again.", "按 Enter 清除并重新开始。";
+    ASKING = "Asking the server.", "正在询问服务器。";
+    WAITING_FOR_PHONE = "Waiting for the phone.", "等待手机操作。";
+    ENDING_OLD_SESSION = "Ending the attempt under way, to begin anew.", "正在结束当前配对，以便重新开始。";
+    CREDENTIAL_REFUSED = "The key was refused.", "密钥被拒绝。";
+    CREDENTIAL_REFUSED_DO = "`pairdeck secret set {gateway}` takes the current key.", "用 pairdeck secret set {gateway} 存入当前密钥。";
+    CREDENTIAL_NARROW = "This is an instance token; it sees one row only.", "这是实例令牌，只能看到一行。";
+    CREDENTIAL_NARROW_DO = "`pairdeck secret set {gateway}` takes the global key.", "用 pairdeck secret set {gateway} 存入全局密钥。";
+    CREDENTIAL_MISSING = "No key is stored for this gateway.", "该网关没有保存密钥。";
+    CREDENTIAL_MISSING_DO = "`pairdeck secret set {gateway}` takes one.", "用 pairdeck secret set {gateway} 存入。";
+    LICENSE_REQUIRED = "The server asks for a licence before it serves its API.", "服务器要求先激活许可证。";
+    LICENSE_REQUIRED_DO = "On the server: register it at {url}.", "在服务器上注册：{url}。";
+    SERVER_REFUSED = "The server answered, but did not do it.", "服务器有应答，但没有执行。";
+    SERVER_REFUSED_DO = "`t` shows what it said; `m r` restart often helps.", "按 t 查看它的说法；m r 重启常有用。";
+    SERVER_ERROR = "The server failed to answer properly.", "服务器出错。";
+    SERVER_ERROR_DO = "On the server: read its log at this time.", "在服务器上查看此刻的日志。";
+    RATE_LIMITED = "The server asks to slow down.", "服务器要求放慢。";
+    RATE_LIMITED_DO = "Wait; the next try comes by itself.", "请等待；会自动重试。";
+    NOT_FOUND = "The server knows nothing of that name.", "服务器没有这个名字。";
+    NOT_FOUND_DO = "`m c` creates it.", "按 m c 创建。";
+    WRONG_ADDRESS = "Something answers at this address, but not the expected server.", "此地址有应答，但不是预期的服务器。";
+    WRONG_ADDRESS_DO = "In config.toml: check the url of {gateway}, path included.", "检查 config.toml 中 {gateway} 的 url，含路径。";
+    WEB_PAGE = "A web page came instead of data.", "返回的是网页而不是数据。";
+    WEB_PAGE_DO = "In config.toml: check the url of {gateway}; a proxy may stand in front.", "检查 config.toml 中 {gateway} 的 url；前面可能有代理。";
+    UNINTELLIGIBLE = "The answer could not be understood.", "无法理解服务器的应答。";
+    UNINTELLIGIBLE_DO = "On the server: check its version; 2.3.x is tested.", "检查服务器版本；已测试 2.3.x。";
+    TOO_LARGE = "The answer is too large and was cut off.", "应答过大，已中断。";
+    TOO_LARGE_DO = "In config.toml: check the url of {gateway}.", "检查 config.toml 中 {gateway} 的 url。";
+    REDIRECTED = "The server redirects to {host}; keys are never sent after a redirect.", "服务器重定向到 {host}；密钥不会随之发送。";
+    REDIRECTED_DO = "In config.toml: set the url of {gateway} to the final address.", "把 config.toml 中 {gateway} 的 url 改为最终地址。";
+    UNREACHABLE = "The server does not answer.", "服务器没有响应。";
+    UNREACHABLE_DO = "On its host: check that it runs and that the port is open.", "在其主机上检查服务是否运行、端口是否开放。";
+    SLOW = "The answer took too long.", "应答超时。";
+    SLOW_DO = "On its host: check its load; the next try comes by itself.", "检查其主机负载；会自动重试。";
+    NAME_UNKNOWN = "The host name {host} is not known.", "主机名 {host} 无法解析。";
+    NAME_UNKNOWN_DO = "In config.toml: check the url of {gateway}.", "检查 config.toml 中 {gateway} 的 url。";
+    PLAINTEXT_REFUSED = "Plain http to another machine would show the key to the network.", "用明文 http 连其他主机会泄露密钥。";
+    PLAINTEXT_REFUSED_DO = "In config.toml: use https, or set allow_plaintext = true for {gateway}.", "用 https，或在 config.toml 为 {gateway} 设 allow_plaintext = true。";
+    TLS_EXPIRED = "The server's certificate has expired.", "服务器证书已过期。";
+    TLS_EXPIRED_DO = "On the server: renew it. If it is valid, this host's clock is wrong.", "在服务器上更新证书；若未过期，则是本机时钟有误。";
+    TLS_NOT_YET_VALID = "The server's certificate is not valid yet: usually a wrong clock here.", "服务器证书尚未生效：通常是本机时钟有误。";
+    TLS_NOT_YET_VALID_DO = "On this host: timedatectl set-ntp true, then try again.", "在本机执行 timedatectl set-ntp true 后重试。";
+    TLS_WRONG_NAME = "The server's certificate is for another name.", "服务器证书的名称不符。";
+    TLS_WRONG_NAME_DO = "In config.toml: use the name in the certificate as url of {gateway}.", "把 config.toml 中 {gateway} 的 url 改为证书上的名称。";
+    TLS_UNKNOWN_ISSUER = "The issuer of the server's certificate is not trusted here.", "本机不信任服务器证书的颁发者。";
+    TLS_UNKNOWN_ISSUER_DO = "In config.toml: set ca_file for {gateway} to your CA's certificate.", "在 config.toml 为 {gateway} 设置 ca_file。";
+    TLS_FAILED = "No secure connection could be made.", "无法建立安全连接。";
+    TLS_FAILED_DO = "On the server: check its TLS settings; TLS 1.2 or 1.3 is needed.", "检查服务器 TLS 设置；需要 TLS 1.2 或 1.3。";
+    EVENTS_LOST = "The event stream ended; states come by asking until it is back.", "事件流已断开；恢复前改为轮询。";
+    CLOCK_BLOCKED = "A clock is too far off; nothing was sent.", "时钟偏差过大，未发送任何请求。";
+    CLOCK_BLOCKED_DO = "`c` shows which clock and what to do.", "按 c 查看是哪个时钟及处理办法。";
+    CLOCK_MOVED = "A clock was moved; the code was hidden.", "时钟被调整，配对码已隐藏。";
+    CLOCK_MOVED_DO = "Wait: the gateway is asked again and a new code follows.", "请等待：会重新询问网关并给出新码。";
+    CLOCK_UNKNOWN = "Nothing told the time.", "没有可用的时间来源。";
+    CLOCK_UNKNOWN_DO = "`c` shows what was asked.", "按 c 查看询问过什么。";
+    VAULT_LOCKED = "Keyring is locked; states are shown, secrets cannot be used.", "密钥环已锁：可看状态，不能用密钥。";
+    VAULT_LOCKED_DO = "`m u` unlocks.", "按 m u 解锁。";
+    READ_ONLY = "This deck is read-only (`--read-only`). Nothing is changed from here.", "本面板为只读（--read-only），不会做任何更改。";
+    STORE_UNWRITABLE = "The store cannot be written, so nothing is started that must be journaled.", "数据库不可写，不会开始任何需要记录的操作。";
+    STORE_UNWRITABLE_DO = "On this host: check space and rights of pairdeck's folder.", "检查 pairdeck 目录的空间和权限。";
+    STORE_BROKEN = "The store is broken or was written by a newer pairdeck.", "数据库已损坏或由更新版本写入。";
+    STORE_BROKEN_DO = "On this host: run `pairdeck doctor`.", "在本机运行 pairdeck doctor。";
+    FOREIGN = "Somebody else changed it meanwhile.", "期间被他人更改。";
+    FOREIGN_DO = "`t` shows what was found; decide, then start anew.", "按 t 查看，决定后重新开始。";
+    BUSY = "Another action holds this account.", "该账号正有其他操作。";
+    BUSY_DO = "Wait for it, or `u` take it back.", "等它完成，或按 u 撤销。";
+    CANCELLED = "Taken back; nothing was sent.", "已撤销，未发送任何请求。";
+    KILLED_IN_FLIGHT = "pairdeck ended while a request was under way; its outcome is not known.", "请求进行中 pairdeck 退出，结果未知。";
+    KILLED_IN_FLIGHT_DO = "`t` shows the step; check on the server, then start anew.", "按 t 查看步骤；在服务器上核对后重新开始。";
+    NOT_YET = "The server allows it only later.", "服务器要求稍后才可执行。";
+    GONE = "The row is not there any more.", "该行已不存在。";
+    PERSON_NEEDED = "A person must decide.", "需要人工决定。";
+    INTERNAL = "Something inside pairdeck failed.", "pairdeck 内部出错。";
+    INTERNAL_DO = "`L` shows the log; a report is welcome.", "按 L 查看日志；欢迎报告。";
+}
+
+/// What happened, as a sentence.
+pub fn text(code: ReasonCode) -> &'static Words {
+    use ReasonCode as C;
+    match code {
+        C::LoggedOut => &LOGGED_OUT,
+        C::Forbidden => &FORBIDDEN,
+        C::Replaced => &REPLACED,
+        C::TimedOut => &TIMED_OUT,
+        C::ConnectionClosed => &CONNECTION_CLOSED,
+        C::BadSession => &BAD_SESSION,
+        C::RestartRequired => &RESTART_REQUIRED,
+        C::PlatformUnavailable => &PLATFORM_UNAVAILABLE,
+        C::Disconnected => &DISCONNECTED,
+        C::NeverPaired => &NEVER_PAIRED,
+        C::WitnessesDiffer => &WITNESSES_DIFFER,
+        C::QrLimit => &QR_LIMIT,
+        C::StaleCode => &STALE_CODE,
+        C::AttemptSpoilt => &ATTEMPT_SPOILT,
+        C::AttemptExpired => &ATTEMPT_EXPIRED,
+        C::NotProven => &NOT_PROVEN,
+        C::MayBeLinked => &MAY_BE_LINKED,
+        C::AlreadyOnline => &ALREADY_ONLINE,
+        C::NumberNeeded => &NUMBER_NEEDED,
+        C::NumberInvalid => &NUMBER_INVALID,
+        C::ServerRestarted => &SERVER_RESTARTED,
+        C::Asking => &ASKING,
+        C::WaitingForPhone => &WAITING_FOR_PHONE,
+        C::EndingOldSession => &ENDING_OLD_SESSION,
+        C::CredentialRefused => &CREDENTIAL_REFUSED,
+        C::CredentialNarrow => &CREDENTIAL_NARROW,
+        C::CredentialMissing => &CREDENTIAL_MISSING,
+        C::LicenseRequired => &LICENSE_REQUIRED,
+        C::ServerRefused => &SERVER_REFUSED,
+        C::ServerError => &SERVER_ERROR,
+        C::RateLimited => &RATE_LIMITED,
+        C::NotFound => &NOT_FOUND,
+        C::WrongAddress => &WRONG_ADDRESS,
+        C::WebPage => &WEB_PAGE,
+        C::Unintelligible => &UNINTELLIGIBLE,
+        C::TooLarge => &TOO_LARGE,
+        C::Redirected => &REDIRECTED,
+        C::Unreachable => &UNREACHABLE,
+        C::Slow => &SLOW,
+        C::NameUnknown => &NAME_UNKNOWN,
+        C::PlaintextRefused => &PLAINTEXT_REFUSED,
+        C::TlsExpired => &TLS_EXPIRED,
+        C::TlsNotYetValid => &TLS_NOT_YET_VALID,
+        C::TlsWrongName => &TLS_WRONG_NAME,
+        C::TlsUnknownIssuer => &TLS_UNKNOWN_ISSUER,
+        C::TlsFailed => &TLS_FAILED,
+        C::EventsLost => &EVENTS_LOST,
+        C::ClockBlocked => &CLOCK_BLOCKED,
+        C::ClockMoved => &CLOCK_MOVED,
+        C::ClockUnknown => &CLOCK_UNKNOWN,
+        C::VaultLocked => &VAULT_LOCKED,
+        C::ReadOnly => &READ_ONLY,
+        C::StoreUnwritable => &STORE_UNWRITABLE,
+        C::StoreBroken => &STORE_BROKEN,
+        C::Foreign => &FOREIGN,
+        C::Busy => &BUSY,
+        C::Cancelled => &CANCELLED,
+        C::KilledInFlight => &KILLED_IN_FLIGHT,
+        C::NotYet => &NOT_YET,
+        C::Gone => &GONE,
+        C::PersonNeeded => &PERSON_NEEDED,
+        C::Internal => &INTERNAL,
+    }
+}
+
+/// What to do about it; `None` where nothing needs doing.
+pub fn remedy(code: ReasonCode) -> Option<&'static Words> {
+    use ReasonCode as C;
+    Some(match code {
+        C::LoggedOut => &LOGGED_OUT_DO,
+        C::Forbidden => &FORBIDDEN_DO,
+        C::Replaced => &REPLACED_DO,
+        C::TimedOut => &TIMED_OUT_DO,
+        C::ConnectionClosed => &CONNECTION_CLOSED_DO,
+        C::BadSession => &BAD_SESSION_DO,
+        C::Disconnected => &DISCONNECTED_DO,
+        C::NeverPaired => &NEVER_PAIRED_DO,
+        C::WitnessesDiffer => &WITNESSES_DIFFER_DO,
+        C::QrLimit => &QR_LIMIT_DO,
+        C::StaleCode => &STALE_CODE_DO,
+        C::AttemptSpoilt => &ATTEMPT_SPOILT_DO,
+        C::AttemptExpired => &ATTEMPT_EXPIRED_DO,
+        C::NotProven => &NOT_PROVEN_DO,
+        C::MayBeLinked => &MAY_BE_LINKED_DO,
+        C::AlreadyOnline => &ALREADY_ONLINE_DO,
+        C::NumberNeeded => &NUMBER_NEEDED_DO,
+        C::NumberInvalid => &NUMBER_INVALID_DO,
+        C::ServerRestarted => &SERVER_RESTARTED_DO,
+        C::CredentialRefused => &CREDENTIAL_REFUSED_DO,
+        C::CredentialNarrow => &CREDENTIAL_NARROW_DO,
+        C::CredentialMissing => &CREDENTIAL_MISSING_DO,
+        C::LicenseRequired => &LICENSE_REQUIRED_DO,
+        C::ServerRefused => &SERVER_REFUSED_DO,
+        C::ServerError => &SERVER_ERROR_DO,
+        C::RateLimited => &RATE_LIMITED_DO,
+        C::NotFound => &NOT_FOUND_DO,
+        C::WrongAddress => &WRONG_ADDRESS_DO,
+        C::WebPage => &WEB_PAGE_DO,
+        C::Unintelligible => &UNINTELLIGIBLE_DO,
+        C::TooLarge => &TOO_LARGE_DO,
+        C::Redirected => &REDIRECTED_DO,
+        C::Unreachable => &UNREACHABLE_DO,
+        C::Slow => &SLOW_DO,
+        C::NameUnknown => &NAME_UNKNOWN_DO,
+        C::PlaintextRefused => &PLAINTEXT_REFUSED_DO,
+        C::TlsExpired => &TLS_EXPIRED_DO,
+        C::TlsNotYetValid => &TLS_NOT_YET_VALID_DO,
+        C::TlsWrongName => &TLS_WRONG_NAME_DO,
+        C::TlsUnknownIssuer => &TLS_UNKNOWN_ISSUER_DO,
+        C::TlsFailed => &TLS_FAILED_DO,
+        C::ClockBlocked => &CLOCK_BLOCKED_DO,
+        C::ClockMoved => &CLOCK_MOVED_DO,
+        C::ClockUnknown => &CLOCK_UNKNOWN_DO,
+        C::VaultLocked => &VAULT_LOCKED_DO,
+        C::StoreUnwritable => &STORE_UNWRITABLE_DO,
+        C::StoreBroken => &STORE_BROKEN_DO,
+        C::Foreign => &FOREIGN_DO,
+        C::Busy => &BUSY_DO,
+        C::KilledInFlight => &KILLED_IN_FLIGHT_DO,
+        C::Internal => &INTERNAL_DO,
+        C::RestartRequired
+        | C::PlatformUnavailable
+        | C::Asking
+        | C::WaitingForPhone
+        | C::EndingOldSession
+        | C::EventsLost
+        | C::ReadOnly
+        | C::Cancelled
+        | C::NotYet
+        | C::Gone
+        | C::PersonNeeded => return None,
+    })
+}
+
+/// The sentence for a reason, without its raw code.
+pub fn sentence(reason: &Reason, lang: Lang) -> String {
+    text(reason.code).fill(lang, &reason.args)
+}
+
+/// The remedy for a reason, if there is one.
+pub fn remedy_sentence(reason: &Reason, lang: Lang) -> Option<String> {
+    remedy(reason.code).map(|w| w.fill(lang, &reason.args))
+}
+
+/// Sentence with the raw code in brackets behind it.
+pub fn full(reason: &Reason, lang: Lang) -> String {
+    match &reason.raw {
+        Some(raw) if !raw.is_empty() => format!("{} [{raw}]", sentence(reason, lang)),
+        _ => sentence(reason, lang),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use unicode_width::UnicodeWidthStr;
+
+    #[test]
+    fn every_problem_has_a_sentence_that_fits_a_line() {
+        for code in ReasonCode::ALL {
+            for lang in [Lang::En, Lang::Zh] {
+                let t = text(*code).get(lang);
+                assert!(t.width() <= 90, "{code:?} is {} cells wide", t.width());
+                if let Some(r) = remedy(*code) {
+                    assert!(r.get(lang).width() <= 90, "remedy of {code:?} is {} cells wide", r.get(lang).width());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Words of the store room.
+
+catalogue! { "store"; }

@@ -1,0 +1,3 @@
+//! The one shared HTTP client.
+/// Bound to a gateway.
+pub struct Client;

@@ -1,0 +1,249 @@
+//! Providers describe, the engine acts. A provider yields reports, says what can be done, turns an action into a plan and a
+//! pairing into a stream of events. It never journals, never retries on its own account, never touches the terminal.
+//!
+//! Adding one = one folder, one line in [`registry`], one sandbox server, one row in the contract tests.
+
+pub mod evolution;
+pub mod http;
+pub mod registry;
+
+use crate::{
+    clock::{Limits, sample::Sample},
+    domain::{
+        Action, Answer, Effect, Finding, GatewayId, Inputs, Not, Op, Plan, Prompt, Reason, RemoteId, Row, Secret, Secrets, Stamp, StepEnd, Target,
+        Time, Ungated, Want,
+    },
+    i18n::{Message, Words},
+};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+
+/// A boxed future that may run on any thread.
+pub type Fut<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What a kind of gateway is, as constants: words, limits, verbs.
+#[derive(Debug)]
+pub struct KindSpec {
+    /// The word in the configuration and on the command line.
+    pub kind: &'static str,
+    /// Its name for people (a proper name: the same in every language).
+    pub name: &'static str,
+    /// The platform that its accounts live on.
+    pub platform: &'static str,
+    /// Clock thresholds.
+    pub limits: Limits,
+    /// Secrets that a gateway of this kind needs, by name; the first is asked for by `add`.
+    pub secrets: &'static [SecretSpec],
+    /// Rarer verbs of the `m` menu.
+    pub verbs: &'static [VerbSpec],
+    /// Methods of pairing, the preferred one for a small terminal first. Empty: nothing to pair.
+    pub methods: &'static [MethodSpec],
+    /// Poll interval while its rows are on screen and no events come.
+    pub poll_seen: Duration,
+    /// Poll interval while off screen.
+    pub poll_unseen: Duration,
+    /// Interval of the check while events come.
+    pub poll_events: Duration,
+    /// What to do on the phone, step by step, for a QR.
+    pub phone_qr: &'static [&'static Words],
+    /// What to do on the phone, step by step, for a code.
+    pub phone_code: &'static [&'static Words],
+}
+
+/// One secret of a gateway.
+#[derive(Debug)]
+pub struct SecretSpec {
+    /// Its name in the vault.
+    pub name: &'static str,
+    /// The question that asks for it.
+    pub words: &'static Words,
+}
+
+/// One verb of the `m` menu.
+#[derive(Debug)]
+pub struct VerbSpec {
+    /// The verb of `pairdeck do VERB`.
+    pub id: &'static str,
+    /// Its letter in the menu, unique within the kind.
+    pub key: char,
+    /// What it does.
+    pub words: &'static Words,
+    /// True when it makes a new row: then its input is a name and it needs no row.
+    pub creates: bool,
+}
+
+/// One method of pairing.
+#[derive(Debug)]
+pub struct MethodSpec {
+    /// The form of Offer.
+    pub method: crate::domain::Method,
+    /// True when a phone number is asked for before any request.
+    pub needs_number: bool,
+}
+
+/// What a watch or a look yields. An incomplete list never deletes.
+#[derive(Debug)]
+pub enum Report {
+    /// The list of the gateway's rows.
+    All {
+        /// Every row seen.
+        rows: Vec<Row>,
+        /// True when rows that are missing here are gone.
+        complete: bool,
+    },
+    /// Some rows, each whole.
+    Part(Vec<Row>),
+    /// Rows that are gone.
+    Gone(Vec<Target>),
+    /// Nothing changed; the source was heard at that instant.
+    Alive(Stamp),
+    /// What is known of the gateway itself.
+    Gateway(GatewayFacts),
+    /// Trouble that does not end the watch.
+    Trouble(Reason),
+}
+
+/// What is known of a gateway itself.
+#[derive(Clone, Debug, Default)]
+pub struct GatewayFacts {
+    /// Server version, if told.
+    pub version: Option<crate::domain::Clean>,
+    /// How states arrive.
+    pub feed: Feed,
+    /// True when the credential sees everything; false for one row only.
+    pub whole: bool,
+    /// Warnings worth a badge or a line.
+    pub warnings: Vec<Message>,
+}
+
+/// How states arrive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Feed {
+    /// By asking.
+    #[default]
+    Polling,
+    /// One stream for all rows.
+    Events,
+    /// A stream for some rows, asking for the others.
+    SomeEvents,
+}
+
+/// How a look is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// This row, fresh from the server.
+    Row,
+    /// The cheapest call that proves the credential and shows the server's clock.
+    Probe,
+    /// The whole list.
+    All,
+}
+
+/// Sender of reports; the engine bounds it.
+pub type Tx<T> = tokio::sync::mpsc::Sender<T>;
+
+/// What a provider gets for every call: its gateway's settings, secrets, HTTP, time, and a memo.
+pub struct Cx {
+    /// The gateway's name.
+    pub gateway: GatewayId,
+    /// Its settings.
+    pub settings: Arc<crate::store::config::Gateway>,
+    /// The shared client, bound to this gateway's rules.
+    pub http: Arc<http::Client>,
+    /// The secrets that the spec names, as far as they are stored and the vault is open.
+    pub secrets: Secrets,
+    /// Clocks.
+    pub time: Arc<dyn Time>,
+    /// Key for fingerprints.
+    pub fingerprint_key: [u8; 32],
+    /// Ends the call: stop at the next safe point.
+    pub cancel: CancellationToken,
+    /// Small persisted provider-private JSON, without secrets.
+    pub memo: Arc<dyn Memo>,
+    /// Where clock samples of this gateway go.
+    pub samples: Arc<dyn Samples>,
+    /// True while rows of this gateway are on screen.
+    pub seen: tokio::sync::watch::Receiver<Attention>,
+}
+
+/// What the operator looks at.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Attention {
+    /// Rows of this gateway are on screen.
+    pub on_screen: bool,
+    /// The row under the cursor, if it is of this gateway.
+    pub selected: Option<RemoteId>,
+    /// Raised when the operator asks for a refresh.
+    pub refresh: u64,
+}
+
+/// Small persisted provider-private JSON, keyed by account.
+pub trait Memo: Send + Sync {
+    /// What was kept under `key`.
+    fn get<'a>(&'a self, key: &'a str) -> Fut<'a, Option<serde_json::Value>>;
+    /// Keeps `value` under `key`; resolves when it is committed.
+    fn put<'a>(&'a self, key: &'a str, value: serde_json::Value) -> Fut<'a, Result<(), Reason>>;
+}
+
+/// Sink for clock samples that ride on calls already made.
+pub trait Samples: Send + Sync {
+    /// Takes one sample.
+    fn push(&self, sample: Sample);
+}
+
+/// One kind of gateway.
+pub trait Provider: Send + Sync {
+    /// Its constants.
+    fn spec(&self) -> &'static KindSpec;
+    /// Whether `action` can be done to `row` as it stands. Pure: reads the cached row only.
+    fn can(&self, row: &Row, action: &Action, facts: &GatewayFacts) -> Result<Effect, Not>;
+    /// Reports until cancelled or broken. Reads only. Returns why it ended.
+    fn watch<'a>(&'a self, cx: &'a Cx, out: Tx<Report>) -> Fut<'a, Reason>;
+    /// Reads once.
+    fn look<'a>(&'a self, cx: &'a Cx, at: Option<&'a Target>, how: Look) -> Fut<'a, Result<Report, Reason>>;
+    /// Makes a plan. Reads only; proves the right to do every step before the first one destroys anything.
+    fn plan<'a>(&'a self, cx: &'a Cx, at: &'a Target, action: &'a Action, given: Inputs) -> Fut<'a, Result<Plan, Reason>>;
+    /// Whether the effect of `step` is there.
+    fn check<'a>(&'a self, cx: &'a Cx, op: &'a Op, step: &'a str) -> Fut<'a, Finding>;
+    /// Runs `step` once.
+    fn run<'a>(&'a self, cx: &'a Cx, op: &'a Op, step: &'a str, answer: Option<Answer>) -> Fut<'a, StepEnd>;
+    /// Takes `step` back: only before the pivot.
+    fn back<'a>(&'a self, cx: &'a Cx, op: &'a Op, step: &'a str) -> Fut<'a, StepEnd>;
+    /// Begins a pairing attempt. Nothing was sent before this call; the gate was asked.
+    fn pair<'a>(&'a self, cx: &'a Cx, at: &'a Target, want: Want) -> Fut<'a, Result<Box<dyn Pairing>, Reason>>;
+    /// The current token, for an operator who asked to see it.
+    fn reveal<'a>(&'a self, cx: &'a Cx, at: &'a Target) -> Fut<'a, Result<Secret, Reason>>;
+}
+
+/// A running attempt. Asking for the next event acknowledges that the last one is committed.
+pub trait Pairing: Send {
+    /// The next event. `again` asks for a new Offer in place of the one in hand.
+    fn next<'a>(&'a mut self, cx: &'a Cx, answer: Option<Answer>) -> Fut<'a, PairEvent>;
+    /// Ends the attempt politely; bounded in time.
+    fn end<'a>(self: Box<Self>, cx: &'a Cx) -> Fut<'a, ()>;
+}
+
+/// What a pairing attempt yields.
+#[derive(Debug)]
+pub enum PairEvent {
+    /// Waiting, and for what.
+    Waiting(Reason),
+    /// A code or QR that must still pass the gate.
+    Offer(Ungated),
+    /// An Offer that was not ours and is never shown; the time is when its session was last seen, if known.
+    Discarded(Reason),
+    /// The Offer in hand is dead; the next may follow by itself.
+    Expired,
+    /// The phone has scanned or typed it.
+    Scanned,
+    /// A person must give something.
+    Ask(Prompt),
+    /// A destructive plan must run before it can go on; the operator is asked.
+    Needs(Plan, Reason),
+    /// Secrets to commit before the next event is asked for.
+    Got(Secrets),
+    /// Linked: facts for the success panel, and a plan that finishes the job, if there is one.
+    Linked(Box<Row>, Option<Plan>),
+    /// Over.
+    Failed(Reason),
+}
