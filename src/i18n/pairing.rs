@@ -25,13 +25,11 @@ catalogue! { "pairing";
     THIS_HOST = "this host", "本机";
     ON_THE_PHONE = "ON THE PHONE", "在手机上";
     THIS_ATTEMPT = "THIS ATTEMPT", "本次配对";
-    EARLIER = "{n} earlier", "更早 {n} 条";
     QR_CELLS = "QR {cols}x{rows} cells, EC {ec}, quiet zone {quiet}", "二维码 {cols}x{rows} 格，纠错 {ec}，留白 {quiet}";
     NOT_SCANNING = "Scanning does not work?", "扫不出来？";
     WAIT_QR = "waiting for the phone. The next QR comes by itself.", "等待手机。下一个二维码会自动出现。";
     WAIT_CODE = "waiting for the phone. The next code comes by itself.", "等待手机。下一个配对码会自动出现。";
     ENDED = "This attempt is over. Nothing runs on.", "本次配对已结束，没有任何操作在继续。";
-    NOTHING_SENT = "Nothing was sent.", "没有发送任何请求。";
     LEAVE_NOTE = "The server may keep this attempt for 4 min; a phone can still finish it.", "服务器可能保留本次配对 4 分钟，手机仍可完成。";
 
     ASKING_CLOCK = "Asking {gateway} for the time", "正在向 {gateway} 询问时间";
@@ -130,7 +128,6 @@ catalogue! { "pairing";
     KEY_AGREE = "wipe and go on", "清除并继续";
     KEY_WIPE = "wipe and start again", "清除并重新开始";
     KEY_DECK = "deck", "面板";
-    ANY_KEY = "any other key", "其他任意键";
 
     PNG_TOO_LONG = "The text is too long for a QR picture.", "内容太长，无法生成二维码图片。";
     PNG_LINK = "{path} is a symbolic link; choose a path that is none.", "{path} 是符号链接，请换一个路径。";

@@ -112,11 +112,13 @@ fn chrome(frame: &mut Frame, area: Rect, view: &PairView, screen: &PairScreen, c
 
 fn footer(view: &PairView, screen: &PairScreen, cx: &ViewCx, width: usize) -> Line<'static> {
     let mut line = Line::default();
+    let narrow = width < 60;
     for (key, words) in keys(view, screen) {
-        let gap = if line.spans.is_empty() { "" } else { "   " };
+        let gap = if line.spans.is_empty() { "" } else { ["   ", "  "][usize::from(narrow)] };
+        let words = if narrow && words == &w::KEY_LEAVE_ENDS { &w::KEY_LEAVE } else { words };
         let word = words.get(cx.lang);
         if line.width() + gap.len() + key.width() + 1 + word.width() > width {
-            break;
+            continue;
         }
         line.push_span(Span::raw(gap));
         line.push_span(Span::styled(key, cx.theme.style(Role::Title)));
@@ -237,7 +239,7 @@ fn code(frame: &mut Frame, area: Rect, view: &PairView, screen: &PairScreen, cx:
     }
     let body = chrome(frame, area, view, screen, cx, &attempt(view, cx), true);
     let margin = if body.width >= 70 { 1 } else { 0 };
-    let body = Rect { x: body.x + margin, width: body.width - 2 * margin, ..body };
+    let body = Rect { x: body.x + margin, width: (body.width - 2 * margin).min(90), ..body };
     let width = usize::from(body.width);
     let title = cx.theme.style(Role::Title);
     let mut parts = vec![Part::new(0).ends(cx, Role::Title, &name, (&countdown, role), width)];
@@ -274,16 +276,7 @@ fn code(frame: &mut Frame, area: Rect, view: &PairView, screen: &PairScreen, cx:
 
 /// The QR fits in no way: what it needs, what there is, what to do instead.
 #[allow(clippy::too_many_arguments)]
-fn too_small(
-    frame: &mut Frame,
-    area: Rect,
-    view: &PairView,
-    screen: &PairScreen,
-    cx: &ViewCx,
-    shown: &Shown,
-    left: u64,
-    needs: [Option<Layout>; 2],
-) {
+fn too_small(frame: &mut Frame, area: Rect, view: &PairView, screen: &PairScreen, cx: &ViewCx, shown: &Shown, left: u64, needs: [Option<Layout>; 2]) {
     let (countdown, role) = dies(left, cx);
     let name = Message::new(&w::QR_N).with("n", shown.offer.n.to_string()).text(cx.lang);
     let body = chrome(frame, area, view, screen, cx, &attempt(view, cx), true);

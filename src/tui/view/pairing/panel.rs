@@ -161,13 +161,13 @@ impl Panel<'_> {
         let gate = self.view.gate.as_ref();
         let words = if started { &w::BLOCKED_HIDDEN } else { &w::BLOCKED_NOT_STARTED };
         let head = self.say(Message::new(words).with("what", what(gate, self.cx)));
-        let mut evidence = Part::new(2);
+        let (mut seen, mut evidence) = (Part::new(4), Part::new(2).glued());
         let mut act = Part::new(1);
         if let Some(gate) = gate {
             let off = off(gate, self.cx);
             let judged = if off.as_ref().is_some_and(|o| o.here) { &gate.host } else { &gate.remote };
             for s in judged.samples.iter().take(3) {
-                evidence = self.labelled(evidence, &w::SEEN, sample(s, self.cx));
+                seen = self.labelled(seen, &w::SEEN, sample(s, self.cx));
             }
             if let Some(c) = judged.cause {
                 evidence = self.labelled(evidence, &w::CAUSE, cause(c, self.cx));
@@ -179,7 +179,7 @@ impl Panel<'_> {
                 act = self.labelled(act, &w::DO, remedy(&off, self.cx));
             }
         }
-        vec![self.head(Glyph::Bad, Role::Bad, &head, ""), evidence, act]
+        vec![self.head(Glyph::Bad, Role::Bad, &head, ""), seen, evidence, act]
     }
 
     fn labelled(&self, part: Part, label: &'static Words, text: String) -> Part {
@@ -238,7 +238,8 @@ impl Panel<'_> {
             rest.push_str(g);
         }
         let style = self.cx.theme.style(if masked { Role::Secret } else { Role::Title });
-        Part::new(0).field(Line::from(vec![Span::styled(label, self.cx.theme.style(Role::Dim)), Span::styled(format!("{kept}{rest}"), style)]), cursor)
+        Part::new(0)
+            .field(Line::from(vec![Span::styled(label, self.cx.theme.style(Role::Dim)), Span::styled(format!("{kept}{rest}"), style)]), cursor)
     }
 }
 

@@ -8,6 +8,14 @@ use ratatui::text::{Line, Span};
 pub(super) struct Row {
     pub(super) line: Line<'static>,
     pub(super) cursor: Option<u16>,
+    /// It goes on the line before it.
+    goes_on: bool,
+}
+
+impl Row {
+    fn new(line: Line<'static>) -> Self {
+        Self { line, cursor: None, goes_on: false }
+    }
 }
 
 /// Lines that belong together.
@@ -16,29 +24,37 @@ pub(super) struct Part {
     rank: u8,
     /// Lines are taken from the top (below the head), not from the end.
     keeps_end: bool,
+    /// No free row before it.
+    glued: bool,
     rows: Vec<Row>,
 }
 
 impl Part {
     /// An empty part.
     pub(super) fn new(rank: u8) -> Self {
-        Self { rank, keeps_end: false, rows: Vec::new() }
+        Self { rank, keeps_end: false, glued: false, rows: Vec::new() }
     }
 
     /// A log: its head and its newest lines stay.
     pub(super) fn log(rank: u8) -> Self {
-        Self { rank, keeps_end: true, rows: Vec::new() }
+        Self { rank, keeps_end: true, glued: false, rows: Vec::new() }
+    }
+
+    /// Follows the part before it without a free row.
+    pub(super) fn glued(mut self) -> Self {
+        self.glued = true;
+        self
     }
 
     /// Adds one ready line.
     pub(super) fn line(mut self, line: impl Into<Line<'static>>) -> Self {
-        self.rows.push(Row { line: line.into(), cursor: None });
+        self.rows.push(Row::new(line.into()));
         self
     }
 
     /// Adds the line that holds the field.
     pub(super) fn field(mut self, line: impl Into<Line<'static>>, cursor: u16) -> Self {
-        self.rows.push(Row { line: line.into(), cursor: Some(cursor) });
+        self.rows.push(Row { cursor: Some(cursor), ..Row::new(line.into()) });
         self
     }
 
@@ -50,6 +66,9 @@ impl Part {
         for (i, l) in wrap(&text, width - indent).into_iter().enumerate() {
             let lead = if i == 0 { label.to_owned() } else { " ".repeat(indent) };
             self = self.line(Line::from(vec![Span::styled(lead, cx.theme.style(Role::Dim)), Span::styled(l, cx.theme.style(role))]));
+            if let Some(row) = self.rows.last_mut() {
+                row.goes_on = i > 0;
+            }
         }
         self
     }
@@ -75,6 +94,12 @@ impl Part {
     fn shorten(&mut self) {
         if self.keeps_end && self.rows.len() > 2 {
             self.rows.remove(1);
+            while self.rows.get(1).is_some_and(|r| r.goes_on) {
+                self.rows.remove(1);
+            }
+            if self.rows.len() == 1 {
+                self.rows.clear();
+            }
         } else if self.keeps_end {
             self.rows.clear();
         } else {
@@ -94,8 +119,8 @@ pub(super) fn stack(mut parts: Vec<Part>, height: usize) -> Vec<Row> {
     let mut free = height.saturating_sub(parts.iter().map(|p| p.rows.len()).sum());
     let mut out = Vec::with_capacity(height);
     for (i, part) in parts.into_iter().enumerate() {
-        if i > 0 && free > 0 {
-            out.push(Row { line: Line::default(), cursor: None });
+        if i > 0 && free > 0 && !part.glued {
+            out.push(Row::new(Line::default()));
             free -= 1;
         }
         out.extend(part.rows);

@@ -26,10 +26,10 @@ pub struct PairScreen {
     pub log_back: u16,
     /// The zone of the log's times.
     pub zone: TimeZone,
-    cache: Option<Cached>,
+    pub(super) cache: Option<Cached>,
 }
 
-struct Cached {
+pub(super) struct Cached {
     payload: Payload,
     sizes: Sizes,
     matrix: Option<Matrix>,

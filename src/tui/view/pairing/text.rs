@@ -25,44 +25,50 @@ pub(super) fn cut(text: &str, width: usize, ascii: bool) -> String {
     out
 }
 
-/// The text in lines of at most `width` cells: broken at spaces, and anywhere in scripts without them.
+/// The text in lines of at most `width` cells: broken at spaces, and between wide letters. Punctuation never begins a line;
+/// only a word longer than a whole line is broken inside.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let (mut lines, mut line, mut used) = (Vec::new(), String::new(), 0);
-    if width == 0 {
-        return lines;
-    }
-    for word in text.split_word_bounds() {
-        let w = word.width();
-        if used + w > width && used > 0 && !hangs(word) {
-            lines.push(std::mem::take(&mut line).trim_end().to_owned());
+    for unit in units(text) {
+        let (word, gap) = (unit.trim_end(), if used > 0 { unit.len() - unit.trim_start().len() } else { 0 });
+        let word = word.trim_start();
+        if used > 0 && used + gap + word.width() > width {
+            lines.push(std::mem::take(&mut line));
             used = 0;
+        } else {
+            line.push_str(&" ".repeat(gap));
+            used += gap;
         }
-        if used == 0 && word.trim().is_empty() {
-            continue;
-        }
-        for g in word.graphemes(true) {
+        for g in word.graphemes(true).filter(|g| g.width() <= width) {
             if used + g.width() > width {
-                if used > 0 {
-                    lines.push(std::mem::take(&mut line).trim_end().to_owned());
-                    used = 0;
-                }
-                if g.trim().is_empty() || g.width() > width {
-                    continue;
-                }
+                lines.push(std::mem::take(&mut line));
+                used = 0;
             }
             line.push_str(g);
             used += g.width();
         }
     }
-    if !line.trim().is_empty() {
-        lines.push(line.trim_end().to_owned());
+    if !line.is_empty() {
+        lines.push(line);
     }
     lines
 }
 
-/// Punctuation that may not begin a line. It still never leaves the line: a full line breaks before it.
-fn hangs(word: &str) -> bool {
-    word.trim().is_empty()
+/// Pieces that stay together: a narrow word, or a wide letter with the punctuation behind it, each with the spaces before it.
+fn units(text: &str) -> Vec<String> {
+    let mut units: Vec<String> = Vec::new();
+    let mut joins = false;
+    for g in text.graphemes(true) {
+        let (space, wide) = (g.trim().is_empty(), g.width() > 1);
+        let closes = wide && g.chars().all(|c| "，。：；？！、）」』》”’".contains(c));
+        let in_space = units.last().is_some_and(|u| u.trim().is_empty());
+        match units.last_mut() {
+            Some(last) if closes || in_space || (joins && !space && !wide) => last.push_str(g),
+            _ => units.push(g.to_owned()),
+        }
+        joins = !space && !wide || closes && joins;
+    }
+    units
 }
 
 /// `left` and `right` at the two ends of a line of `width` cells; the left gives way.
@@ -153,7 +159,9 @@ mod tests {
 
     #[test]
     fn wrapped_lines_keep_every_word_and_never_grow_too_wide() {
-        for text in ["The server may first repeat an old one.", "服务器可能先返回旧码。旧码不会显示。", "a-very-long-word-without-any-space in between"] {
+        for text in
+            ["The server may first repeat an old one.", "服务器可能先返回旧码。旧码不会显示。", "a-very-long-word-without-any-space in between"]
+        {
             for width in 2..50 {
                 let lines = wrap(text, width);
                 assert!(lines.iter().all(|l| l.width() <= width), "{width}: {lines:?}");
