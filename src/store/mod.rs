@@ -108,10 +108,7 @@ impl Store {
         };
         let back = if thread {
             let (tx, rx) = mpsc::channel();
-            std::thread::Builder::new()
-                .name("store".into())
-                .spawn(move || thread::run(db, &rx))
-                .map_err(|e| StoreError::Trouble(e.to_string()))?;
+            std::thread::Builder::new().name("store".into()).spawn(move || thread::run(db, &rx)).map_err(|e| StoreError::Trouble(e.to_string()))?;
             Back::Thread(tx)
         } else {
             Back::Here(Mutex::new(db))

@@ -220,7 +220,11 @@ impl Vault {
             Source::Memory => return Err(Message::new(&words::MEMORY_GONE)),
         };
         if !line.fits(&key) {
-            let wrong = if line.source == Source::Passphrase { Message::new(&words::PASSPHRASE_WRONG) } else { Message::new(&words::KEY_WRONG).with("source", line.source.name()) };
+            let wrong = if line.source == Source::Passphrase {
+                Message::new(&words::PASSPHRASE_WRONG)
+            } else {
+                Message::new(&words::KEY_WRONG).with("source", line.source.name())
+            };
             return Err(wrong);
         }
         Ok(Some((line, key)))

@@ -171,7 +171,11 @@ pub fn connect(v: &Value) -> Option<Connect> {
         return Some(Connect::State(state));
     }
     if let Some(code) = text(v, "code").filter(|c| !c.is_empty()) {
-        return Some(Connect::Code { code, pairing: text(v, "pairingCode").filter(|p| !p.is_empty()), count: v.get("count").and_then(Value::as_u64) });
+        return Some(Connect::Code {
+            code,
+            pairing: text(v, "pairingCode").filter(|p| !p.is_empty()),
+            count: v.get("count").and_then(Value::as_u64),
+        });
     }
     let object = v.as_object()?;
     (object.is_empty() || object.contains_key("count") || object.contains_key("code")).then_some(Connect::NotYet)
