@@ -143,7 +143,8 @@ impl Inner {
     async fn offer(self: &Arc<Self>, life: u64, generation: u64, run: u64) {
         let t = self.settings.timing;
         let first = Instant::now();
-        for n in 0..self.settings.refs {
+        let mut n = 0;
+        while self.lock().lives.get(&life).is_some_and(|l| n < l.refs) {
             let (text, number) = {
                 let mut guard = self.lock();
                 let state = &mut *guard;
@@ -201,7 +202,8 @@ impl Inner {
                     self.scan_later(life, generation, after);
                 }
             }
-            sleep_until(first + t.rotation * (n + 1)).await;
+            n += 1;
+            sleep_until(first + t.rotation * n).await;
         }
         // 408 "QR refs attempts ended": the next socket.
         if self.alive(life, generation, run) {
@@ -220,6 +222,10 @@ impl Inner {
         if let Some(l) = state.lives.get_mut(&life) {
             l.qr = super::state::QrCode::default();
             l.link = Link::Close;
+        }
+        // Of a deleted instance nothing is left then.
+        if state.row_of(life).is_none() {
+            state.lives.remove(&life);
         }
     }
 

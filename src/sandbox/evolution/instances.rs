@@ -47,8 +47,8 @@ impl Inner {
             if state.by_name.len() >= MOST {
                 return Reply::refuse(400, "too many instances for a sandbox");
             }
-            // The row shows no number (recording 53, shop-b's kin): only the far side of `qrcode:true` uses it.
-            let life = self.add(state, New { name: name.clone(), number: None, token });
+            // The row keeps the number (recording 53, shop-b); only `qrcode:true` uses it to connect.
+            let life = self.add(state, New { name: name.clone(), number: number.clone(), token });
             let Some(l) = state.lives.get(&life) else { return Reply::refuse(400, "gone") };
             let (id, token) = (l.instance_id.clone(), l.token.clone());
             self.emit(state, life, "instance.create", map! { "instanceName" => &name, "instanceId" => &id });

@@ -20,6 +20,7 @@ impl Inner {
     /// Adds a row and its life; no events.
     pub(crate) fn add(&self, state: &mut State, new: New) -> u64 {
         let now = self.now_ms();
+        let link_delay = self.knobs().link_delay;
         let (row_key, life) = (state.fresh(), state.fresh());
         let id = state.chance.uuid();
         let token = new.token.filter(|t| !t.is_empty()).unwrap_or_else(|| state.chance.uuid().to_uppercase());
@@ -40,7 +41,8 @@ impl Inner {
                 session: None,
                 socket: 0,
                 offered: None,
-                link_delay: self.settings.link_delay,
+                link_delay,
+                refs: self.settings.refs,
                 scans_after: self.settings.scans_after,
                 phone,
                 futile: false,

@@ -43,6 +43,8 @@ pub(crate) struct Knobs {
     pub(crate) date: DateMode,
     pub(crate) faults: Faults,
     pub(crate) reply_delay: std::time::Duration,
+    /// Of instances that are made from now on.
+    pub(crate) link_delay: std::time::Duration,
 }
 
 #[derive(Debug)]
@@ -100,7 +102,7 @@ pub struct Gateway {
 impl Gateway {
     /// A gateway that does not listen yet: [`Gateway::handle`] answers requests in process. Its tasks need a tokio runtime.
     pub fn new(name: &str, settings: Settings, clock: Clock, seed: Option<u64>, cancel: CancellationToken) -> Self {
-        let knobs = Knobs { date: settings.date, faults: Faults::default(), reply_delay: settings.reply_delay };
+        let knobs = Knobs { date: settings.date, faults: Faults::default(), reply_delay: settings.reply_delay, link_delay: settings.link_delay };
         Self {
             inner: Arc::new(Inner {
                 name: name.to_owned(),
@@ -243,5 +245,42 @@ impl Gateway {
     /// The token of an instance, as only its row tells it.
     pub fn token(&self, account: &str) -> Option<crate::domain::Secret> {
         self.inner.lock().row(account).map(|r| crate::domain::Secret::new(r.token.clone()))
+    }
+
+    /// The link to the far side takes so long: of one account, or of all that are made from now on.
+    pub fn link_delay(&self, account: Option<&str>, delay: std::time::Duration) {
+        match account {
+            None => self.inner.knobs().link_delay = delay,
+            Some(name) => self.with_life(name, |l| l.link_delay = delay),
+        }
+    }
+
+    /// The number of the phone at the other end of `account`, digits only.
+    pub fn phone(&self, account: &str, number: &str) {
+        self.with_life(account, |l| number.clone_into(&mut l.phone));
+    }
+
+    /// How many refs the far side sends `account` per socket.
+    pub fn refs(&self, account: &str, refs: u32) {
+        self.with_life(account, |l| l.refs = refs);
+    }
+
+    /// When the phone of `account` scans by itself; `None` for never. Holds from the next attempt on.
+    pub fn scans_after(&self, account: &str, after: Option<std::time::Duration>) {
+        self.with_life(account, |l| l.scans_after = after);
+    }
+
+    /// Gives `account` another token, as somebody with access to the database could. The server has no call for it.
+    pub fn retoken(&self, account: &str, token: &str) {
+        self.with_life(account, |l| token.clone_into(&mut l.token));
+        if let Some(row) = self.inner.lock().row_mut(account) {
+            token.clone_into(&mut row.token);
+        }
+    }
+
+    fn with_life(&self, account: &str, change: impl FnOnce(&mut state::Life)) {
+        if let Some(l) = self.inner.lock().life_of(account) {
+            change(l);
+        }
     }
 }

@@ -150,6 +150,8 @@ pub(crate) struct Life {
     pub(crate) socket: u64,
     pub(crate) offered: Option<Offered>,
     pub(crate) link_delay: Duration,
+    /// Refs per socket.
+    pub(crate) refs: u32,
     pub(crate) scans_after: Option<Duration>,
     /// The phone at the other end.
     pub(crate) phone: String,
