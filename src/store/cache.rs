@@ -172,7 +172,10 @@ pub(super) fn write(
                 Some(g) => {
                     let link = serde_json::to_string(&g.link).unwrap_or_default();
                     let version = g.version.as_ref().map(Clean::as_str);
-                    tx.execute("INSERT INTO gateway VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET version = ?2, link = ?3", params![id.as_str(), version, link])?
+                    tx.execute(
+                        "INSERT INTO gateway VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET version = ?2, link = ?3",
+                        params![id.as_str(), version, link],
+                    )?
                 }
                 None => {
                     tx.execute("DELETE FROM row WHERE gateway = ?1", [id.as_str()])?;
@@ -198,7 +201,8 @@ pub(super) fn write(
 
 /// All rows, or those of one gateway, in the order of their names. A body that this build cannot read is left out.
 pub(super) fn rows(db: &Connection, gateway: Option<&GatewayId>) -> rusqlite::Result<Vec<Row>> {
-    let mut all = db.prepare_cached("SELECT gateway, account, device, body FROM row WHERE ?1 IS NULL OR gateway = ?1 ORDER BY gateway, account, device")?;
+    let mut all =
+        db.prepare_cached("SELECT gateway, account, device, body FROM row WHERE ?1 IS NULL OR gateway = ?1 ORDER BY gateway, account, device")?;
     let mut found = all.query([gateway.map(GatewayId::as_str)])?;
     let mut out = Vec::new();
     let mut last: Option<GatewayId> = None;

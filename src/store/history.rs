@@ -41,7 +41,8 @@ pub(super) fn attempt(db: &mut Db, a: &Attempt) -> Result<(), StoreError> {
         let sql = "INSERT INTO attempt (wall, at, target, outcome, verdict, overridden, skew_ms, offers, discarded, took_s)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
         let took = i64::try_from(a.took_s).unwrap_or(i64::MAX);
-        let values = params![a.began.wall.0, text(&a.began), a.target.id(), a.outcome, text(&a.verdict), a.overridden, a.skew_ms, a.offers, a.discarded, took];
+        let values =
+            params![a.began.wall.0, text(&a.began), a.target.id(), a.outcome, text(&a.verdict), a.overridden, a.skew_ms, a.offers, a.discarded, took];
         tx.execute(sql, values).map(|_| ()).map_err(|e| t.explain(e))
     })
 }
@@ -102,7 +103,11 @@ pub(super) fn samples(db: &mut Db, gateway: Option<&GatewayId>, since: i64) -> R
 
 fn change_line(r: &Row<'_>) -> rusqlite::Result<HistoryLine> {
     let reason: Option<String> = r.get(5)?;
-    let what = HistoryWhat::Change { from: state(&r.get::<_, String>(3)?), to: state(&r.get::<_, String>(4)?), reason: reason.and_then(|t| serde_json::from_str(&t).ok()) };
+    let what = HistoryWhat::Change {
+        from: state(&r.get::<_, String>(3)?),
+        to: state(&r.get::<_, String>(4)?),
+        reason: reason.and_then(|t| serde_json::from_str(&t).ok()),
+    };
     Ok(HistoryLine { at: json(r, 2)?, what })
 }
 

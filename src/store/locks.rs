@@ -72,7 +72,10 @@ fn sweep(locks: &Path) {
     let Ok(entries) = fs::read_dir(locks) else { return };
     for path in entries.flatten().map(|e| e.path()) {
         let ours = path.file_name().and_then(|n| n.to_str()).is_some_and(|n| n.starts_with("proc-") && n.ends_with(".lock"));
-        if ours && let Ok(f) = File::open(&path) && f.try_lock().is_ok() {
+        if ours
+            && let Ok(f) = File::open(&path)
+            && f.try_lock().is_ok()
+        {
             let _ = fs::remove_file(&path);
         }
     }

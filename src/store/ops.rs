@@ -130,9 +130,8 @@ pub(super) fn plan(db: &mut Db, id: i64, plan: &Plan) -> Result<(), StoreError> 
         let old = find(tx, t, id)?.ok_or_else(gone)?;
         let stored = StoredPlan { v: plan.v, steps: plan.steps.clone(), pivot: plan.pivot, loses: plan.loses.clone(), clear: plan.clear.clone() };
         let (generation, blob) = seal_all(tx, t, id, old.generation, &plan.sealed)?;
-        let sql = format!(
-            "UPDATE op SET plan = ?2, gen = ?3, sealed = ?4, target = ?5, phase = 'running', step = 0, begun = 0 WHERE id = ?1 AND {OPEN}"
-        );
+        let sql =
+            format!("UPDATE op SET plan = ?2, gen = ?3, sealed = ?4, target = ?5, phase = 'running', step = 0, begun = 0 WHERE id = ?1 AND {OPEN}");
         one(tx.execute(&sql, params![id, text(&stored)?, generation, blob, text(&plan.target)?]), t)
     })
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     clock::Verdict,
-    domain::{Action, Clean, GatewayId, Link, Op, Reason, ReasonCode, State, Stamp, Target},
+    domain::{Action, Clean, GatewayId, Link, Op, Reason, ReasonCode, Stamp, State, Target},
     i18n::{Lang, Message},
 };
 

@@ -121,7 +121,8 @@ impl Vault {
     pub(crate) fn attach(&self, keeper: Arc<dyn Keeper>, key_file: PathBuf) {
         let loaded = keeper.load();
         *lock(&self.0.home) = Some(Home { keeper: keeper.clone(), key_file });
-        let state = match (loaded, lock(&self.0.open).clone()) {
+        let open = lock(&self.0.open).clone();
+        let state = match (loaded, open) {
             (Err(m), _) => locked(&m),
             // A vault in memory makes its line itself, under its own key.
             (Ok((store, None)), Some(open)) => {
@@ -220,7 +221,11 @@ impl Vault {
             Source::Memory => return Err(Message::new(&words::MEMORY_GONE)),
         };
         if !line.fits(&key) {
-            let wrong = if line.source == Source::Passphrase { Message::new(&words::PASSPHRASE_WRONG) } else { Message::new(&words::KEY_WRONG).with("source", line.source.name()) };
+            let wrong = if line.source == Source::Passphrase {
+                Message::new(&words::PASSPHRASE_WRONG)
+            } else {
+                Message::new(&words::KEY_WRONG).with("source", line.source.name())
+            };
             return Err(wrong);
         }
         Ok(Some((line, key)))
