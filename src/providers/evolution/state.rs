@@ -235,7 +235,9 @@ mod tests {
 
     #[test]
     fn a_row_shows_its_number_and_never_its_token() {
-        let i = inst(json!({"id":"x","name":"a\u{202e}b","connectionStatus":"open","ownerJid":"5511999990001:7@s.whatsapp.net","token":"F00EB28B-80C2-47C7-9632-2F0B5AEDA604"}));
+        let i = inst(
+            json!({"id":"x","name":"a\u{202e}b","connectionStatus":"open","ownerJid":"5511999990001:7@s.whatsapp.net","token":"F00EB28B-80C2-47C7-9632-2F0B5AEDA604"}),
+        );
         let r = row(&GatewayId::new("wa"), &[1; 32], &i, None, at(1));
         assert_eq!(r.identity.as_ref().unwrap().as_str(), "+5511999990001");
         assert_eq!((r.account.as_str(), r.label.as_str()), ("a\u{202e}b", "ab⚠"));

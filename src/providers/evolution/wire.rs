@@ -23,6 +23,8 @@ pub struct Instance {
     pub profile: Option<Box<str>>,
     /// Integration, `WHATSAPP-BAILEYS` and others.
     pub integration: Option<Box<str>>,
+    /// The number it was made with, if any.
+    pub number: Option<Box<str>>,
     /// Its token, whatever the server's flags say (recording 70).
     pub token: Option<Secret>,
     /// Code of the last disconnect.
@@ -61,6 +63,7 @@ impl Instance {
             owner: text(v, "ownerJid"),
             profile: text(v, "profileName"),
             integration: text(v, "integration"),
+            number: text(v, "number"),
             token: v.get("token").and_then(Value::as_str).filter(|t| !t.is_empty()).map(|t| Secret::new(t.to_owned())),
             code: v.get("disconnectionReasonCode").and_then(number),
             told: v.get("disconnectionObject").and_then(disconnect_text),
@@ -171,7 +174,11 @@ pub fn connect(v: &Value) -> Option<Connect> {
         return Some(Connect::State(state));
     }
     if let Some(code) = text(v, "code").filter(|c| !c.is_empty()) {
-        return Some(Connect::Code { code, pairing: text(v, "pairingCode").filter(|p| !p.is_empty()), count: v.get("count").and_then(Value::as_u64) });
+        return Some(Connect::Code {
+            code,
+            pairing: text(v, "pairingCode").filter(|p| !p.is_empty()),
+            count: v.get("count").and_then(Value::as_u64),
+        });
     }
     let object = v.as_object()?;
     (object.is_empty() || object.contains_key("count") || object.contains_key("code")).then_some(Connect::NotYet)
