@@ -4,6 +4,7 @@
 //! [`pair`] are the three things that the engine runs. Nothing here journals, draws or retries a destructive call.
 
 mod api;
+mod attempt;
 mod can;
 mod events;
 mod fresh;
