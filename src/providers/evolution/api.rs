@@ -13,7 +13,7 @@ use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 
 /// Name of the gateway's secret.
-pub const KEY: &str = "api-key";
+pub const KEY: &str = "api_key";
 /// Connect, create and logout wait for WhatsApp: 2 s and more.
 const LONG: Duration = Duration::from_secs(20);
 
