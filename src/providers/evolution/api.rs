@@ -3,7 +3,7 @@
 
 use super::wire::{self, Connect, Instance, List};
 use crate::{
-    domain::{GatewayId, Reason, ReasonCode, Secret, Stamp, Time},
+    domain::{GatewayId, Reason, ReasonCode, Secret, Time},
     providers::{
         Cx, Samples,
         http::{Answer, CAP_LIST, Call, Client, segment},
@@ -13,13 +13,13 @@ use serde_json::Value;
 use std::{sync::Arc, time::Duration};
 
 /// Name of the gateway's secret.
-pub const KEY: &str = "api_key";
+pub(super) const KEY: &str = "api_key";
 /// Connect, create and logout wait for WhatsApp: 2 s and more.
 const LONG: Duration = Duration::from_secs(20);
 
 /// Calls on one gateway. Owned, so that a call in flight outlives the event that asked for it.
 #[derive(Clone)]
-pub struct Api {
+pub(super) struct Api {
     http: Arc<Client>,
     time: Arc<dyn Time>,
     samples: Arc<dyn Samples>,
@@ -31,31 +31,20 @@ impl Api {
     ///
     /// # Errors
     /// `CredentialMissing`.
-    pub fn new(cx: &Cx) -> Result<Self, Reason> {
+    pub(super) fn new(cx: &Cx) -> Result<Self, Reason> {
         let key = cx.secrets.get(KEY).cloned();
         let key = key.ok_or_else(|| Reason::new(ReasonCode::CredentialMissing).with("gateway", cx.gateway.as_str()))?;
         Ok(Self { http: Arc::clone(&cx.http), time: Arc::clone(&cx.time), samples: Arc::clone(&cx.samples), key })
     }
 
-    /// The same calls with another key.
-    #[must_use]
-    pub fn with_key(&self, key: Secret) -> Self {
-        Self { key, ..self.clone() }
-    }
-
     /// The key in use.
-    pub fn key(&self) -> &Secret {
+    pub(super) fn key(&self) -> &Secret {
         &self.key
     }
 
     /// The client, for the event stream.
-    pub fn http(&self) -> &Client {
+    pub(super) fn http(&self) -> &Client {
         &self.http
-    }
-
-    /// Now.
-    pub fn now(&self) -> Stamp {
-        self.time.now()
     }
 
     fn gateway(&self) -> &GatewayId {
@@ -118,7 +107,7 @@ impl Api {
     }
 
     /// The whole list. A 404 of the route means a wrong base path.
-    pub async fn list(&self) -> Result<List, Reason> {
+    pub(super) async fn list(&self) -> Result<List, Reason> {
         let call = Call::get("/instance/fetchInstances").cap(CAP_LIST).within(LONG);
         let answer = self.good(call).await.map_err(|r| match r.code {
             ReasonCode::NotFound => Reason { code: ReasonCode::WrongAddress, ..r },
@@ -128,7 +117,7 @@ impl Api {
     }
 
     /// One row; `None` when there is none of that name (404, or a list without it).
-    pub async fn find(&self, name: &str) -> Result<Option<Instance>, Reason> {
+    pub(super) async fn find(&self, name: &str) -> Result<Option<Instance>, Reason> {
         let call = Call::get("/instance/fetchInstances");
         // An empty value would ask for all rows, which also finds the empty name.
         let call = if name.is_empty() { call.cap(CAP_LIST) } else { call.query("instanceName", name) };
@@ -140,13 +129,13 @@ impl Api {
     }
 
     /// Memory state of one row; `None` when the server does not hold it in memory.
-    pub async fn state(&self, name: &str) -> Result<Option<Box<str>>, Reason> {
+    pub(super) async fn state(&self, name: &str) -> Result<Option<Box<str>>, Reason> {
         let v = self.value(Call::get(format!("/instance/connectionState/{}", segment(name)))).await?;
         Ok(wire::state(&v))
     }
 
     /// All memory states, where the server publishes metrics.
-    pub async fn metrics(&self) -> Option<Vec<(String, String)>> {
+    pub(super) async fn metrics(&self) -> Option<Vec<(String, String)>> {
         // No key: the route asks for none, or for one that is not ours.
         let answer = self.http.send(Call::get("/metrics"), &*self.time, &*self.samples).await.ok()?;
         if !answer.is_ok() {
@@ -156,14 +145,14 @@ impl Api {
     }
 
     /// Version, from the root page. It makes the server fetch a page from the Internet: once, never polled (recording 00).
-    pub async fn version(&self) -> Option<String> {
+    pub(super) async fn version(&self) -> Option<String> {
         let answer = self.http.send(Call::get("/"), &*self.time, &*self.samples).await.ok()?;
         let v = answer.decode(wire::json).await.ok()?;
         v.get("version")?.as_str().map(str::to_owned)
     }
 
     /// True for a global key, false for an instance token or another server's refusal to tell.
-    pub async fn is_global(&self) -> Result<bool, Reason> {
+    pub(super) async fn is_global(&self) -> Result<bool, Reason> {
         match self.value(Call::post("/verify-creds").json(serde_json::json!({}))).await {
             Ok(_) => Ok(true),
             Err(r) if matches!(r.code, ReasonCode::CredentialRefused | ReasonCode::ServerRefused) => Ok(false),
@@ -172,7 +161,7 @@ impl Api {
     }
 
     /// Starts a session in `close`, shows the code in `connecting`, does nothing in `open`.
-    pub async fn connect(&self, name: &str, number: Option<&str>) -> Result<Connect, Reason> {
+    pub(super) async fn connect(&self, name: &str, number: Option<&str>) -> Result<Connect, Reason> {
         let call = Call::get(format!("/instance/connect/{}", segment(name))).within(LONG);
         let call = match number {
             Some(n) => call.query("number", n),
@@ -183,7 +172,7 @@ impl Api {
     }
 
     /// Ends the session. "Not connected" is what was wanted (recording 11).
-    pub async fn logout(&self, name: &str) -> Result<(), Reason> {
+    pub(super) async fn logout(&self, name: &str) -> Result<(), Reason> {
         match self.done(Call::delete(format!("/instance/logout/{}", segment(name))).within(LONG)).await {
             Ok(_) => Ok(()),
             Err(r) if r.code == ReasonCode::ServerRefused && said(&r, "not connected") => Ok(()),
@@ -192,17 +181,17 @@ impl Api {
     }
 
     /// Reconnects.
-    pub async fn restart(&self, name: &str) -> Result<(), Reason> {
+    pub(super) async fn restart(&self, name: &str) -> Result<(), Reason> {
         self.done(Call::post(format!("/instance/restart/{}", segment(name))).within(LONG)).await.map(|_| ())
     }
 
     /// Deletes the row and all it holds.
-    pub async fn delete(&self, name: &str) -> Result<(), Reason> {
+    pub(super) async fn delete(&self, name: &str) -> Result<(), Reason> {
         self.done(Call::delete(format!("/instance/delete/{}", segment(name))).within(LONG)).await.map(|_| ())
     }
 
     /// Makes a row.
-    pub async fn create(&self, body: Value) -> Result<Value, Reason> {
+    pub(super) async fn create(&self, body: Value) -> Result<Value, Reason> {
         let v = self.done(Call::post("/instance/create").json(body).within(LONG)).await?;
         match v.pointer("/instance/instanceName") {
             Some(_) => Ok(v),
@@ -211,7 +200,7 @@ impl Api {
     }
 
     /// What `kind/find` gives back; `Null` for nothing set and for a route that this server lacks.
-    pub async fn find_setting(&self, kind: &str, name: &str) -> Result<Value, Reason> {
+    pub(super) async fn find_setting(&self, kind: &str, name: &str) -> Result<Value, Reason> {
         match self.value(Call::get(format!("/{kind}/find/{}", segment(name)))).await {
             Ok(v) => Ok(v),
             Err(r) if r.code == ReasonCode::NotFound => Ok(Value::Null),
@@ -220,12 +209,12 @@ impl Api {
     }
 
     /// Sends `kind/set`.
-    pub async fn set(&self, kind: &str, name: &str, body: Value) -> Result<(), Reason> {
+    pub(super) async fn set(&self, kind: &str, name: &str, body: Value) -> Result<(), Reason> {
         self.done(Call::post(format!("/{kind}/set/{}", segment(name))).json(body).within(LONG)).await.map(|_| ())
     }
 }
 
 /// True when the raw text of a reason holds `needle`.
-pub fn said(r: &Reason, needle: &str) -> bool {
+pub(super) fn said(r: &Reason, needle: &str) -> bool {
     r.raw.as_ref().is_some_and(|t| t.as_str().contains(needle))
 }

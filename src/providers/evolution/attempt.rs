@@ -27,7 +27,7 @@ const ALMOST_DEAD: Duration = Duration::from_secs(2);
 
 /// What was heard.
 #[derive(Debug)]
-pub enum Heard {
+pub(super) enum Heard {
     /// An event of this name.
     Event(What),
     /// The stream ended, or was never there.
@@ -44,7 +44,7 @@ pub enum Heard {
 
 /// What to do next.
 #[derive(Debug)]
-pub enum Do {
+pub(super) enum Do {
     /// Send `connect`, with the number where one is wanted.
     Connect,
     /// Ask for the memory state.
@@ -93,7 +93,7 @@ struct Hand {
 }
 
 /// One attempt.
-pub struct Attempt {
+pub(super) struct Attempt {
     want: Want,
     phase: Phase,
     proof: Proof,
@@ -141,20 +141,20 @@ struct Calls {
 }
 
 /// What is known when an attempt begins.
-pub struct Start<'a> {
+pub(super) struct Start<'a> {
     /// The row.
-    pub row: &'a Instance,
+    pub(super) row: &'a Instance,
     /// Memory state.
-    pub state: Option<&'a str>,
+    pub(super) state: Option<&'a str>,
     /// Key fields of earlier sessions.
-    pub known: &'a [u64],
+    pub(super) known: &'a [u64],
     /// The code that an attempt of ours proved, and how long ago, while it may still live.
-    pub ours: Option<(Parts, Duration)>,
+    pub(super) ours: Option<(Parts, Duration)>,
 }
 
 impl Attempt {
     /// Begins. Nothing was sent yet; the stream is open if there is one.
-    pub fn new(want: Want, start: &Start<'_>, now: Instant) -> Self {
+    pub(super) fn new(want: Want, start: &Start<'_>, now: Instant) -> Self {
         let mut a = Self {
             want,
             phase: Phase::Running,
@@ -198,12 +198,12 @@ impl Attempt {
     }
 
     /// What is to be done, in order.
-    pub fn take(&mut self) -> Vec<Do> {
+    pub(super) fn take(&mut self) -> Vec<Do> {
         std::mem::take(&mut self.out)
     }
 
     /// When [`Attempt::tick`] wants to be called.
-    pub fn wake(&self) -> Instant {
+    pub(super) fn wake(&self) -> Instant {
         let mut at = self.next_ask;
         match self.phase {
             Phase::Deciding(end) | Phase::Ending(end) => at = at.min(end),
@@ -216,7 +216,7 @@ impl Attempt {
     }
 
     /// The operator agreed to the wipe, or it was done elsewhere: go on when the session is closed.
-    pub fn go_on(&mut self, now: Instant) {
+    pub(super) fn go_on(&mut self, now: Instant) {
         if self.phase == Phase::Asked {
             self.bury();
             self.phase = Phase::Ending(now + CLOSING);
@@ -225,12 +225,12 @@ impl Attempt {
     }
 
     /// True when a person was asked and nothing happens until then.
-    pub fn waits_for_person(&self) -> bool {
+    pub(super) fn waits_for_person(&self) -> bool {
         self.phase == Phase::Asked
     }
 
     /// True when it ended.
-    pub fn over(&self) -> bool {
+    pub(super) fn over(&self) -> bool {
         self.phase == Phase::Over
     }
 
@@ -291,7 +291,7 @@ impl Attempt {
     }
 
     /// Time passed.
-    pub fn tick(&mut self, now: Instant, stamp: Stamp) {
+    pub(super) fn tick(&mut self, now: Instant, stamp: Stamp) {
         if self.hand.as_ref().is_some_and(|h| h.dies <= now) {
             self.hand = None;
             if !self.scanned {
@@ -338,7 +338,7 @@ impl Attempt {
     }
 
     /// Takes what was heard.
-    pub fn on(&mut self, heard: Heard, now: Instant, stamp: Stamp) {
+    pub(super) fn on(&mut self, heard: Heard, now: Instant, stamp: Stamp) {
         if self.phase == Phase::Over {
             return;
         }
@@ -505,10 +505,8 @@ impl Attempt {
                     if continues {
                         // The very code that our own last attempt proved: it is shown again for what is left of its life.
                         self.proof.presume(p);
-                        if self.left > ALMOST_DEAD * 2 {
-                            if let Some((p, payload)) = self.candidate.take() {
-                                self.offer_for(self.left, p, payload, Fresh::Rotated, now, stamp);
-                            }
+                        if let Some((p, payload)) = self.candidate.take_if(|_| self.left > ALMOST_DEAD * 2) {
+                            self.offer_for(self.left, p, payload, Fresh::Rotated, now, stamp);
                         }
                     }
                 }

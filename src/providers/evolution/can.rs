@@ -20,7 +20,7 @@ fn is_baileys(row: &Row) -> bool {
 }
 
 /// See [`crate::providers::Provider::can`].
-pub fn can(row: &Row, action: &Action, facts: &GatewayFacts) -> Result<Effect, Not> {
+pub(super) fn can(row: &Row, action: &Action, facts: &GatewayFacts) -> Result<Effect, Not> {
     if row.device.is_some() {
         return Err(Not::Unsupported(Message::new(&w::NOT_DEVICE)));
     }

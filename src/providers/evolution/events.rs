@@ -17,16 +17,16 @@ const GREETING: Duration = Duration::from_secs(8);
 
 /// One event, reduced to what pairdeck uses. `date_time` is not among it: local time with a false `Z`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
+pub(super) struct Event {
     /// The instance's exact name.
-    pub name: Box<str>,
+    pub(super) name: Box<str>,
     /// What happened.
-    pub what: What,
+    pub(super) what: What,
 }
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
+pub(super) enum What {
     /// `connection.update`.
     Connection {
         /// `open`, `connecting`, `close`, `refused`.
@@ -58,7 +58,7 @@ pub enum What {
 
 /// What the stream yields.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Frame {
+pub(super) enum Frame {
     /// A namespace (empty: the root) was entered.
     Joined(Box<str>),
     /// It does not exist yet: no event of that instance since the server started.
@@ -71,7 +71,7 @@ pub enum Frame {
 
 /// Why there is no stream.
 #[derive(Debug)]
-pub enum NoStream {
+pub(super) enum NoStream {
     /// The server has none.
     Off,
     /// The server does not take the key.
@@ -81,7 +81,7 @@ pub enum NoStream {
 }
 
 /// An open stream.
-pub struct Stream {
+pub(super) struct Stream {
     socket: Socket,
     silence: Duration,
     deadline: Instant,
@@ -90,7 +90,7 @@ pub struct Stream {
 
 impl Stream {
     /// Opens a stream and asks for the root.
-    pub async fn open(api: &Api) -> Result<Self, NoStream> {
+    pub(super) async fn open(api: &Api) -> Result<Self, NoStream> {
         let mut socket = match api.http().websocket(PATH, Some(("apikey", api.key()))).await {
             Ok(s) => s,
             Err(Refused::Answer(401 | 403, _)) => return Err(NoStream::Key),
@@ -110,14 +110,14 @@ impl Stream {
     }
 
     /// Asks for an instance's own namespace, if its name can be one.
-    pub fn join(&mut self, name: &str) {
+    pub(super) fn join(&mut self, name: &str) {
         if can_join(name) {
             self.owed.push(format!("40/{name},"));
         }
     }
 
     /// The next frame. Dropping this future loses nothing.
-    pub async fn next(&mut self) -> Result<Frame, Reason> {
+    pub(super) async fn next(&mut self) -> Result<Frame, Reason> {
         let lost = || Reason::new(ReasonCode::EventsLost);
         loop {
             while let Some(text) = self.owed.first() {
@@ -145,12 +145,12 @@ impl Stream {
 }
 
 /// A name with a comma or a question mark cannot be asked for as a namespace; the empty one is the root.
-pub fn can_join(name: &str) -> bool {
+pub(super) fn can_join(name: &str) -> bool {
     !name.is_empty() && !name.contains([',', '?'])
 }
 
 /// Reads one Socket.IO packet; `None` for what is of no use.
-pub fn read(text: &str) -> Option<Frame> {
+pub(super) fn read(text: &str) -> Option<Frame> {
     let rest = text.strip_prefix('4')?;
     let kind = rest.chars().next()?;
     let rest = rest.get(1..)?;

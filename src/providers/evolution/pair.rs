@@ -29,12 +29,12 @@ const LAST_CALLS: Duration = Duration::from_secs(12);
 const REMEMBERED: usize = 8;
 
 /// True for digits with country code: 7 to 15, no leading zero.
-pub fn is_number(n: &str) -> bool {
+pub(super) fn is_number(n: &str) -> bool {
     (7..=15).contains(&n.len()) && !n.starts_with('0') && n.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// See [`crate::providers::Provider::pair`].
-pub async fn begin(cx: &Cx, at: &Target, want: Want) -> Result<Box<dyn Pairing>, Reason> {
+pub(super) async fn begin(cx: &Cx, at: &Target, want: Want) -> Result<Box<dyn Pairing>, Reason> {
     match (want.method, want.number.as_deref()) {
         (Method::Code, None | Some("")) => return Err(Reason::new(ReasonCode::NumberNeeded)),
         (Method::Code, Some(n)) if !is_number(n) => return Err(Reason::new(ReasonCode::NumberInvalid)),

@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use std::time::Duration;
 
 /// Name of the new token among the plan's sealed data.
-pub const NEW_TOKEN: &str = "new_token";
+pub(super) const NEW_TOKEN: &str = "new_token";
 /// How long a logout is given until memory says `close`.
 const CLOSING: u32 = 20;
 const CLOSING_EACH: Duration = Duration::from_millis(500);
@@ -38,7 +38,7 @@ fn new_token() -> Result<Secret, Reason> {
 }
 
 /// See [`crate::providers::Provider::plan`].
-pub async fn plan(cx: &Cx, at: &Target, action: &Action, given: Inputs) -> Result<Plan, Reason> {
+pub(super) async fn plan(cx: &Cx, at: &Target, action: &Action, given: Inputs) -> Result<Plan, Reason> {
     let api = Api::new(cx)?;
     if matches!(action, Action::Do(v) if &**v == "create") {
         return create(&api, at, action, &given).await;
@@ -77,7 +77,7 @@ fn wipe(plan: &mut Plan) {
 }
 
 /// The plan that a pairing needs before it can go on.
-pub fn wipe_plan(target: Target) -> Plan {
+pub(super) fn wipe_plan(target: Target) -> Plan {
     let mut plan = Plan {
         v: PLAN_VERSION,
         action: Action::Wipe,
@@ -160,7 +160,7 @@ enum Stands {
     /// The one that was pinned when the op was armed.
     Old,
     /// The one with our new token.
-    Ours(Box<Instance>),
+    Ours,
     Other,
 }
 
@@ -168,7 +168,7 @@ async fn stands(api: &Api, op: &Op, plan: &Plan) -> Result<Stands, Reason> {
     let Some(row) = api.find(op_name(op, plan)).await? else { return Ok(Stands::Nobody) };
     let new = plan.sealed.get(NEW_TOKEN);
     if new.is_some() && row.token.as_ref() == new {
-        return Ok(Stands::Ours(Box::new(row)));
+        return Ok(Stands::Ours);
     }
     let pinned = plan.target.incarnation.as_ref().or(op.target.incarnation.as_ref());
     Ok(match pinned {
@@ -194,7 +194,7 @@ fn foreign() -> Reason {
 }
 
 /// See [`crate::providers::Provider::check`].
-pub async fn check(cx: &Cx, op: &Op, step: &str) -> Finding {
+pub(super) async fn check(cx: &Cx, op: &Op, step: &str) -> Finding {
     let Some(plan) = &op.plan else { return Finding::NotDone };
     match find_out(cx, op, plan, step).await {
         Ok(f) => f,
@@ -209,16 +209,16 @@ async fn find_out(cx: &Cx, op: &Op, plan: &Plan, step: &str) -> Result<Finding, 
     let done = |b| if b { Finding::Done } else { Finding::NotDone };
     Ok(match (step, stands) {
         ("logout" | "closed" | "restart", Stands::Nobody) => Finding::Foreign(Reason::new(ReasonCode::Gone)),
-        ("delete", Stands::Nobody | Stands::Ours(_)) => Finding::Done,
-        ("create", Stands::Ours(_)) => Finding::Done,
+        ("delete", Stands::Nobody | Stands::Ours) => Finding::Done,
+        ("create", Stands::Ours) => Finding::Done,
         ("create", Stands::Nobody) | ("delete", Stands::Old) => Finding::NotDone,
         // Deleted, and yet there: a server that answered success without doing it.
         ("create", Stands::Old) => Finding::CannotTell(Reason::new(ReasonCode::ServerRefused)),
         (_, Stands::Other) => Finding::Foreign(foreign()),
         ("logout" | "closed", _) => done(api.state(name).await?.is_none_or(|s| &*s == "close")),
         ("restart", _) => done(api.state(name).await?.is_some_and(|s| &*s != "close")),
-        ("verify", Stands::Ours(_)) => done(missing(&api, name, plan).await?.is_none()),
-        (kind, Stands::Ours(_)) => match kept(plan, kind) {
+        ("verify", Stands::Ours) => done(missing(&api, name, plan).await?.is_none()),
+        (kind, Stands::Ours) => match kept(plan, kind) {
             Some(before) => done(settings::holds(kind, &before, &api.find_setting(kind, name).await?)),
             None => Finding::NotDone,
         },
@@ -239,7 +239,7 @@ async fn missing(api: &Api, name: &str, plan: &Plan) -> Result<Option<&'static s
 }
 
 /// See [`crate::providers::Provider::run`].
-pub async fn run(cx: &Cx, op: &Op, step: &str) -> StepEnd {
+pub(super) async fn run(cx: &Cx, op: &Op, step: &str) -> StepEnd {
     let unsent = |why| StepEnd::Failed { why, sent: false };
     let Some(plan) = &op.plan else { return unsent(Reason::new(ReasonCode::Internal)) };
     let api = match Api::new(cx) {
@@ -254,10 +254,10 @@ pub async fn run(cx: &Cx, op: &Op, step: &str) -> StepEnd {
     };
     let fit = match (step, &stands) {
         ("create", Stands::Nobody) => true,
-        ("create" | "delete", Stands::Ours(_)) => return StepEnd::done(),
+        ("create" | "delete", Stands::Ours) => return StepEnd::done(),
         ("delete", Stands::Nobody) => return StepEnd::done(),
         ("logout" | "closed" | "restart" | "delete", Stands::Old) => true,
-        (_, Stands::Ours(_)) => true,
+        (_, Stands::Ours) => true,
         _ => false,
     };
     if !fit {

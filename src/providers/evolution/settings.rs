@@ -4,13 +4,13 @@ use serde_json::{Map, Value, json};
 
 /// Kinds of settings that the API gives back, in the order in which they are put back. Proxy comes late: the server tests it
 /// before it saves it, and a proxy that is down must not keep the others from coming back.
-pub const KINDS: &[&str] = &["settings", "webhook", "websocket", "rabbitmq", "nats", "sqs", "kafka", "pusher", "chatwoot", "proxy"];
+pub(super) const KINDS: &[&str] = &["settings", "webhook", "websocket", "rabbitmq", "nats", "sqs", "kafka", "pusher", "chatwoot", "proxy"];
 
 /// Fields that belong to the stored row, not to the setting.
 const OWN: &[&str] = &["id", "createdAt", "updatedAt", "instanceId", "instanceName"];
 
 /// What `find` gave, without what changes by itself; `None` when nothing is set.
-pub fn essence(kind: &str, found: &Value) -> Option<Map<String, Value>> {
+pub(super) fn essence(kind: &str, found: &Value) -> Option<Map<String, Value>> {
     // Some routes wrap their answer once more.
     let inner = found.get(kind).filter(|v| v.is_object()).unwrap_or(found);
     let mut out: Map<String, Value> =
@@ -32,7 +32,7 @@ pub fn essence(kind: &str, found: &Value) -> Option<Map<String, Value>> {
 }
 
 /// The body of `set` for what [`essence`] kept.
-pub fn body(kind: &str, essence: Map<String, Value>) -> Value {
+pub(super) fn body(kind: &str, essence: Map<String, Value>) -> Value {
     match kind {
         "settings" | "proxy" | "chatwoot" => Value::Object(essence),
         wrapped => json!({ wrapped: essence }),
@@ -40,7 +40,7 @@ pub fn body(kind: &str, essence: Map<String, Value>) -> Value {
 }
 
 /// True when `now` holds all that `before` held. Empty texts and empty lists count as absent.
-pub fn holds(kind: &str, before: &Map<String, Value>, now: &Value) -> bool {
+pub(super) fn holds(kind: &str, before: &Map<String, Value>, now: &Value) -> bool {
     let now = essence(kind, now).unwrap_or_default();
     let empty = |v: &Value| v.as_str() == Some("") || v.as_array().is_some_and(Vec::is_empty) || v.as_object().is_some_and(Map::is_empty);
     let plain = |v: &Value| match v {

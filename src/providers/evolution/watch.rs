@@ -42,6 +42,8 @@ struct Watch<'a> {
     global: bool,
     spaces: BTreeSet<Box<str>>,
     metrics: Option<bool>,
+    /// That the stream does not open was said once.
+    told_lost: bool,
     /// Names with events since the last report.
     dirty: BTreeSet<Box<str>>,
 }
@@ -52,7 +54,7 @@ enum Tried {
 }
 
 /// See [`crate::providers::Provider::watch`].
-pub async fn watch(cx: &Cx, out: Tx<Report>) -> Reason {
+pub(super) async fn watch(cx: &Cx, out: Tx<Report>) -> Reason {
     let api = match Api::new(cx) {
         Ok(api) => api,
         Err(r) => return r,
@@ -70,6 +72,7 @@ pub async fn watch(cx: &Cx, out: Tx<Report>) -> Reason {
         global: matches!(cx.memo.get("feed").await, Some(v) if v["global"] == true),
         spaces: BTreeSet::new(),
         metrics: None,
+        told_lost: false,
         dirty: BTreeSet::new(),
     };
     tokio::select! {
@@ -119,11 +122,17 @@ impl Watch<'_> {
                         Tried::Open(mut s) => {
                             self.join(&mut s);
                             stream = Some(s);
+                            self.told_lost = false;
                             pause = Duration::from_secs(1);
                         }
                         Tried::No(NoStream::Key) => self.warn(Message::new(&w::WARN_EVENTS_REFUSED)),
                         Tried::No(NoStream::Off) => self.warn(Message::new(&w::WARN_EVENTS_OFF)),
-                        Tried::No(NoStream::Lost(_)) => {
+                        Tried::No(NoStream::Lost(why)) => {
+                            if !self.told_lost {
+                                self.told_lost = true;
+                                let why = Reason { code: ReasonCode::EventsLost, ..why };
+                                self.send(Report::Trouble(why)).await;
+                            }
                             retry = Some(Instant::now() + jitter(pause));
                             pause = (pause * 2).min(RETRY_MOST);
                         }
