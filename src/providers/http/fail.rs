@@ -4,7 +4,7 @@ use crate::domain::{Reason, ReasonCode, Stamp};
 use std::{error::Error, io, time::Duration};
 
 /// Name of the reason's argument that tells how many seconds a server asked us to wait.
-pub const RETRY_AFTER: &str = "retry_after_s";
+pub const RETRY_AFTER: &str = "retry_after";
 
 /// Reads a transport error whose URL was already taken out.
 pub(super) fn of(e: reqwest::Error, host: &str) -> Reason {
