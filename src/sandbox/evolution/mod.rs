@@ -16,6 +16,9 @@ mod seed;
 mod socketio;
 mod state;
 
+#[cfg(test)]
+mod tests;
+
 pub use events::Event;
 pub use far_side::Refused;
 pub use state::Link;
