@@ -282,4 +282,4 @@ fn with(mut v: Value, more: Map<String, Value>) -> Value {
 
 #[cfg(test)]
 #[path = "json_tests.rs"]
-mod tests;
+pub(super) mod tests;

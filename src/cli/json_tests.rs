@@ -15,7 +15,7 @@ fn at(s: i64) -> Stamp {
     Stamp::wall_only(TEST_WALL.plus_ms(s * 1000))
 }
 
-pub(crate) fn row(account: &str, device: Option<&str>, state: State) -> Row {
+pub(in crate::cli) fn row(account: &str, device: Option<&str>, state: State) -> Row {
     Row {
         gateway: GatewayId::new("wa-sp"),
         account: RemoteId::new(account),

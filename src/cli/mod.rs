@@ -15,6 +15,7 @@ pub mod man;
 pub mod outcome;
 pub mod output;
 pub mod pair;
+pub mod prompt;
 pub mod since;
 pub mod status;
 

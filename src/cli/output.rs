@@ -92,6 +92,12 @@ impl Output {
         let _ = self.err.flush();
     }
 
+    /// Writes a question to stderr without a line end, so that the answer stands behind it.
+    pub fn ask(&mut self, question: &Message) {
+        let _ = write!(self.err, "{}", question.text(self.lang));
+        let _ = self.err.flush();
+    }
+
     /// Writes a table: columns as wide as their widest cell, two blanks between, nothing behind the last one.
     ///
     /// # Errors
