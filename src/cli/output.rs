@@ -98,6 +98,11 @@ impl Output {
         let _ = self.err.flush();
     }
 
+    /// Ends the line of a question whose answer was not echoed.
+    pub fn asked(&mut self) {
+        let _ = writeln!(self.err);
+    }
+
     /// Writes a table: columns as wide as their widest cell, two blanks between, nothing behind the last one.
     ///
     /// # Errors

@@ -73,10 +73,11 @@ fn unreadable(path: &str, e: &io::Error) -> NoSecret {
     NoSecret(Message::new(&c::SECRET_UNREADABLE).with("path", path).with("why", e.to_string()))
 }
 
-/// Asks with the echo off, and puts it back whatever happens in between.
+/// Asks with the echo off, and puts it back whatever happens in between. Keys are read one by one and signals are off, so
+/// that ctrl-c cannot leave a terminal without an echo.
 #[cfg(unix)]
 fn prompt(question: &'static Words, out: &mut Output) -> Result<Zeroizing<Vec<u8>>, NoSecret> {
-    use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+    use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
     struct Echo(Termios);
     impl Drop for Echo {
         fn drop(&mut self) {
@@ -85,15 +86,34 @@ fn prompt(question: &'static Words, out: &mut Output) -> Result<Zeroizing<Vec<u8
     }
     let before = tcgetattr(io::stdin()).map_err(|e| unreadable("-", &e.into()))?;
     let mut hidden = before.clone();
-    hidden.local_modes.remove(LocalModes::ECHO);
-    hidden.local_modes.insert(LocalModes::ECHONL);
+    hidden.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
+    hidden.special_codes[SpecialCodeIndex::VMIN] = 1;
+    hidden.special_codes[SpecialCodeIndex::VTIME] = 0;
     let _echo = Echo(before);
     tcsetattr(io::stdin(), OptionalActions::Flush, &hidden).map_err(|e| unreadable("-", &e.into()))?;
     out.ask(&Message::new(&c::ASK_SECRET).with("question", question.get(out.lang)));
+    let typed = typed(&mut io::stdin().lock());
+    out.asked();
+    typed
+}
+
+/// Reads keys up to Enter. Backspace takes one letter back, ctrl-u all; ctrl-c and ctrl-d give up.
+fn typed(keys: &mut dyn Read) -> Result<Zeroizing<Vec<u8>>, NoSecret> {
     let mut line = Zeroizing::new(Vec::with_capacity(LONGEST + 3));
-    let limit = u64::try_from(LONGEST + 2).unwrap_or(u64::MAX);
-    io::stdin().lock().take(limit).read_until(b'\n', &mut line).map_err(|e| unreadable("-", &e))?;
-    Ok(line)
+    let mut key = [0u8];
+    loop {
+        let n = keys.read(&mut key).map_err(|e| unreadable("-", &e))?;
+        match key[0] {
+            _ if n == 0 => return Err(NoSecret(Message::new(&c::NOT_AGREED))),
+            b'\r' | b'\n' => return Ok(line),
+            3 | 4 => return Err(NoSecret(Message::new(&c::NOT_AGREED))),
+            // A letter of several bytes ends with its continuation bytes.
+            8 | 127 => while line.pop().is_some_and(|b| b & 0xc0 == 0x80) {},
+            21 => line.clear(),
+            b if line.len() <= LONGEST => line.push(b),
+            _ => {}
+        }
+    }
 }
 
 /// Without a way to turn the echo off, a prompt would show the secret: it is refused.
@@ -119,6 +139,16 @@ mod tests {
     fn a_file_loses_its_line_end_and_nothing_else() {
         assert_eq!(file(b" key with blanks \r\n").unwrap().expose(), " key with blanks ");
         assert_eq!(file(b"key").unwrap().expose(), "key");
+    }
+
+    #[test]
+    fn typing_can_be_mended_and_given_up() {
+        let read = |keys: &[u8]| typed(&mut &*keys).ok().map(|l| String::from_utf8(l.to_vec()).unwrap());
+        assert_eq!(read(b"kex\x7fy\rrest").as_deref(), Some("key"));
+        assert_eq!(read("k客\u{7f}ey\n".as_bytes()).as_deref(), Some("key"));
+        assert_eq!(read(b"wrong\x15key\r").as_deref(), Some("key"));
+        assert_eq!(read(b"ke\x03"), None);
+        assert_eq!(read(b"ke"), None, "a terminal that went away gives nothing");
     }
 
     #[test]

@@ -77,8 +77,6 @@ catalogue! { "command";
     CHECK_NO_COLOUR = "no colour", "无色";
     CHECK_SMALL = "at least 40x10 is needed", "至少需要 40x10";
     CHECK_SMALL_DO = "Enlarge the terminal.", "请放大终端。";
-    CHECK_ZONE = "{zone}", "{zone}";
-    CHECK_FIGURES = "{text}", "{text}";
 
     CONFIG_FINE = "{path} is fine: {n} gateways", "{path} 无误：{n} 个网关";
     CONFIG_ABSENT = "{path} is not there yet; `pairdeck config example` shows one", "{path} 尚不存在；用 pairdeck config example 查看示例";
