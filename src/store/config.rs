@@ -22,3 +22,7 @@ pub struct Gateway {
     /// Clock thresholds in seconds (ok, blocked), if they differ from the kind's.
     pub clock_limits: Option<(u32, u32)>,
 }
+/// TEMP
+pub fn add_gateway(_p: &std::path::Path, _g: &Gateway) -> Result<(), std::io::Error> {
+    Ok(())
+}

@@ -1,1 +1,4 @@
-//! Evolution API.
+//! Evolution API (WhatsApp gateways).
+mod fresh;
+mod state;
+mod wire;
