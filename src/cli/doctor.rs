@@ -70,7 +70,7 @@ impl Check {
     }
     /// A check that failed for a reason.
     pub fn failed(check: impl Into<String>, why: &Reason) -> Self {
-        let message = |words| Message { words, args: why.args.clone() };
+        let message = |words| Message { words, args: why.args.clone(), nested: Vec::new() };
         Self::new(check, Mark::Fail, message(reason::text(why.code))).remedy(reason::remedy(why.code).map(message))
     }
 }

@@ -16,6 +16,8 @@ pub mod outcome;
 pub mod output;
 pub mod pair;
 pub mod prompt;
+pub mod run;
+pub mod session;
 pub mod since;
 pub mod status;
 

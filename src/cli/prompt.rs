@@ -46,6 +46,17 @@ pub fn agreed(question: &Message, out: &mut Output) -> Option<bool> {
     Some(read.is_ok() && matches!(line.trim(), "yes" | "YES"))
 }
 
+/// Asks for a line that is no secret. `None` when stdin is no terminal.
+pub fn line(question: &'static Words, out: &mut Output) -> Option<String> {
+    if !io::stdin().is_terminal() {
+        return None;
+    }
+    out.ask(&Message::new(question));
+    let mut line = String::new();
+    io::stdin().lock().take(2048).read_line(&mut line).ok()?;
+    Some(line)
+}
+
 fn from(source: &mut dyn Read, name: &str) -> Result<Zeroizing<Vec<u8>>, NoSecret> {
     let mut text = Zeroizing::new(Vec::with_capacity(LONGEST + 3));
     let limit = u64::try_from(LONGEST + 2).unwrap_or(u64::MAX);
