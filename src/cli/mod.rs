@@ -4,6 +4,7 @@
 //! `render` or `json` function here. Results go to stdout, all else to stderr, and no secret to either of them unasked.
 
 pub mod args;
+pub mod attempt;
 pub mod clock;
 pub mod completions;
 pub mod doctor;
@@ -12,6 +13,7 @@ pub mod history;
 pub mod json;
 pub mod list;
 pub mod man;
+pub mod op;
 pub mod outcome;
 pub mod output;
 pub mod pair;

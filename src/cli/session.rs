@@ -3,7 +3,7 @@
 use super::{Exit, Globals, Output, prompt};
 use crate::{
     clock::{Limits, SystemTime, kernel},
-    domain::{GatewayId, Reason, Row, Time},
+    domain::{GatewayId, Reason, Row, Time, ids::TargetName},
     engine::{Mailbox, Parts, World, look_all, world::Unresolved},
     i18n::{Message, command as c, reason},
     providers::registry,
@@ -93,7 +93,9 @@ impl Session {
     /// # Errors
     /// Said on stderr already; the code to end with. An unknown name on a gateway that did not answer is "unreachable".
     pub async fn resolve(&self, name: &str, out: &mut Output) -> Result<Row, Exit> {
-        let failed = self.refresh(None, out).await;
+        // A name that carries its gateway spares the others a question.
+        let named = TargetName::parse(name).and_then(|t| t.gateway).map(|g| GatewayId::new(&g)).filter(|g| self.world.gateway(g).is_some());
+        let failed = self.refresh(named.as_ref(), out).await;
         let why = match self.world.resolve(name) {
             Ok(row) => return Ok(row),
             Err(why) => why,

@@ -48,6 +48,13 @@ catalogue! { "command";
     PAIR_RETRY = "try {n} of {of} begins in {delay} s", "第 {n}/{of} 次将在 {delay} 秒后开始";
     PAIR_PNG = "written to {path}, readable by the owner only", "已写入 {path}，仅所有者可读";
 
+    PAIR_ENTER_SHOWS = "Enter shows it all the same", "按 Enter 仍可显示";
+    PAIR_WIPE_SPOILT = "the session must be wiped first: --wipe-spoilt does that", "须先清除会话：--wipe-spoilt 可执行";
+    STEP = "step {n} of {of}: {step}", "第 {n}/{of} 步：{step}";
+    STEP_AGAIN = "trying again: {reason}", "重试：{reason}";
+    TAKING_BACK = "taking it back", "正在撤销";
+    VERB_UNKNOWN = "{verb} is no verb here; known: {verbs}", "{verb} 不是可用操作；可用：{verbs}";
+
     ASK_ACT = "{action} {target}? This loses: {lost}. Type yes: ", "{action} {target}？将失去：{lost}。输入 yes：";
     ASK_ACT_PLAIN = "{action} {target}? Type yes: ", "{action} {target}？输入 yes：";
     ASK_PASSPHRASE = "passphrase of the vault", "保管库口令";
