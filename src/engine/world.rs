@@ -356,6 +356,11 @@ impl Gateway {
         lock(&self.state).facts.clone()
     }
 
+    /// Its provider.
+    pub fn provider(&self) -> &Arc<dyn Provider> {
+        &self.provider
+    }
+
     /// Its own link.
     pub fn link(&self) -> Link {
         lock(&self.state).link.clone()
