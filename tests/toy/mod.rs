@@ -34,8 +34,8 @@ pub struct Server {
     pub log: Vec<String>,
     /// The request of this number (from 1) is where the caller is killed.
     pub kill: Option<(usize, Kill)>,
-    /// Requests that are answered with a failure after they were carried out.
-    pub lose_replies: usize,
+    /// The request of this number is carried out, and its answer lost.
+    pub lose_reply: Option<usize>,
     /// Somebody else's token, put in after the request of this number.
     pub meddle: Option<(usize, String)>,
     pub password: String,
@@ -96,8 +96,7 @@ impl Toy {
                 }
             }
         }
-        if s.lose_replies > 0 {
-            s.lose_replies -= 1;
+        if s.lose_reply == Some(s.log.len()) {
             return Err(Reason::new(ReasonCode::Slow));
         }
         Ok(result.unwrap())

@@ -96,8 +96,8 @@ fn pairing_act(app: &mut App, act: Act, out: &mut Vec<Do>) {
             None => app.say(Level::Hint, &Message::new(&w::NO_PNG)),
         },
         Act::PairStyle => p.screen.get_mut().next_style(),
-        Act::PairLarger => p.screen.get_mut().larger(),
-        Act::PairSmaller => p.screen.get_mut().smaller(),
+        Act::PairLarger => p.screen.get_mut().resize(1),
+        Act::PairSmaller => p.screen.get_mut().resize(-1),
         Act::PairOverride if matches!(p.view.stage, PairStage::Blocked { .. }) => p.override_asked = true,
         Act::PairOverride | Act::PairConfirm => {}
         Act::PairCopy => match shown {
