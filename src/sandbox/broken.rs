@@ -90,7 +90,17 @@ pub(crate) async fn broken(fault: &Fault, inner: &Arc<Inner>) -> Option<Result<R
         }
         Fault::Half => {
             let mut r = plain(200, "application/json; charset=utf-8", String::new());
-            let body = stream::iter([Ok(Bytes::from_static(b"[{\"id\":\"a87d")), Err(Dropped)]);
+            // The pause lets the first piece leave before the connection breaks.
+            let body = stream::unfold(0u8, |n| async move {
+                match n {
+                    0 => Some((Ok(Bytes::from_static(b"[{\"id\":\"a87d")), 1)),
+                    1 => {
+                        tokio::time::sleep(Duration::from_millis(50)).await;
+                        Some((Err(Dropped), 2))
+                    }
+                    _ => None,
+                }
+            });
             *r.body_mut() = Body::from_stream(body);
             Ok(r)
         }

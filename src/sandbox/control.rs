@@ -3,7 +3,7 @@
 use super::{
     Gateways,
     broken::Dropped,
-    evolution::{Gateway, Refused},
+    evolution::{Gateway, Refused, decode},
     fault::Fault,
 };
 use axum::{
@@ -44,12 +44,22 @@ fn act(gateways: &Gateways, method: &str, path: &str, given: &Value) -> (u16, Va
     // An account is named alone or as GATEWAY:ACCOUNT.
     let account = || -> Result<(Gateway, String), (u16, Value)> {
         let Some(name) = text("account") else { return Err((400, error("account is missing"))) };
-        let has = |g: &Gateway, n: &str| g.state(n).is_some();
-        let found = gateways.iter().find(|g| has(g, name)).map(|g| (g.clone(), name.to_owned())).or_else(|| {
+        // A target as everywhere: `: / %` inside a name are percent-encoded. A name as it is will do where it is not ambiguous.
+        let whole = |g: &Gateway| [Some(name.to_owned()), decode(name)].into_iter().flatten().find(|n| g.state(n).is_some());
+        let split = |g: &Gateway| {
             let (gateway, rest) = name.split_once(':')?;
-            gateways.iter().find(|g| g.name() == gateway && has(g, rest)).map(|g| (g.clone(), rest.to_owned()))
-        });
-        found.ok_or_else(|| (404, error("no such account here")))
+            (decode(gateway)? == g.name()).then_some(())?;
+            [Some(rest.to_owned()), decode(rest)].into_iter().flatten().find(|n| g.state(n).is_some())
+        };
+        let mut found: Vec<_> = gateways.iter().filter_map(|g| Some((g.clone(), split(g)?))).collect();
+        if found.is_empty() {
+            found = gateways.iter().filter_map(|g| Some((g.clone(), whole(g)?))).collect();
+        }
+        match found.pop() {
+            Some(one) if found.is_empty() => Ok(one),
+            Some(_) => Err((409, error("ambiguous: name the gateway too, GATEWAY:ACCOUNT"))),
+            None => Err((404, error("no such account here"))),
+        }
     };
     let done = (200, json!({ "v": 1, "ok": true }));
     let outcome = || -> Result<(u16, Value), (u16, Value)> {

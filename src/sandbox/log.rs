@@ -18,7 +18,7 @@ pub struct Request {
     pub path: String,
     /// The body, cut at 16 KiB.
     pub body: String,
-    /// The status of the answer; 0 when the connection was dropped instead, 101 for an event stream.
+    /// The status of the answer; 0 while it is under way or when the connection was dropped, 101 for an event stream.
     pub status: u16,
 }
 
@@ -41,11 +41,13 @@ pub(crate) struct Log {
     entries: VecDeque<Request>,
     counts: BTreeMap<(String, String), u64>,
     forgotten: u64,
+    /// The number of the first request since the last `clear`.
+    first: u64,
 }
 
 impl Log {
-    /// Takes one request.
-    pub(crate) fn push(&mut self, mut r: Request) {
+    /// Takes one request; the number it gets is for [`Log::answered`].
+    pub(crate) fn push(&mut self, mut r: Request) -> u64 {
         let path = r.path.split('?').next().unwrap_or_default().to_owned();
         let key = (r.method.clone(), path);
         if self.counts.len() >= COUNTED && !self.counts.contains_key(&key) {
@@ -62,6 +64,15 @@ impl Log {
             self.forgotten += 1;
         }
         self.entries.push_back(r);
+        self.first + self.forgotten + self.entries.len() as u64 - 1
+    }
+
+    /// Notes the status of an answer.
+    pub(crate) fn answered(&mut self, number: u64, status: u16) {
+        let at = number.checked_sub(self.first + self.forgotten).and_then(|n| usize::try_from(n).ok());
+        if let Some(r) = at.and_then(|n| self.entries.get_mut(n)) {
+            r.status = status;
+        }
     }
 
     /// Counts by method and path.
@@ -84,6 +95,7 @@ impl Log {
 
     /// Empties everything.
     pub(crate) fn clear(&mut self) {
-        *self = Self::default();
+        let first = self.first + self.forgotten + self.entries.len() as u64;
+        *self = Self { first, ..Self::default() };
     }
 }

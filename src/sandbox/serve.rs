@@ -13,6 +13,9 @@ use tokio_util::sync::CancellationToken;
 /// Connections at a time; further ones wait in the kernel's queue.
 const CONNECTIONS: usize = 512;
 
+/// How long a connection may wait for its next request: Node's default, which every answer tells in `Keep-Alive`.
+const IDLE: Duration = Duration::from_secs(5);
+
 /// Binds to `address`, which must be loopback.
 ///
 /// # Errors
@@ -54,7 +57,7 @@ where
                     .auto_date_header(false)
                     .title_case_headers(true)
                     .timer(TokioTimer::new())
-                    .header_read_timeout(Duration::from_secs(30))
+                    .header_read_timeout(IDLE)
                     .serve_connection(TokioIo::new(stream), service)
                     .with_upgrades();
                 tokio::select! {

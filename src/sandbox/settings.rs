@@ -148,6 +148,8 @@ pub enum Past {
     LimitReached,
     /// The database says `open`, memory `close`: the link died unseen.
     DeadRow,
+    /// Memory and database say `open`, the socket is dead: logout is 500 "Connection Closed", delete 400; a restart helps.
+    DeadOpen,
     /// A pairing by number ran out: the stored session logs in and is refused (recording 53).
     Spoilt,
     /// Blocked by the far side (403).

@@ -16,6 +16,17 @@ pub(crate) struct New {
     pub(crate) token: Option<String>,
 }
 
+/// How a logout ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Logout {
+    /// The session is wiped.
+    Done,
+    /// There was nothing to log out (recording 11).
+    NotConnected,
+    /// "Connection Closed": memory says open or connecting, the socket is dead.
+    ConnectionClosed,
+}
+
 impl Inner {
     /// Adds a row and its life; no events.
     pub(crate) fn add(&self, state: &mut State, new: New) -> u64 {
@@ -118,37 +129,37 @@ impl Inner {
         }
     }
 
-    /// `DELETE /instance/logout/{name}`; false when it was closed (recording 11).
-    pub(crate) fn logout(&self, name: &str) -> bool {
+    /// `DELETE /instance/logout/{name}`.
+    pub(crate) fn logout(&self, name: &str) -> Logout {
         let mut state = self.lock();
-        let Some(key) = state.row(name).map(|r| r.life) else { return false };
+        let Some(key) = state.row(name).map(|r| r.life) else { return Logout::NotConnected };
         self.log_out(&mut state, key, name)
     }
 
-    fn log_out(&self, state: &mut State, key: u64, name: &str) -> bool {
-        match state.lives.get(&key).map(|l| (l.link, l.socket)) {
-            None | Some((Link::Close, _)) => false,
-            Some((_, 0)) => {
-                // The socket is already gone: `end` does nothing a second time, so no events (recording ws-global, shop-e).
-                if let Some(l) = state.lives.get_mut(&key) {
-                    l.session = l.session.take().filter(|s| !s.registered);
-                }
-                true
-            }
-            Some(_) => {
+    fn log_out(&self, state: &mut State, key: u64, name: &str) -> Logout {
+        let Some(l) = state.lives.get_mut(&key) else { return Logout::NotConnected };
+        match (l.link, l.socket) {
+            (Link::Close, _) => Logout::NotConnected,
+            // The socket is gone. With `creds.me` the library wants to tell the far side and cannot (#1398, #2403); without, `end`
+            // does nothing a second time, so there are no events (recording ws-global, shop-e).
+            (_, 0) if l.session.as_ref().is_some_and(|s| s.me.is_some()) => Logout::ConnectionClosed,
+            (_, 0) => Logout::Done,
+            _ => {
                 let object = disconnection(401, Json::Null, &format!("Log out instance: {name}"), self.now_ms());
                 self.emit_closed(state, key, 401, &object);
-                true
+                Logout::Done
             }
         }
     }
 
-    /// `DELETE /instance/delete/{name}`.
-    pub(crate) fn delete(&self, name: &str) {
+    /// `DELETE /instance/delete/{name}`; false when the logout before it threw (2.3: a dead socket that says `open`).
+    pub(crate) fn delete(&self, name: &str) -> bool {
         let mut state = self.lock();
-        let Some(key) = state.row(name).map(|r| r.life) else { return };
-        self.log_out(&mut state, key, name);
-        let Some(l) = state.lives.get(&key) else { return };
+        let Some(key) = state.row(name).map(|r| r.life) else { return false };
+        if self.log_out(&mut state, key, name) == Logout::ConnectionClosed {
+            return false;
+        }
+        let Some(l) = state.lives.get(&key) else { return false };
         let data = map! { "instanceName" => name, "instanceId" => &l.instance_id };
         self.emit(&mut state, key, "instance.delete", data);
         self.emit(&mut state, key, "remove.instance", Json::Null);
@@ -159,6 +170,7 @@ impl Inner {
         if state.lives.get(&key).is_some_and(|l| l.link == Link::Close) {
             state.lives.remove(&key);
         }
+        true
     }
 
     /// The process starts again: rows that said open or connecting connect (recording 70), all others are closed.

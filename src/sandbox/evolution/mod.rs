@@ -21,6 +21,7 @@ mod tests;
 
 pub use events::Event;
 pub use far_side::Refused;
+pub(crate) use routes::decode;
 pub use state::Link;
 
 use super::{

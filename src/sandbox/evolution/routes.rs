@@ -4,6 +4,7 @@ use super::{
     Gateway, Inner,
     guard::Key,
     instances::{Query, asked},
+    lifecycle::Logout,
     reply::Reply,
     rows::CHANNELS,
     socketio,
@@ -35,9 +36,8 @@ impl Gateway {
         let body = to_bytes(body, BODY).await.unwrap_or_default();
         let text = String::from_utf8_lossy(&body).into_owned();
         let at_ms = inner.clock.now_ms();
-        let note = |status: u16| {
-            inner.log().push(Logged { at_ms, method: method.clone(), path: target.clone(), body: text.clone(), status });
-        };
+        // Noted on arrival, so that a request still under way counts; its status follows.
+        let noted = inner.log().push(Logged { at_ms, method, path: target.clone(), body: text, status: 0 });
         let delay = inner.knobs().reply_delay;
         if !delay.is_zero() {
             tokio::time::sleep(delay).await;
@@ -50,7 +50,7 @@ impl Gateway {
             },
             None => Ok(inner.answer(&mut parts, &target, &body).await),
         };
-        note(answer.as_ref().map_or(0, |r| r.status().as_u16()));
+        inner.log().answered(noted, answer.as_ref().map_or(0, |r| r.status().as_u16()));
         answer
     }
 }
@@ -138,18 +138,17 @@ impl Inner {
                     "connect" => Reply::json(200, &self.connect(name, asked(query, "number").map(str::to_owned)).await),
                     "restart" => Reply::json(200, &self.restart(name)),
                     "setPresence" => self.set_presence(name, body),
-                    "logout" => {
-                        if self.logout(name) {
+                    "logout" => match self.logout(name) {
+                        Logout::Done => {
                             self.settle().await;
                             success("Instance logged out")
-                        } else {
-                            Reply::refuse(400, format!("The \"{name}\" instance is not connected"))
                         }
-                    }
-                    _ => {
-                        self.delete(name);
-                        success("Instance deleted")
-                    }
+                        Logout::NotConnected => Reply::refuse(400, format!("The \"{name}\" instance is not connected")),
+                        Logout::ConnectionClosed => Reply::refuse(500, "Error: Connection Closed"),
+                    },
+                    _ if self.delete(name) => success("Instance deleted"),
+                    // The text of an exception object, as everywhere.
+                    _ => Reply::refuse(400, "[object Object]"),
                 }
             }
             (m @ ("GET" | "POST"), [room, verb, name])

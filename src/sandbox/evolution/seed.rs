@@ -56,6 +56,11 @@ impl Inner {
                 l.socket = u64::MAX;
                 l.wuid = Some(jid.clone());
             }
+            Past::DeadOpen => {
+                (l.link, row_link) = (Link::Open, Link::Open);
+                l.session = linked(new_session);
+                l.wuid = Some(jid.clone());
+            }
             Past::LoggedOut => {
                 l.qr = QrCode { pairing_code: Some(Some(old_code)), base64: Some(qr::data_url(&old)), code: Some(old), count: 1 };
                 l.wuid = Some(jid.clone());

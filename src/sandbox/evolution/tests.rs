@@ -247,3 +247,14 @@ async fn ten_thousand_accounts_are_made_and_listed_cheaply() {
     g.seed(&specs);
     assert_eq!(ask(&g, "GET", "/instance/fetchInstances").await.1.list().unwrap().len(), 10_000);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_socket_that_says_open_cannot_be_logged_out_or_deleted_until_a_restart() {
+    let g = gateway(Settings::default(), &[("a", Past::DeadOpen)]);
+    assert_eq!(g.state("a"), Some((Link::Open, Link::Open)));
+    assert_eq!(ask(&g, "DELETE", "/instance/logout/a").await.0, 500);
+    assert_eq!(ask(&g, "DELETE", "/instance/delete/a").await.0, 400);
+    ask(&g, "POST", "/instance/restart/a").await;
+    sleep(secs(1.0)).await;
+    assert_eq!(ask(&g, "DELETE", "/instance/delete/a").await.0, 200);
+}
