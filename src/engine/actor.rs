@@ -435,7 +435,7 @@ async fn watch_or_follow(world: Arc<World>) {
 }
 
 /// Waits for the watch lock on a thread of its own: a blocked file lock cannot be cancelled, the thread ends with the process.
-fn standby(paths: crate::store::paths::Paths) -> tokio::sync::oneshot::Receiver<WatchLock> {
+fn standby(paths: crate::store::Paths) -> tokio::sync::oneshot::Receiver<WatchLock> {
     let (tx, rx) = tokio::sync::oneshot::channel();
     let _ = std::thread::Builder::new().name("standby".into()).spawn(move || {
         if let Ok(lock) = WatchLock::take_blocking(&paths) {

@@ -3,30 +3,30 @@
 use std::time::Duration;
 
 /// First wait.
-pub const FIRST: Duration = Duration::from_secs(1);
+pub(super) const FIRST: Duration = Duration::from_secs(1);
 /// Longest wait.
-pub const LONGEST: Duration = Duration::from_secs(60);
+pub(super) const LONGEST: Duration = Duration::from_secs(60);
 
 /// One series of waits. It starts anew after something went well.
 #[derive(Debug, Default)]
-pub struct Backoff {
+pub(super) struct Backoff {
     failures: u32,
 }
 
 impl Backoff {
     /// A fresh series.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self::default()
     }
 
     /// Something went well: the next wait is the first one again.
-    pub fn well(&mut self) {
+    pub(super) fn well(&mut self) {
         self.failures = 0;
     }
 
     /// The next wait. `asked` is what the server asked for, which is a lower bound. The jitter takes up to half away, so
     /// that many consoles do not come back in one instant.
-    pub fn next(&mut self, asked: Option<Duration>) -> Duration {
+    pub(super) fn next(&mut self, asked: Option<Duration>) -> Duration {
         let full = FIRST.saturating_mul(1 << self.failures.min(6)).min(LONGEST);
         self.failures = self.failures.saturating_add(1);
         let half = full / 2;

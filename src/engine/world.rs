@@ -44,7 +44,7 @@ pub struct Parts {
     /// Kinds.
     pub providers: Providers,
     /// Folders and files.
-    pub paths: crate::store::paths::Paths,
+    pub paths: crate::store::Paths,
     /// Name of this process's lock file, which it holds while it lives.
     pub owner: Box<str>,
 }
@@ -58,7 +58,7 @@ pub struct World {
     pub(super) gate: Arc<Gate>,
     pub(super) read_only: bool,
     pub(super) owner: Box<str>,
-    pub(super) paths: crate::store::paths::Paths,
+    pub(super) paths: crate::store::Paths,
     pub(super) stop: CancellationToken,
     pub(super) providers: Providers,
     clock_limits: Option<Limits>,

@@ -161,7 +161,12 @@ impl Client {
     /// What kept an answer from coming, as a shared reason. Never the URL, never a header.
     pub async fn send(&self, call: Call, time: &dyn Time, samples: &dyn Samples) -> Result<Answer, Reason> {
         let mut url = self.base.clone();
-        url.set_path(&format!("{}{}", self.base.path().trim_end_matches('/'), call.path));
+        let path = format!("{}{}", self.base.path().trim_end_matches('/'), call.path);
+        url.set_path(&path);
+        if url.path() != path {
+            // A name such as `..`, even escaped, would climb to another route.
+            return Err(self.reason(ReasonCode::ServerRefused).raw("a name that no address can carry"));
+        }
         if !call.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&call.query);
         }
@@ -275,7 +280,7 @@ impl Answer {
 pub fn segment(name: &str) -> String {
     let mut out = String::with_capacity(name.len());
     for b in name.bytes() {
-        if b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'~') || (b == b'.' && name.bytes().any(|c| c != b'.')) {
+        if b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'~' | b'.') {
             out.push(char::from(b));
         } else {
             out.push_str(&format!("%{b:02X}"));

@@ -60,6 +60,8 @@ impl Files {
         use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init};
         let fd = init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).ok().and_then(|fd| {
             add_watch(&fd, dir, WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::DELETE).ok()?;
+            // Deprecated for foreign descriptors that may be closed elsewhere; an `OwnedFd` of ours stays open.
+            #[allow(deprecated)]
             tokio::io::unix::AsyncFd::new(fd).ok()
         });
         Self { fd }

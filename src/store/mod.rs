@@ -48,6 +48,7 @@ struct Inner {
     vault: Vault,
     paths: Paths,
     seen: Mutex<Option<(i64, i64)>>,
+    life: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 
 /// Who does the work.
@@ -106,15 +107,17 @@ impl Store {
             time,
             pending: pending.clone(),
         };
-        let back = if thread {
+        let (back, life) = if thread {
             let (tx, rx) = mpsc::channel();
-            std::thread::Builder::new().name("store".into()).spawn(move || thread::run(db, &rx)).map_err(|e| StoreError::Trouble(e.to_string()))?;
-            Back::Thread(tx)
+            let work = move || thread::run(db, &rx);
+            let life = std::thread::Builder::new().name("store".into()).spawn(work).map_err(|e| StoreError::Trouble(e.to_string()))?;
+            (Back::Thread(tx), Some(life))
         } else {
-            Back::Here(Mutex::new(db))
+            (Back::Here(Mutex::new(db)), None)
         };
         let room = Arc::new(Semaphore::new(QUEUE));
-        let inner = Inner { back, room, pending, fingerprint_key, trouble, vault: vault.clone(), paths: paths.clone(), seen: Mutex::new(None) };
+        let (paths_kept, seen, life) = (paths.clone(), Mutex::new(None), Mutex::new(life));
+        let inner = Inner { back, room, pending, fingerprint_key, trouble, vault: vault.clone(), paths: paths_kept, seen, life };
         let store = Self(Arc::new(inner));
         vault.attach(Arc::new(Keeper(Arc::downgrade(&store.0))), paths.key_file());
         Ok(store)
@@ -327,6 +330,16 @@ impl Store {
             history::query(db, &query)
         })
         .await
+    }
+    /// Gives this handle back and, if it was the last, waits on the calling thread until the databases are closed, the log
+    /// folded in. Needed by nobody but tests and tools: after [`Store::flush`] a process may simply end.
+    pub fn close(self) {
+        let life = lock(&self.0.life).take();
+        let last = Arc::strong_count(&self.0) == 1;
+        drop(self);
+        if let (true, Some(life)) = (last, life) {
+            let _ = life.join();
+        }
     }
     /// Waits until everything handed in so far is committed.
     pub async fn flush(&self) {

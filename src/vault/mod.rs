@@ -121,7 +121,8 @@ impl Vault {
     pub(crate) fn attach(&self, keeper: Arc<dyn Keeper>, key_file: PathBuf) {
         let loaded = keeper.load();
         *lock(&self.0.home) = Some(Home { keeper: keeper.clone(), key_file });
-        let state = match (loaded, lock(&self.0.open).clone()) {
+        let open = lock(&self.0.open).clone();
+        let state = match (loaded, open) {
             (Err(m), _) => locked(&m),
             // A vault in memory makes its line itself, under its own key.
             (Ok((store, None)), Some(open)) => {

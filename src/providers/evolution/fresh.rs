@@ -12,22 +12,22 @@ use std::{
 };
 
 /// After this long without proof the newest code may be shown as unproven.
-pub const UNPROVEN_AFTER: Duration = Duration::from_secs(60);
+pub(super) const UNPROVEN_AFTER: Duration = Duration::from_secs(60);
 /// Life of a code: the server sets `qrTimeout` to 45 s and replaces it then.
-pub const LIFE: Duration = Duration::from_secs(45);
+pub(super) const LIFE: Duration = Duration::from_secs(45);
 
 /// What a QR text says about its session, hashed: the fields themselves are key material.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Parts {
+pub(super) struct Parts {
     /// The fields that stay within a session.
-    pub keys: u64,
+    pub(super) keys: u64,
     /// The reference that changes with each QR.
-    pub ref_: u64,
+    pub(super) ref_: u64,
 }
 
 impl Parts {
     /// Reads `ref,noise,identity,adv` and `https://wa.me/settings/linked_devices#ref,noise,identity,adv,platform`.
-    pub fn read(code: &str) -> Option<Self> {
+    pub(super) fn read(code: &str) -> Option<Self> {
         let bare = match code.strip_prefix("https://") {
             Some(rest) => rest.split_once('#')?.1,
             None => code,
@@ -48,7 +48,7 @@ fn hash(v: &impl Hash) -> u64 {
 
 /// How a code was seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Via {
+pub(super) enum Via {
     /// `qrcode.updated`.
     Event,
     /// An answer of `connect`.
@@ -57,7 +57,7 @@ pub enum Via {
 
 /// What is concluded on one sighting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Judged {
+pub(super) enum Judged {
     /// Proven, and not offered yet.
     Fresh(Fresh),
     /// The one already offered.
@@ -70,7 +70,7 @@ pub enum Judged {
 
 /// Everything known about the codes of one attempt.
 #[derive(Debug, Default)]
-pub struct Proof {
+pub(super) struct Proof {
     /// Key fields seen before our request; `true` when that session is surely over.
     known: HashMap<u64, bool>,
     /// Key fields first seen in answers after our request, that nothing proves yet.
@@ -86,24 +86,24 @@ pub struct Proof {
 
 impl Proof {
     /// Notes key fields that were seen before our request (memory of earlier attempts, a look at the live session).
-    pub fn know(&mut self, keys: u64) {
+    pub(super) fn know(&mut self, keys: u64) {
         self.known.entry(keys).or_insert(false);
     }
 
     /// Our request is about to be sent: what is seen from now on may be ours.
-    pub fn request(&mut self) {
+    pub(super) fn request(&mut self) {
         self.requested = true;
     }
 
     /// A look at a live session that is joined, not begun: its ref must change before it is believed.
-    pub fn join(&mut self, live: Parts) {
+    pub(super) fn join(&mut self, live: Parts) {
         self.know(live.keys);
         self.base.insert(live.keys, live.ref_);
         self.requested = true;
     }
 
     /// The sessions known so far were ended on purpose: their codes are dead for good.
-    pub fn ended(&mut self) {
+    pub(super) fn ended(&mut self) {
         self.known.values_mut().for_each(|dead| *dead = true);
         self.base.clear();
         self.suspects.clear();
@@ -111,14 +111,14 @@ impl Proof {
     }
 
     /// Our request was answered and the server held no code yet.
-    pub fn blank(&mut self) {
+    pub(super) fn blank(&mut self) {
         if self.requested && self.suspects.is_empty() && self.base.is_empty() {
             self.blank = true;
         }
     }
 
     /// Judges one sighting. `first` tells that this is the first code that the server process ever had for the name.
-    pub fn judge(&mut self, seen: Parts, via: Via, first: bool) -> Judged {
+    pub(super) fn judge(&mut self, seen: Parts, via: Via, first: bool) -> Judged {
         if !self.requested {
             self.know(seen.keys);
             return Judged::Stale;
@@ -165,17 +165,17 @@ impl Proof {
     }
 
     /// True when a code of these key fields may be shown as unproven after the wait.
-    pub fn may_presume(&self, keys: u64) -> bool {
+    pub(super) fn may_presume(&self, keys: u64) -> bool {
         self.known.get(&keys) != Some(&true)
     }
 
     /// Takes an unproven code as shown, so that its rotations are followed.
-    pub fn presume(&mut self, seen: Parts) {
+    pub(super) fn presume(&mut self, seen: Parts) {
         self.ours = Some(seen);
     }
 
     /// The proven session's newest sighting.
-    pub fn ours(&self) -> Option<Parts> {
+    pub(super) fn ours(&self) -> Option<Parts> {
         self.ours
     }
 }

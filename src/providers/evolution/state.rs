@@ -11,23 +11,23 @@ use crate::{
 
 /// What the server's memory says of one row.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Memory {
+pub(super) struct Memory {
     /// Who told.
-    pub source: Source,
+    pub(super) source: Source,
     /// `open`, `connecting`, `close`, `refused`.
-    pub word: Box<str>,
+    pub(super) word: Box<str>,
     /// The status code that came with it.
-    pub code: Option<i64>,
+    pub(super) code: Option<i64>,
     /// When the word was first heard.
-    pub since: Stamp,
+    pub(super) since: Stamp,
     /// When it was last heard.
-    pub at: Stamp,
+    pub(super) at: Stamp,
     /// True when the change itself was witnessed, so that `since` is its instant.
-    pub exact: bool,
+    pub(super) exact: bool,
 }
 
 /// The reason behind a disconnect code (Baileys' `DisconnectReason`).
-pub fn disconnect(code: i64) -> ReasonCode {
+pub(super) fn disconnect(code: i64) -> ReasonCode {
     match code {
         401 => ReasonCode::LoggedOut,
         402 | 403 | 406 => ReasonCode::Forbidden,
@@ -42,7 +42,7 @@ pub fn disconnect(code: i64) -> ReasonCode {
 }
 
 /// What a word of the server means, given the code of the disconnect behind it.
-pub fn meaning(word: &str, code: Option<i64>) -> State {
+pub(super) fn meaning(word: &str, code: Option<i64>) -> State {
     match word {
         "open" => State::Online,
         "connecting" => State::Connecting,
@@ -53,7 +53,7 @@ pub fn meaning(word: &str, code: Option<i64>) -> State {
 }
 
 /// The link of a row as the list and the server's memory have it. `listed` is when the list was read.
-pub fn link(row: &Instance, memory: Option<&Memory>, listed: Stamp) -> Link {
+pub(super) fn link(row: &Instance, memory: Option<&Memory>, listed: Stamp) -> Link {
     let database = Witness { source: Source::List, says: Clean::new(&row.status), state: meaning(&row.status, row.code), observed_at: listed };
     let mut witnesses = Vec::with_capacity(2);
     if let Some(m) = memory {
@@ -118,7 +118,7 @@ fn reason(row: &Instance, memory: Option<&Memory>, link: &Link) -> Option<Reason
 }
 
 /// The row as the deck lists it.
-pub fn row(gateway: &GatewayId, key: &[u8; 32], i: &Instance, memory: Option<&Memory>, listed: Stamp) -> Row {
+pub(super) fn row(gateway: &GatewayId, key: &[u8; 32], i: &Instance, memory: Option<&Memory>, listed: Stamp) -> Row {
     let number = i.owner.as_deref().and_then(|o| o.split(['@', ':']).next()).filter(|d| !d.is_empty());
     let mut facts = Vec::new();
     let mut fact = |key, label, value| facts.push(Fact { key, label, value });

@@ -10,33 +10,35 @@ use serde_json::Value;
 
 /// One row of `fetchInstances`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Instance {
+pub(super) struct Instance {
     /// Which life of that name.
-    pub id: Option<Box<str>>,
+    pub(super) id: Option<Box<str>>,
     /// Its exact name; may be empty (recording 67).
-    pub name: Box<str>,
+    pub(super) name: Box<str>,
     /// `open`, `connecting`, `close` as the database has it.
-    pub status: Box<str>,
+    pub(super) status: Box<str>,
     /// The linked number's address; survives a logout.
-    pub owner: Option<Box<str>>,
+    pub(super) owner: Option<Box<str>>,
     /// Name of the profile; survives a logout.
-    pub profile: Option<Box<str>>,
+    pub(super) profile: Option<Box<str>>,
     /// Integration, `WHATSAPP-BAILEYS` and others.
-    pub integration: Option<Box<str>>,
+    pub(super) integration: Option<Box<str>>,
+    /// The number it was made with, if any.
+    pub(super) number: Option<Box<str>>,
     /// Its token, whatever the server's flags say (recording 70).
-    pub token: Option<Secret>,
+    pub(super) token: Option<Secret>,
     /// Code of the last disconnect.
-    pub code: Option<i64>,
+    pub(super) code: Option<i64>,
     /// What the library said at the last disconnect.
-    pub told: Option<Box<str>>,
+    pub(super) told: Option<Box<str>>,
     /// When the last disconnect was, by the server's clock.
-    pub disconnected: Option<Wall>,
+    pub(super) disconnected: Option<Wall>,
     /// When the row was made.
-    pub created: Option<Wall>,
+    pub(super) created: Option<Wall>,
     /// Messages, contacts, chats.
-    pub counts: Option<(u64, u64, u64)>,
+    pub(super) counts: Option<(u64, u64, u64)>,
     /// True when its events go to a namespace of its own.
-    pub websocket: bool,
+    pub(super) websocket: bool,
 }
 
 fn text(v: &Value, key: &str) -> Option<Box<str>> {
@@ -50,7 +52,7 @@ fn number(v: &Value) -> Option<i64> {
 
 impl Instance {
     /// Reads one row; `None` when it has not even a name.
-    pub fn read(v: &Value) -> Option<Self> {
+    pub(super) fn read(v: &Value) -> Option<Self> {
         let name = text(v, "name").or_else(|| text(v, "instanceName"))?;
         let wall = |k| text(v, k).and_then(|t| Wall::parse(&t));
         let count = |k| v.get("_count").and_then(|c| c.get(k)).and_then(Value::as_u64);
@@ -61,6 +63,7 @@ impl Instance {
             owner: text(v, "ownerJid"),
             profile: text(v, "profileName"),
             integration: text(v, "integration"),
+            number: text(v, "number"),
             token: v.get("token").and_then(Value::as_str).filter(|t| !t.is_empty()).map(|t| Secret::new(t.to_owned())),
             code: v.get("disconnectionReasonCode").and_then(number),
             told: v.get("disconnectionObject").and_then(disconnect_text),
@@ -73,7 +76,7 @@ impl Instance {
 }
 
 /// The library's own words in a `disconnectionObject`, which is a string of JSON (recording 53), at times an object.
-pub fn disconnect_text(v: &Value) -> Option<Box<str>> {
+pub(super) fn disconnect_text(v: &Value) -> Option<Box<str>> {
     let parsed;
     let v = match v {
         Value::String(s) => {
@@ -87,17 +90,17 @@ pub fn disconnect_text(v: &Value) -> Option<Box<str>> {
 
 /// The whole list.
 #[derive(Debug, Default)]
-pub struct List {
+pub(super) struct List {
     /// Rows that could be read.
-    pub rows: Vec<Instance>,
+    pub(super) rows: Vec<Instance>,
     /// Rows that could not.
-    pub broken: usize,
+    pub(super) broken: usize,
     /// Rows beyond what is kept.
-    pub beyond: usize,
+    pub(super) beyond: usize,
 }
 
 /// Decodes a list; `None` when it is no list at all.
-pub fn list(body: &[u8]) -> Option<List> {
+pub(super) fn list(body: &[u8]) -> Option<List> {
     struct Rows;
     impl<'de> Visitor<'de> for Rows {
         type Value = List;
@@ -126,12 +129,12 @@ pub fn list(body: &[u8]) -> Option<List> {
 }
 
 /// Any JSON.
-pub fn json(body: &[u8]) -> Option<Value> {
+pub(super) fn json(body: &[u8]) -> Option<Value> {
     serde_json::from_slice(body).ok()
 }
 
 /// The text of an error body: `message` is a string, an array of strings, or an array of an array (recordings 01, 04, 09).
-pub fn told(v: &Value) -> Option<String> {
+pub(super) fn told(v: &Value) -> Option<String> {
     fn first(v: &Value) -> Option<String> {
         match v {
             Value::String(s) => Some(s.clone()),
@@ -144,7 +147,7 @@ pub fn told(v: &Value) -> Option<String> {
 
 /// What `connect` answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Connect {
+pub(super) enum Connect {
     /// The session has that state; nothing to show.
     State(Box<str>),
     /// A session without a code yet: `{"count":0}` (recording 49).
@@ -163,7 +166,7 @@ pub enum Connect {
 }
 
 /// Reads the answer of `connect` or `restart` by its shape.
-pub fn connect(v: &Value) -> Option<Connect> {
+pub(super) fn connect(v: &Value) -> Option<Connect> {
     if v.get("error").and_then(Value::as_bool) == Some(true) {
         return Some(Connect::Refused(told(v).unwrap_or_default()));
     }
@@ -182,12 +185,12 @@ pub fn connect(v: &Value) -> Option<Connect> {
 }
 
 /// `instance.state` of `connectionState` and friends.
-pub fn state(v: &Value) -> Option<Box<str>> {
+pub(super) fn state(v: &Value) -> Option<Box<str>> {
     v.pointer("/instance/state")?.as_str().map(Into::into)
 }
 
 /// Memory states out of `/metrics` (recording 35): pairs of instance and state.
-pub fn metrics(body: &[u8]) -> Option<Vec<(String, String)>> {
+pub(super) fn metrics(body: &[u8]) -> Option<Vec<(String, String)>> {
     let text = std::str::from_utf8(body).ok()?;
     let mut seen = false;
     let mut out = Vec::new();

@@ -4,7 +4,7 @@ use crate::domain::{Reason, ReasonCode, Stamp};
 use std::{error::Error, io, time::Duration};
 
 /// Name of the reason's argument that tells how many seconds a server asked us to wait.
-pub const RETRY_AFTER: &str = "retry_after_s";
+pub const RETRY_AFTER: &str = "retry_after";
 
 /// Reads a transport error whose URL was already taken out.
 pub(super) fn of(e: reqwest::Error, host: &str) -> Reason {
@@ -18,7 +18,7 @@ pub(super) fn of(e: reqwest::Error, host: &str) -> Reason {
         }
         if let Some(i) = err.downcast_ref::<io::Error>() {
             io_kind = Some(i.kind());
-            if let Some(t) = i.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            if let Some(t) = tls_within(i) {
                 tls = Some(of_tls(t));
             }
         }
@@ -45,6 +45,17 @@ pub(super) fn of(e: reqwest::Error, host: &str) -> Reason {
         return Reason::new(ReasonCode::Unreachable).raw(io_kind.map_or_else(|| "the connection broke".to_owned(), |k| k.to_string()));
     }
     Reason::new(ReasonCode::Internal).raw(bare(e))
+}
+
+/// The TLS error inside an I/O error, which hides it from `source`, at times twice.
+pub(super) fn tls_within(e: &io::Error) -> Option<&rustls::Error> {
+    let mut at = e.get_ref()?;
+    loop {
+        if let Some(t) = at.downcast_ref::<rustls::Error>() {
+            return Some(t);
+        }
+        at = at.downcast_ref::<io::Error>()?.get_ref()?;
+    }
 }
 
 /// True for the text of a failed name look-up: the only sign of it that the stack hands through.

@@ -84,7 +84,7 @@ impl Client {
         match timeout(CONNECT + Duration::from_secs(2), shake).await {
             Err(_) => Err(self.reason(ReasonCode::Slow)),
             Ok(Ok(tls)) => Ok(Box::new(tls)),
-            Ok(Err(e)) => Err(match e.get_ref().and_then(|i| i.downcast_ref::<rustls::Error>()) {
+            Ok(Err(e)) => Err(match fail::tls_within(&e) {
                 Some(t) => fail::of_tls(t),
                 None => self.reason(ReasonCode::TlsFailed).raw(e.kind().to_string()),
             }),

@@ -1,20 +1,97 @@
-//! Views: they read, they draw, they do nothing else.
+//! Drawing. Reads the state, writes cells; clips everything; never fails, whatever the size.
 
+pub mod armed;
+pub mod detail;
+pub mod footer;
+pub mod header;
+pub mod layout;
+pub mod overlays;
+pub mod paint;
 pub mod pairing;
+pub mod panel;
+pub mod tree;
 
-use super::theme::Theme;
+use super::{app::App, theme::Theme};
 use crate::{domain::Stamp, i18n::Lang};
+use ratatui::{
+    Frame,
+    layout::{Position, Rect},
+};
 
-/// What every view needs beside its own state.
+/// What a screen of its own gets besides its data.
 pub struct ViewCx<'a> {
-    /// This instant: the only time that a view knows.
+    /// This instant.
     pub now: Stamp,
-    /// The language of words.
+    /// Language.
     pub lang: Lang,
-    /// The look of roles.
+    /// Looks.
     pub theme: &'a Theme,
-    /// True: no character beyond ASCII of our own.
+    /// Only ASCII.
     pub ascii: bool,
-    /// False: no colours, save those of a QR, which is nothing without them.
+    /// Colours may be used. A QR brings its own either way.
     pub color: bool,
+}
+
+/// What a frame showed that the state has to know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Drawn {
+    /// The armed row, or the `+N` that counts the others, was on it.
+    pub armed: bool,
+}
+
+/// Draws everything.
+pub fn draw(app: &App, frame: &mut Frame) -> Drawn {
+    let area = frame.area();
+    let mut drawn = Drawn::default();
+    if area.width < 12 || area.height < 2 {
+        return drawn;
+    }
+    let mut cursor = None;
+    if let Some(p) = &app.pairing {
+        if let Ok(mut screen) = p.screen.try_borrow_mut() {
+            let cx = ViewCx { now: app.now, lang: app.opts.lang, theme: &app.theme, ascii: app.opts.ascii, color: app.opts.color };
+            pairing::draw(frame, &p.view, &mut screen, &cx);
+        }
+        cursor = overlays::pairing_extra(app, frame, area);
+        if !app.armed.is_empty() {
+            // Above the screen's own last line, which holds its keys.
+            let row = Rect { y: area.bottom().saturating_sub(2), height: 1, ..area };
+            drawn.armed = armed::draw(app, frame, row);
+        }
+        if app.opts.ascii && !matches!(p.view.stage, crate::engine::mailbox::PairStage::Showing(_)) {
+            paint::to_ascii(frame.buffer_mut(), area);
+        }
+    } else {
+        let areas = layout::Areas::of(app);
+        cursor = deck(app, frame, &areas, &mut drawn).or(cursor);
+    }
+    if let Some(at) = overlays::draw(app, frame) {
+        cursor = Some(at);
+    }
+    if app.opts.ascii && app.pairing.is_none() {
+        paint::to_ascii(frame.buffer_mut(), area);
+    }
+    if let Some(p) = cursor.filter(|p| area.contains(*p)) {
+        frame.set_cursor_position(p);
+    }
+    drawn
+}
+
+fn deck(app: &App, frame: &mut Frame, areas: &layout::Areas, drawn: &mut Drawn) -> Option<Position> {
+    header::draw(app, frame, areas);
+    let cursor = if app.fleet.gateways().is_empty() && app.overlays.is_empty() {
+        overlays::welcome(app, frame, areas.body);
+        None
+    } else {
+        tree::draw(app, frame, areas)
+    };
+    if let Some(d) = areas.detail {
+        detail::pane(app, frame, d);
+    }
+    if areas.peek.height > 0 {
+        detail::peek(app, frame, areas.peek);
+    }
+    drawn.armed = armed::row(app, frame, areas);
+    footer::draw(app, frame, areas);
+    cursor
 }

@@ -1,0 +1,328 @@
+//! The state of the deck. Changed only by [`super::update`]; read by [`super::view`].
+
+use super::{
+    armed::Armed,
+    edit::Field,
+    filter::Filter,
+    fleet::{Entry, Fleet, Slot},
+    guide::{Guide, Seen},
+    keymap::{Keymap, KeymapError},
+    overlay::Overlay,
+    rows::{Node, Rows},
+    start::{Badge, Can, Start},
+    theme::Theme,
+    toasts::{Level, Toasts},
+    view::pairing::PairScreen,
+};
+use crate::{
+    clock::gate::GateView,
+    domain::{Action, Boot, Effect, GatewayId, Not, Stamp, Target},
+    engine::mailbox::{OpView, PairView, Status},
+    i18n::{Lang, Message},
+    providers::KindSpec,
+};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, HashMap},
+    path::PathBuf,
+    time::Duration,
+};
+
+/// Rows keep their order this long after a key.
+pub const STILL: Duration = Duration::from_secs(2);
+
+/// Settings that do not change while the deck runs.
+pub struct Opts {
+    /// Language.
+    pub lang: Lang,
+    /// Colours may be used.
+    pub color: bool,
+    /// Only ASCII glyphs and frames.
+    pub ascii: bool,
+    /// Nothing may be changed.
+    pub read_only: bool,
+    /// Countdown of a *swift* action.
+    pub swift: Duration,
+    /// Life of an armed *hold* action.
+    pub hold: Duration,
+    /// How long good news stays.
+    pub toast: Option<Duration>,
+    /// How long a revealed number stays.
+    pub reveal: Duration,
+    /// Header badges.
+    pub badges: Vec<Badge>,
+    /// Kinds of the add form.
+    pub kinds: Vec<&'static KindSpec>,
+    /// For the welcome screen.
+    pub config_path: Option<PathBuf>,
+    /// Columns and rows that the smallest QR needs.
+    pub qr_least: (u16, u16),
+    /// A picture of the QR can be written.
+    pub png: bool,
+}
+
+/// The pairing screen.
+pub struct PairingState {
+    /// The attempt as last told.
+    pub view: PairView,
+    /// What its drawing remembers (block style, size, cached cells).
+    pub screen: RefCell<PairScreen>,
+    /// `!` was pressed; the next key decides.
+    pub override_asked: bool,
+    /// Input for a question of the attempt.
+    pub field: Field,
+    /// Esc was pressed; its screen stays until the engine has ended the attempt.
+    pub leaving: bool,
+}
+
+/// The whole state.
+pub struct App {
+    /// Settings.
+    pub opts: Opts,
+    /// Looks.
+    pub theme: Theme,
+    /// Keys.
+    pub keymap: Keymap,
+    pub(super) can: Can,
+    /// This instant, as of the last event.
+    pub now: Stamp,
+    /// Columns and rows of the terminal.
+    pub size: (u16, u16),
+    /// All rows.
+    pub fleet: Fleet,
+    /// The tree as drawn.
+    pub rows: Rows,
+    /// Line under the cursor.
+    pub cursor: usize,
+    /// First line drawn.
+    pub offset: usize,
+    /// True when news moved the cursor and no frame has shown it yet.
+    pub moved_unseen: bool,
+    /// The filter as typed.
+    pub filter_text: String,
+    pub(super) filter: Option<Filter>,
+    /// Gates by gateway.
+    pub gates: BTreeMap<GatewayId, GateView>,
+    /// Header facts.
+    pub status: Option<Status>,
+    /// Armed actions.
+    pub armed: Armed,
+    /// Ops under way or waiting for a person.
+    pub ops: BTreeMap<i64, OpView>,
+    pub(super) op_on: HashMap<String, i64>,
+    /// Toasts and their log.
+    pub toasts: Toasts,
+    /// The pairing screen.
+    pub pairing: Option<PairingState>,
+    /// Overlays, the topmost last.
+    pub overlays: Vec<Overlay>,
+    /// Number shown until then.
+    pub revealed: Option<(Target, Boot)>,
+    /// Names are hidden.
+    pub hide_names: bool,
+    /// The order is frozen.
+    pub frozen: bool,
+    /// The mouse is caught.
+    pub mouse: bool,
+    /// The guide.
+    pub guide: Guide,
+    /// What happened so far.
+    pub seen: Seen,
+    /// The last verb, for `.`.
+    pub last_action: Option<Action>,
+    pub(super) last_act: Option<super::keymap::Act>,
+    pub(super) last_mark: Option<usize>,
+    pub(super) last_key: Boot,
+    pub(super) last_interrupt: Option<Boot>,
+    pub(super) looked: Option<(Vec<GatewayId>, Option<Target>)>,
+    /// `q` was pressed: the engine is finishing.
+    pub quitting: bool,
+    /// Armed actions that were dropped by quitting.
+    pub dropped: Vec<String>,
+    /// Something on screen may have changed.
+    pub dirty: bool,
+}
+
+impl App {
+    /// The state at the start. Errors are the keymap's.
+    pub fn new(start: Start, now: Stamp, size: (u16, u16)) -> Result<Self, KeymapError> {
+        let keymap = Keymap::new(&start.keys)?;
+        let mut fleet = Fleet::default();
+        for g in start.gateways {
+            fleet.put_gateway(g);
+        }
+        for r in start.rows {
+            fleet.put(r, now.boot_now());
+        }
+        let mut app = Self {
+            opts: Opts {
+                lang: start.lang,
+                color: start.color,
+                ascii: start.ascii,
+                read_only: start.read_only,
+                swift: start.swift,
+                hold: start.hold,
+                toast: start.toast,
+                reveal: start.reveal,
+                badges: start.badges,
+                kinds: start.kinds,
+                config_path: start.config_path,
+                qr_least: start.qr_least,
+                png: start.png.is_some(),
+            },
+            theme: start.theme,
+            keymap,
+            can: start.can,
+            now,
+            size,
+            fleet,
+            rows: Rows::default(),
+            cursor: 0,
+            offset: 0,
+            moved_unseen: false,
+            filter_text: String::new(),
+            filter: None,
+            gates: BTreeMap::new(),
+            status: start.status,
+            armed: Armed::default(),
+            ops: BTreeMap::new(),
+            op_on: HashMap::new(),
+            toasts: Toasts::default(),
+            pairing: None,
+            overlays: Vec::new(),
+            revealed: None,
+            hide_names: false,
+            frozen: false,
+            mouse: start.mouse,
+            guide: Guide::new(start.guide),
+            seen: Seen::default(),
+            last_action: None,
+            last_act: None,
+            last_mark: None,
+            last_key: Boot(0),
+            last_interrupt: None,
+            looked: None,
+            quitting: false,
+            dropped: Vec::new(),
+            dirty: true,
+        };
+        app.reorder();
+        app.cursor = app.rows.lines().iter().position(|l| l.depth > 0).unwrap_or(0);
+        Ok(app)
+    }
+
+    /// The language.
+    pub fn lang(&self) -> Lang {
+        self.opts.lang
+    }
+
+    /// The node under the cursor.
+    pub fn node(&self) -> Option<Node> {
+        self.rows.lines().get(self.cursor).map(|l| l.node)
+    }
+
+    /// The slot under the cursor, if it is a row.
+    pub fn slot(&self) -> Option<Slot> {
+        match self.node() {
+            Some(Node::Row(s)) => Some(s),
+            _ => None,
+        }
+    }
+
+    /// The row under the cursor.
+    pub fn entry(&self) -> Option<&Entry> {
+        self.slot().and_then(|s| self.fleet.get(s))
+    }
+
+    /// The gateway under the cursor or of the row under it.
+    pub fn gateway(&self) -> Option<&super::fleet::Gateway> {
+        let at = match self.node()? {
+            Node::Gateway(g) => g,
+            Node::Row(s) => self.fleet.get(s)?.gateway,
+        };
+        self.fleet.gateways().get(at)
+    }
+
+    /// Whether an action can be done to a row, with the deck's own reasons first.
+    pub fn can(&self, slot: Slot, action: &Action) -> Result<Effect, Not> {
+        if self.opts.read_only {
+            return Err(Not::ReadOnly);
+        }
+        let Some(e) = self.fleet.get(slot) else { return Err(Not::NotNow(Message::new(&crate::i18n::deck::GONE))) };
+        if e.gone {
+            return Err(Not::NotNow(Message::new(&crate::i18n::deck::GONE)));
+        }
+        (self.can)(&e.row, action, &self.fleet.gateways()[e.gateway].view.facts)
+    }
+
+    /// The op on a row, armed ones aside.
+    pub fn op_on(&self, target: &Target) -> Option<&OpView> {
+        self.op_on.get(&target.id()).and_then(|id| self.ops.get(id))
+    }
+
+    /// Puts words into the toast row and the log.
+    pub fn say(&mut self, level: Level, message: &Message) {
+        let text = message.text(self.opts.lang);
+        self.say_text(level, text);
+    }
+
+    /// The same with text that is made already.
+    pub fn say_text(&mut self, level: Level, text: String) {
+        self.toasts.push(self.now, level, text, self.opts.toast, self.opts.lang);
+        self.dirty = true;
+    }
+
+    /// True while rows must keep their places.
+    pub fn still(&self) -> bool {
+        self.frozen || !self.armed.is_empty() || (self.last_key.0 > 0 && self.now.boot_now().since(self.last_key) < STILL)
+    }
+
+    /// Makes the order anew and keeps the cursor on what it was on.
+    pub fn reorder(&mut self) {
+        let before = self.node();
+        let identity = |app: &Self, n: Option<Node>| match n {
+            Some(Node::Row(s)) => app.fleet.get(s).filter(|e| !e.gone).map(|e| e.row.target()),
+            _ => None,
+        };
+        let on = identity(self, before);
+        self.rows.rebuild(&mut self.fleet, self.filter.as_ref(), &self.now);
+        let found = before.and_then(|n| self.rows.position(n)).filter(|_| match before {
+            Some(Node::Row(_)) => on.is_some(),
+            _ => true,
+        });
+        match found {
+            Some(at) => self.cursor = at,
+            None => {
+                self.cursor = self.cursor.min(self.rows.lines().len().saturating_sub(1));
+                self.moved_unseen = before.is_some();
+            }
+        }
+        self.scroll_into_view();
+        self.dirty = true;
+    }
+
+    /// Lines that the tree shows at this size.
+    pub fn page(&self) -> usize {
+        usize::from(super::view::layout::Areas::of(self).tree.height).max(1)
+    }
+
+    /// Moves the window so that the cursor is in it.
+    pub fn scroll_into_view(&mut self) {
+        let page = self.page();
+        if self.cursor < self.offset {
+            self.offset = self.cursor;
+        } else if self.cursor >= self.offset + page {
+            self.offset = self.cursor + 1 - page;
+        }
+        self.offset = self.offset.min(self.rows.lines().len().saturating_sub(page.min(self.rows.lines().len())));
+    }
+
+    /// A frame was drawn. `armed`: the armed row was on it.
+    pub fn drawn(&mut self, now: Boot, armed: bool) {
+        self.dirty = false;
+        self.moved_unseen = false;
+        if armed {
+            self.armed.drawn(now);
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The terminal itself: set up in one place, restored whatever happens.
+
+use super::{clipboard, view::Drawn};
+use crossterm::{
+    cursor,
+    event::{DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange, EnableMouseCapture},
+    execute,
+    terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
+};
+use ratatui::{
+    Frame, Terminal,
+    backend::{CrosstermBackend, TestBackend},
+    layout::Size,
+};
+use std::{
+    io::{self, BufWriter, Stdout, Write},
+    sync::{
+        Once,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+/// Where the deck is drawn, and what else a terminal can do. The real one, or paper for tests.
+pub trait Desk {
+    /// Draws one frame.
+    fn draw(&mut self, paint: &mut dyn FnMut(&mut Frame) -> Drawn) -> io::Result<Drawn>;
+    /// Columns and rows.
+    fn size(&self) -> io::Result<Size>;
+    /// Forgets what is on screen, so that the next frame paints everything.
+    fn clear(&mut self) -> io::Result<()>;
+    /// Puts text into the clipboard.
+    fn copy(&mut self, text: &str) -> io::Result<()>;
+    /// Catches the mouse, or gives it back.
+    fn mouse(&mut self, on: bool) -> io::Result<()>;
+    /// Leaves the terminal, stops the process, and comes back when it is continued.
+    fn suspend(&mut self) -> io::Result<()>;
+}
+
+/// True while the terminal is ours: what a panic or the end has to put right.
+static OURS: AtomicBool = AtomicBool::new(false);
+static HOOK: Once = Once::new();
+
+/// Gives the terminal back. Safe to call at any time, from any thread, twice.
+pub fn restore() {
+    if !OURS.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    // Each on its own: one that fails must not keep the others from running.
+    let mut out = io::stdout();
+    let _ = execute!(out, DisableMouseCapture);
+    let _ = execute!(out, DisableBracketedPaste);
+    let _ = execute!(out, DisableFocusChange);
+    let _ = execute!(out, LeaveAlternateScreen);
+    let _ = execute!(out, cursor::Show);
+    let _ = disable_raw_mode();
+}
+
+fn take(mouse: bool) -> io::Result<()> {
+    OURS.store(true, Ordering::SeqCst);
+    enable_raw_mode()?;
+    let mut out = io::stdout();
+    execute!(out, EnterAlternateScreen, EnableBracketedPaste, EnableFocusChange)?;
+    if mouse {
+        execute!(out, EnableMouseCapture)?;
+    }
+    Ok(())
+}
+
+/// The real terminal. Dropping it restores.
+pub struct Real {
+    inner: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    mouse: bool,
+}
+
+impl Real {
+    /// Takes the terminal over. `mouse`: catch it. Under `NO_COLOR` colours are still sent where a QR needs them; the
+    /// deck's own theme has none then.
+    pub fn open(mouse: bool) -> io::Result<Self> {
+        HOOK.call_once(|| {
+            let before = std::panic::take_hook();
+            std::panic::set_hook(Box::new(move |info| {
+                // A panic elsewhere ends its own thread only; the deck stays up.
+                if std::thread::current().name().is_none_or(|n| n == "main" || n == "tui") {
+                    restore();
+                }
+                before(info);
+            }));
+        });
+        crossterm::style::force_color_output(true);
+        let opened = take(mouse).and_then(|()| Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(64 * 1024, io::stdout()))));
+        match opened {
+            Ok(inner) => Ok(Self { inner, mouse }),
+            Err(e) => {
+                restore();
+                Err(e)
+            }
+        }
+    }
+}
+
+impl Drop for Real {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+impl Desk for Real {
+    fn draw(&mut self, paint: &mut dyn FnMut(&mut Frame) -> Drawn) -> io::Result<Drawn> {
+        let mut drawn = Drawn::default();
+        self.inner.draw(|f| drawn = paint(f))?;
+        Ok(drawn)
+    }
+
+    fn size(&self) -> io::Result<Size> {
+        self.inner.size()
+    }
+
+    fn clear(&mut self) -> io::Result<()> {
+        self.inner.clear()
+    }
+
+    fn copy(&mut self, text: &str) -> io::Result<()> {
+        clipboard::copy(self.inner.backend_mut(), text)
+    }
+
+    fn mouse(&mut self, on: bool) -> io::Result<()> {
+        self.mouse = on;
+        let out = self.inner.backend_mut();
+        if on { execute!(out, EnableMouseCapture) } else { execute!(out, DisableMouseCapture) }
+    }
+
+    fn suspend(&mut self) -> io::Result<()> {
+        self.inner.backend_mut().flush()?;
+        restore();
+        #[cfg(unix)]
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
+        take(self.mouse)?;
+        self.inner.clear()
+    }
+}
+
+/// A desk of paper: draws into memory and remembers what it was asked for. For tests and benches.
+pub struct Paper {
+    /// What was drawn.
+    pub inner: Terminal<TestBackend>,
+    /// What was copied.
+    pub copied: Vec<String>,
+    /// How often it was suspended.
+    pub suspended: u32,
+    /// Frames drawn.
+    pub frames: u64,
+}
+
+impl Paper {
+    /// Paper of that size.
+    pub fn new(w: u16, h: u16) -> io::Result<Self> {
+        let Ok(inner) = Terminal::new(TestBackend::new(w, h));
+        Ok(Self { inner, copied: Vec::new(), suspended: 0, frames: 0 })
+    }
+
+    /// The text on it.
+    pub fn text(&self) -> String {
+        self.inner.backend().to_string()
+    }
+}
+
+impl Desk for Paper {
+    fn draw(&mut self, paint: &mut dyn FnMut(&mut Frame) -> Drawn) -> io::Result<Drawn> {
+        let mut drawn = Drawn::default();
+        let Ok(_) = self.inner.draw(|f| drawn = paint(f));
+        self.frames += 1;
+        Ok(drawn)
+    }
+
+    fn size(&self) -> io::Result<Size> {
+        let Ok(size) = self.inner.size();
+        Ok(size)
+    }
+
+    fn clear(&mut self) -> io::Result<()> {
+        let Ok(()) = self.inner.clear();
+        Ok(())
+    }
+
+    fn copy(&mut self, text: &str) -> io::Result<()> {
+        self.copied.push(text.to_owned());
+        Ok(())
+    }
+
+    fn mouse(&mut self, _on: bool) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn suspend(&mut self) -> io::Result<()> {
+        self.suspended += 1;
+        Ok(())
+    }
+}

@@ -1,0 +1,152 @@
+//! News from the engine.
+
+use super::{add, armed};
+use crate::{
+    domain::Method,
+    engine::{
+        Mail,
+        mailbox::{PairStage, PairView},
+    },
+    tui::{
+        app::{App, PairingState},
+        edit::Field,
+        effect::Do,
+        fleet::Change,
+        overlay::Overlay,
+        run::Exit,
+        toasts::Level,
+        view::pairing::PairScreen,
+    },
+};
+use std::cell::RefCell;
+
+/// Takes everything that changed.
+pub(super) fn take(app: &mut App, mail: Mail, out: &mut Vec<Do>) {
+    let now = app.now.boot_now();
+    let selected = app.slot();
+    let mut change = Change::Quiet;
+    for (_, view) in mail.gateways {
+        change = change.max(app.fleet.put_gateway(view));
+    }
+    for target in &mail.gone {
+        change = change.max(app.fleet.gone(target));
+    }
+    for (_, row) in mail.rows {
+        let at = app.fleet.find(&row.target());
+        let c = app.fleet.put(row, now);
+        // The detail pane shows ages that no row shows.
+        change = change.max(if c == Change::Quiet && at.is_some() && at == selected { Change::Cell } else { c });
+    }
+    if change >= Change::Cell {
+        app.dirty = true;
+    }
+    if change == Change::Order || (change == Change::Cell && app.filter.is_some()) {
+        app.rows.pending = true;
+    }
+    for (id, gate) in mail.gates {
+        app.gates.insert(id, gate);
+        app.dirty = true;
+    }
+    let mut ops: Vec<_> = mail.ops.into_values().collect();
+    ops.sort_by_key(|o| o.id);
+    for op in ops {
+        armed::op(app, op, out);
+    }
+    if let Some(pairing) = mail.pairing {
+        attempt(app, pairing);
+    }
+    for t in mail.toasts {
+        let text = t.text.text(app.lang());
+        if let Some(target) = &t.target {
+            app.armed.refused(target);
+        }
+        app.say_text(if t.good { Level::Good } else { Level::Bad }, text);
+    }
+    if let Some(status) = mail.status {
+        app.status = Some(status);
+        app.dirty = true;
+    }
+    if let Some((target, lines)) = mail.history {
+        for o in &mut app.overlays {
+            if let Overlay::Timeline(t) = o
+                && t.target.same(&target)
+            {
+                t.lines = Some(lines.clone());
+            }
+        }
+        app.dirty = true;
+    }
+    if let Some(check) = mail.add_check {
+        add::answer(app, check, out);
+    }
+    if mail.ended {
+        out.push(Do::Leave(if app.quitting { Exit::Quit } else { Exit::EngineEnded }));
+    }
+}
+
+/// The pairing attempt changed, began or ended.
+fn attempt(app: &mut App, view: Option<PairView>) {
+    app.dirty = true;
+    let Some(view) = view else {
+        app.pairing = None;
+        return;
+    };
+    let before = app.pairing.as_ref().map(|p| (kind(&p.view.stage), p.view.discarded, p.view.overridden));
+    let now = (kind(&view.stage), view.discarded, view.overridden);
+    let was = |f: fn(&(Kind, u32, bool)) -> bool| before.as_ref().is_some_and(f);
+    if now.0 == Kind::Linked && !was(|b| b.0 == Kind::Linked) {
+        match view.method {
+            Method::Qr => app.seen.linked_qr += 1,
+            Method::Code => app.seen.linked_code += 1,
+        }
+    }
+    if now.0 == Kind::Blocked && !was(|b| b.0 == Kind::Blocked) {
+        app.seen.blocked += 1;
+    }
+    if now.2 && !was(|b| b.2) {
+        app.seen.overridden += 1;
+    }
+    app.seen.discarded += now.1.saturating_sub(before.as_ref().map_or(0, |b| b.1));
+    match app.pairing.as_mut() {
+        Some(p) if p.view.target.same(&view.target) => {
+            // A question that changed, or a stage that went by, takes its input and the override's first key with it.
+            let asked = |s: &PairStage| if let PairStage::Ask(q) = s { Some((q.kind, q.wrong)) } else { None };
+            if asked(&p.view.stage) != asked(&view.stage) {
+                p.field = field_for(&view);
+            }
+            if now.0 != Kind::Blocked {
+                p.override_asked = false;
+            }
+            p.view = view;
+        }
+        _ => {
+            let field = field_for(&view);
+            app.pairing = Some(PairingState { view, screen: RefCell::new(PairScreen::default()), override_asked: false, field, leaving: false });
+            app.armed.focus = false;
+        }
+    }
+}
+
+fn field_for(view: &PairView) -> Field {
+    use crate::domain::PromptKind;
+    match &view.stage {
+        PairStage::Ask(p) if matches!(p.kind, PromptKind::Password | PromptKind::Secret) => Field::secret(),
+        _ => Field::with(""),
+    }
+}
+
+/// The stages that the tour and the override look at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Linked,
+    Blocked,
+    Other,
+}
+
+const fn kind(s: &PairStage) -> Kind {
+    match s {
+        PairStage::Linked { .. } => Kind::Linked,
+        PairStage::Blocked { .. } => Kind::Blocked,
+        _ => Kind::Other,
+    }
+}

@@ -1,0 +1,260 @@
+//! The detail pane: state, witnesses, identity, secret, reason, remedy, facts, and what can be done. One order for all kinds.
+
+use super::{
+    paint,
+    panel::{Row, wrapped},
+    tree,
+};
+use crate::{
+    domain::{Action, FactValue, Not, Source, State},
+    i18n::{self, Lang, Message, deck as w, state},
+    providers::Feed,
+    tui::{
+        app::App,
+        fleet::{Entry, Gateway},
+        keymap::Act,
+        rows::Node,
+        text,
+        theme::Role,
+    },
+};
+use ratatui::{Frame, layout::Rect};
+
+/// Columns of the label.
+const LABEL: usize = 11;
+
+/// Where a witness speaks from, as a word.
+pub fn source(s: Source, lang: Lang) -> &'static str {
+    match s {
+        Source::Events => &w::SOURCE_EVENTS,
+        Source::List => &w::SOURCE_LIST,
+        Source::Metrics => &w::SOURCE_METRICS,
+        Source::Probe => &w::SOURCE_PROBE,
+        Source::Host => &w::SOURCE_HOST,
+        Source::Own => &w::SOURCE_OWN,
+    }
+    .get(lang)
+}
+
+/// The pane on the right.
+pub fn pane(app: &App, frame: &mut Frame, area: Rect) {
+    let width = usize::from(area.width.saturating_sub(3));
+    let rows = rows(app, width);
+    let buf = frame.buffer_mut();
+    for n in 0..area.height {
+        let line = paint::line(area, n);
+        paint::put(buf, line, 0, "│", app.theme.style(Role::Dim));
+        if let Some(row) = rows.get(usize::from(n)) {
+            let mut x = 2;
+            for (piece, role) in &row.0 {
+                x = paint::put(buf, line, x, piece, app.theme.style(*role));
+            }
+        }
+    }
+}
+
+/// Title of the full-screen detail.
+pub fn title(app: &App) -> String {
+    match (app.entry(), app.gateway()) {
+        (Some(e), Some(g)) => format!("{} · {}", tree::name(app, e), g.view.spec.name),
+        (None, Some(g)) => format!("{} · {}", g.view.id, g.view.spec.name),
+        _ => String::new(),
+    }
+}
+
+/// All lines about what is under the cursor.
+pub fn rows(app: &App, width: usize) -> Vec<Row> {
+    match app.node() {
+        Some(Node::Row(s)) => match app.fleet.get(s) {
+            Some(e) => row(app, e, &app.fleet.gateways()[e.gateway], width),
+            None => Vec::new(),
+        },
+        Some(Node::Gateway(g)) => gateway(app, &app.fleet.gateways()[g], width),
+        None => Vec::new(),
+    }
+}
+
+fn field(label: &str) -> String {
+    let pad = LABEL.saturating_sub(text::width(label)).max(1);
+    format!("{label}{}", " ".repeat(pad))
+}
+
+fn row(app: &App, e: &Entry, g: &Gateway, width: usize) -> Vec<Row> {
+    let lang = app.lang();
+    let now = &app.now;
+    let link = &e.row.link;
+    let mut out = Vec::new();
+    let place = Message::new(&w::DETAIL_PLACE).with("platform", g.view.spec.platform).with("gateway", g.view.id.as_str()).text(lang);
+    let gap = width.saturating_sub(text::width(&tree::name(app, e)) + text::width(&place)).max(1);
+    out.push(Row::one(tree::name(app, e), Role::Title).and(" ".repeat(gap), Role::Plain).and(place, Role::Dim));
+    let (glyph, word, role) = tree::cell(e, lang);
+    let mut head = format!("{glyph} {word}");
+    if let Some(since) = link.since {
+        let about = if since.exact(now) { "" } else { "≈" };
+        head.push_str(&Message::new(&w::DETAIL_SINCE).with("age", format!("{about}{}", text::age(since.age(now)))).text(lang));
+        head.push_str(&format!(" · {}", minute(since.wall.rfc3339())));
+    }
+    head.push_str(&format!(" · {}", source(link.source, lang)));
+    out.push(Row::one(head, role));
+    if link.witnesses.len() > 1 {
+        for x in &link.witnesses {
+            let seen = Message::new(&w::AGO).with("age", text::age(x.observed_at.age(now))).text(lang);
+            out.push(Row::one(format!("  {}", field(source(x.source, lang))), Role::Dim).and(format!("{:<11}{seen}", x.says.as_str()), Role::Plain));
+        }
+        let taken = state::word(link.state).get(lang);
+        let words = if link.differs() { &w::TAKEN_AS } else { &w::WITNESSES_AGREE };
+        out.push(Row::one(format!("  {}", Message::new(words).with("state", taken).text(lang)), if link.differs() { Role::Warn } else { Role::Dim }));
+    }
+    out.push(Row::gap());
+    if let Some(id) = &e.row.identity {
+        let (label, value) = if text::is_number(id.as_str()) {
+            (w::LABEL_NUMBER.get(lang), tree::number(app, e, id.as_str()))
+        } else {
+            (w::LABEL_IDENTITY.get(lang), id.to_string())
+        };
+        out.push(Row::one(field(label), Role::Dim).and(value, Role::Plain));
+    }
+    for t in &e.row.tokens {
+        let m = Message::new(&w::TOKEN_LINE).with("fp", t.fingerprint.to_string()).with("n", t.length.to_string());
+        let mut line = m.text(lang);
+        if t.generation > 0 {
+            line.push_str(&Message::new(&w::TOKEN_GENERATION).with("n", t.generation.to_string()).text(lang));
+        }
+        if let Some(dies) = t.expires_at {
+            let left = u64::try_from(dies.0.saturating_sub(now.wall.0)).unwrap_or(0);
+            line.push_str(&Message::new(&w::TOKEN_LEFT).with("left", text::age(std::time::Duration::from_millis(left))).text(lang));
+        }
+        out.push(Row::one(field(w::LABEL_TOKEN.get(lang)), Role::Dim).and(line, Role::Plain));
+    }
+    if let Some(r) = &link.reason {
+        let role = if r.code.is_problem() { Role::Warn } else { Role::Plain };
+        wrapped(&mut out, &field(w::LABEL_REASON.get(lang)), &i18n::reason::full(r, lang), width, role);
+        if let Some(remedy) = i18n::reason::remedy_sentence(r, lang) {
+            wrapped(&mut out, &field(w::LABEL_REMEDY.get(lang)), &remedy.replace('`', ""), width, Role::Plain);
+        }
+    }
+    out.push(Row::one(field(w::LABEL_SERVER.get(lang)), Role::Dim).and(server(app, g), Role::Plain));
+    for f in &e.row.facts {
+        let value = match &f.value {
+            FactValue::Text(t) if app.hide_names => "····".chars().take(t.as_str().len().max(1)).collect(),
+            FactValue::Text(t) => t.to_string(),
+            FactValue::Number(n) => tree::number(app, e, n.as_str()),
+            FactValue::Count(n) => n.to_string(),
+            FactValue::At(s) => Message::new(&w::AGO).with("age", text::age(s.age(now))).text(lang),
+            FactValue::Flag(b) => if *b { i18n::common::YES.get(lang) } else { i18n::common::NO.get(lang) }.to_owned(),
+        };
+        out.push(Row::one(field(f.label.get(lang)), Role::Dim).and(value, Role::Plain));
+    }
+    out.push(Row::gap());
+    can(app, &mut out, width);
+    out
+}
+
+/// `2026-11-15 09:14` of an RFC 3339 text, with its zone.
+fn minute(rfc: String) -> String {
+    rfc.get(..16).map_or(rfc.clone(), |s| format!("{}Z", s.replace('T', " ")))
+}
+
+fn server(app: &App, g: &Gateway) -> String {
+    let lang = app.lang();
+    let mut s = g.view.spec.name.to_owned();
+    if let Some(v) = &g.view.facts.version {
+        s.push_str(&format!(" {v}"));
+    }
+    s.push_str(" · ");
+    s.push_str(
+        match g.view.facts.feed {
+            Feed::Events => &w::FEED_EVENTS,
+            Feed::Polling => &w::FEED_POLLING,
+            Feed::SomeEvents => &w::FEED_SOME,
+        }
+        .get(lang),
+    );
+    s
+}
+
+/// Why an action cannot be done, in one sentence.
+pub fn why_not(not: &Not, lang: Lang) -> String {
+    match not {
+        Not::Unsupported(m) | Not::NotNow(m) => m.text(lang),
+        Not::ReadOnly => w::READ_ONLY.get(lang).to_owned(),
+        Not::Locked => i18n::reason::VAULT_LOCKED.get(lang).to_owned(),
+        Not::Trouble(r) => i18n::reason::full(r, lang),
+        Not::Person(p) => p.words.text(lang),
+    }
+}
+
+fn can(app: &App, out: &mut Vec<Row>, width: usize) {
+    let (lang, Some(slot)) = (app.lang(), app.slot()) else { return };
+    for (n, (act, action)) in [(Act::Pair, Action::Pair), (Act::Wipe, Action::Wipe), (Act::Regenerate, Action::Regenerate)].into_iter().enumerate() {
+        let head = if n == 0 { field(w::LABEL_CAN.get(lang)) } else { " ".repeat(LABEL) };
+        let key = format!("{head}{} {:<11}", app.keymap.key(act), act.words().get(lang));
+        match app.can(slot, &action) {
+            Ok(effect) => wrapped(out, &key, &effect.says.text(lang), width, Role::Plain),
+            Err(not) => wrapped(out, &key, &why_not(&not, lang), width, Role::Dim),
+        }
+    }
+    let verbs: Vec<String> = app.gateway().map_or(Vec::new(), |g| g.view.spec.verbs.iter().map(|v| v.words.get(lang).to_owned()).collect());
+    if !verbs.is_empty() {
+        let key = format!("{}{} {:<11}", " ".repeat(LABEL), app.keymap.key(Act::More), Act::More.words().get(lang));
+        wrapped(out, &key, &verbs.join(" · "), width, Role::Plain);
+    }
+}
+
+fn gateway(app: &App, g: &Gateway, width: usize) -> Vec<Row> {
+    let lang = app.lang();
+    let link = &g.view.link;
+    let mut out = vec![Row::one(g.view.id.as_str(), Role::Title).and("  ", Role::Plain).and(server(app, g), Role::Dim)];
+    let mut head = format!("{} {}", paint::glyph(link.state), state::word(link.state).get(lang));
+    if let Some(since) = link.since {
+        head.push_str(&Message::new(&w::DETAIL_SINCE).with("age", text::age(since.age(&app.now))).text(lang));
+    }
+    out.push(Row::one(head, paint::role(link.state)));
+    out.push(Row::gap());
+    if let Some(r) = &link.reason {
+        wrapped(&mut out, &field(w::LABEL_REASON.get(lang)), &i18n::reason::full(r, lang), width, Role::Warn);
+        if let Some(remedy) = i18n::reason::remedy_sentence(r, lang) {
+            wrapped(&mut out, &field(w::LABEL_REMEDY.get(lang)), &remedy.replace('`', ""), width, Role::Plain);
+        }
+    }
+    for s in State::ALL.into_iter().filter(|s| g.count(*s) > 0) {
+        out.push(Row::one(format!("  {} {:<3} {}", paint::glyph(s), g.count(s), state::word(s).get(lang)), paint::role(s)));
+    }
+    for m in &g.view.facts.warnings {
+        wrapped(&mut out, "⚠ ", &m.text(lang), width, Role::Warn);
+    }
+    if g.view.plaintext {
+        wrapped(&mut out, "⚠ ", w::PLAINTEXT.get(lang), width, Role::Warn);
+    }
+    out
+}
+
+/// One line for narrow screens: name, state, reason or token, and that Enter shows more.
+pub fn peek(app: &App, frame: &mut Frame, area: Rect) {
+    let lang = app.lang();
+    let mut say = String::new();
+    if let Some(e) = app.entry() {
+        let (_, word, _) = tree::cell(e, lang);
+        say = format!("{}  {word}", tree::name(app, e));
+        if let Some(since) = e.row.link.since {
+            say.push_str(&Message::new(&w::DETAIL_SINCE).with("age", text::age(since.age(&app.now))).text(lang));
+        }
+        say.push_str(w::STOP.get(lang));
+        if let Some(r) = &e.row.link.reason {
+            say.push_str(&i18n::reason::sentence(r, lang));
+            if let Some(remedy) = i18n::reason::remedy_sentence(r, lang) {
+                say.push(' ');
+                say.push_str(&remedy.replace('`', ""));
+            }
+        } else if let Some(t) = e.row.tokens.first() {
+            say.push_str(&Message::new(&w::PEEK_TOKEN).with("fp", t.fingerprint.to_string()).text(lang));
+        }
+    } else if let Some(g) = app.gateway() {
+        say = g.view.link.reason.as_ref().map_or_else(|| format!("{}  {}", g.view.id, server(app, g)), |r| i18n::reason::full(r, lang));
+    }
+    let buf = frame.buffer_mut();
+    let key = app.keymap.key(Act::Open);
+    let end = area.width.saturating_sub(u16::try_from(text::width(&key)).unwrap_or(0) + 1);
+    paint::put_in(buf, area, 1, end, &say, app.theme.style(Role::Plain));
+    paint::put(buf, area, end + 1, &key, app.theme.style(Role::Dim));
+}

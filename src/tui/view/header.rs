@@ -1,0 +1,169 @@
+//! Header: counts by state, vault, badges; and the clock line with the worst gateway first.
+
+use super::{layout::Areas, paint};
+use crate::{
+    clock::{
+        Verdict,
+        gate::GateView,
+        verdict::{Cause, Side},
+    },
+    domain::State,
+    engine::mailbox::VaultView,
+    i18n::{Message, deck as w},
+    tui::{app::App, text, theme::Role},
+};
+use ratatui::{Frame, layout::Rect};
+
+/// Order of the counts.
+const COUNTED: [(&str, &[State]); 9] = [
+    ("●", &[State::Online, State::Ready]),
+    ("◌", &[State::Connecting]),
+    ("◇", &[State::Pairing]),
+    ("○", &[State::Offline, State::Disabled]),
+    ("✗", &[State::LoggedOut, State::Expired]),
+    ("⇄", &[State::Conflict]),
+    ("⊘", &[State::Refused]),
+    ("↯", &[State::Unreachable]),
+    ("?", &[State::Unknown, State::Loaded]),
+];
+
+/// Draws header and clock line.
+pub fn draw(app: &App, frame: &mut Frame, areas: &Areas) {
+    let area = areas.header;
+    if area.height == 0 {
+        return;
+    }
+    let lang = app.lang();
+    let short = area.width < 60;
+    let buf = frame.buffer_mut();
+    // Right: badges, which are never dropped, then vault or the clock's word.
+    let mut right = area.width;
+    for badge in app.opts.badges.iter().rev() {
+        let word = badge.word(short);
+        let at = right.saturating_sub(u16::try_from(word.len()).unwrap_or(0));
+        paint::put(buf, area, at, word, app.theme.style(Role::Warn));
+        right = at.saturating_sub(1);
+    }
+    let extra = if areas.clock.height == 0 { clock_word(app) } else { Some((status(app), Role::Dim)) };
+    let mut left = 0;
+    if !short {
+        let accounts = app.fleet.accounts().to_string();
+        let long = Message::new(&w::HEADER_LONG).with("g", app.fleet.gateways().len().to_string()).with("n", &accounts);
+        let brief = Message::new(&w::HEADER_SHORT).with("n", &accounts);
+        let title = if area.width >= 100 { long } else { brief }.text(lang);
+        left = paint::put_in(buf, area, 0, right, "pairdeck", app.theme.style(Role::Title));
+        left = paint::put_in(buf, area, left, right, &title, app.theme.style(Role::Plain)) + if area.width >= 100 { 3 } else { 1 };
+    }
+    for (glyph, states) in COUNTED {
+        let n: usize = states.iter().map(|s| app.fleet.count(*s)).sum();
+        if n == 0 {
+            continue;
+        }
+        let cell = format!("{glyph}{n}");
+        let end = left + u16::try_from(text::width(&cell)).unwrap_or(0);
+        if end > right {
+            break;
+        }
+        left = paint::put(buf, area, left, &cell, app.theme.style(paint::role(states[0]))) + 1;
+    }
+    let stale = app.fleet.stale();
+    if stale > 0 {
+        let cell = if area.width >= 100 { Message::new(&w::HEADER_STALE).with("n", stale.to_string()).text(lang) } else { format!("~{stale}") };
+        if left + 2 + u16::try_from(text::width(&cell)).unwrap_or(0) <= right {
+            left = paint::put(buf, area, left + 1, &cell, app.theme.style(Role::Warn)) + 1;
+        }
+    }
+    if let Some((word, role)) = extra {
+        let wide = u16::try_from(text::width(&word)).unwrap_or(u16::MAX);
+        if left.saturating_add(wide).saturating_add(1) <= right {
+            paint::put_right(buf, area, right, &word, app.theme.style(role));
+        }
+    }
+    clock_line(app, frame, areas.clock);
+}
+
+fn status(app: &App) -> String {
+    let lang = app.lang();
+    match app.status.as_ref().map(|s| &s.vault) {
+        None | Some(VaultView::Opening) => w::VAULT_OPENING.get(lang).to_owned(),
+        Some(VaultView::Open(source)) => Message::new(&w::VAULT_OPEN).with("source", source).text(lang),
+        Some(VaultView::Locked(_)) => w::VAULT_LOCKED.get(lang).to_owned(),
+        Some(VaultView::Absent) => w::VAULT_ABSENT.get(lang).to_owned(),
+    }
+}
+
+/// The gate that is worst: blocked first, then unknown, then warn.
+pub fn worst(app: &App) -> Option<&GateView> {
+    app.gates.values().max_by_key(|g| (g.verdict, g.remote.skew.map_or(0, |i| i.lo_ms.abs().max(i.hi_ms.abs()))))
+}
+
+fn middle(g: &GateView) -> Option<(i64, i64)> {
+    g.remote.skew.map(|i| ((i.lo_ms + i.hi_ms) / 2, (i.hi_ms - i.lo_ms) / 2))
+}
+
+/// The clock in a word, for a header without a second line. `None`: well.
+fn clock_word(app: &App) -> Option<(String, Role)> {
+    let g = worst(app)?;
+    let lang = app.lang();
+    match g.verdict {
+        Verdict::Ok => None,
+        Verdict::Unknown => Some((w::CLOCK_WORD_UNKNOWN.get(lang).to_owned(), Role::Dim)),
+        _ => {
+            let skew = middle(g).map_or_else(|| "?".into(), |(m, _)| text::offset(m));
+            Some((Message::new(&w::CLOCK_WORD).with("skew", skew).text(lang), Role::Warn))
+        }
+    }
+}
+
+fn clock_line(app: &App, frame: &mut Frame, area: Rect) {
+    if area.height == 0 {
+        return;
+    }
+    let lang = app.lang();
+    let (text, role) = match worst(app) {
+        None => (w::CLOCK_NOT_ASKED.get(lang).to_owned(), Role::Dim),
+        Some(g) => match g.verdict {
+            Verdict::Ok => {
+                let far = app.gates.values().filter_map(|g| g.remote.skew).map(|i| i.lo_ms.abs().max(i.hi_ms.abs())).max().unwrap_or(0);
+                let m = Message::new(&w::CLOCK_OK)
+                    .with("n", app.gates.len().to_string())
+                    .with("max", format!("{}.{} s", far / 1000, far % 1000 / 100))
+                    .with("age", text::age(g.at.age(&app.now)));
+                (m.text(lang), Role::Plain)
+            }
+            Verdict::Unknown => (Message::new(&w::CLOCK_UNVERIFIED).with("gateway", g.gateway.as_str()).text(lang), Role::Dim),
+            Verdict::Warn | Verdict::Blocked => (trouble(app, g), if g.verdict == Verdict::Blocked { Role::Bad } else { Role::Warn }),
+        },
+    };
+    let buf = frame.buffer_mut();
+    let hint = format!("{} {}", app.keymap.key(crate::tui::keymap::Act::Clock), w::CLOCK_WHY.get(lang));
+    let hint_at = area.width.saturating_sub(u16::try_from(text::width(&hint)).unwrap_or(0) + 1);
+    paint::put_in(buf, area, 0, hint_at.saturating_sub(2), &text, app.theme.style(role));
+    if role != Role::Plain {
+        paint::put(buf, area, hint_at, &hint, app.theme.style(Role::Dim));
+    }
+}
+
+/// One sentence on a gate that is not well: who, how far, who is wrong if known, and what it looks like.
+fn trouble(app: &App, g: &GateView) -> String {
+    let lang = app.lang();
+    let figures = middle(g);
+    let mut out = match figures {
+        Some((m, err)) if g.side != Some(Side::Host) => {
+            let m = Message::new(if m >= 0 { &w::CLOCK_AHEAD } else { &w::CLOCK_BEHIND })
+                .with("gateway", g.gateway.as_str())
+                .with("skew", text::offset(m.abs()).trim_start_matches('+'))
+                .with("err", format!("{}.{} s", err / 1000, err % 1000 / 100));
+            m.text(lang)
+        }
+        _ => w::CLOCK_HOST_WRONG.get(lang).to_owned(),
+    };
+    let others = app.gates.values().filter(|o| o.gateway != g.gateway && o.verdict == Verdict::Ok).count();
+    if others > 0 {
+        out.push_str(&Message::new(&w::CLOCK_OTHERS).with("n", others.to_string()).text(lang));
+    }
+    if matches!(g.remote.cause, Some(Cause::LocalTimeAsUtc { .. })) {
+        out.push_str(w::CLOCK_LOOKS_LOCAL.get(lang));
+    }
+    out
+}

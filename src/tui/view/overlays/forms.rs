@@ -1,0 +1,223 @@
+//! Forms and questions: add, pair, marks, names, the vault; and the welcome screen.
+
+use crate::{
+    domain::{Method, PromptKind},
+    engine::mailbox::PairStage,
+    i18n::{self, Message, deck as w},
+    tui::{
+        app::App,
+        edit::Field,
+        keymap::Act,
+        overlay::{AddForm, NameForm, PairForm, Question},
+        text,
+        theme::Role,
+        view::{
+            armed::verb,
+            paint,
+            panel::{Panel, Row, inner_width, wrapped},
+        },
+    },
+};
+use ratatui::{Frame, layout::Rect};
+
+fn label(s: &str) -> String {
+    format!("{s}{}", " ".repeat(9usize.saturating_sub(text::width(s)).max(1)))
+}
+
+/// The form that adds a gateway.
+pub(super) fn add(app: &App, f: &AddForm) -> Panel {
+    let lang = app.lang();
+    let width = inner_width(app, false);
+    let mut kinds = Row::one(label(w::ADD_KIND.get(lang)), Role::Dim);
+    for (n, k) in app.opts.kinds.iter().enumerate() {
+        let (text, role) = if n == f.kind { (format!("‹{}› ", k.name), Role::Title) } else { (format!(" {}  ", k.name), Role::Dim) };
+        kinds = kinds.and(text, role);
+    }
+    let secret = app.opts.kinds.get(f.kind).and_then(|k| k.secrets.first()).map_or(w::ADD_KEY.get(lang), |s| s.words.get(lang));
+    let mut rows = vec![kinds];
+    let mut cursor = (0, 0);
+    for (n, (name, field)) in
+        [(w::ADD_NAME.get(lang), &f.name), (w::ADD_URL.get(lang), &f.url), (w::ADD_KEY.get(lang), &f.key)].into_iter().enumerate()
+    {
+        if f.at == n + 1 {
+            cursor = (n + 1, label(name).len().max(9) + field.cursor());
+        }
+        rows.push(Row::one(label(name), Role::Dim).and(field.shown(), Role::Plain));
+    }
+    rows.push(Row::gap());
+    if f.asking {
+        rows.push(Row::one(w::ADD_ASKING.get(lang), Role::Info));
+    }
+    match &f.check {
+        Some(c) => {
+            for (fine, m) in &c.lines {
+                let (glyph, role) = if *fine { ("✓ ", Role::Plain) } else { ("✗ ", Role::Bad) };
+                wrapped(&mut rows, glyph, &m.text(lang), width, role);
+            }
+            if let Some(r) = &c.trouble {
+                wrapped(&mut rows, "✗ ", &i18n::reason::full(r, lang), width, Role::Bad);
+                if let Some(remedy) = i18n::reason::remedy_sentence(r, lang) {
+                    wrapped(&mut rows, "  ", &remedy.replace('`', ""), width, Role::Plain);
+                }
+            }
+        }
+        None if !f.asking => wrapped(&mut rows, "", secret, width, Role::Dim),
+        None => {}
+    }
+    Panel { title: w::ADD_TITLE.get(lang).to_owned(), rows, keys: w::ADD_KEYS.get(lang).to_owned(), cursor: Some(cursor), ..Panel::default() }
+}
+
+/// Method and number, before any request.
+pub(super) fn pair(app: &App, f: &PairForm) -> Panel {
+    let lang = app.lang();
+    let width = inner_width(app, false);
+    let name = if app.hide_names { "····" } else { f.label.as_str() };
+    let mut rows = Vec::new();
+    for (n, (method, _)) in f.methods.iter().enumerate() {
+        let words = match method {
+            Method::Qr => &w::PAIR_BY_QR,
+            Method::Code => &w::PAIR_BY_CODE,
+        };
+        let mut row =
+            Row::one(if n == f.pick { "● " } else { "○ " }, Role::Plain).and(words.get(lang), if n == f.pick { Role::Title } else { Role::Plain });
+        if *method == Method::Qr && !fits(app) {
+            let (cols, lines) = app.opts.qr_least;
+            let m = Message::new(&w::QR_TOO_BIG).with("need", format!("{cols}x{lines}")).with("have", format!("{}x{}", app.size.0, app.size.1));
+            row = row.and("  ", Role::Plain).and(m.text(lang), Role::Warn);
+        }
+        rows.push(row);
+    }
+    let mut cursor = None;
+    if f.method().is_some_and(|(_, needs)| needs) {
+        rows.push(Row::gap());
+        let head = label(w::LABEL_NUMBER.get(lang));
+        cursor = Some((rows.len(), text::width(&head) + f.number.cursor()));
+        rows.push(Row::one(head, Role::Dim).and(f.number.shown(), Role::Plain));
+        wrapped(&mut rows, "", w::PAIR_NUMBER_HINT.get(lang), width, Role::Dim);
+    }
+    if let Some(t) = &f.trouble {
+        wrapped(&mut rows, "✗ ", t, width, Role::Bad);
+    }
+    if f.switch {
+        wrapped(&mut rows, "⚠ ", w::PAIR_SWITCH.get(lang), width, Role::Warn);
+    }
+    Panel {
+        title: Message::new(&w::PAIR_TITLE).with("name", name).text(lang),
+        rows,
+        keys: w::PAIR_KEYS.get(lang).to_owned(),
+        cursor,
+        ..Panel::default()
+    }
+}
+
+/// Whether the smallest QR fits.
+pub(crate) fn fits(app: &App) -> bool {
+    app.size.0 >= app.opts.qr_least.0 && app.size.1 >= app.opts.qr_least.1
+}
+
+/// One question for several rows.
+pub(super) fn question(app: &App, q: &Question) -> Panel {
+    let lang = app.lang();
+    let width = inner_width(app, false);
+    let n = q.targets.len().to_string();
+    let mut rows = vec![Row::one(Message::new(&w::QUESTION).with("what", verb(&q.action, lang)).with("n", &n).text(lang), Role::Title), Row::gap()];
+    if !app.hide_names {
+        let names: Vec<&str> = q.targets.iter().take(12).map(|(_, l)| l.as_str()).collect();
+        wrapped(&mut rows, "  ", &names.join("  "), width, Role::Plain);
+    }
+    for (what, n) in &q.loses {
+        wrapped(&mut rows, &format!("  {n:>3}  "), what, width, Role::Warn);
+    }
+    for (name, why) in &q.left_out {
+        let name = if app.hide_names { "····" } else { name.as_str() };
+        rows.push(Row::one(Message::new(&w::QUESTION_NOT).with("name", name).with("why", why).text(lang), Role::Dim));
+    }
+    if q.hidden > 0 {
+        rows.push(Row::one(Message::new(&w::QUESTION_HIDDEN).with("n", q.hidden.to_string()).text(lang), Role::Warn));
+    }
+    if q.online > 0 {
+        rows.push(Row::one(Message::new(&w::QUESTION_ONLINE).with("n", q.online.to_string()).text(lang), Role::Warn));
+    }
+    rows.push(Row::gap());
+    let mut cursor = None;
+    if q.count_typed {
+        let ask = Message::new(&w::QUESTION_TYPE).with("n", &n).text(lang);
+        cursor = Some((rows.len(), text::width(&ask) + 1 + q.field.cursor()));
+        rows.push(Row::one(format!("{ask} "), Role::Title).and(q.field.text(), Role::Plain));
+    } else {
+        rows.push(Row::one(w::QUESTION_ENTER.get(lang), Role::Title));
+    }
+    Panel { title: w::QUESTION_TITLE.get(lang).to_owned(), rows, cursor, ..Panel::default() }
+}
+
+fn one_field(title: String, ask: String, f: &Field, hint: String) -> Panel {
+    let cursor = Some((0, text::width(&ask) + 1 + f.cursor()));
+    let mut rows = vec![Row::one(format!("{ask} "), Role::Dim).and(f.shown(), Role::Plain)];
+    if !hint.is_empty() {
+        rows.push(Row::one(hint, Role::Dim));
+    }
+    Panel { title, rows, cursor, ..Panel::default() }
+}
+
+/// A name for something new.
+pub(super) fn name(app: &App, f: &NameForm) -> Panel {
+    let lang = app.lang();
+    let title = Message::new(&w::NAME_TITLE).with("verb", f.verb).with("gateway", f.gateway.as_str()).text(lang);
+    one_field(title, w::ADD_NAME.get(lang).to_owned(), &f.field, w::NAME_KEYS.get(lang).to_owned())
+}
+
+/// The vault's passphrase.
+pub(super) fn unlock(app: &App, f: &Field) -> Panel {
+    let lang = app.lang();
+    one_field(w::UNLOCK_TITLE.get(lang).to_owned(), w::UNLOCK_ASK.get(lang).to_owned(), f, w::UNLOCK_KEYS.get(lang).to_owned())
+}
+
+/// The override's question and input for a question of the attempt.
+pub(super) fn pairing_extra(app: &App) -> Option<Panel> {
+    let lang = app.lang();
+    let p = app.pairing.as_ref()?;
+    if p.override_asked {
+        let key = app.keymap.key(Act::PairConfirm);
+        return Some(Panel {
+            title: w::OVERRIDE_TITLE.get(lang).to_owned(),
+            rows: vec![Row::plain(w::OVERRIDE_1.get(lang)), Row::plain(w::OVERRIDE_2.get(lang)), Row::plain(w::OVERRIDE_3.get(lang))],
+            keys: Message::new(&w::OVERRIDE_KEYS).with("key", key).text(lang),
+            ..Panel::default()
+        });
+    }
+    let PairStage::Ask(prompt) = &p.view.stage else { return None };
+    let mut hint = prompt.hint.as_ref().map_or_else(String::new, |h| Message::new(&w::ASK_HINT).with("hint", h.as_str()).text(lang));
+    if prompt.wrong > 0 {
+        hint.push_str(&Message::new(&w::ASK_WRONG).with("n", prompt.wrong.to_string()).text(lang));
+    }
+    let ask = match prompt.kind {
+        PromptKind::Number => w::LABEL_NUMBER.get(lang),
+        PromptKind::Password => w::ASK_PASSWORD.get(lang),
+        PromptKind::Code => w::ASK_CODE.get(lang),
+        PromptKind::Secret | PromptKind::Text => ">",
+    };
+    Some(one_field(prompt.words.text(lang), ask.to_owned(), &p.field, hint))
+}
+
+/// What stands where the rows would be when there is no gateway yet.
+pub fn welcome(app: &App, frame: &mut Frame, area: Rect) {
+    let lang = app.lang();
+    let width = usize::from(area.width.saturating_sub(4)).max(8);
+    let mut rows = vec![Row::one(w::WELCOME.get(lang), Role::Title), Row::gap()];
+    wrapped(&mut rows, &format!("{}  ", app.keymap.key(Act::Add)), w::WELCOME_ADD.get(lang), width, Role::Plain);
+    wrapped(&mut rows, "$  ", w::WELCOME_DEMO.get(lang), width, Role::Plain);
+    wrapped(&mut rows, "?  ", w::WELCOME_HELP.get(lang), width, Role::Plain);
+    if let Some(path) = &app.opts.config_path {
+        rows.push(Row::gap());
+        wrapped(&mut rows, "", &Message::new(&w::WELCOME_CONFIG).with("path", path.display().to_string()).text(lang), width, Role::Dim);
+    }
+    wrapped(&mut rows, "", w::WELCOME_SECRETS.get(lang), width, Role::Dim);
+    let buf = frame.buffer_mut();
+    for (n, row) in rows.iter().enumerate() {
+        let line = paint::line(area, u16::try_from(n + 1).unwrap_or(u16::MAX));
+        let mut x = 2;
+        for (piece, role) in &row.0 {
+            x = paint::put(buf, line, x, piece, app.theme.style(*role));
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Lists to pick from: palette, menu, states.
+
+use crate::{
+    domain::{Action, State},
+    engine::mailbox::VaultView,
+    i18n::{deck as w, state},
+    tui::{
+        app::App,
+        keymap::{Act, Mode},
+        overlay::Search,
+        text,
+        theme::Role,
+        view::{
+            detail::why_not,
+            paint,
+            panel::{Panel, Row},
+        },
+    },
+};
+
+/// Acts that the palette offers for what was typed.
+pub(crate) fn palette_items(app: &App, typed: &str) -> Vec<Act> {
+    let typed = typed.to_lowercase();
+    let hit = |a: &Act| a.name().contains(&typed) || a.words().get(app.lang()).to_lowercase().contains(&typed);
+    let mut all: Vec<Act> = Act::ALL.iter().copied().filter(|a| a.mode() == Mode::Deck && hit(a) && *a != Act::Palette).collect();
+    all.sort_by_key(|a| !a.name().starts_with(&typed));
+    all
+}
+
+/// Why an act cannot be done here, if so.
+fn dead(app: &App, act: Act) -> Option<String> {
+    let action = match act {
+        Act::Pair => Action::Pair,
+        Act::Wipe => Action::Wipe,
+        Act::Regenerate => Action::Regenerate,
+        _ => return None,
+    };
+    match app.slot() {
+        Some(slot) => app.can(slot, &action).err().map(|n| why_not(&n, app.lang())),
+        None => Some(w::NEEDS_ROW.get(app.lang()).to_owned()),
+    }
+}
+
+pub(super) fn palette(app: &App, s: &Search) -> Panel {
+    let lang = app.lang();
+    let mut rows = vec![Row::one(": ", Role::Title).and(s.field.text(), Role::Plain)];
+    let items = palette_items(app, s.field.text());
+    for act in &items {
+        let row = Row::one(format!("  {:<16}", act.name()), Role::Plain).and(format!("{:<8}", app.keymap.key(*act)), Role::Info);
+        rows.push(match dead(app, *act) {
+            Some(why) => row.and(why, Role::Dim),
+            None => row.and(act.words().get(lang), Role::Dim),
+        });
+    }
+    Panel {
+        title: w::PALETTE_TITLE.get(lang).to_owned(),
+        keys: w::PALETTE_KEYS.get(lang).to_owned(),
+        pick: (!items.is_empty()).then_some(1 + s.pick.min(items.len().saturating_sub(1))),
+        cursor: Some((0, 2 + s.field.cursor())),
+        rows,
+        ..Panel::default()
+    }
+}
+
+/// One line of the menu.
+pub(crate) struct MenuItem {
+    /// Its letter.
+    pub(crate) key: char,
+    /// What it does.
+    pub(crate) words: String,
+    /// What it comes to.
+    pub(crate) what: MenuWhat,
+    /// Why not now.
+    pub(crate) dead: Option<String>,
+}
+
+/// What a line of the menu comes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MenuWhat {
+    /// A verb on the row.
+    Verb(&'static str),
+    /// A verb that makes something new.
+    Create(&'static str),
+    /// Open the vault.
+    Unlock,
+    /// Ask the gateway now.
+    Test,
+}
+
+/// The menu for what is under the cursor.
+pub(crate) fn menu_items(app: &App) -> Vec<MenuItem> {
+    let lang = app.lang();
+    let mut items = Vec::new();
+    if let Some(g) = app.gateway() {
+        for v in g.view.spec.verbs {
+            let dead = if app.opts.read_only {
+                Some(w::READ_ONLY.get(lang).to_owned())
+            } else if v.creates {
+                None
+            } else {
+                match app.slot() {
+                    Some(s) => app.can(s, &Action::Do(v.id.into())).err().map(|n| why_not(&n, lang)),
+                    None => Some(w::NEEDS_ROW.get(lang).to_owned()),
+                }
+            };
+            let what = if v.creates { MenuWhat::Create(v.id) } else { MenuWhat::Verb(v.id) };
+            items.push(MenuItem { key: v.key, words: v.words.get(lang).to_owned(), what, dead });
+        }
+    }
+    let mut extra = |key: char, words: &str, what, dead: Option<String>| {
+        if !items.iter().any(|i| i.key == key) {
+            items.push(MenuItem { key, words: words.to_owned(), what, dead });
+        }
+    };
+    if app.gateway().is_some() {
+        extra('t', w::MENU_TEST.get(lang), MenuWhat::Test, None);
+    }
+    if matches!(app.status.as_ref().map(|s| &s.vault), Some(VaultView::Locked(_))) {
+        extra('u', w::MENU_UNLOCK.get(lang), MenuWhat::Unlock, None);
+    }
+    items
+}
+
+pub(super) fn menu(app: &App, pick: usize) -> Panel {
+    let lang = app.lang();
+    let items = menu_items(app);
+    let rows: Vec<Row> = items
+        .iter()
+        .map(|i| {
+            let pad = 24usize.saturating_sub(text::width(&i.words));
+            let row = Row::one(format!(" {}  ", i.key), Role::Info);
+            match &i.dead {
+                Some(why) => row.and(format!("{}{}  ", i.words, " ".repeat(pad)), Role::Dim).and(why.clone(), Role::Dim),
+                None => row.and(i.words.clone(), Role::Plain),
+            }
+        })
+        .collect();
+    let empty = rows.is_empty();
+    Panel {
+        title: w::MENU_TITLE.get(lang).to_owned(),
+        rows: if empty { vec![Row::one(w::MENU_EMPTY.get(lang), Role::Dim)] } else { rows },
+        keys: w::MENU_KEYS.get(lang).to_owned(),
+        pick: (!empty).then_some(pick.min(items.len().saturating_sub(1))),
+        ..Panel::default()
+    }
+}
+
+/// Letters that filter by state.
+pub(crate) fn states() -> [(char, State); 14] {
+    [
+        ('o', State::Online),
+        ('a', State::Ready),
+        ('s', State::Seen),
+        ('l', State::Loaded),
+        ('c', State::Connecting),
+        ('p', State::Pairing),
+        ('f', State::Offline),
+        ('d', State::Disabled),
+        ('x', State::LoggedOut),
+        ('t', State::Conflict),
+        ('e', State::Expired),
+        ('r', State::Refused),
+        ('u', State::Unreachable),
+        ('n', State::Unknown),
+    ]
+}
+
+pub(super) fn state_list(app: &App) -> Panel {
+    let lang = app.lang();
+    let rows = states()
+        .into_iter()
+        .map(|(key, s)| {
+            Row::one(format!(" {key}  "), Role::Info)
+                .and(format!("{} {:<4}", paint::glyph(s), app.fleet.count(s)), paint::role(s))
+                .and(state::word(s).get(lang), Role::Plain)
+        })
+        .collect();
+    Panel { title: w::STATES_TITLE.get(lang).to_owned(), rows, keys: w::STATES_KEYS.get(lang).to_owned(), ..Panel::default() }
+}

@@ -1,0 +1,77 @@
+//! Overlays: one panel each, made from the state.
+
+mod clock;
+mod forms;
+mod help;
+mod history;
+mod lists;
+
+use super::{
+    detail, paint,
+    panel::{self, Panel},
+};
+use crate::tui::{app::App, overlay::Overlay};
+use ratatui::{
+    Frame,
+    layout::{Position, Rect},
+};
+
+pub use forms::welcome;
+pub(crate) use lists::{MenuItem, MenuWhat, menu_items, palette_items, states};
+
+/// Draws the topmost overlay. Returns where the cursor stands.
+pub fn draw(app: &App, frame: &mut Frame) -> Option<Position> {
+    let panel = match app.overlays.last()? {
+        Overlay::Help(s) => help::panel(app, s),
+        Overlay::Palette(s) => lists::palette(app, s),
+        Overlay::Clock { scroll } => clock::panel(app, *scroll),
+        Overlay::Timeline(t) => history::timeline(app, t),
+        Overlay::Menu { pick } => lists::menu(app, *pick),
+        Overlay::Add(f) => forms::add(app, f),
+        Overlay::Log { scroll } => history::log(app, *scroll),
+        Overlay::Detail { scroll } => Panel {
+            title: detail::title(app),
+            rows: detail::rows(app, panel::inner_width(app, true)),
+            scroll: *scroll,
+            full: true,
+            ..Panel::default()
+        },
+        Overlay::Question(q) => forms::question(app, q),
+        Overlay::Pair(f) => forms::pair(app, f),
+        Overlay::Name(f) => forms::name(app, f),
+        Overlay::Unlock(f) => forms::unlock(app, f),
+        Overlay::Filter { field, .. } => return filter(app, frame, field),
+        Overlay::States => lists::state_list(app),
+    };
+    panel::draw(app, frame, &panel)
+}
+
+/// The filter stands in the footer's row, so that the rows that it narrows stay in view.
+fn filter(app: &App, frame: &mut Frame, field: &crate::tui::edit::Field) -> Option<Position> {
+    use crate::{
+        i18n::{Message, deck as w},
+        tui::{filter::Filter, text, theme::Role},
+    };
+    let area = frame.area();
+    let row = Rect { y: area.bottom().saturating_sub(1), height: 1, ..area };
+    let buf = frame.buffer_mut();
+    paint::clear(buf, row);
+    let x = paint::put(buf, row, 0, "/ ", app.theme.style(Role::Title));
+    let end = paint::put(buf, row, x, field.text(), app.theme.style(Role::Plain));
+    let m = Message::new(&w::FILTER_COUNT).with("n", app.rows.matched.to_string()).with("of", app.fleet.accounts().to_string());
+    let count = match Filter::parse(field.text()).unknown {
+        Some(term) => Message::new(&w::FILTER_UNKNOWN).with("term", term).text(app.lang()),
+        None => m.text(app.lang()),
+    };
+    if end + 2 + u16::try_from(text::width(&count)).unwrap_or(u16::MAX) < row.width {
+        paint::put_right(buf, row, row.width, &count, app.theme.style(Role::Dim));
+    }
+    Some(Position::new(row.x + (x + u16::try_from(field.cursor()).unwrap_or(0)).min(row.width.saturating_sub(1)), row.y))
+}
+
+/// What lies over the pairing screen and belongs to it: the question of the override, input for a question.
+pub fn pairing_extra(app: &App, frame: &mut Frame, area: Rect) -> Option<Position> {
+    let panel = forms::pairing_extra(app)?;
+    let _ = area;
+    panel::draw(app, frame, &panel)
+}
