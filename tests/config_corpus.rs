@@ -30,7 +30,8 @@ fn every_mistake_is_told_with_its_place_and_what_was_expected() {
         for lang in [Lang::En, Lang::Zh] {
             let said = errors.text(lang);
             assert!(!said.contains("CANARY"), "{name} repeats a secret: {said}");
-            assert!(!said.contains("{"), "{name} has an unfilled placeholder: {said}");
+            let open = said.split('{').skip(1).any(|rest| rest.starts_with(|c: char| c.is_ascii_alphabetic()));
+            assert!(!open, "{name} has an unfilled placeholder: {said}");
         }
         assert!(errors.errors.iter().all(|e| e.line > 0 && e.column > 0), "{name}: {errors}");
         if name != "all_at_once" {

@@ -123,11 +123,22 @@ fn in_order<'a>(table: &'a DeTable<'a>) -> Vec<Key<'a>> {
 pub(super) fn read(text: &str, path: &Path) -> Result<Config, ConfigErrors> {
     let (table, broken) = DeTable::parse_recoverable(text);
     let mut r = Reader { text, errors: Vec::new() };
+    let mut twice: Option<usize> = None;
     for e in &broken {
+        let span = e.span().unwrap_or_default();
         let why = e.message().lines().next().unwrap_or_default().to_owned();
-        let what =
-            if why.starts_with("duplicate") { Message::new(&words::CONFIG_TWICE) } else { Message::new(&words::CONFIG_SYNTAX).with("why", why) };
-        r.wrong(e.span().map_or(0, |s| s.start), "", what);
+        if !why.starts_with("duplicate") {
+            r.wrong(span.start, "", Message::new(&words::CONFIG_SYNTAX).with("why", why));
+            continue;
+        }
+        // Every key of a table that stands twice is a duplicate: the table itself says enough.
+        let follows = twice.is_some_and(|at| at < span.start && !text[at..span.start].contains("\n["));
+        if !follows {
+            let key = text.get(span.clone()).unwrap_or_default().trim().to_owned();
+            r.wrong(span.start, &key, Message::new(&words::CONFIG_TWICE));
+            let line = text[..span.start].rfind('\n').map_or(0, |n| n + 1);
+            twice = text[line..].starts_with('[').then_some(span.start);
+        }
     }
     let mut config = Config { path: path.to_owned(), ..Config::default() };
     // After a syntax error the rest is a guess: what is said about it would mislead.
