@@ -80,8 +80,9 @@ fn session(script: &str) -> Option<String> {
     let prelude = r#"
         run() { a=$(date +%s%N); PAIRDECK_TEST_CHILD=$1 timeout -k 1 20 "$EXE" --exact child --nocapture; echo "RC $?"; b=$(date +%s%N); echo "WHOLE $(( (b - a) / 1000000 )) ms"; }
         has() { dbus-send --session --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner string:org.freedesktop.secrets | grep -q true; }
-        keyring() { gnome-keyring-daemon --foreground --components=secrets "$@" >/dev/null 2>&1 & PID=$!; n=0; until has || [ $n -gt 100 ]; do n=$((n+1)); sleep 0.05; done; }
-        unlocked() { printf pw > "$XDG_DATA_HOME/pw"; keyring --unlock < "$XDG_DATA_HOME/pw"; }
+        alias_set() { dbus-send --session --print-reply --dest=org.freedesktop.secrets /org/freedesktop/secrets org.freedesktop.Secret.Service.ReadAlias string:default | grep -q collection; }
+        keyring() { printf pw > "$HOME/pw"; gnome-keyring-daemon --foreground --components=secrets "$@" >"$HOME/daemon" 2>&1 < "$HOME/pw" & PID=$!; n=0; until has || [ $n -gt 100 ]; do n=$((n+1)); sleep 0.05; done; }
+        unlocked() { keyring --unlock; n=0; until alias_set || [ $n -gt 100 ]; do n=$((n+1)); sleep 0.05; done; }
         gone() { kill $PID 2>/dev/null; wait $PID 2>/dev/null; }
     "#;
     let out = Command::new("dbus-run-session")

@@ -37,8 +37,7 @@ impl<'a> Reader<'a> {
             DeValue::Array(_) => &words::CONFIG_A_LIST,
             DeValue::Table(_) => &words::CONFIG_A_TABLE,
         };
-        // Which language the reader wants is not known here; type names are the same sentence in each.
-        let e = self.wrong(v.span().start, key, Message::new(&words::CONFIG_WRONG_TYPE).with("found", found.en));
+        let e = self.wrong(v.span().start, key, Message::new(found));
         (e.expected, e.example) = (Some(expected), Some(example.to_owned()));
     }
 
