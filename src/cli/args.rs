@@ -128,7 +128,7 @@ pub struct Demo {
     #[arg(long, value_name = "NAME")]
     pub scenario: Option<String>,
     /// How many accounts.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub accounts: Option<u32>,
 }
 
@@ -142,7 +142,7 @@ pub struct Sandbox {
     #[arg(long, value_name = "NAME")]
     pub scenario: Option<String>,
     /// How many accounts.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub accounts: Option<u32>,
     /// Seconds that the gateways' clocks are ahead of this host (negative: behind).
     #[arg(long, value_name = "S", allow_hyphen_values = true, default_value_t = 0.0, value_parser = skew)]

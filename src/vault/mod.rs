@@ -9,6 +9,8 @@ mod keyring;
 pub(crate) mod meta;
 mod passphrase;
 mod seal;
+#[cfg(test)]
+mod tests;
 
 pub use meta::{KeyMeta, Source};
 pub use seal::Place;
@@ -17,11 +19,15 @@ use crate::{
     domain::{Reason, ReasonCode, Secret},
     engine::mailbox::VaultView,
     i18n::{Lang, Message, store as words},
+    store::{Paths, StoreError, locks::NamedLock},
 };
 use seal::Key;
 use std::{
-    path::PathBuf,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use tokio::sync::watch;
 use zeroize::Zeroizing;
@@ -69,6 +75,8 @@ struct Inner {
     home: Mutex<Option<Home>>,
     /// One change at a time: held by the thread that opens or makes the vault.
     turn: Mutex<()>,
+    /// Asked to open before its store was there.
+    wanted: AtomicBool,
 }
 
 #[derive(Clone)]
@@ -99,7 +107,7 @@ impl Vault {
 
     fn with(state: VaultState, open: Option<OpenKey>) -> Self {
         let state = watch::Sender::new(state);
-        Self(Arc::new(Inner { state, open: Mutex::new(open), home: Mutex::new(None), turn: Mutex::new(()) }))
+        Self(Arc::new(Inner { state, open: Mutex::new(open), home: Mutex::new(None), turn: Mutex::new(()), wanted: AtomicBool::new(false) }))
     }
 
     /// How it stands now.
@@ -120,7 +128,6 @@ impl Vault {
     /// The store tells where the vault's line is kept, and how it stands.
     pub(crate) fn attach(&self, keeper: Arc<dyn Keeper>, key_file: PathBuf) {
         let loaded = keeper.load();
-        *lock(&self.0.home) = Some(Home { keeper: keeper.clone(), key_file });
         let open = lock(&self.0.open).clone();
         let state = match (loaded, open) {
             (Err(m), _) => locked(&m),
@@ -146,11 +153,27 @@ impl Vault {
             (Ok((_, Some(_))), None) => VaultState::Opening,
         };
         self.0.state.send_replace(state);
+        // Last, so that an opening that begins now cannot be overwritten by what was read above.
+        let wanted = {
+            let mut home = lock(&self.0.home);
+            *home = Some(Home { keeper, key_file });
+            self.0.wanted.swap(false, Ordering::Relaxed)
+        };
+        if wanted {
+            self.open_in_background();
+        }
     }
 
     /// Asks the key source on a thread of its own and returns at once. A passphrase vault becomes locked until
     /// [`Vault::unlock`]; a keyring that would have to ask a person is not asked.
     pub fn open_in_background(&self) {
+        {
+            let home = lock(&self.0.home);
+            if home.is_none() {
+                self.0.wanted.store(true, Ordering::Relaxed);
+                return;
+            }
+        }
         let vault = self.clone();
         self.spawn(move || vault.open_now(None, false));
     }
@@ -209,6 +232,12 @@ impl Vault {
     fn key_from(&self, home: &Home, passphrase: Option<&Secret>, person: bool) -> Result<Option<(KeyMeta, Key)>, Message> {
         let Some(line) = home.keeper.load()?.1 else { return Ok(None) };
         self.0.state.send_if_modified(|s| !matches!(s, VaultState::Open(_)) && std::mem::replace(s, VaultState::Opening) != VaultState::Opening);
+        if let Some(open) = lock(&self.0.open).clone()
+            && line.fits(&open.key)
+        {
+            // Open already: a keyring that is locked or hangs by now must not take the key away.
+            return Ok(Some((line, open.key)));
+        }
         let gone = || Message::new(&words::KEY_MISSING).with("source", line.source.name());
         let key = match line.source {
             Source::Keyring => keyring::ask(&line.store, keyring::Ask::Get, person)?.ok_or_else(gone)?,
@@ -233,6 +262,12 @@ impl Vault {
 
     fn create_now(&self, source: Source, passphrase: Option<&Secret>) -> Result<(), Message> {
         let home = lock(&self.0.home).clone().ok_or_else(|| Message::new(&words::CLOSED))?;
+        // Of two processes that make a vault at once, the slower would overwrite the item that the faster depends on.
+        let folder = Paths::in_home(home.key_file.parent().unwrap_or(Path::new(".")));
+        let _alone = NamedLock::take_blocking(&folder, "vault").map_err(|e| match e {
+            StoreError::Said(m) => *m,
+            _ => Message::new(&words::CLOSED),
+        })?;
         let (store, line) = home.keeper.load()?;
         if line.is_some() {
             return Err(Message::new(&words::VAULT_EXISTS));
