@@ -507,7 +507,8 @@ async fn observe(s: &Stage, seconds: u64, act: impl AsyncFnOnce()) -> (HashMap<S
             }
         }
     };
-    tokio::join!(Evolution.watch(&s.cx, tx), script, collect);
+    let (why, (), ()) = tokio::join!(Evolution.watch(&s.cx, tx), script, collect);
+    assert_eq!(why.code, ReasonCode::Cancelled, "{why:?}");
     (rows, facts)
 }
 
