@@ -25,7 +25,7 @@ pub enum Role {
 
 /// The look of every role.
 #[derive(Clone, Debug, Default)]
-pub struct Theme;
+pub struct Theme {}
 
 impl Theme {
     /// The style of a role.

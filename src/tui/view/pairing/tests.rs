@@ -315,8 +315,7 @@ fn no_qr_cell_is_a_full_block_and_each_has_both_colours() {
 fn in_ascii_mode_no_character_of_ours_is_beyond_ascii() {
     for (name, v) in stages() {
         for size in [(40, 10), (80, 24), (120, 40)] {
-            let mut screen = PairScreen::default();
-            screen.field = "x".into();
+            let mut screen = PairScreen { field: "x".into(), ..PairScreen::default() };
             let text = screen_text(&paint_with(&v, &mut screen, size, at(0), Lang::En, true));
             assert!(text.is_ascii(), "{name} {size:?}: {:?}\n{text}", text.chars().find(|c| !c.is_ascii()));
         }
