@@ -1,7 +1,7 @@
 //! Does a QR on screen scan? Read back from painted cells, from a screen without other colours, and from a real xterm.
 //!
 //! Everything goes the way of the program: the pairing screen, through the crossterm backend, as bytes into a terminal.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod support;
 
@@ -24,6 +24,7 @@ use ratatui::{Terminal, TerminalOptions, Viewport, backend::CrosstermBackend, la
 use std::{num::NonZeroU16, path::Path, process::Command};
 use support::eye::{self, Background};
 
+const LENGTHS: std::ops::RangeInclusive<usize> = 48..=305;
 const SIZES: [(u16, u16); 3] = [(80, 24), (120, 40), (160, 50)];
 
 fn text(len: usize) -> String {
@@ -78,31 +79,44 @@ fn painted(payload: &str, size: (u16, u16), pairing: &mut PairScreen) -> vt100::
     screen(&bytes(payload, size, pairing), size)
 }
 
-#[test]
-fn every_length_is_either_whole_and_reads_back_or_not_drawn_at_all() {
-    for size in SIZES {
-        let mut drawn = 0;
-        for len in 48..=305 {
-            let payload = text(len);
-            let screen = painted(&payload, size, &mut PairScreen::default());
-            let cells = eye::qr_cells(&screen);
-            if cells.is_empty() {
-                let shown = screen.contents();
-                assert!(shown.contains("QR needs a terminal of") && shown.contains(&format!("Have {}x{}", size.0, size.1)), "{len}:\n{shown}");
-                continue;
-            }
-            drawn += 1;
-            eye::assert_style_that_scans(&screen);
-            let (cols, rows) = (cells.iter().map(|c| c.1).max().unwrap() + 1, cells.iter().map(|c| c.0).max().unwrap());
-            assert!(cells.len() == usize::from(cols) * usize::from(rows), "{len} at {size:?} is not a full rectangle from the left");
-            assert!(qr::size_needed(&payload).iter().any(|s| (s.0, s.1) == (cols, rows)), "{len} at {size:?} is {cols}x{rows}: clipped");
-            // One background a length: which of them is no matter where both colours are explicit (asserted above).
-            let background = if len % 2 == 0 { Background::Dark } else { Background::Light };
-            assert_eq!(eye::decode_qr(&screen, background).as_deref(), Some(payload.as_str()), "{len} at {size:?} on {background:?}");
+/// Each length is drawn whole and reads back, or is not drawn at all; returns how many were drawn.
+fn every_length(size: (u16, u16)) -> usize {
+    let mut drawn = 0;
+    for len in LENGTHS {
+        let payload = text(len);
+        let screen = painted(&payload, size, &mut PairScreen::default());
+        let cells = eye::qr_cells(&screen);
+        if cells.is_empty() {
+            let shown = screen.contents();
+            assert!(shown.contains("QR needs a terminal of") && shown.contains(&format!("Have {}x{}", size.0, size.1)), "{len}:\n{shown}");
+            continue;
         }
-        let all = 305 - 48 + 1;
-        assert!(if size.0 == 80 { drawn > 0 && drawn < all } else { drawn == all }, "{drawn} of {all} at {size:?}");
+        drawn += 1;
+        eye::assert_style_that_scans(&screen);
+        let (cols, rows) = (cells.iter().map(|c| c.1).max().unwrap() + 1, cells.iter().map(|c| c.0).max().unwrap());
+        assert!(cells.len() == usize::from(cols) * usize::from(rows), "{len} at {size:?} is not a full rectangle from the left");
+        assert!(qr::size_needed(&payload).iter().any(|s| (s.0, s.1) == (cols, rows)), "{len} at {size:?} is {cols}x{rows}: clipped");
+        // One background a length: which of them is no matter where both colours are explicit (asserted above).
+        let background = if len % 2 == 0 { Background::Dark } else { Background::Light };
+        assert_eq!(eye::decode_qr_close(&screen, background).as_deref(), Some(payload.as_str()), "{len} at {size:?} on {background:?}");
     }
+    drawn
+}
+
+#[test]
+fn at_80x24_every_length_is_whole_and_reads_back_or_is_not_drawn() {
+    let drawn = every_length(SIZES[0]);
+    assert!(drawn > 0 && drawn < LENGTHS.count(), "{drawn}");
+}
+
+#[test]
+fn at_120x40_every_length_is_whole_and_reads_back() {
+    assert_eq!(every_length(SIZES[1]), LENGTHS.count());
+}
+
+#[test]
+fn at_160x50_every_length_is_whole_and_reads_back() {
+    assert_eq!(every_length(SIZES[2]), LENGTHS.count());
 }
 
 #[test]
@@ -117,7 +131,7 @@ fn both_styles_and_both_palettes_read_back_on_dark_and_on_light() {
                 let screen = painted(&text(len), (180, 90), &mut pairing);
                 eye::assert_style_that_scans(&screen);
                 for background in [Background::Dark, Background::Light] {
-                    let read = eye::decode_qr(&screen, background);
+                    let read = eye::decode_qr_close(&screen, background);
                     assert_eq!(read.as_deref(), Some(text(len).as_str()), "{len} {style:?} {palette:?} {bigger} {background:?}");
                 }
             }

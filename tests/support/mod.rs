@@ -1,7 +1,7 @@
 //! Shared by whole-program tests: a pseudo-terminal with a screen ([`pty`]) and a phone's eye ([`eye`]).
 //!
 //! `mod support;` in a test file; nothing here knows what the program under test does.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 pub mod eye;
 pub mod pty;
