@@ -3,7 +3,7 @@
 use super::{Exit, Globals, Output, session::Settings};
 use crate::{
     clock::SystemTime,
-    domain::{Clean, GatewayId, Link, Not, Time},
+    domain::{GatewayId, Link, Not, Time},
     engine::{
         Command, Mailbox, Parts,
         actor::{self, Handle, SharedWorld},
@@ -12,13 +12,7 @@ use crate::{
     i18n::{Message, command as c},
     providers::{GatewayFacts, registry},
     store::{FirstFrame, Paths, Store, config, first_frame, locks::ProcessLock},
-    tui::{
-        self, Start,
-        png::{self, PngTrouble},
-        start::Badge,
-        terminal::Real,
-        theme::Theme,
-    },
+    tui::{self, Start, png, start::Badge, terminal::Real, theme::Theme},
     vault::{Source, Vault},
 };
 use std::{io::IsTerminal, path::Path, sync::Arc};
@@ -60,7 +54,13 @@ fn deck(globals: &Globals, paths: &Paths, settings: Settings, scene: Scene, out:
     let time: Arc<dyn Time> = Arc::new(SystemTime::new());
     let mailbox = Mailbox::new();
     let cached = first_frame(paths);
-    let mut start = start(globals, paths, &settings, &scene, cached, time.clone());
+    let mut start = match start(globals, paths, &settings, &scene, cached, time.clone()) {
+        Ok(start) => start,
+        Err(text) => {
+            out.complain_text(&text);
+            return Ok(Exit::Usage);
+        }
+    };
     let (engine, world) = engine(globals, paths, settings, scene, time, mailbox.clone())?;
     start.can = can(world);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -114,7 +114,14 @@ fn leave(engine: Handle) {
     }
 }
 
-fn engine(globals: &Globals, paths: &Paths, settings: Settings, scene: Scene, time: Arc<dyn Time>, mailbox: Mailbox) -> std::io::Result<(Handle, SharedWorld)> {
+fn engine(
+    globals: &Globals,
+    paths: &Paths,
+    settings: Settings,
+    scene: Scene,
+    time: Arc<dyn Time>,
+    mailbox: Mailbox,
+) -> std::io::Result<(Handle, SharedWorld)> {
     let (paths, read_only, lang) = (paths.clone(), globals.read_only, globals.language());
     let box_for_parts = mailbox.clone();
     actor::spawn(mailbox, move || {
@@ -148,9 +155,9 @@ fn can(world: SharedWorld) -> tui::start::Can {
     })
 }
 
-fn start(globals: &Globals, paths: &Paths, settings: &Settings, scene: &Scene, cached: FirstFrame, time: Arc<dyn Time>) -> Start {
+fn start(globals: &Globals, paths: &Paths, settings: &Settings, scene: &Scene, cached: FirstFrame, time: Arc<dyn Time>) -> Result<Start, String> {
     let mut start = Start::new(time, Arc::new(|_, _, _| Err(Not::NotNow(Message::new(&c::OPENING)))));
-    settings.dress(&mut start);
+    settings.dress(&mut start)?;
     start.lang = if globals.lang.is_some() { globals.language() } else { settings.lang.unwrap_or_else(|| globals.language()) };
     start.color = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     if !start.color {
@@ -175,7 +182,7 @@ fn start(globals: &Globals, paths: &Paths, settings: &Settings, scene: &Scene, c
     }
     start.guide.clone_from(&scene.guide);
     start.png = Some(png_writer(paths));
-    start
+    Ok(start)
 }
 
 /// Gateways as the cache knows them: stale until they answer.
@@ -200,15 +207,8 @@ fn views(settings: &Settings, cached: &FirstFrame) -> Vec<GatewayView> {
 /// A picture goes beside the store, never into the working directory of whoever started the deck.
 fn png_writer(paths: &Paths) -> tui::start::PngWriter {
     let folder = paths.vault_db().parent().map_or_else(std::env::temp_dir, Path::to_path_buf);
-    Arc::new(move |payload| {
-        let mut n = 1;
-        loop {
-            match png::write(&png::path_in(&folder, "qr", n), payload) {
-                Err(PngTrouble::Exists(_)) if n < 999 => n += 1,
-                result => return result.map_err(|e| std::io::Error::other(Clean::long(&e.to_string()).to_string())),
-            }
-        }
-    })
+    // Always the same file: a picture of a dead code is of no use.
+    Arc::new(move |payload| png::write(&png::path_in(&folder, "pairdeck", 1), payload).map_err(|e| std::io::Error::other(e.to_string())))
 }
 
 fn utf8() -> bool {

@@ -15,6 +15,7 @@ use crate::{
     tui::{guide, start::Badge},
     vault::Vault,
 };
+use std::sync::Arc;
 
 /// Runs the demo until the operator leaves.
 pub fn run(globals: &Globals, args: &Demo, out: &mut Output) -> Exit {
@@ -33,8 +34,7 @@ fn demo(globals: &Globals, args: &Demo, out: &mut Output) -> anyhow::Result<Exit
     let accounts = args.accounts.map(|n| n as usize);
     // 0700 from birth, removed when it is dropped.
     let home = tempfile::Builder::new().prefix("pairdeck-demo-").tempdir()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().thread_name("sandbox").build()?;
-    let sandbox = runtime.block_on(sandbox::start(Options { scenario, accounts, ..Options::default() }))?;
+    let sandbox = serve(Options { scenario, accounts, ..Options::default() })?;
     let settings = Settings { gateways: gateways(&sandbox), ..Settings::default() };
     let secrets: Vec<(GatewayId, Secrets)> = sandbox.gateways().into_iter().map(|g| (GatewayId::new(&g.name), g.credentials)).collect();
     let scene = Scene {
@@ -44,9 +44,18 @@ fn demo(globals: &Globals, args: &Demo, out: &mut Output) -> anyhow::Result<Exit
         prepare: Box::new(move |store| seal(store, secrets)),
     };
     let exit = deck::run(globals, &Paths::in_home(home.path()), settings, scene, out);
+    // Its thread ends with it.
     sandbox.shutdown();
-    runtime.shutdown_background();
     Ok(exit)
+}
+
+/// Runs the servers on a thread of their own, so that they answer as another machine would.
+fn serve(options: Options) -> anyhow::Result<Arc<Sandbox>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let sandbox = Arc::new(runtime.block_on(sandbox::start(options))?);
+    let served = sandbox.clone();
+    std::thread::Builder::new().name("sandbox".into()).spawn(move || runtime.block_on(served.ended()))?;
+    Ok(sandbox)
 }
 
 fn gateways(sandbox: &Sandbox) -> Vec<config::Gateway> {

@@ -7,6 +7,8 @@ pub mod args;
 pub mod attempt;
 pub mod clock;
 pub mod completions;
+pub mod deck;
+pub mod demo;
 pub mod dispatch;
 pub mod doctor;
 pub mod exit;

@@ -81,16 +81,7 @@ async fn write_home(home: &Path, sandbox: &Sandbox, out: &mut Output) -> Result<
         for (name, secret) in &g.credentials {
             store.secret_put(&crate::engine::world::secret_name(&id, name), secret).await.map_err(|e| broken(&e, out))?;
         }
-        let settings = config::Gateway {
-            name: g.name.clone(),
-            kind: g.kind.to_owned(),
-            url: g.url.clone(),
-            allow_plaintext: false,
-            ca_file: None,
-            events: true,
-            expect_timezone: None,
-            clock_limits: None,
-        };
+        let settings = config::NewGateway { name: g.name.clone(), kind: g.kind.to_owned(), url: g.url.clone(), allow_plaintext: false };
         config::add_gateway(&paths.config, &settings).map_err(|e| {
             out.complain_text(&e.to_string());
             Exit::Failed
@@ -98,4 +89,18 @@ async fn write_home(home: &Path, sandbox: &Sandbox, out: &mut Output) -> Result<
     }
     store.flush().await;
     Ok(())
+}
+
+/// A made-up gateway as a configuration would name it.
+pub fn settings(g: &crate::sandbox::GatewayInfo) -> config::Gateway {
+    config::Gateway {
+        name: g.name.clone(),
+        kind: g.kind.to_owned(),
+        url: g.url.clone(),
+        allow_plaintext: false,
+        ca_file: None,
+        events: true,
+        expect_timezone: None,
+        clock_limits: None,
+    }
 }

@@ -112,4 +112,7 @@ catalogue! { "command";
     NAME_BROKEN = "{name}: a percent sign must be followed by two hex digits", "{name}：百分号后须有两位十六进制数";
     NAME_UNKNOWN = "{name} is not known here", "此处没有 {name}";
     NAME_AMBIGUOUS = "{name} means several: {candidates}", "{name} 有多个含义：{candidates}";
+    NO_TERMINAL = "the deck needs a terminal; `pairdeck list` and the other commands do not", "面板需要终端；pairdeck list 等命令不需要";
+    STORE_BROKEN = "{why}", "{why}";
+    OPENING = "opening; press it again in a moment", "正在打开，请稍后再按";
 }

@@ -215,6 +215,11 @@ impl Sandbox {
         serde_json::json!({ "v": 1, "gateways": gateways, "control": self.control, "home": home.map(|h| h.display().to_string()) })
     }
 
+    /// Resolves when it was ended.
+    pub async fn ended(&self) {
+        self.cancel.cancelled().await;
+    }
+
     /// Ends everything. Connections close at once.
     pub fn shutdown(&self) {
         self.cancel.cancel();

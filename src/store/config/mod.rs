@@ -83,14 +83,14 @@ pub struct Ui {
 
 impl Default for Ui {
     fn default() -> Self {
-        Self { lang: None, theme: None, ascii: false, mouse: true, bell: false, ambiguous: Ambiguous::Auto, toast_seconds: 4, reveal_seconds: 10 }
+        Self { lang: None, theme: None, ascii: false, mouse: true, bell: false, ambiguous: Ambiguous::Auto, toast_seconds: 6, reveal_seconds: 10 }
     }
 }
 
 /// `[arming]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arming {
-    /// Seconds of the countdown of what can be redone; 0 starts at once.
+    /// Seconds of the countdown of what can be redone; 0 waits for Enter.
     pub swift_seconds: u32,
     /// Seconds after which what waits for Enter lapses.
     pub hold_seconds: u32,
@@ -98,7 +98,7 @@ pub struct Arming {
 
 impl Default for Arming {
     fn default() -> Self {
-        Self { swift_seconds: 3, hold_seconds: 30 }
+        Self { swift_seconds: 3, hold_seconds: 15 }
     }
 }
 

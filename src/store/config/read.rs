@@ -187,7 +187,7 @@ fn ui<'a>(r: &mut Reader<'a>, key: &Key<'a>, config: &mut Config) {
                 let choices = [("auto", Ambiguous::Auto), ("narrow", Ambiguous::Narrow), ("wide", Ambiguous::Wide)];
                 ui.ambiguous = r.choice(v, "ui.ambiguous", &choices).unwrap_or_default();
             }
-            "toast_seconds" => ui.toast_seconds = r.number_of(v, "ui.toast_seconds", 1..=60, "toast_seconds = 4").unwrap_or(4),
+            "toast_seconds" => ui.toast_seconds = r.number_of(v, "ui.toast_seconds", 1..=60, "toast_seconds = 6").unwrap_or(6),
             "reveal_seconds" => ui.reveal_seconds = r.number_of(v, "ui.reveal_seconds", 1..=120, "reveal_seconds = 10").unwrap_or(10),
             other => r.unknown(at.start, "ui", other, KNOWN, &words::CONFIG_UNKNOWN_KEY, None),
         }
@@ -199,7 +199,7 @@ fn arming<'a>(r: &mut Reader<'a>, key: &Key<'a>, config: &mut Config) {
     for (name, at, v) in in_order(table) {
         match name {
             "swift_seconds" => config.arming.swift_seconds = r.number_of(v, "arming.swift_seconds", 0..=60, "swift_seconds = 3").unwrap_or(3),
-            "hold_seconds" => config.arming.hold_seconds = r.number_of(v, "arming.hold_seconds", 5..=600, "hold_seconds = 30").unwrap_or(30),
+            "hold_seconds" => config.arming.hold_seconds = r.number_of(v, "arming.hold_seconds", 5..=600, "hold_seconds = 15").unwrap_or(15),
             other => r.unknown(at.start, "arming", other, &["swift_seconds", "hold_seconds"], &words::CONFIG_UNKNOWN_KEY, None),
         }
     }
