@@ -24,6 +24,12 @@ pub struct Settings {
     pub clock_limits: Option<Limits>,
 }
 
+impl From<config::Config> for Settings {
+    fn from(c: config::Config) -> Self {
+        Self { gateways: c.gateways, clock_limits: c.clock_limits.map(|(ok_s, blocked_s)| Limits { ok_s, blocked_s }) }
+    }
+}
+
 /// An open house without a screen.
 pub struct Session {
     /// The engine's rooms.

@@ -203,7 +203,11 @@ impl Provider for Toy {
                     let mut raw = [0u8; 16];
                     getrandom::fill(&mut raw).unwrap();
                     sealed.insert("token".into(), Secret::new(raw.iter().map(|b| format!("{b:02x}")).collect()));
-                    vec![step(format!("quit:{f}"), Replay::AfterCheck), step(format!("token:{f}"), Replay::AfterCheck), step(format!("verify:{f}"), Replay::Free)]
+                    vec![
+                        step(format!("quit:{f}"), Replay::AfterCheck),
+                        step(format!("token:{f}"), Replay::AfterCheck),
+                        step(format!("verify:{f}"), Replay::Free),
+                    ]
                 }
             };
             Ok(Plan { v: 1, action: action.clone(), target: at.clone(), steps, pivot: 0, loses: vec![], clear: serde_json::json!({}), sealed })
@@ -313,7 +317,14 @@ impl Pairing for ToyPairing {
                         incarnation: None,
                         label: Clean::new(&self.uid),
                         identity: None,
-                        link: Link { state: State::Online, since: None, observed_at: Some(now), source: Source::Events, reason: None, witnesses: vec![] },
+                        link: Link {
+                            state: State::Online,
+                            since: None,
+                            observed_at: Some(now),
+                            source: Source::Events,
+                            reason: None,
+                            witnesses: vec![],
+                        },
                         tokens: vec![],
                         facts: vec![],
                     };
