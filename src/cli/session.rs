@@ -60,6 +60,7 @@ impl Session {
             providers: Arc::new(registry::provider),
             paths: paths.clone(),
             owner: lock.name().into(),
+            lock: None,
         });
         world.gate().push(kernel::sample(time.now()));
         Ok(Self { world, paths, _lock: lock })

@@ -41,18 +41,33 @@ impl Handle {
     }
 }
 
-/// Starts the engine on its own thread with its own runtime: decoding ten thousand rows must not stop a key.
-pub fn spawn(parts: Parts) -> std::io::Result<(Handle, Arc<World>)> {
+/// The world, once it is built. The deck draws its first frame before.
+pub type SharedWorld = Arc<std::sync::OnceLock<Arc<World>>>;
+
+/// Starts the engine on its own thread with its own runtime: decoding ten thousand rows must not stop a key. What it is
+/// built from is made on that thread too, so that the first frame waits for neither store nor vault. When `build` fails,
+/// its sentence reaches the mailbox as [`super::Mail::fatal`] and the engine ends.
+pub fn spawn(mailbox: Mailbox, build: impl FnOnce() -> Result<Parts, Message> + Send + 'static) -> std::io::Result<(Handle, SharedWorld)> {
     let (tx, rx) = mpsc::channel(QUEUE);
-    let world = World::new(parts);
-    let shared = world.clone();
+    let shared = SharedWorld::default();
+    let slot = shared.clone();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let thread = std::thread::Builder::new().name("engine".into()).spawn(move || {
-        runtime.block_on(Actor::new(shared).run(rx));
+        match build() {
+            Ok(parts) => {
+                let world = runtime.block_on(async { World::new(parts) });
+                let _ = slot.set(world.clone());
+                runtime.block_on(Actor::new(world).run(rx));
+            }
+            Err(why) => mailbox.put(|m| {
+                m.fatal = Some(why);
+                m.ended = true;
+            }),
+        }
         // A request that hangs must not hold the exit.
         runtime.shutdown_background();
     })?;
-    Ok((Handle { commands: tx, thread: Some(thread) }, world))
+    Ok((Handle { commands: tx, thread: Some(thread) }, shared))
 }
 
 struct Actor {

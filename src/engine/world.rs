@@ -47,6 +47,8 @@ pub struct Parts {
     pub paths: crate::store::Paths,
     /// Name of this process's lock file, which it holds while it lives.
     pub owner: Box<str>,
+    /// That lock, where the world is to hold it.
+    pub lock: Option<crate::store::locks::ProcessLock>,
 }
 
 /// Everything that the rooms of the engine share.
@@ -61,6 +63,7 @@ pub struct World {
     pub(super) paths: crate::store::Paths,
     pub(super) stop: CancellationToken,
     pub(super) providers: Providers,
+    _lock: Option<crate::store::locks::ProcessLock>,
     clock_limits: Option<Limits>,
     locked: AtomicBool,
     pub(super) following: AtomicBool,
@@ -117,6 +120,7 @@ impl World {
             mailbox: parts.mailbox,
             read_only: parts.read_only,
             owner: parts.owner,
+            _lock: parts.lock,
             paths: parts.paths,
             stop: CancellationToken::new(),
             providers: parts.providers,

@@ -20,6 +20,7 @@ catalogue! { "pairing";
     CLOCK_BLOCKED = "clock wrong", "时钟错误";
     CLOCK_FIGURE = "{who} {skew} s ±{error}", "{who} {skew} 秒 ±{error}";
     CLOCK_FIGURE_LONG = "{who} {skew} ±{error} s", "{who} {skew} ±{error} 秒";
+    CLOCK_LINE = "{verdict}  {figure}, {checked}", "{verdict}  {figure}，{checked}";
     CLOCK_CHECKED = "checked {age}", "{age} 前检查";
     CLOCK_NOT_ASKED = "not asked yet", "尚未询问";
     THIS_HOST = "this host", "本机";

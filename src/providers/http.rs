@@ -140,6 +140,9 @@ impl Client {
             .redirect(Policy::none())
             .referer(false)
             .retry(reqwest::retry::never())
+            // Node closes an idle connection after 5 s, which is the poll interval: a reused one would often break under a
+            // request that must not be repeated blindly. TLS sessions are resumed all the same.
+            .pool_max_idle_per_host(0)
             .connect_timeout(CONNECT)
             .timeout(TOTAL)
             .user_agent(concat!("pairdeck/", env!("CARGO_PKG_VERSION")));

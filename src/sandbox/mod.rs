@@ -182,6 +182,11 @@ impl Sandbox {
         self.gateways.iter().find(|g| g.name() == name)
     }
 
+    /// The handles of all gateways.
+    pub fn handles(&self) -> &[Gateway] {
+        &self.gateways
+    }
+
     /// Where the control API listens.
     pub fn control(&self) -> &str {
         &self.control

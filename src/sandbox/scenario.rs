@@ -113,6 +113,8 @@ struct InstanceFile {
     subscribed: Option<bool>,
     #[serde(default)]
     idle_s: u64,
+    #[serde(default)]
+    deleted_after_s: Option<u64>,
 }
 
 fn yes() -> bool {
@@ -176,6 +178,7 @@ impl GatewaySpec {
                 scans_after: if i.never_scans { Some(None) } else { i.scans_after_s.map(|s| seconds(Some(s))) },
                 subscribed: i.subscribed.unwrap_or(subscribed),
                 idle: Duration::from_secs(i.idle_s),
+                deleted_after: i.deleted_after_s.map(Duration::from_secs),
             })
             .collect();
         if let Some(make) = &self.make {

@@ -179,4 +179,6 @@ pub struct InstanceSpec {
     pub subscribed: bool,
     /// The time since its last change of state.
     pub idle: Duration,
+    /// Somebody else deletes it after so long.
+    pub deleted_after: Option<Duration>,
 }

@@ -102,3 +102,70 @@ pub fn path_in(folder: &Path, name: &str, n: u32) -> PathBuf {
     let name: String = name.chars().take(40).map(fine).collect();
     folder.join(format!("qr-{name}-{n}.png"))
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+    use crate::i18n::Lang;
+
+    /// Width and pixels (true is light) of a one-bit PNG.
+    fn pixels(bytes: &[u8]) -> (usize, Vec<bool>) {
+        let mut reader = png::Decoder::new(io::Cursor::new(bytes)).read_info().unwrap();
+        let mut buf = vec![0; reader.output_buffer_size().unwrap()];
+        let info = reader.next_frame(&mut buf).unwrap();
+        let (w, stride) = (info.width as usize, info.line_size);
+        let light = |x: usize, y: usize| buf[y * stride + x / 8] & (0x80 >> (x % 8)) != 0;
+        (w, (0..info.height as usize).flat_map(|y| (0..w).map(move |x| (x, y))).map(|(x, y)| light(x, y)).collect())
+    }
+
+    #[test]
+    fn a_picture_on_disk_is_read_back_by_a_decoder() {
+        let folder = tempfile::tempdir().unwrap();
+        for len in [9, 48, 237, 1000, 2900] {
+            let payload: String = "aB3/x+".chars().cycle().take(len).collect();
+            let path = write(&folder.path().join("qr.png"), &payload).unwrap();
+            let (w, light) = pixels(&fs::read(path).unwrap());
+            let mut image = rqrr::PreparedImage::prepare_from_greyscale(w, light.len() / w, |x, y| if light[y * w + x] { 255 } else { 0 });
+            let text = image.detect_grids().first().and_then(|g| g.decode().ok()).map(|(_, t)| t);
+            assert_eq!(text.as_deref(), Some(payload.as_str()), "{len}");
+            assert!(light[..w * (usize::from(QUIET) * SCALE as usize)].iter().all(|l| *l), "the quiet zone is not free");
+        }
+        assert!(matches!(write(&folder.path().join("no.png"), &"x".repeat(3000)), Err(PngTrouble::TooLong)));
+        assert!(!folder.path().join("no.png").exists());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "a temporary file was left");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_file_is_private_even_where_a_public_one_stood() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("qr.png");
+        fs::write(&path, "old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        write(&path, "tg://login").unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_symbolic_link_and_a_folder_are_refused_and_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let (link, victim) = (folder.path().join("qr.png"), folder.path().join("victim"));
+        fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, &link).unwrap();
+        let trouble = write(&link, "tg://login").unwrap_err();
+        assert!(matches!(trouble, PngTrouble::Link(_)));
+        assert!(trouble.message().text(Lang::En).contains("symbolic link"));
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+        assert!(matches!(write(folder.path(), "tg://login"), Err(PngTrouble::NotAFile(_))));
+        assert!(matches!(write(&folder.path().join("none/qr.png"), "tg://login"), Err(PngTrouble::Io { .. })));
+    }
+
+    #[test]
+    fn a_file_name_never_leaves_its_folder() {
+        let path = path_in(Path::new("/tmp/x"), "../../etc/pass wd", 3);
+        assert_eq!(path, Path::new("/tmp/x/qr-______etc_pass_wd-3.png"));
+    }
+}

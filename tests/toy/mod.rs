@@ -376,6 +376,7 @@ pub async fn process(home: &std::path::Path, server: &Shared, vault: &Vault, tim
         providers,
         paths,
         owner: lock.name().into(),
+        lock: None,
     });
     world.load_secrets().await.unwrap();
     let gateway = world.gateways().remove(0);

@@ -5,11 +5,8 @@
 //! adv stay and only the ref changes; after a wipe all change. So proof rests on those fields, never on time or count.
 
 use crate::domain::Fresh;
-use std::{
-    collections::HashMap,
-    hash::{DefaultHasher, Hash, Hasher},
-    time::Duration,
-};
+use blake2::{Blake2s256, Digest};
+use std::{collections::HashMap, time::Duration};
 
 /// After this long without proof the newest code may be shown as unproven.
 pub(super) const UNPROVEN_AFTER: Duration = Duration::from_secs(60);
@@ -35,15 +32,18 @@ impl Parts {
         let mut fields = bare.split(',');
         let reference = fields.next().filter(|f| !f.is_empty())?;
         let keys = [fields.next()?, fields.next()?, fields.next()?];
-        (keys.iter().all(|k| !k.is_empty())).then(|| Self { keys: hash(&keys), ref_: hash(&reference) })
+        (keys.iter().all(|k| !k.is_empty())).then(|| Self { keys: hash(&keys), ref_: hash(&[reference]) })
     }
 }
 
-/// FNV would do; the standard one with its fixed start is stable within a build, and memo entries of another build only cost a proof.
-fn hash(v: &impl Hash) -> u64 {
-    let mut h = DefaultHasher::new();
-    v.hash(&mut h);
-    h.finish()
+/// Cryptographic, because the result is persisted and the fields are key material; each part ends with a byte that none holds.
+fn hash(parts: &[&str]) -> u64 {
+    let mut h = Blake2s256::new();
+    for p in parts {
+        h.update(p.as_bytes());
+        h.update([0]);
+    }
+    h.finalize().iter().take(8).fold(0, |n, b| (n << 8) | u64::from(*b))
 }
 
 /// How a code was seen.

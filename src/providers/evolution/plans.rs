@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use std::time::Duration;
 
 /// Name of the new token among the plan's sealed data.
-pub(super) const NEW_TOKEN: &str = "new_token";
+pub(super) const NEW_TOKEN: &str = "token";
 /// How long a logout is given until memory says `close`.
 const CLOSING: u32 = 20;
 const CLOSING_EACH: Duration = Duration::from_millis(500);

@@ -128,9 +128,8 @@ async fn until_offer(p: &mut Box<dyn Pairing>, cx: &Cx) -> (usize, Result<(Strin
 
 async fn until_end(p: &mut Box<dyn Pairing>, cx: &Cx) -> PairEvent {
     loop {
-        match p.next(cx, None).await {
-            e @ (PairEvent::Linked(..) | PairEvent::Failed(_) | PairEvent::Needs(..)) => return e,
-            _ => {}
+        if let e @ (PairEvent::Linked(..) | PairEvent::Failed(_) | PairEvent::Needs(..)) = p.next(cx, None).await {
+            return e;
         }
     }
 }
@@ -482,6 +481,112 @@ async fn the_watch_falls_back_to_asking_when_the_stream_is_cut() {
         s.cx.cancel.cancel();
     };
     tokio::join!(Evolution.watch(&s.cx, tx), script);
+}
+
+/// Watches for so long and hands back the last state of every row and the last facts.
+async fn observe(s: &Stage, seconds: u64, act: impl AsyncFnOnce()) -> (HashMap<String, Row>, GatewayFacts) {
+    let (tx, mut rx) = mpsc::channel(64);
+    let mut rows = HashMap::new();
+    let mut facts = GatewayFacts::default();
+    let script = async {
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        act().await;
+        tokio::time::sleep(Duration::from_secs(seconds)).await;
+        s.cx.cancel.cancel();
+    };
+    let collect = async {
+        while let Some(r) = rx.recv().await {
+            match r {
+                Report::All { rows: all, complete } => {
+                    assert!(complete);
+                    rows = all.into_iter().map(|r| (r.account.as_str().to_owned(), r)).collect();
+                }
+                Report::Part(some) => rows.extend(some.into_iter().map(|r| (r.account.as_str().to_owned(), r))),
+                Report::Gateway(f) => facts = f,
+                _ => {}
+            }
+        }
+    };
+    let (why, (), ()) = tokio::join!(Evolution.watch(&s.cx, tx), script, collect);
+    assert_eq!(why.code, ReasonCode::Cancelled, "{why:?}");
+    (rows, facts)
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_events_and_metrics_only_the_row_under_the_cursor_is_asked_for() {
+    let rows = ["a", "b", "c"].map(|n| InstanceSpec { name: n.into(), ..spec(Past::LimitReached) });
+    let s = Stage::of(Settings { events: Events::None, metrics: false, ..Settings::default() }, rows.into()).await;
+    s.seen.send_modify(|a| {
+        a.on_screen = true;
+        a.selected = Some(RemoteId::new("b"));
+    });
+    let (rows, facts) = observe(&s, 12, async || {}).await;
+    assert_eq!(s.say("/instance/connectionState/b"), s.say("/instance/connectionState/"));
+    assert!(s.say("/instance/connectionState/b") >= 2);
+    assert!(rows["b"].link.differs() && !rows["a"].link.differs());
+    assert_eq!(rows["b"].link.state, State::Offline);
+    assert_eq!(facts.feed, Feed::Polling);
+    assert!(facts.warnings.iter().any(|m| m.words == &w::WARN_EVENTS_OFF));
+}
+
+#[tokio::test(start_paused = true)]
+async fn metrics_tell_all_memory_states_in_one_call() {
+    let rows = ["a", "b"].map(|n| InstanceSpec { name: n.into(), ..spec(Past::LimitReached) });
+    let s = Stage::of(Settings { events: Events::None, ..Settings::default() }, rows.into()).await;
+    let (rows, _) = observe(&s, 5, async || {}).await;
+    assert!(rows.values().all(|r| r.link.differs()), "{rows:?}");
+    assert_eq!(s.say("/instance/connectionState/"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn polling_keeps_its_pace_on_and_off_screen_and_a_refresh_asks_now() {
+    let s = Stage::of(Settings { events: Events::None, ..Settings::default() }, vec![spec(Past::Online)]).await;
+    observe(&s, 58, async || {
+        assert_eq!(s.say("fetchInstances"), 1);
+        s.seen.send_modify(|a| a.refresh += 1);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(s.say("fetchInstances"), 2);
+    })
+    .await;
+    assert_eq!(s.say("fetchInstances"), 2, "off screen: once a minute");
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_events_the_list_is_a_check_every_30_s() {
+    let s = Stage::of(Settings::default(), vec![spec(Past::Online)]).await;
+    s.seen.send_modify(|a| a.on_screen = true);
+    let mut lists = 0;
+    let (_, facts) = observe(&s, 65, async || {
+        s.wa().unlink("shop", 401).unwrap();
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        lists = s.say("fetchInstances");
+    })
+    .await;
+    assert_eq!(facts.feed, Feed::Events);
+    let more = s.say("fetchInstances") - lists;
+    assert!((1..=3).contains(&more), "{more} lists in 65 s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn events_of_a_deleted_instance_bring_no_row_back() {
+    let s = Stage::of(Settings::default(), vec![spec(Past::Online), InstanceSpec { name: "other".into(), ..spec(Past::New) }]).await;
+    let api = Api::new(&s.cx).unwrap();
+    let (rows, _) = observe(&s, 120, async || {
+        // Restart and delete within 0.1 s leave a socket that goes on emitting (ws-global, shop-e).
+        api.restart("shop").await.unwrap();
+        api.delete("shop").await.unwrap();
+    })
+    .await;
+    assert_eq!(rows.keys().collect::<Vec<_>>(), ["other"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_token_sees_its_own_row_and_the_deck_is_told() {
+    let mut s = Stage::of(Settings::default(), vec![spec(Past::Online), InstanceSpec { name: "other".into(), ..spec(Past::New) }]).await;
+    s.cx.secrets = Secrets::from([(api::KEY.to_owned(), s.wa().token("shop").unwrap())]);
+    let (rows, facts) = observe(&s, 5, async || {}).await;
+    assert_eq!(rows.keys().collect::<Vec<_>>(), ["shop"]);
+    assert!(!facts.whole && facts.warnings.iter().any(|m| m.words == &w::WARN_NARROW));
 }
 
 #[tokio::test(start_paused = true)]

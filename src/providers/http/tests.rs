@@ -212,7 +212,8 @@ async fn tls_server(change: fn(&mut rcgen::CertificateParams)) -> Tls {
 
 #[tokio::test]
 async fn certificates_are_judged_and_a_ca_file_adds_trust() {
-    let cases: [(fn(&mut rcgen::CertificateParams), bool, Option<ReasonCode>); 5] = [
+    type Change = fn(&mut rcgen::CertificateParams);
+    let cases: [(Change, bool, Option<ReasonCode>); 5] = [
         (|_| {}, true, None),
         (|_| {}, false, Some(ReasonCode::TlsUnknownIssuer)),
         (|p| p.not_after = rcgen::date_time_ymd(2001, 1, 1), true, Some(ReasonCode::TlsExpired)),

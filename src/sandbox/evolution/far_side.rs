@@ -42,13 +42,7 @@ impl Inner {
         l.status_reason = 200;
         self.emit_state(state, life);
         let me = Arc::clone(self);
-        let cancel = self.cancel.clone();
-        tokio::spawn(async move {
-            tokio::select! {
-                () = cancel.cancelled() => {}
-                () = me.play(life, generation, run) => {}
-            }
-        });
+        self.spawn(async move { me.play(life, generation, run).await });
     }
 
     /// Closes the socket and opens another a little later, as the server does after an `end`. In between a delete does not
@@ -58,12 +52,9 @@ impl Inner {
             l.socket = 0;
             l.offered = None;
         }
-        let (me, run, cancel) = (Arc::clone(self), state.run, self.cancel.clone());
-        tokio::spawn(async move {
-            tokio::select! {
-                () = cancel.cancelled() => return,
-                () = sleep(after) => {}
-            }
+        let (me, run) = (Arc::clone(self), state.run);
+        self.spawn(async move {
+            sleep(after).await;
             let mut state = me.lock();
             if state.run == run && state.lives.get(&life).is_some_and(|l| l.socket == 0) {
                 me.open_socket(&mut state, life);
@@ -230,12 +221,9 @@ impl Inner {
     }
 
     fn scan_later(self: &Arc<Self>, life: u64, generation: u64, after: Duration) {
-        let (me, cancel) = (Arc::clone(self), self.cancel.clone());
-        tokio::spawn(async move {
-            tokio::select! {
-                () = cancel.cancelled() => return,
-                () = sleep(after) => {}
-            }
+        let me = Arc::clone(self);
+        self.spawn(async move {
+            sleep(after).await;
             let mut state = me.lock();
             if state.lives.get(&life).is_some_and(|l| l.socket == generation && l.offered.is_some()) {
                 me.linked(&mut state, life);

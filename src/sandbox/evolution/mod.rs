@@ -66,6 +66,8 @@ pub(crate) struct Inner {
     pub(crate) streams: AtomicUsize,
     /// Raised to close every event stream.
     pub(crate) cut: tokio::sync::watch::Sender<u64>,
+    /// Where its tasks run: the handle's methods may be called from any thread.
+    runtime: Option<tokio::runtime::Handle>,
     state: Mutex<State>,
 }
 
@@ -91,6 +93,20 @@ impl Inner {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Runs `task` until it ends or the sandbox does.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let cancel = self.cancel.clone();
+        let until = async move {
+            tokio::select! {
+                () = cancel.cancelled() => {}
+                () = task => {}
+            }
+        };
+        if let Some(runtime) = &self.runtime {
+            runtime.spawn(until);
+        }
+    }
+
     /// `SERVER_URL`: where it listens, without the base path.
     pub(crate) fn url(&self) -> &str {
         self.url.get().map_or("http://127.0.0.1:8080", String::as_str)
@@ -104,7 +120,8 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// A gateway that does not listen yet: [`Gateway::handle`] answers requests in process. Its tasks need a tokio runtime.
+    /// A gateway that does not listen yet: [`Gateway::handle`] answers requests in process. Make it inside of a tokio runtime:
+    /// the far side plays there.
     pub fn new(name: &str, settings: Settings, clock: Clock, seed: Option<u64>, cancel: CancellationToken) -> Self {
         let knobs = Knobs { date: settings.date, faults: Faults::default(), reply_delay: settings.reply_delay, link_delay: settings.link_delay };
         Self {
@@ -120,6 +137,7 @@ impl Gateway {
                 sink: OnceLock::new(),
                 streams: AtomicUsize::new(0),
                 cut: tokio::sync::watch::channel(0).0,
+                runtime: tokio::runtime::Handle::try_current().ok(),
                 state: Mutex::new(State::new(seed)),
             }),
         }

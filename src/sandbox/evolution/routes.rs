@@ -33,8 +33,8 @@ impl Gateway {
         let (mut parts, body) = request.into_parts();
         let target = parts.uri.path_and_query().map_or_else(|| parts.uri.path().to_owned(), |p| p.as_str().to_owned());
         let method = parts.method.as_str().to_owned();
-        let body = to_bytes(body, BODY).await.unwrap_or_default();
-        let text = String::from_utf8_lossy(&body).into_owned();
+        let body = to_bytes(body, BODY).await.ok();
+        let text = body.as_ref().map(|b| String::from_utf8_lossy(b).into_owned()).unwrap_or_default();
         let at_ms = inner.clock.now_ms();
         // Noted on arrival, so that a request still under way counts; its status follows.
         let noted = inner.log().push(Logged { at_ms, method, path: target.clone(), body: text, status: 0 });
@@ -46,9 +46,9 @@ impl Gateway {
         let answer = match fault {
             Some(f) => match broken(&f, inner).await {
                 Some(done) => done,
-                None => Ok(inner.answer(&mut parts, &target, &body).await),
+                None => Ok(inner.answer(&mut parts, &target, body.as_ref()).await),
             },
-            None => Ok(inner.answer(&mut parts, &target, &body).await),
+            None => Ok(inner.answer(&mut parts, &target, body.as_ref()).await),
         };
         inner.log().answered(noted, answer.as_ref().map_or(0, |r| r.status().as_u16()));
         answer
@@ -56,7 +56,7 @@ impl Gateway {
 }
 
 impl Inner {
-    async fn answer(self: &Arc<Self>, parts: &mut axum::http::request::Parts, target: &str, body: &Bytes) -> Response<Body> {
+    async fn answer(self: &Arc<Self>, parts: &mut axum::http::request::Parts, target: &str, body: Option<&Bytes>) -> Response<Body> {
         let head = parts.method == "HEAD";
         let Some(target) = target.strip_prefix(self.settings.base_path.as_str()).filter(|t| t.is_empty() || t.starts_with('/')) else {
             return self.finish(Reply::text(404, "text/html", super::super::broken::PROXY_404.to_owned()), head);
@@ -66,7 +66,10 @@ impl Inner {
         if path == "/socket.io/" || path == "/socket.io" {
             return socketio::serve(self, parts, query).await;
         }
-        let reply = self.route(parts, target, path, query, body).await;
+        let reply = match body {
+            Some(body) => self.route(parts, target, path, query, body).await,
+            None => Reply::broken("request entity too large".to_owned()).with_status(413),
+        };
         self.finish(reply, head)
     }
 
@@ -201,9 +204,12 @@ fn success(message: &str) -> Reply {
 
 /// V8's words for broken JSON, as far as they are known (recording 65).
 fn parse_error(body: &Bytes) -> String {
-    match body.first() {
-        Some(b'{') => "Expected property name or '}' in JSON at position 1".to_owned(),
-        _ => "Unexpected token in JSON at position 0".to_owned(),
+    let text = String::from_utf8_lossy(body);
+    match text.trim_start().chars().next() {
+        Some('{') if !text.contains('"') => "Expected property name or '}' in JSON at position 1".to_owned(),
+        Some('{' | '[') => "Unexpected end of JSON input".to_owned(),
+        Some(c) => format!("Unexpected token '{c}', \"{}\" is not valid JSON", text.chars().take(20).collect::<String>()),
+        None => "Unexpected end of JSON input".to_owned(),
     }
 }
 

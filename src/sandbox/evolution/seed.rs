@@ -131,5 +131,12 @@ impl Inner {
         if matches!(spec.past, Past::Futile | Past::Flapping | Past::Pairing) {
             self.open_socket(state, key);
         }
+        if let Some(after) = spec.deleted_after {
+            let (me, name) = (Arc::clone(self), spec.name.clone());
+            self.spawn(async move {
+                tokio::time::sleep(after).await;
+                me.delete(&name);
+            });
+        }
     }
 }

@@ -258,3 +258,39 @@ async fn a_dead_socket_that_says_open_cannot_be_logged_out_or_deleted_until_a_re
     sleep(secs(1.0)).await;
     assert_eq!(ask(&g, "DELETE", "/instance/delete/a").await.0, 200);
 }
+
+#[tokio::test(start_paused = true)]
+async fn without_a_websocket_there_is_no_stream_and_find_and_set_answer_nothing() {
+    let g = gateway(Settings { events: Events::None, ..Settings::default() }, &[("a", Past::Online)]);
+    assert_eq!(ask(&g, "GET", "/socket.io/?EIO=4&transport=websocket").await.0, 404);
+    let request = Request::get("/websocket/find/a").header("apikey", "GLOBAL-KEY-FOR-TESTS").body(Body::empty()).unwrap();
+    let answer = g.handle(request).await.unwrap();
+    assert_eq!((answer.status().as_u16(), answer.headers()["content-length"].as_bytes()), (200, &b"0"[..]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_polls_the_stream_is_told_that_the_transport_is_unknown() {
+    let g = gateway(Settings::default(), &[]);
+    let (status, body) = ask(&g, "GET", "/socket.io/?EIO=4&transport=polling").await;
+    assert_eq!((status, body.to_string().as_str()), (400, r#"{"code":0,"message":"Transport unknown"}"#));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_can_be_deleted_by_somebody_else() {
+    let g = gateway(Settings::default(), &[]);
+    g.seed(&[InstanceSpec { name: "a".to_owned(), past: Past::Online, deleted_after: Some(secs(600.0)), ..InstanceSpec::default() }]);
+    let mut bus = g.events();
+    sleep(secs(601.0)).await;
+    assert_eq!(heard(&mut bus), ["status.instance", "logout.instance", "connection.update close", "instance.delete", "remove.instance"]);
+    assert!(g.accounts().is_empty());
+}
+
+#[test]
+fn the_handle_may_be_used_from_a_thread_without_a_runtime() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
+    let g = runtime.block_on(async { gateway(Settings::default(), &[("a", Past::Online)]) });
+    g.unlink("a", 428).unwrap();
+    assert_eq!(g.state("a").unwrap().0, Link::Connecting);
+    runtime.block_on(async { sleep(secs(1.0)).await });
+    assert_eq!(g.state("a").unwrap().0, Link::Open);
+}

@@ -289,3 +289,76 @@ pub fn ansi_lines(payload: &str, width: u16, palette: Palette, style: Style) -> 
     };
     Some((0..layout.rows).map(line).collect())
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    fn text(len: usize) -> String {
+        "aB3/x+".chars().cycle().take(len).collect()
+    }
+
+    #[test]
+    fn sizes_are_those_that_were_measured() {
+        let at = |len, ec, quiet| size_needed(&text(len)).into_iter().find(|s| (s.2, s.3) == (ec, quiet)).map(|s| (s.0, s.1)).unwrap();
+        for (len, ec, expected) in [
+            (237, Ec::L, [(65, 33), (61, 31), (59, 30)]),
+            (237, Ec::M, [(69, 35), (65, 33), (63, 32)]),
+            (192, Ec::L, [(57, 29), (53, 27), (51, 26)]),
+            (48, Ec::L, [(37, 19), (33, 17), (31, 16)]),
+            (48, Ec::M, [(41, 21), (37, 19), (35, 18)]),
+        ] {
+            assert_eq!(QUIETS.map(|quiet| at(len, ec, quiet)), expected, "{len} {ec:?}");
+        }
+    }
+
+    #[test]
+    fn the_largest_level_goes_first_then_the_quiet_zone_shrinks_but_never_to_none() {
+        let best = |cols, rows| fit(&text(237), Rect::new(0, 0, cols, rows)).map(|l| (l.ec, l.quiet));
+        assert_eq!(best(160, 50), Some((Ec::H, 4)));
+        assert_eq!(best(69, 35), Some((Ec::M, 4)));
+        assert_eq!(best(68, 35), Some((Ec::L, 4)));
+        assert_eq!(best(64, 33), Some((Ec::L, 2)));
+        assert_eq!(best(60, 30), Some((Ec::L, 1)));
+        assert_eq!(best(58, 30), None);
+        assert_eq!(best(59, 29), None);
+        assert_eq!(best(80, 24), None);
+    }
+
+    #[test]
+    fn a_measured_size_is_the_size_of_the_picture() {
+        for len in [1, 17, 48, 100, 237, 305, 1000] {
+            for (ec, width) in Sizes::of(&text(len)).0 {
+                assert_eq!(Matrix::make(&text(len), ec).unwrap().width(), width, "{len} {ec:?}");
+            }
+        }
+        assert!(Sizes::of(&text(2953)).least(4, Style::Half).is_some());
+        assert_eq!(Sizes::of(&text(2954)).least(4, Style::Half), None);
+    }
+
+    #[test]
+    fn in_a_smaller_area_nothing_is_drawn_at_all() {
+        let matrix = Matrix::make(&text(48), Ec::L).unwrap();
+        let layout = Sizes::of(&text(48)).least(4, Style::Half).unwrap();
+        for (cols, rows) in [(36, 19), (37, 18), (1, 1), (0, 0)] {
+            let area = Rect::new(0, 0, cols, rows);
+            let mut buf = Buffer::empty(area);
+            Qr { matrix: &matrix, layout, palette: Palette::Rgb }.render(area, &mut buf);
+            assert_eq!(buf, Buffer::empty(area));
+        }
+        let (area, mut buf) = (Rect::new(10, 0, 50, 50), Buffer::empty(Rect::new(0, 0, 40, 40)));
+        Qr { matrix: &matrix, layout, palette: Palette::Rgb }.render(area, &mut buf);
+        assert_eq!(buf, Buffer::empty(buf.area), "an area beyond the buffer clips it");
+    }
+
+    #[test]
+    fn a_narrow_scrollback_gives_no_lines_and_each_line_ends_plain() {
+        assert_eq!(ansi_lines(&text(48), 30, Palette::Rgb, Style::Half), None);
+        let lines = ansi_lines(&text(48), 31, Palette::Rgb, Style::Half).unwrap();
+        assert_eq!(lines.len(), 16);
+        assert!(lines.iter().all(|l| l.ends_with("\u{1b}[0m") && l.starts_with("\u{1b}[38;2;")));
+        assert!(ansi_lines(&text(48), 60, Palette::Indexed, Style::Blocks).is_none());
+        assert!(ansi_lines(&text(48), 62, Palette::Indexed, Style::Blocks).unwrap()[0].contains("48;5;231"));
+    }
+}

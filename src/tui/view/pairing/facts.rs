@@ -103,7 +103,10 @@ pub(super) fn clock_line(gate: Option<&GateView>, cx: &ViewCx) -> (String, Role)
     };
     let checked = Message::new(&w::CLOCK_CHECKED).with("age", age(&gate.at, &cx.now)).text(cx.lang);
     let text = match off(gate, cx) {
-        Some(off) => format!("{}  {}, {checked}", word.get(cx.lang), figure(&off, cx)),
+        Some(off) => {
+            let line = Message::new(&w::CLOCK_LINE).with("verdict", word.get(cx.lang)).with("figure", figure(&off, cx));
+            line.with("checked", checked).text(cx.lang)
+        }
         None => format!("{}  {checked}", word.get(cx.lang)),
     };
     (plain(text, cx), role(gate.verdict))

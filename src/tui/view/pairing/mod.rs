@@ -11,9 +11,11 @@ mod screen;
 #[cfg(test)]
 mod tests;
 mod text;
+mod tick;
 
 pub use keys::keys;
 pub use screen::PairScreen;
+pub use tick::next_tick;
 
 use super::ViewCx;
 use crate::{

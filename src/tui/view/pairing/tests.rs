@@ -1,129 +1,16 @@
 //! Every stage at every size, in both languages.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod fixtures;
+
 use super::*;
 use crate::{
-    clock::{
-        gate::GateView,
-        sample::{By, Interval, Sample, Subject},
-        verdict::{Cause, Judgement, Side},
-    },
-    domain::{
-        Clean, Fact, FactValue, Fresh, GatewayId, Method, Offer, Payload, Prompt, PromptKind, Reason, ReasonCode, RemoteId, Stamp, Target, Wall,
-    },
-    i18n::{Lang, Words, common},
-    providers::Feed,
+    domain::{Fresh, Stamp, Wall},
+    i18n::Lang,
     tui::theme::Theme,
 };
+use fixtures::{T0, at, long_qr, shown, stages, view};
 use ratatui::{Terminal, backend::TestBackend};
-
-const T0: i64 = 1_790_000_000_000;
-static STEPS: [&Words; 2] = [&w::KEY_QR, &w::WAIT_QR];
-
-fn at(ms: u64) -> Stamp {
-    Stamp { wall: Wall(T0 + i64::try_from(ms).unwrap()), boot: Some((1, Boot(100_000 + ms))) }
-}
-
-fn gate(verdict: Verdict, skew_ms: i64, cause: Option<Cause>) -> GateView {
-    let skew = Interval { lo_ms: skew_ms - 600, hi_ms: skew_ms + 600 };
-    let sample = Sample {
-        gateway: Some(GatewayId::new("wa-us")),
-        subject: Subject::Gateway,
-        by: By::Date,
-        interval: Some(skew),
-        at: at(0),
-        probes: 2,
-        detail: Clean::new(""),
-    };
-    let fine = Judgement { verdict: Verdict::Ok, skew: None, cause: None, samples: vec![] };
-    let remote = Judgement { verdict, skew: Some(skew), cause, samples: vec![sample] };
-    let side = (verdict == Verdict::Blocked).then_some(Side::Gateway);
-    GateView { gateway: GatewayId::new("wa-us"), verdict, host: fine, remote, side, at: at(0), epoch: 3 }
-}
-
-fn shown(kind: OfferKind, text: &str, fresh: Fresh) -> Box<Shown> {
-    let payload = if kind == OfferKind::Qr { Payload::qr(text) } else { Payload::code(text) }.unwrap();
-    let offer = Offer { n: 2, kind, payload, issued: at(0), dies: Boot(145_000), expires_at: Wall(T0 + 45_000), fresh };
-    Box::new(Shown { offer, verdict: Verdict::Ok, overridden: false, epoch: 3 })
-}
-
-fn view(stage: PairStage) -> PairView {
-    let method = match &stage {
-        PairStage::Showing(s) if s.offer.kind == OfferKind::Qr => Method::Qr,
-        _ => Method::Code,
-    };
-    PairView {
-        target: Target::account(&GatewayId::new("wa-us"), &RemoteId::new("us-3")),
-        label: Clean::new("us-3"),
-        platform: "WhatsApp",
-        phone: &STEPS,
-        attempt: 1,
-        method,
-        number: Some(Clean::new("5511900000042")),
-        stage,
-        gate: Some(gate(Verdict::Ok, -300, None)),
-        overridden: false,
-        discarded: 1,
-        feed: Feed::Events,
-        began: at(0),
-        log: vec![
-            (at(0), Message::new(&w::WAITING_WHY)),
-            (at(1_000), Message::new(&w::EXPIRED_CODE).with("n", "1")),
-            (at(2_000), Message::new(&w::CODE_N).with("n", "2")),
-        ],
-    }
-}
-
-fn long_qr() -> String {
-    "2@".chars().chain("aB3/x+".chars().cycle().take(235)).collect()
-}
-
-fn stages() -> Vec<(&'static str, PairView)> {
-    let blocked = |started| {
-        let mut v = view(PairStage::Blocked { started });
-        v.gate = Some(gate(Verdict::Blocked, 10_800_400, Some(Cause::LocalTimeAsUtc { minutes: 180 })));
-        v
-    };
-    let fact = Fact { key: "profile", label: &common::YES, value: FactValue::Text(Clean::new("Loja Norte")) };
-    let number = Fact { key: "number", label: &common::NO, value: FactValue::Number(Clean::new("5511900000042")) };
-    let prompt = |kind, words| Prompt { kind, words: Message::new(words), hint: Some(Clean::new("grandma's cat")), wrong: 1 };
-    let why = |code| Reason::new(code);
-    let mut badges = view(PairStage::Showing(Box::new(Shown {
-        verdict: Verdict::Unknown,
-        overridden: true,
-        ..*shown(OfferKind::Code, "M6BRKJ45", Fresh::Presumed)
-    })));
-    badges.gate = None;
-    vec![
-        ("asking_clock", view(PairStage::AskingClock)),
-        ("waiting", view(PairStage::Waiting { since: at(0), why: why(ReasonCode::Asking) })),
-        ("discarded", view(PairStage::Discarded { since: at(0), why: why(ReasonCode::StaleCode) })),
-        ("blocked", blocked(false)),
-        ("blocked_started", blocked(true)),
-        ("clock_unknown", view(PairStage::ClockUnknown)),
-        ("unproven", view(PairStage::Unproven)),
-        (
-            "showing_qr_short",
-            view(PairStage::Showing(shown(
-                OfferKind::Qr,
-                &"tg://login?token=".chars().chain("Ab3_".chars().cycle().take(48)).collect::<String>(),
-                Fresh::Event,
-            ))),
-        ),
-        ("showing_qr_long", view(PairStage::Showing(shown(OfferKind::Qr, &long_qr(), Fresh::NewIdentity)))),
-        ("showing_code", view(PairStage::Showing(shown(OfferKind::Code, "M6BRKJ45", Fresh::Event)))),
-        ("showing_badges", badges),
-        ("moved", view(PairStage::Moved { by_ms: Some(92_000) })),
-        ("expired", view(PairStage::Expired { n: 6 })),
-        ("scanned", view(PairStage::Scanned { since: at(0), n: 2 })),
-        ("ask_password", view(PairStage::Ask(prompt(PromptKind::Password, &w::FAILED)))),
-        ("ask_number", view(PairStage::Ask(prompt(PromptKind::Number, &w::FAILED)))),
-        ("needs", view(PairStage::Needs { why: why(ReasonCode::MayBeLinked), loses: vec![Message::new(&w::PAIRED_SYNC)] })),
-        ("linked", view(PairStage::Linked { facts: vec![fact, number], took_s: 41, n: 2 })),
-        ("failed_wipe", view(PairStage::Failed { why: why(ReasonCode::AttemptSpoilt).raw("408"), wipe_first: true })),
-        ("failed", view(PairStage::Failed { why: why(ReasonCode::Unreachable).raw("refused"), wipe_first: false })),
-    ]
-}
 
 fn paint_with(view: &PairView, screen: &mut PairScreen, (cols, rows): (u16, u16), now: Stamp, lang: Lang, ascii: bool) -> Terminal<TestBackend> {
     let theme = Theme::default();
@@ -315,8 +202,7 @@ fn no_qr_cell_is_a_full_block_and_each_has_both_colours() {
 fn in_ascii_mode_no_character_of_ours_is_beyond_ascii() {
     for (name, v) in stages() {
         for size in [(40, 10), (80, 24), (120, 40)] {
-            let mut screen = PairScreen::default();
-            screen.field = "x".into();
+            let mut screen = PairScreen { field: "x".into(), ..PairScreen::default() };
             let text = screen_text(&paint_with(&v, &mut screen, size, at(0), Lang::En, true));
             assert!(text.is_ascii(), "{name} {size:?}: {:?}\n{text}", text.chars().find(|c| !c.is_ascii()));
         }
@@ -351,6 +237,22 @@ fn what_matters_most_is_on_screen_at_forty_by_ten() {
         for part in must(name) {
             assert!(text.contains(part), "{name}: {part} is missing in\n{text}");
         }
+    }
+}
+
+#[test]
+fn the_screen_wakes_exactly_when_a_second_changes_and_never_when_none_is_drawn() {
+    let v = view(PairStage::Showing(shown(OfferKind::Code, "M6BRKJ45", Fresh::Event)));
+    let seconds = |ms| screen_text(&paint_with(&v, &mut PairScreen::default(), (40, 10), at(ms), Lang::En, false));
+    for now in [0, 1, 999, 1_000, 7_300, 44_000, 44_999] {
+        let tick = u64::try_from(next_tick(&v, &at(now)).unwrap().as_millis()).unwrap();
+        assert_eq!(seconds(now), seconds(now + tick - 1), "{now}");
+        assert_ne!(seconds(now), seconds(now + tick), "{now}");
+    }
+    assert_eq!(next_tick(&v, &at(45_000)), None);
+    let counting = ["asking_clock", "waiting", "discarded", "scanned", "showing_qr_short", "showing_qr_long", "showing_code", "showing_badges"];
+    for (name, v) in stages() {
+        assert_eq!(next_tick(&v, &at(7_250)).is_some(), counting.contains(&name), "{name}");
     }
 }
 
