@@ -1,15 +1,11 @@
 //! The program: arguments in, exit code out. Everything else lives in the library.
 
 use clap::Parser;
-use pairdeck::{
-    cli::{
-        Cli, Output,
-        deck::{self, Scene},
-        demo,
-        dispatch::{Next, dispatch},
-        session::Settings,
-    },
-    store::config,
+use pairdeck::cli::{
+    Cli, Output,
+    deck::{self, Scene},
+    demo,
+    dispatch::{Next, dispatch},
 };
 use std::process::ExitCode;
 
@@ -24,9 +20,9 @@ fn main() -> ExitCode {
     };
     let globals = cli.globals.clone();
     let mut out = Output::std(globals.language(), globals.quiet);
-    match dispatch(cli, Settings::load, config::EXAMPLE, &mut out) {
+    match dispatch(cli, &mut out) {
         Next::Ended(exit) => exit,
-        Next::Deck(paths, settings) => deck::run(&globals, &paths, settings, Scene::default(), &mut out),
+        Next::Deck(paths, config) => deck::run(&globals, &paths, *config, Scene::default(), &mut out),
         Next::Demo(args) => demo::run(&globals, &args, &mut out),
     }
     .into()

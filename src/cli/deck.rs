@@ -1,8 +1,8 @@
 //! The deck from the command line: first frame from the cache, then the engine beside it.
 
-use super::{Exit, Globals, Output, session::Settings};
+use super::{Exit, Globals, Output};
 use crate::{
-    clock::SystemTime,
+    clock::{Limits, SystemTime},
     domain::{GatewayId, Link, Not, Time},
     engine::{
         Command, Mailbox, Parts,
@@ -11,11 +11,16 @@ use crate::{
     },
     i18n::{Message, command as c},
     providers::{GatewayFacts, registry},
-    store::{FirstFrame, Paths, Store, config, first_frame, locks::ProcessLock},
-    tui::{self, Start, png, start::Badge, terminal::Real, theme::Theme},
+    store::{
+        FirstFrame, Paths, Store,
+        config::{self, Ambiguous, Config},
+        first_frame,
+        locks::ProcessLock,
+    },
+    tui::{self, Start, keymap::KeyOverride, png, start::Badge, terminal::Real, theme::Theme},
     vault::{Source, Vault},
 };
-use std::{io::IsTerminal, path::Path, sync::Arc};
+use std::{io::IsTerminal, path::Path, sync::Arc, time::Duration};
 
 /// What makes a deck besides the operator's settings.
 pub struct Scene {
@@ -36,12 +41,12 @@ impl Default for Scene {
 }
 
 /// Runs the deck until the operator leaves.
-pub fn run(globals: &Globals, paths: &Paths, settings: Settings, scene: Scene, out: &mut Output) -> Exit {
+pub fn run(globals: &Globals, paths: &Paths, config: Config, scene: Scene, out: &mut Output) -> Exit {
     if !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
         out.complain(&Message::new(&c::NO_TERMINAL));
         return Exit::Usage;
     }
-    match deck(globals, paths, settings, scene, out) {
+    match deck(globals, paths, config, scene, out) {
         Ok(exit) => exit,
         Err(e) => {
             out.complain_text(&e.to_string());
@@ -50,18 +55,18 @@ pub fn run(globals: &Globals, paths: &Paths, settings: Settings, scene: Scene, o
     }
 }
 
-fn deck(globals: &Globals, paths: &Paths, settings: Settings, scene: Scene, out: &mut Output) -> anyhow::Result<Exit> {
+fn deck(globals: &Globals, paths: &Paths, config: Config, scene: Scene, out: &mut Output) -> anyhow::Result<Exit> {
     let time: Arc<dyn Time> = Arc::new(SystemTime::new());
     let mailbox = Mailbox::new();
     let cached = first_frame(paths);
-    let mut start = match start(globals, paths, &settings, &scene, cached, time.clone()) {
+    let mut start = match start(globals, paths, &config, &scene, cached, time.clone()) {
         Ok(start) => start,
         Err(text) => {
             out.complain_text(&text);
             return Ok(Exit::Usage);
         }
     };
-    let (engine, world) = engine(globals, paths, settings, scene, time, mailbox.clone())?;
+    let (engine, world) = engine(globals, paths, config, scene, time, mailbox.clone())?;
     start.can = can(world);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = {
@@ -117,7 +122,7 @@ fn leave(engine: Handle) {
 fn engine(
     globals: &Globals,
     paths: &Paths,
-    settings: Settings,
+    config: Config,
     scene: Scene,
     time: Arc<dyn Time>,
     mailbox: Mailbox,
@@ -132,8 +137,8 @@ fn engine(
         let lock = ProcessLock::take(&paths).ok();
         let owner = lock.as_ref().map_or("", |l| l.name()).into();
         Ok(Parts {
-            gateways: settings.gateways,
-            clock_limits: settings.clock_limits,
+            clock_limits: config.clock_limits.map(|(ok_s, blocked_s)| Limits { ok_s, blocked_s }),
+            gateways: config.gateways,
             store,
             vault: scene.vault,
             time,
@@ -155,18 +160,18 @@ fn can(world: SharedWorld) -> tui::start::Can {
     })
 }
 
-fn start(globals: &Globals, paths: &Paths, settings: &Settings, scene: &Scene, cached: FirstFrame, time: Arc<dyn Time>) -> Result<Start, String> {
+fn start(globals: &Globals, paths: &Paths, config: &Config, scene: &Scene, cached: FirstFrame, time: Arc<dyn Time>) -> Result<Start, String> {
     let mut start = Start::new(time, Arc::new(|_, _, _| Err(Not::NotNow(Message::new(&c::OPENING)))));
-    settings.dress(&mut start)?;
-    start.lang = if globals.lang.is_some() { globals.language() } else { settings.lang.unwrap_or_else(|| globals.language()) };
+    dress(config, &mut start)?;
+    start.lang = if globals.lang.is_some() { globals.language() } else { config.ui.lang.unwrap_or_else(|| globals.language()) };
     start.color = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
     if !start.color {
         start.theme = Theme::mono();
     }
     start.ascii |= globals.ascii || !utf8();
     start.read_only = globals.read_only;
-    start.gateways = views(settings, &cached);
-    let known: Vec<_> = settings.gateways.iter().map(|g| GatewayId::new(&g.name)).collect();
+    start.gateways = views(config, &cached);
+    let known: Vec<_> = config.gateways.iter().map(|g| GatewayId::new(&g.name)).collect();
     start.rows = cached.rows.into_iter().filter(|r| known.contains(&r.gateway)).collect();
     start.kinds = registry::kinds().to_vec();
     start.config_path = Some(paths.config.clone());
@@ -185,8 +190,36 @@ fn start(globals: &Globals, paths: &Paths, settings: &Settings, scene: &Scene, c
     Ok(start)
 }
 
+/// Puts the file's looks, keys and times on the deck. An error is a theme that is not there or not readable, in words.
+fn dress(config: &Config, start: &mut Start) -> Result<(), String> {
+    let seconds = |n: u32| Duration::from_secs(u64::from(n));
+    start.ascii = config.ui.ascii || config.ui.ambiguous == Ambiguous::Wide;
+    start.mouse = config.ui.mouse;
+    start.toast = Some(seconds(config.ui.toast_seconds));
+    start.reveal = seconds(config.ui.reveal_seconds);
+    start.swift = seconds(config.arming.swift_seconds);
+    start.hold = seconds(config.arming.hold_seconds);
+    let over = |k: &config::KeyLine| KeyOverride { act: k.action.clone(), keys: vec![k.key.clone()], line: Some(k.line) };
+    start.keys = config.keys.iter().map(over).collect();
+    if let Some(name) = &config.ui.theme {
+        start.theme = theme(name, &config.path)?;
+    }
+    Ok(())
+}
+
+/// A built-in theme, or a file beside the configuration.
+fn theme(name: &str, config: &Path) -> Result<Theme, String> {
+    if let Ok(theme) = Theme::named(name) {
+        return Ok(theme);
+    }
+    let file = config.with_file_name(name);
+    let file = if file.extension().is_some() { file } else { file.with_extension("toml") };
+    let text = std::fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
+    Theme::parse(&text).map_err(|e| format!("{}: {e}", file.display()))
+}
+
 /// Gateways as the cache knows them: stale until they answer.
-fn views(settings: &Settings, cached: &FirstFrame) -> Vec<GatewayView> {
+fn views(config: &Config, cached: &FirstFrame) -> Vec<GatewayView> {
     let view = |(rank, g): (usize, &config::Gateway)| {
         let spec = registry::provider(&g.kind)?.spec();
         let id = GatewayId::new(&g.name);
@@ -201,7 +234,7 @@ fn views(settings: &Settings, cached: &FirstFrame) -> Vec<GatewayView> {
             rank,
         })
     };
-    settings.gateways.iter().enumerate().filter_map(view).collect()
+    config.gateways.iter().enumerate().filter_map(view).collect()
 }
 
 /// A picture goes beside the store, never into the working directory of whoever started the deck.

@@ -4,7 +4,6 @@ use super::{
     Exit, Globals, Output,
     args::Demo,
     deck::{self, Scene},
-    session::Settings,
 };
 use crate::{
     domain::{GatewayId, Secrets},
@@ -35,7 +34,7 @@ fn demo(globals: &Globals, args: &Demo, out: &mut Output) -> anyhow::Result<Exit
     // 0700 from birth, removed when it is dropped.
     let home = tempfile::Builder::new().prefix("pairdeck-demo-").tempdir()?;
     let sandbox = serve(Options { scenario, accounts, ..Options::default() })?;
-    let settings = Settings { gateways: gateways(&sandbox), ..Settings::default() };
+    let config = config::Config { gateways: gateways(&sandbox), ..config::Config::default() };
     let secrets: Vec<(GatewayId, Secrets)> = sandbox.gateways().into_iter().map(|g| (GatewayId::new(&g.name), g.credentials)).collect();
     let scene = Scene {
         vault: Vault::memory(),
@@ -43,7 +42,7 @@ fn demo(globals: &Globals, args: &Demo, out: &mut Output) -> anyhow::Result<Exit
         guide: if tour { guide::tour() } else { Vec::new() },
         prepare: Box::new(move |store| seal(store, secrets)),
     };
-    let exit = deck::run(globals, &Paths::in_home(home.path()), settings, scene, out);
+    let exit = deck::run(globals, &Paths::in_home(home.path()), config, scene, out);
     // Its thread ends with it.
     sandbox.shutdown();
     Ok(exit)

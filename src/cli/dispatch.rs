@@ -8,8 +8,11 @@ use super::{
 };
 use crate::{
     domain::Action,
-    i18n::{Lang, Message, command as c},
-    store::paths::Paths,
+    i18n::{Message, command as c},
+    store::{
+        Paths,
+        config::{Config, ConfigErrors, EXAMPLE},
+    },
 };
 
 /// What follows from the arguments.
@@ -17,27 +20,21 @@ pub enum Next {
     /// Over.
     Ended(Exit),
     /// The deck on the operator's own configuration.
-    Deck(Paths, Settings),
+    Deck(Paths, Box<Config>),
     /// The deck on made-up accounts.
     Demo(Demo),
 }
 
-/// Reads the configuration file. The text of an error is ready to be shown, in the language given, one problem a line.
-pub type Load = fn(&Paths, Lang) -> Result<Settings, String>;
-
-/// The example configuration, every key with a comment.
-pub type Example = &'static str;
-
 /// Runs the command, or says what screen is to be opened.
-pub fn dispatch(cli: Cli, load: Load, example: Example, out: &mut Output) -> Next {
-    match decide(cli, load, example, out) {
+pub fn dispatch(cli: Cli, out: &mut Output) -> Next {
+    match decide(cli, out) {
         Ok(next) => next,
         // Whoever read has what they wanted.
         Err(Gone) => Next::Ended(Exit::Ok),
     }
 }
 
-fn decide(cli: Cli, load: Load, example: Example, out: &mut Output) -> Result<Next, Gone> {
+fn decide(cli: Cli, out: &mut Output) -> Result<Next, Gone> {
     let globals = cli.globals;
     let ended = Ok::<_, Gone>;
     let exit = match cli.command {
@@ -46,18 +43,22 @@ fn decide(cli: Cli, load: Load, example: Example, out: &mut Output) -> Result<Ne
         Some(Command::Demo(demo)) if demo.scenario.as_deref() == Some("help") => sandbox::scenarios(out)?,
         Some(Command::Demo(demo)) => return Ok(Next::Demo(demo)),
         Some(Command::Sandbox(args)) => block_on(out, async |out| sandbox::run(&args, out).await)?,
-        Some(Command::Config(which)) => config(which, &globals, load, example, out)?,
+        Some(Command::Config(which)) => config(which, &globals, out)?,
         other => {
             let paths = match paths(&globals) {
                 Ok(paths) => paths,
                 Err(text) => return ended(Next::Ended(usage(&text, out))),
             };
-            let loaded = load(&paths, out.lang);
+            let loaded = Config::load(&paths.config);
+            if let (Ok(config), None) = (&loaded, globals.lang) {
+                // Asked for on the command line, else written in the file, else the locale's.
+                out.lang = config.ui.lang.unwrap_or(out.lang);
+            }
             match (other, loaded) {
                 (Some(Command::Doctor(args)), loaded) => doctor_first(&globals, paths, loaded, args.json, out)?,
-                (_, Err(text)) => usage(&text, out),
-                (None, Ok(settings)) => return Ok(Next::Deck(paths, settings)),
-                (Some(command), Ok(settings)) => block_on(out, async |out| headless(command, &globals, paths, settings, out).await)?,
+                (_, Err(errors)) => usage(&errors.text(out.lang), out),
+                (None, Ok(config)) => return Ok(Next::Deck(paths, Box::new(config))),
+                (Some(command), Ok(config)) => block_on(out, async |out| headless(command, &globals, paths, Settings::from(config), out).await)?,
             }
         }
     };
@@ -80,9 +81,9 @@ fn usage(text: &str, out: &mut Output) -> Exit {
     Exit::Usage
 }
 
-fn config(which: ConfigCommand, globals: &Globals, load: Load, example: Example, out: &mut Output) -> Result<Exit, Gone> {
+fn config(which: ConfigCommand, globals: &Globals, out: &mut Output) -> Result<Exit, Gone> {
     if which == ConfigCommand::Example {
-        return out.raw(example.as_bytes()).map(|()| Exit::Ok);
+        return out.raw(EXAMPLE.as_bytes()).map(|()| Exit::Ok);
     }
     let paths = match paths(globals) {
         Ok(paths) => paths,
@@ -92,24 +93,27 @@ fn config(which: ConfigCommand, globals: &Globals, load: Load, example: Example,
     if which == ConfigCommand::Path {
         return out.line(&shown).map(|()| Exit::Ok);
     }
-    match load(&paths, out.lang) {
+    match Config::load(&paths.config) {
         Ok(_) if !paths.config.exists() => out.note(&Message::new(&c::CONFIG_ABSENT).with("path", shown)),
-        Ok(settings) => out.note(&Message::new(&c::CONFIG_FINE).with("path", shown).with("n", settings.gateways.len().to_string())),
-        Err(text) => return Ok(usage(&text, out)),
+        Ok(config) => out.note(&Message::new(&c::CONFIG_FINE).with("path", shown).with("n", config.gateways.len().to_string())),
+        Err(errors) => return Ok(usage(&errors.text(out.lang), out)),
     }
     Ok(Exit::Ok)
 }
 
 /// A broken configuration is a finding of the doctor, not a reason to say nothing else.
-fn doctor_first(globals: &Globals, paths: Paths, loaded: Result<Settings, String>, as_json: bool, out: &mut Output) -> Result<Exit, Gone> {
+fn doctor_first(globals: &Globals, paths: Paths, loaded: Result<Config, ConfigErrors>, as_json: bool, out: &mut Output) -> Result<Exit, Gone> {
     use doctor::{Check, Mark};
     let shown = paths.config.display().to_string();
     let (settings, check) = match loaded {
-        Ok(s) => {
-            let detail = Message::new(&c::CHECK_CONFIG).with("path", shown).with("n", s.gateways.len().to_string());
-            (s, Check::new("config", Mark::Ok, detail))
+        Ok(config) => {
+            let detail = Message::new(&c::CHECK_CONFIG).with("path", shown).with("n", config.gateways.len().to_string());
+            (Settings::from(config), Check::new("config", Mark::Ok, detail))
         }
-        Err(text) => (Settings::default(), Check::new("config", Mark::Fail, Message::new(&c::CHECK_STORE).with("path", text))),
+        Err(errors) => {
+            let text = errors.text(out.lang);
+            (Settings::default(), Check::new("config", Mark::Fail, Message::new(&c::CHECK_STORE).with("path", text)))
+        }
     };
     block_on(out, async |out| match Session::open(globals, paths, settings, out) {
         Ok(house) => {

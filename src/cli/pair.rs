@@ -5,7 +5,7 @@
 use super::{Gone, Output, json::PairLine};
 use crate::{
     clock::{Verdict, gate::GateView, gate::Shown, report, words},
-    domain::{Boot, OfferKind},
+    domain::{Boot, OfferKind, ReasonCode},
     i18n::{Message, Words, command as c, reason},
 };
 use jiff::tz::TimeZone;
@@ -21,12 +21,13 @@ pub struct Teller<'a> {
     /// The zone of the times in prose.
     pub zone: TimeZone,
     told_phone: bool,
+    waiting: Option<ReasonCode>,
 }
 
 impl<'a> Teller<'a> {
     /// A teller that writes local times.
     pub fn new(name: &'a str, phone: &'a [&'static Words], as_json: bool) -> Self {
-        Self { name, phone, as_json, zone: TimeZone::system(), told_phone: false }
+        Self { name, phone, as_json, zone: TimeZone::system(), told_phone: false, waiting: None }
     }
 
     /// Tells the gate's answer before anything is sent, or again before an Offer.
@@ -60,6 +61,12 @@ impl<'a> Teller<'a> {
     /// # Errors
     /// When the reader of stdout has gone.
     pub fn tell(&mut self, line: &PairLine<'_>, now: Boot, qr: impl FnOnce(&Shown) -> Vec<String>, out: &mut Output) -> Result<(), Gone> {
+        // Engine and provider both say what they wait for; a person and a script need it once.
+        let waiting = if let PairLine::Waiting(r) = line { Some(r.code) } else { None };
+        if waiting.is_some() && std::mem::replace(&mut self.waiting, waiting) == waiting {
+            return Ok(());
+        }
+        self.waiting = waiting;
         if self.as_json {
             return out.ndjson(&line.json(out.lang));
         }
@@ -153,7 +160,7 @@ mod tests {
     use super::*;
     use crate::{
         clock::now::TEST_WALL,
-        domain::{Fresh, Offer, Payload, Reason, ReasonCode, Stamp},
+        domain::{Fresh, Offer, Payload, Reason, Stamp},
         i18n::common,
     };
 
@@ -191,6 +198,17 @@ mod tests {
         teller(false).tell(&PairLine::Offer(&offer), Boot(40_000), |_| vec!["██".into(), "▄▄".into()], &mut out).unwrap();
         assert_eq!(seen.stdout(), "██\n▄▄\nQR 2  dies 12:00:45 (5 s)\n");
         assert!(seen.stderr().contains("nothing proves"));
+    }
+
+    #[test]
+    fn the_same_wait_is_told_once() {
+        let (mut out, seen) = Output::captured();
+        let mut t = teller(true);
+        let (asking, phone) = (Reason::new(ReasonCode::Asking), Reason::new(ReasonCode::WaitingForPhone));
+        for r in [&asking, &asking, &phone, &asking] {
+            t.tell(&PairLine::Waiting(r), Boot(0), |_| vec![], &mut out).unwrap();
+        }
+        assert_eq!(seen.stdout().lines().count(), 3);
     }
 
     #[test]

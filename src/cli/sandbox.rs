@@ -81,11 +81,11 @@ async fn write_home(home: &Path, sandbox: &Sandbox, out: &mut Output) -> Result<
         for (name, secret) in &g.credentials {
             store.secret_put(&crate::engine::world::secret_name(&id, name), secret).await.map_err(|e| broken(&e, out))?;
         }
-        let settings = config::NewGateway { name: g.name.clone(), kind: g.kind.to_owned(), url: g.url.clone(), allow_plaintext: false };
-        config::add_gateway(&paths.config, &settings).map_err(|e| {
-            out.complain_text(&e.to_string());
-            Exit::Failed
-        })?;
+        let new = config::NewGateway { name: g.name.clone(), kind: g.kind.to_owned(), url: g.url.clone(), allow_plaintext: false };
+        if let Err(errors) = config::add_gateway(&paths.config, &new) {
+            out.complain_text(&errors.text(out.lang));
+            return Err(Exit::Failed);
+        }
     }
     store.flush().await;
     Ok(())

@@ -22,62 +22,12 @@ pub struct Settings {
     pub gateways: Vec<config::Gateway>,
     /// Clock thresholds for gateways that set none.
     pub clock_limits: Option<Limits>,
-    /// The language of the configuration.
-    pub lang: Option<crate::i18n::Lang>,
-    /// What only the deck needs, as the file says it; `None`: built-in settings.
-    pub deck: Option<Box<config::Config>>,
 }
 
-impl Settings {
-    /// Reads the configuration file.
-    ///
-    /// # Errors
-    /// Its mistakes, one a line, ready to be shown.
-    pub fn load(paths: &Paths, lang: crate::i18n::Lang) -> Result<Self, String> {
-        let config = config::Config::load(&paths.config).map_err(|e| e.text(lang))?;
-        Ok(Self {
-            gateways: config.gateways.clone(),
-            clock_limits: config.clock_limits.map(|(ok_s, blocked_s)| Limits { ok_s, blocked_s }),
-            lang: config.ui.lang,
-            deck: Some(Box::new(config)),
-        })
+impl From<config::Config> for Settings {
+    fn from(c: config::Config) -> Self {
+        Self { gateways: c.gateways, clock_limits: c.clock_limits.map(|(ok_s, blocked_s)| Limits { ok_s, blocked_s }) }
     }
-
-    /// Puts the file's looks, keys and times on the deck.
-    ///
-    /// # Errors
-    /// A theme that is not there or not readable, in words.
-    pub fn dress(&self, start: &mut crate::tui::Start) -> Result<(), String> {
-        let Some(config) = &self.deck else { return Ok(()) };
-        let seconds = |n: u32| Duration::from_secs(u64::from(n));
-        start.ascii = config.ui.ascii || config.ui.ambiguous == config::Ambiguous::Wide;
-        start.mouse = config.ui.mouse;
-        start.toast = Some(seconds(config.ui.toast_seconds));
-        start.reveal = seconds(config.ui.reveal_seconds);
-        start.swift = seconds(config.arming.swift_seconds);
-        start.hold = seconds(config.arming.hold_seconds);
-        start.keys = config
-            .keys
-            .iter()
-            .map(|k| crate::tui::keymap::KeyOverride { act: k.action.clone(), keys: vec![k.key.clone()], line: Some(k.line) })
-            .collect();
-        if let Some(name) = &config.ui.theme {
-            start.theme = theme(name, &config.path)?;
-        }
-        Ok(())
-    }
-}
-
-/// A built-in theme, or a file beside the configuration.
-fn theme(name: &str, config: &std::path::Path) -> Result<crate::tui::theme::Theme, String> {
-    use crate::tui::theme::Theme;
-    if let Ok(theme) = Theme::named(name) {
-        return Ok(theme);
-    }
-    let file = config.with_file_name(name);
-    let file = if file.extension().is_some() { file } else { file.with_extension("toml") };
-    let text = std::fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
-    Theme::parse(&text).map_err(|e| format!("{}: {e}", file.display()))
 }
 
 /// An open house without a screen.

@@ -63,8 +63,13 @@ async fn save(world: &Arc<World>, new: &NewGateway) -> Result<(), Reason> {
         world.store.secret_put(&secret_name(&id, secret.name), &new.secret).await.map_err(|e| store_reason(&e))?;
     }
     let settings = settings(new);
-    let line = config::NewGateway { name: new.name.clone(), kind: new.kind.clone(), url: settings.url.clone(), allow_plaintext: new.allow_plaintext };
-    config::add_gateway(&world.paths.config, &line).map_err(|e| Reason::new(ReasonCode::StoreUnwritable).raw(e.to_string()))?;
+    let listed = config::NewGateway {
+        name: settings.name.clone(),
+        kind: settings.kind.clone(),
+        url: settings.url.clone(),
+        allow_plaintext: settings.allow_plaintext,
+    };
+    config::add_gateway(&world.paths.config, &listed).map_err(|e| Reason::new(ReasonCode::StoreUnwritable).raw(e.text(crate::i18n::Lang::En)))?;
     let rank = world.gateways().len();
     if let Some(gateway) = world.insert(settings, rank) {
         world.load_gateway_secrets(&gateway).await.map_err(|e| store_reason(&e))?;

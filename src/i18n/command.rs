@@ -55,7 +55,6 @@ catalogue! { "command";
     TAKING_BACK = "taking it back", "正在撤销";
     VERB_UNKNOWN = "{verb} is no verb here; known: {verbs}", "{verb} 不是可用操作；可用：{verbs}";
 
-    CONFIG_UNCHANGED = "{path} could not be changed: {why}", "无法修改 {path}：{why}";
     ASK_REMOVE = "Forget {name} here, with its sealed key and its cached rows? Nothing changes on its server. Type yes: ", "在此移除 {name} 及其封存密钥和缓存？服务器不受影响。输入 yes：";
     REMOVED = "{name} is forgotten here; its server was not told", "已在此移除 {name}；服务器未受影响";
     SANDBOX_CONTROL = "control  {url}", "控制接口  {url}";
