@@ -106,7 +106,7 @@ async fn nothing_that_was_acknowledged_is_lost_by_a_kill() {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut told = 0;
         let mut last = None;
-        let mut take = |line: &str| {
+        let take = |line: &str| {
             let mut parts = line.strip_prefix("@ ")?.split(' ');
             Some((parts.next()?.parse::<i64>().ok()?, parts.next()?.parse::<u8>().ok()?))
         };
