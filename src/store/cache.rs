@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::{
     collections::{HashMap, HashSet},
     hash::{DefaultHasher, Hash, Hasher},
-    sync::Mutex,
+    sync::{Mutex, OnceLock},
 };
 
 /// A row that says the same as before is written again only when its instant is this much older (ms): the first frame may
@@ -100,7 +100,13 @@ fn to_fact(StoredFact(key, label, value): StoredFact) -> Option<Fact> {
         Value::A(s) => FactValue::At(s),
         Value::F(b) => FactValue::Flag(b),
     };
-    Some(Fact { key: static_key(&key)?, label: i18n::find(&label)?, value })
+    Some(Fact { key: static_key(&key)?, label: label_of(&label)?, value })
+}
+
+/// The words of that name. Indexed, because ten thousand rows look up some ten labels each before the first frame.
+fn label_of(name: &str) -> Option<&'static i18n::Words> {
+    static INDEX: OnceLock<HashMap<&'static str, &'static i18n::Words>> = OnceLock::new();
+    INDEX.get_or_init(|| i18n::all().map(|w| (w.name, w)).collect()).get(name).copied()
 }
 
 fn to_row(gateway: &GatewayId, account: &str, device: &str, body: &str) -> Option<Row> {

@@ -5,6 +5,7 @@ mod cache;
 pub mod config;
 mod follow;
 mod history;
+mod keeper;
 pub mod locks;
 mod ops;
 pub(crate) mod paths;
@@ -25,9 +26,9 @@ use crate::{
     domain::{Clean, GatewayId, Link, Op, OpPhase, Plan, Reason, Row, Secret, Secrets, Target, Time},
     engine::mailbox::HistoryLine,
     i18n::{Message, store as words},
-    vault::{KeyMeta, Vault},
+    vault::Vault,
 };
-use std::sync::{Arc, Mutex, Weak, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use thread::{Db, Job, Pending, key_of, lock};
 use tokio::sync::{Semaphore, oneshot};
 
@@ -56,7 +57,7 @@ enum Back {
     /// The store thread.
     Thread(mpsc::Sender<Job>),
     /// The caller itself, at once: for tests under virtual time, which runs ahead while another thread works.
-    Here(Mutex<Db>),
+    Here(Box<Mutex<Db>>),
 }
 
 impl Store {
@@ -113,13 +114,13 @@ impl Store {
             let life = std::thread::Builder::new().name("store".into()).spawn(work).map_err(|e| StoreError::Trouble(e.to_string()))?;
             (Back::Thread(tx), Some(life))
         } else {
-            (Back::Here(Mutex::new(db)), None)
+            (Back::Here(Box::new(Mutex::new(db))), None)
         };
         let room = Arc::new(Semaphore::new(QUEUE));
         let (paths_kept, seen, life) = (paths.clone(), Mutex::new(None), Mutex::new(life));
         let inner = Inner { back, room, pending, fingerprint_key, trouble, vault: vault.clone(), paths: paths_kept, seen, life };
         let store = Self(Arc::new(inner));
-        vault.attach(Arc::new(Keeper(Arc::downgrade(&store.0))), paths.key_file());
+        vault.attach(Arc::new(keeper::Keeper(Arc::downgrade(&store.0))), paths.key_file());
         Ok(store)
     }
 
@@ -368,53 +369,4 @@ fn random_key() -> Option<[u8; 32]> {
     let mut key = [0u8; 32];
     getrandom::fill(&mut key).ok()?;
     Some(key)
-}
-
-/// How the vault reads and writes its own line: on the store thread, waited for by the vault's thread. Holds the store
-/// weakly, so that a vault does not keep it open.
-struct Keeper(Weak<Inner>);
-
-impl Keeper {
-    fn ask<T: Send + 'static>(&self, work: impl FnOnce(&mut Db) -> Result<T, StoreError> + Send + 'static) -> Result<T, Message> {
-        let closed = || Message::new(&words::CLOSED);
-        let inner = self.0.upgrade().ok_or_else(closed)?;
-        let answer = match &inner.back {
-            Back::Here(db) => work(&mut lock(db)),
-            Back::Thread(jobs) => {
-                let (tx, rx) = mpsc::sync_channel(1);
-                let job = Job::Run(Box::new(move |db| {
-                    let _ = tx.send(work(db));
-                }));
-                jobs.send(job).map_err(|_| closed())?;
-                drop(inner);
-                rx.recv().map_err(|_| closed())?
-            }
-        };
-        answer.map_err(|e| match e {
-            StoreError::Said(m) => *m,
-            other => Message::new(&words::READ_ONLY_FILE).with("path", other.to_string()),
-        })
-    }
-}
-
-impl crate::vault::Keeper for Keeper {
-    fn load(&self) -> Result<(String, Option<KeyMeta>), Message> {
-        self.ask(|db| {
-            let path = db.path.clone();
-            let explain = |e| schema::explain(&path, &e);
-            let name = secrets::meta(db.vault_db()?, "store").map_err(explain)?;
-            let line = secrets::key_meta(db.vault_db()?).map_err(explain)?;
-            Ok((name.and_then(|n| String::from_utf8(n).ok()).unwrap_or_default(), line))
-        })
-    }
-
-    fn keep(&self, meta: &KeyMeta) -> Result<(), Message> {
-        let line = serde_json::to_vec(meta).map_err(|_| Message::new(&words::CLOSED))?;
-        self.ask(move |db| {
-            db.vault_tx(|tx, t| {
-                let n = tx.execute("INSERT OR IGNORE INTO meta VALUES ('vault', ?1)", [&line]).map_err(|e| t.explain(e))?;
-                if n == 1 { Ok(()) } else { Err(StoreError::said(Message::new(&words::VAULT_EXISTS))) }
-            })
-        })
-    }
 }

@@ -21,7 +21,7 @@ pub struct Paths {
 impl Paths {
     /// Everything in one folder, as `--home` and `PAIRDECK_HOME` ask for.
     pub fn in_home(home: &Path) -> Self {
-        Self { config: home.join("config.toml"), data: home.to_owned(), socket: home.join("agent.sock") }
+        Self { config: home.join("config.toml"), data: home.to_owned(), socket: home.join("pairdeck.sock") }
     }
 
     /// The system's usual places: configuration, data, and the run-time folder for the socket.
@@ -31,7 +31,7 @@ impl Paths {
     pub fn standard() -> Result<Self, StoreError> {
         let dirs = directories::ProjectDirs::from("", "", "pairdeck").ok_or_else(|| StoreError::said(Message::new(&words::NO_HOME)))?;
         let data = dirs.data_dir().to_owned();
-        let socket = dirs.runtime_dir().map_or_else(|| data.join("agent.sock"), |d| d.join("agent.sock"));
+        let socket = dirs.runtime_dir().map_or_else(|| data.join("pairdeck.sock"), |d| d.join("pairdeck.sock"));
         Ok(Self { config: dirs.config_dir().join("config.toml"), data, socket })
     }
 

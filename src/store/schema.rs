@@ -153,6 +153,8 @@ fn migrate(mut db: Connection, steps: &[&str]) -> rusqlite::Result<Connection> {
 fn on_network(path: &Path) -> bool {
     const NETWORK: [i64; 9] = [0x6969, 0x517B, 0xFE53_4D42, 0xFF53_4D42, 0x6573_5546, 0x0102_1997, 0x00C3_6400, 0x5346_414F, 0x0BD0_0BD0];
     let dir = path.parent().unwrap_or(Path::new("."));
+    // The field's type differs between platforms.
+    #[allow(clippy::unnecessary_cast)]
     rustix::fs::statfs(dir).is_ok_and(|s| NETWORK.contains(&(s.f_type as i64 & 0xFFFF_FFFF)))
 }
 #[cfg(not(target_os = "linux"))]

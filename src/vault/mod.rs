@@ -75,6 +75,8 @@ struct Inner {
     home: Mutex<Option<Home>>,
     /// One change at a time: held by the thread that opens or makes the vault.
     turn: Mutex<()>,
+    /// Why it is locked, as a sentence that has no language yet.
+    why: Mutex<Option<Message>>,
     /// Asked to open before its store was there.
     wanted: AtomicBool,
 }
@@ -107,7 +109,14 @@ impl Vault {
 
     fn with(state: VaultState, open: Option<OpenKey>) -> Self {
         let state = watch::Sender::new(state);
-        Self(Arc::new(Inner { state, open: Mutex::new(open), home: Mutex::new(None), turn: Mutex::new(()), wanted: AtomicBool::new(false) }))
+        Self(Arc::new(Inner {
+            state,
+            open: Mutex::new(open),
+            home: Mutex::new(None),
+            turn: Mutex::new(()),
+            why: Mutex::new(None),
+            wanted: AtomicBool::new(false),
+        }))
     }
 
     /// How it stands now.
@@ -120,6 +129,17 @@ impl Vault {
         self.0.state.subscribe()
     }
 
+    /// Why it was last found locked, for the screen in its language. Meaningful while the state is `Locked`.
+    pub fn why(&self) -> Option<Message> {
+        lock(&self.0.why).clone()
+    }
+
+    fn locked(&self, why: Message) -> VaultState {
+        let state = VaultState::Locked(Reason::new(ReasonCode::VaultLocked).raw(why.text(Lang::En)));
+        *lock(&self.0.why) = Some(why);
+        state
+    }
+
     /// True when secrets can be sealed and opened.
     pub fn is_open(&self) -> bool {
         lock(&self.0.open).is_some()
@@ -130,7 +150,7 @@ impl Vault {
         let loaded = keeper.load();
         let open = lock(&self.0.open).clone();
         let state = match (loaded, open) {
-            (Err(m), _) => locked(&m),
+            (Err(m), _) => self.locked(m),
             // A vault in memory makes its line itself, under its own key.
             (Ok((store, None)), Some(open)) => {
                 let line = KeyMeta::new(&store, Source::Memory, &open.key, Vec::new(), (0, 0, 0));
@@ -139,7 +159,7 @@ impl Vault {
                     *lock(&self.0.open) = Some(OpenKey { id: line.key_id, key: open.key });
                     Ok(())
                 });
-                kept.map_or_else(|m| locked(&m), |()| VaultState::Open(Source::Memory))
+                kept.map_or_else(|m| self.locked(m), |()| VaultState::Open(Source::Memory))
             }
             (Ok((_, Some(line))), Some(open)) if line.fits(&open.key) => {
                 *lock(&self.0.open) = Some(OpenKey { id: line.key_id, key: open.key });
@@ -147,7 +167,7 @@ impl Vault {
             }
             (Ok((_, Some(_))), Some(_)) => {
                 *lock(&self.0.open) = None;
-                locked(&Message::new(&words::MEMORY_GONE))
+                self.locked(Message::new(&words::MEMORY_GONE))
             }
             (Ok((_, None)), None) => VaultState::Absent,
             (Ok((_, Some(_))), None) => VaultState::Opening,
@@ -224,7 +244,7 @@ impl Vault {
                 *lock(&self.0.open) = Some(OpenKey { id: line.key_id, key });
                 VaultState::Open(line.source)
             }
-            Err(m) => locked(&m),
+            Err(m) => self.locked(m),
         };
         self.0.state.send_replace(state);
     }
@@ -332,10 +352,6 @@ impl Default for Vault {
     fn default() -> Self {
         Self::new()
     }
-}
-
-fn locked(why: &Message) -> VaultState {
-    VaultState::Locked(Reason::new(ReasonCode::VaultLocked).raw(why.text(Lang::En)))
 }
 
 fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {

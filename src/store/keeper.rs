@@ -1,0 +1,60 @@
+//! The vault's own line in `vault.db`.
+
+use super::{
+    Back, Inner, StoreError, schema, secrets,
+    thread::{Db, Job, lock},
+};
+use crate::{
+    i18n::{Message, store as words},
+    vault::KeyMeta,
+};
+use std::sync::{Weak, mpsc};
+
+/// How the vault reads and writes its own line: on the store thread, waited for by the vault's thread. Holds the store
+/// weakly, so that a vault does not keep it open.
+pub(super) struct Keeper(pub(super) Weak<Inner>);
+
+impl Keeper {
+    fn ask<T: Send + 'static>(&self, work: impl FnOnce(&mut Db) -> Result<T, StoreError> + Send + 'static) -> Result<T, Message> {
+        let closed = || Message::new(&words::CLOSED);
+        let inner = self.0.upgrade().ok_or_else(closed)?;
+        let answer = match &inner.back {
+            Back::Here(db) => work(&mut lock(db)),
+            Back::Thread(jobs) => {
+                let (tx, rx) = mpsc::sync_channel(1);
+                let job = Job::Run(Box::new(move |db| {
+                    let _ = tx.send(work(db));
+                }));
+                jobs.send(job).map_err(|_| closed())?;
+                drop(inner);
+                rx.recv().map_err(|_| closed())?
+            }
+        };
+        answer.map_err(|e| match e {
+            StoreError::Said(m) => *m,
+            other => Message::new(&words::READ_ONLY_FILE).with("path", other.to_string()),
+        })
+    }
+}
+
+impl crate::vault::Keeper for Keeper {
+    fn load(&self) -> Result<(String, Option<KeyMeta>), Message> {
+        self.ask(|db| {
+            let path = db.path.clone();
+            let explain = |e| schema::explain(&path, &e);
+            let name = secrets::meta(db.vault_db()?, "store").map_err(explain)?;
+            let line = secrets::key_meta(db.vault_db()?).map_err(explain)?;
+            Ok((name.and_then(|n| String::from_utf8(n).ok()).unwrap_or_default(), line))
+        })
+    }
+
+    fn keep(&self, meta: &KeyMeta) -> Result<(), Message> {
+        let line = serde_json::to_vec(meta).map_err(|_| Message::new(&words::CLOSED))?;
+        self.ask(move |db| {
+            db.vault_tx(|tx, t| {
+                let n = tx.execute("INSERT OR IGNORE INTO meta VALUES ('vault', ?1)", [&line]).map_err(|e| t.explain(e))?;
+                if n == 1 { Ok(()) } else { Err(StoreError::said(Message::new(&words::VAULT_EXISTS))) }
+            })
+        })
+    }
+}
