@@ -26,5 +26,8 @@ pub mod toasts;
 pub mod update;
 pub mod view;
 
-pub use run::{Exit, TuiError, run};
+pub use run::{Ended, Exit, TuiError, run};
 pub use start::Start;
+
+#[cfg(test)]
+mod tests;
