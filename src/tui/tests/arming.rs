@@ -1,6 +1,6 @@
 //! Arming, countdown, undo: through the loop, with paused time.
 
-use super::sample::run_with;
+use super::hands::run_with;
 use crate::tui::run::Exit;
 use crossterm::event::Event;
 use std::sync::atomic::Ordering;

@@ -1,6 +1,9 @@
 //! Marks, one question for many, and fleets of ten thousand.
 
-use super::sample::{PHONE, app, at, gateway, later, picture, row, run_with};
+use super::{
+    hands::run_with,
+    sample::{PHONE, app, at, gateway, later, picture, row},
+};
 use crate::{
     domain::State,
     engine::Mail,

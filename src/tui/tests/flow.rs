@@ -1,6 +1,9 @@
 //! Other keys through the loop: pairing, filters, dead keys, read-only, quitting.
 
-use super::sample::{at, attempt, blocked_gate, gateway, row, run_with};
+use super::{
+    hands::run_with,
+    sample::{at, attempt, blocked_gate, gateway, row},
+};
 use crate::{
     domain::{GatewayId, Prompt, PromptKind, State},
     engine::mailbox::{AddCheck, PairStage, Toast},

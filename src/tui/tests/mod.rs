@@ -5,6 +5,7 @@
 mod arming;
 mod bulk;
 mod flow;
+mod hands;
 mod pictures;
 mod sample;
 mod sizes;

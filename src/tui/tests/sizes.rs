@@ -36,8 +36,7 @@ fn no_size_panics_on_any_screen() {
 #[test]
 fn the_pairing_screen_survives_every_size() {
     let mut a = app(40, 10, |_| {});
-    let mut mail = Mail::default();
-    mail.pairing = Some(Some(attempt(PairStage::AskingClock, at(0))));
+    let mail = Mail { pairing: Some(Some(attempt(PairStage::AskingClock, at(0)))), ..Mail::default() };
     update(&mut a, Event::Mail(Box::new(mail)), at(0));
     for w in 1..=41 {
         for h in 1..=11 {

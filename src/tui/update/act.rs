@@ -23,7 +23,7 @@ const SEEING: std::time::Duration = std::time::Duration::from_millis(700);
 
 /// Carries out an act of the deck.
 pub(super) fn act(app: &mut App, act: Act, out: &mut Vec<Do>) {
-    let sure = std::mem::replace(&mut app.last_act, Some(act)) == Some(act);
+    let sure = app.last_act.replace(act) == Some(act);
     let half = isize::try_from(app.page() / 2).unwrap_or(1).max(1);
     let last = app.rows.lines().len().saturating_sub(1);
     match act {
