@@ -16,6 +16,7 @@ pub mod guide;
 pub mod keymap;
 pub mod keys;
 pub mod overlay;
+pub mod png;
 pub mod rows;
 pub mod run;
 pub mod start;
@@ -25,6 +26,7 @@ pub mod theme;
 pub mod toasts;
 pub mod update;
 pub mod view;
+pub mod widget;
 
 pub use run::{Ended, Exit, TuiError, run};
 pub use start::Start;

@@ -12,6 +12,7 @@ use crate::{
         keys::Chord,
         overlay::{Overlay, Search},
         toasts::Level,
+        view::pairing::next_tick,
     },
 };
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -135,19 +136,8 @@ pub(super) fn leave(app: &mut App, out: &mut Vec<Do>) {
 
 /// When the pairing screen changes by itself: on whole seconds of what dies, or of a wait.
 pub(super) fn next(app: &App) -> Option<Boot> {
-    let p = app.pairing.as_ref()?;
-    let now = app.now.boot_now();
-    match &p.view.stage {
-        PairStage::Showing(s) => {
-            let left = s.offer.dies.0.saturating_sub(now.0);
-            (left > 0).then(|| Boot(now.0 + if left % 1000 == 0 { 1000.min(left) } else { left % 1000 }))
-        }
-        PairStage::Waiting { since, .. } | PairStage::Discarded { since, .. } | PairStage::Scanned { since, .. } => {
-            let into = now.0.saturating_sub(since.boot_now().0) % 1000;
-            Some(Boot(now.0 + 1000 - into))
-        }
-        _ => None,
-    }
+    let after = next_tick(&app.pairing.as_ref()?.view, &app.now)?;
+    Some(app.now.boot_now().plus(after))
 }
 
 /// The readline keys in the field of a question.

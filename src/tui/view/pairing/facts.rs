@@ -1,0 +1,213 @@
+//! What stands beside every Offer: why it is believed, what the clocks say, what to do on the phone, what happened so far.
+
+use super::{
+    part::Part,
+    screen::PairScreen,
+    text::{age, clock, plain, span},
+};
+use crate::{
+    clock::{
+        Verdict,
+        gate::GateView,
+        sample::{By, Interval, Sample},
+        verdict::{Cause, Side},
+    },
+    domain::{Fresh, Stamp},
+    engine::mailbox::PairView,
+    i18n::{Message, Words, pairing as w},
+    tui::{theme::Role, view::ViewCx},
+};
+use ratatui::text::{Line, Span};
+
+/// The proof of freshness in words.
+pub(super) const fn fresh(fresh: Fresh) -> &'static Words {
+    match fresh {
+        Fresh::Event => &w::FRESH_EVENT,
+        Fresh::NewIdentity => &w::FRESH_IDENTITY,
+        Fresh::Rotated => &w::FRESH_ROTATED,
+        Fresh::Presumed => &w::BADGE_UNPROVEN,
+    }
+}
+
+/// The role of a verdict: well is plain.
+pub(super) const fn role(verdict: Verdict) -> Role {
+    match verdict {
+        Verdict::Ok => Role::Plain,
+        Verdict::Warn | Verdict::Unknown => Role::Warn,
+        Verdict::Blocked => Role::Bad,
+    }
+}
+
+/// The clock that a gate speaks of: who, how far ahead (negative: behind) and how sure.
+pub(super) struct Off {
+    /// `this host` or the gateway.
+    pub(super) who: String,
+    /// Ahead of the truth, as far as known, in milliseconds: the middle of the interval.
+    pub(super) ahead_ms: i64,
+    /// Half the interval's width in milliseconds.
+    pub(super) error_ms: i64,
+    /// Why.
+    pub(super) cause: Option<Cause>,
+    /// True for this host.
+    pub(super) here: bool,
+}
+
+fn middle(i: Interval) -> (i64, i64) {
+    let (lo, hi) = (i128::from(i.lo_ms), i128::from(i.hi_ms));
+    let narrow = |v: i128| i64::try_from(v).unwrap_or(i64::MAX);
+    (narrow((lo + hi) / 2), narrow((hi - lo) / 2))
+}
+
+/// The worse of the two clocks of a gate. `None` when neither gave a figure.
+pub(super) fn off(gate: &GateView, cx: &ViewCx) -> Option<Off> {
+    let here = gate.host.verdict > gate.remote.verdict && gate.host.skew.is_some() || gate.remote.skew.is_none();
+    let judged = if here { &gate.host } else { &gate.remote };
+    let (ahead, error_ms) = middle(judged.skew?);
+    // A host's skew is reference minus host: above zero the host is behind.
+    let ahead_ms = if here { ahead.saturating_neg() } else { ahead };
+    let who = if here { w::THIS_HOST.get(cx.lang).to_owned() } else { gate.gateway.as_str().to_owned() };
+    Some(Off { who, ahead_ms, error_ms, cause: judged.cause, here })
+}
+
+/// A skew with its sign: `+0.2`, `-12`, `+3:00:00`, and whether it is in plain seconds.
+fn signed(ms: i64) -> (String, bool) {
+    let sign = if ms < 0 { '-' } else { '+' };
+    match ms.unsigned_abs() {
+        a @ 0..60_000 => (format!("{sign}{}.{}", a / 1000, a % 1000 / 100), true),
+        a => (format!("{sign}{}", clock(a)), false),
+    }
+}
+
+/// A skew with its sign and unit.
+pub(super) fn signed_span(ms: i64) -> String {
+    format!("{}{}", if ms < 0 { '-' } else { '+' }, span(ms))
+}
+
+fn figure(off: &Off, cx: &ViewCx) -> String {
+    let (skew, seconds) = signed(off.ahead_ms);
+    let error = format!("{}.{}", off.error_ms / 1000, off.error_ms % 1000 / 100);
+    let words = if seconds { &w::CLOCK_FIGURE } else { &w::CLOCK_FIGURE_LONG };
+    Message::new(words).with("who", &off.who).with("skew", skew).with("error", error).text(cx.lang)
+}
+
+/// `clock ok  wa-us -0.3 s ±0.6, checked <1m`. It never says that a code will work.
+pub(super) fn clock_line(gate: Option<&GateView>, cx: &ViewCx) -> (String, Role) {
+    let Some(gate) = gate else {
+        return (format!("{}  {}", w::CLOCK_UNKNOWN.get(cx.lang), w::CLOCK_NOT_ASKED.get(cx.lang)), Role::Dim);
+    };
+    let word = match gate.verdict {
+        Verdict::Ok => &w::CLOCK_OK,
+        Verdict::Warn => &w::CLOCK_WARN,
+        Verdict::Unknown => &w::CLOCK_UNKNOWN,
+        Verdict::Blocked => &w::CLOCK_BLOCKED,
+    };
+    let checked = Message::new(&w::CLOCK_CHECKED).with("age", age(&gate.at, &cx.now)).text(cx.lang);
+    let text = match off(gate, cx) {
+        Some(off) => {
+            let line = Message::new(&w::CLOCK_LINE).with("verdict", word.get(cx.lang)).with("figure", figure(&off, cx));
+            line.with("checked", checked).text(cx.lang)
+        }
+        None => format!("{}  {checked}", word.get(cx.lang)),
+    };
+    (plain(text, cx), role(gate.verdict))
+}
+
+/// `the clock of wa-sp is 3:00:00 ahead`.
+pub(super) fn what(gate: Option<&GateView>, cx: &ViewCx) -> String {
+    let Some(off) = gate.and_then(|g| off(g, cx)) else { return w::CLOCK_BAD.get(cx.lang).to_owned() };
+    let words = if off.ahead_ms < 0 { &w::CLOCK_BEHIND } else { &w::CLOCK_AHEAD };
+    Message::new(words).with("who", &off.who).with("skew", span(off.ahead_ms)).text(cx.lang)
+}
+
+/// The cause in words.
+pub(super) fn cause(cause: Cause, cx: &ViewCx) -> String {
+    let words = match cause {
+        Cause::LocalTimeAsUtc { minutes } => {
+            let sign = if minutes < 0 { '-' } else { '+' };
+            let m = minutes.unsigned_abs();
+            return Message::new(&w::CAUSE_LOCAL_TIME).with("hours", format!("{sign}{}:{:02}", m / 60, m % 60)).text(cx.lang);
+        }
+        Cause::Off => &w::CAUSE_OFF,
+        Cause::BeforeBuild => &w::CAUSE_BEFORE_BUILD,
+        Cause::DateUnusable => &w::CAUSE_DATE_UNUSABLE,
+        Cause::NoDate => &w::CAUSE_NO_DATE,
+        Cause::NotAsked => &w::CAUSE_NOT_ASKED,
+    };
+    words.get(cx.lang).to_owned()
+}
+
+/// What to do about a wrong clock, on the host where it is wrong.
+pub(super) fn remedy(off: &Off, cx: &ViewCx) -> String {
+    let words = match off.cause {
+        Some(Cause::LocalTimeAsUtc { .. }) => &w::DO_ZONE,
+        _ if off.here => &w::DO_NTP_HERE,
+        _ => &w::DO_NTP,
+    };
+    Message::new(words).with("who", &off.who).text(cx.lang)
+}
+
+/// Who is wrong, in words.
+pub(super) const fn side(side: Side) -> &'static Words {
+    match side {
+        Side::Host => &w::SIDE_HOST,
+        Side::Gateway => &w::SIDE_GATEWAY,
+        Side::Both => &w::SIDE_BOTH,
+        Side::CannotTell => &w::SIDE_UNKNOWN,
+    }
+}
+
+/// One measurement in words, as it was taken: its sign is that of its own definition.
+pub(super) fn sample(sample: &Sample, cx: &ViewCx) -> String {
+    let by = match sample.by {
+        By::Date => &w::BY_DATE,
+        By::Ntp => &w::BY_NTP,
+        By::Kernel => &w::BY_KERNEL,
+        By::Floor => &w::BY_FLOOR,
+        By::ServerTime => &w::BY_SERVER,
+        By::ZoneLabel => &w::BY_ZONE,
+    }
+    .get(cx.lang);
+    let Some((skew, error)) = sample.interval.map(middle) else {
+        return Message::new(&w::SAMPLE_NOTHING).with("by", by).with("detail", sample.detail.as_str()).text(cx.lang);
+    };
+    let skew = format!("{} ±{}", signed_span(skew), span(error));
+    let text = Message::new(&w::SAMPLE).with("by", by).with("skew", skew).with("n", sample.probes.to_string());
+    text.with("age", age(&sample.at, &cx.now)).text(cx.lang)
+}
+
+/// `ON THE PHONE` and its numbered steps.
+pub(super) fn phone(rank: u8, view: &PairView, cx: &ViewCx, width: usize) -> Part {
+    let mut part = Part::new(rank);
+    for (i, step) in view.phone.iter().enumerate() {
+        if i == 0 {
+            part = part.text(cx, Role::Title, w::ON_THE_PHONE.get(cx.lang).to_owned(), width);
+        }
+        part = part.labelled(cx, Role::Plain, &format!("{}  ", i + 1), step.get(cx.lang).to_owned(), width);
+    }
+    part
+}
+
+/// `THIS ATTEMPT` and what happened in it, newest last; scrolled back by the screen's wish.
+pub(super) fn log(rank: u8, view: &PairView, screen: &PairScreen, cx: &ViewCx, width: usize) -> Part {
+    let mut part = Part::log(rank);
+    if view.log.is_empty() {
+        return part;
+    }
+    let back = usize::from(screen.log_back).min(view.log.len() - 1);
+    part = part.text(cx, Role::Title, w::THIS_ATTEMPT.get(cx.lang).to_owned(), width);
+    for (at, message) in &view.log[..view.log.len() - back] {
+        part = part.labelled(cx, Role::Plain, &format!("{}  ", time(at, screen)), message.text(cx.lang), width);
+    }
+    if back > 0 {
+        part = part.line(Line::from(Span::styled(format!("+{back}"), cx.theme.style(Role::Dim))));
+    }
+    part
+}
+
+/// `09:13:10` in the screen's zone.
+pub(super) fn time(at: &Stamp, screen: &PairScreen) -> String {
+    match jiff::Timestamp::from_millisecond(at.wall.0) {
+        Ok(t) => t.to_zoned(screen.zone.clone()).strftime("%H:%M:%S").to_string(),
+        Err(_) => "--:--:--".to_owned(),
+    }
+}
