@@ -2,7 +2,6 @@
 
 use super::{
     armed::Armed,
-    edit::Field,
     filter::Filter,
     fleet::{Entry, Fleet, Slot},
     guide::{Guide, Seen},
@@ -67,10 +66,6 @@ pub struct PairingState {
     pub view: PairView,
     /// What its drawing remembers (block style, size, cached cells).
     pub screen: RefCell<PairScreen>,
-    /// `!` was pressed; the next key decides.
-    pub override_asked: bool,
-    /// Input for a question of the attempt.
-    pub field: Field,
     /// Esc was pressed; its screen stays until the engine has ended the attempt.
     pub leaving: bool,
 }
@@ -98,6 +93,7 @@ pub struct App {
     pub offset: usize,
     /// True when news moved the cursor and no frame has shown it yet.
     pub moved_unseen: bool,
+    pub(super) moved_at: Boot,
     /// The filter as typed.
     pub filter_text: String,
     pub(super) filter: Option<Filter>,
@@ -133,6 +129,7 @@ pub struct App {
     pub(super) last_act: Option<super::keymap::Act>,
     pub(super) last_mark: Option<usize>,
     pub(super) last_key: Boot,
+    pub(super) sorted_at: Option<Boot>,
     pub(super) last_interrupt: Option<Boot>,
     pub(super) looked: Option<(Vec<GatewayId>, Option<Target>)>,
     /// `q` was pressed: the engine is finishing.
@@ -172,7 +169,7 @@ impl App {
                 qr_least: start.qr_least,
                 png: start.png.is_some(),
             },
-            theme: start.theme,
+            theme: if start.color { start.theme } else { Theme::mono() },
             keymap,
             can: start.can,
             now,
@@ -182,6 +179,7 @@ impl App {
             cursor: 0,
             offset: 0,
             moved_unseen: false,
+            moved_at: Boot(0),
             filter_text: String::new(),
             filter: None,
             gates: BTreeMap::new(),
@@ -202,6 +200,7 @@ impl App {
             last_act: None,
             last_mark: None,
             last_key: Boot(0),
+            sorted_at: None,
             last_interrupt: None,
             looked: None,
             quitting: false,
@@ -280,6 +279,14 @@ impl App {
         self.frozen || !self.armed.is_empty() || (self.last_key.0 > 0 && self.now.boot_now().since(self.last_key) < STILL)
     }
 
+    /// Not before this instant may news change the order: sorting thousands of rows for every change would cost more than it
+    /// tells.
+    pub fn sort_due(&self) -> Boot {
+        let rest = if self.fleet.len() > 500 { Duration::from_secs(1) } else { Duration::from_millis(250) };
+        let sorted = self.sorted_at.map_or(Boot(0), |at| at.plus(rest));
+        if self.last_key.0 > 0 { sorted.max(self.last_key.plus(STILL)) } else { sorted }
+    }
+
     /// Makes the order anew and keeps the cursor on what it was on.
     pub fn reorder(&mut self) {
         let before = self.node();
@@ -298,10 +305,20 @@ impl App {
             None => {
                 self.cursor = self.cursor.min(self.rows.lines().len().saturating_sub(1));
                 self.moved_unseen = before.is_some();
+                if self.moved_unseen {
+                    self.moved_at = self.now.boot_now();
+                }
             }
         }
         self.scroll_into_view();
         self.dirty = true;
+    }
+
+    /// The same, because the operator asked for it: where the cursor lands is no surprise.
+    pub fn reorder_by_hand(&mut self) {
+        self.reorder();
+        self.moved_unseen = false;
+        self.moved_at = Boot(0);
     }
 
     /// Lines that the tree shows at this size.

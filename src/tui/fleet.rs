@@ -85,7 +85,7 @@ pub struct Fleet {
     free: Vec<Slot>,
     by_key: HashMap<RowKey, Slot>,
     gateways: Vec<Gateway>,
-    orphans: Vec<Row>,
+    orphans: HashMap<RowKey, Row>,
 }
 
 fn key(row: &Row) -> RowKey {
@@ -157,7 +157,7 @@ impl Fleet {
             return if order { Change::Order } else { Change::Cell };
         }
         self.gateways.push(Gateway { view, accounts: 0, by_state: [0; 14] });
-        for row in std::mem::take(&mut self.orphans) {
+        for row in std::mem::take(&mut self.orphans).into_values() {
             self.put(row, Boot(0));
         }
         Change::Order
@@ -167,7 +167,7 @@ impl Fleet {
     pub fn put(&mut self, row: Row, now: Boot) -> Change {
         let k = key(&row);
         let Some(gateway) = self.gateway_at(&row.gateway) else {
-            self.orphans.push(row);
+            self.orphans.insert(k, row);
             return Change::Quiet;
         };
         let account = row.device.is_none();

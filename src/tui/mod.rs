@@ -28,5 +28,8 @@ pub mod update;
 pub mod view;
 pub mod widget;
 
-pub use run::{Exit, TuiError, run};
+pub use run::{Ended, Exit, TuiError, run};
 pub use start::Start;
+
+#[cfg(test)]
+mod tests;

@@ -103,7 +103,12 @@ pub async fn run<D: Desk>(
                 deck.draw()?;
                 continue;
             }
-            () = mailbox.changed() => Event::Mail(Box::new(mailbox.take())),
+            () = mailbox.changed() => {
+                let mail = mailbox.take();
+                // What answers a key is drawn like one.
+                at_once = !mail.ops.is_empty() || mail.pairing.is_some();
+                Event::Mail(Box::new(mail))
+            }
             () = until(wake) => {
                 at_once = true;
                 Event::Tick

@@ -160,7 +160,20 @@ impl Paper {
 
     /// The text on it.
     pub fn text(&self) -> String {
-        self.inner.backend().to_string()
+        let buf = self.inner.backend().buffer();
+        let mut out = String::new();
+        for y in buf.area.top()..buf.area.bottom() {
+            let mut x = buf.area.left();
+            while x < buf.area.right() {
+                let symbol = buf[(x, y)].symbol();
+                out.push_str(symbol);
+                // A wide character hides the cell behind it.
+                x += u16::try_from(super::text::width(symbol)).unwrap_or(1).max(1);
+            }
+            out.truncate(out.trim_end_matches(' ').len());
+            out.push('\n');
+        }
+        out
     }
 }
 

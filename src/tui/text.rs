@@ -108,6 +108,16 @@ pub fn offset(ms: i64) -> String {
     format!("{sign}{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
 }
 
+/// The same for a narrow column: `+3 h`, `-12 m`.
+pub fn rough_offset(ms: i64) -> String {
+    let (sign, s) = (if ms < 0 { '-' } else { '+' }, ms.unsigned_abs().div_ceil(500) / 2);
+    match s {
+        s if s >= 3600 && (s % 3600 < 60 || s % 3600 > 3540) => format!("{sign}{} h", (s + 60) / 3600),
+        s if s >= 60 => format!("{sign}{} m", s / 60),
+        _ => offset(ms),
+    }
+}
+
 /// The length of a telephone country code at the head of `digits`.
 fn country_len(digits: &str) -> usize {
     let two = digits.get(..2).unwrap_or("");
@@ -134,7 +144,14 @@ pub fn short_number(text: &str) -> String {
     }
     let cc = country_len(&digits);
     let area = if digits.starts_with("86") { 3 } else { 2 };
-    format!("+{} {} ···{}", &digits[..cc], &digits[cc..cc + area], &digits[digits.len() - 4..])
+    let head = format!("+{} {} ", &digits[..cc], &digits[cc..cc + area]);
+    // At most 14 cells: the width of its column.
+    let (dots, tail) = match head.len() {
+        ..=7 => ("···", 4),
+        8 if cc < 3 => ("··", 4),
+        _ => ("···", 3),
+    };
+    format!("{head}{dots}{}", &digits[digits.len() - tail..])
 }
 
 /// A phone number in full: `+5511999991204`.
@@ -178,7 +195,8 @@ mod tests {
     #[test]
     fn numbers_never_show_their_middle() {
         assert_eq!(short_number("5511999991204"), "+55 11 ···1204");
-        assert_eq!(short_number("+86 138 0013 6620"), "+86 138 ···6620");
+        assert_eq!(short_number("+86 138 0013 6620"), "+86 138 ··6620");
+        assert_eq!(short_number("351912345903"), "+351 91 ···903");
         assert_eq!(short_number("12"), "···");
         assert_eq!(short_number("+1 (415) 555-0100"), "+1 41 ···0100");
     }

@@ -33,7 +33,8 @@ await() {
     done
 }
 
-Xvfb -displayfd 3 -screen 0 2400x1500x24 -nolisten tcp 3>"$work/display" 2>"$work/xvfb.log" &
+# -noreset: otherwise the server starts anew whenever its last window closes, and may drop the next one.
+Xvfb -noreset -displayfd 3 -screen 0 2400x1500x24 -nolisten tcp 3>"$work/display" 2>"$work/xvfb.log" &
 server=$!
 await test -s "$work/display" || { cat "$work/xvfb.log" >&2; exit 3; }
 DISPLAY=:$(tr -d '\n' <"$work/display")
@@ -60,6 +61,7 @@ try() {
         echo "ok    $name $theme $points pt"
     else
         echo "FAIL  $name $theme $points pt"
+        cat "$work/xterm.log" >&2
         cp "$work/shot.png" "$folder/$name-$theme-$points.png" 2>/dev/null || :
         failed=1
     fi

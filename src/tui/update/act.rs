@@ -18,9 +18,12 @@ use crate::{
     },
 };
 
+/// What news moved under the cursor is not acted on before a person could see it.
+const SEEING: std::time::Duration = std::time::Duration::from_millis(700);
+
 /// Carries out an act of the deck.
 pub(super) fn act(app: &mut App, act: Act, out: &mut Vec<Do>) {
-    let sure = std::mem::replace(&mut app.last_act, Some(act)) == Some(act);
+    let sure = app.last_act.replace(act) == Some(act);
     let half = isize::try_from(app.page() / 2).unwrap_or(1).max(1);
     let last = app.rows.lines().len().saturating_sub(1);
     match act {
@@ -69,14 +72,12 @@ pub(super) fn act(app: &mut App, act: Act, out: &mut Vec<Do>) {
                 Sort::Name => &w::SORT_NAME,
                 Sort::Age => &w::SORT_AGE,
             };
-            app.reorder();
-            app.moved_unseen = false;
+            app.reorder_by_hand();
             app.say(Level::Hint, &Message::new(words));
         }
         Act::Reverse => {
             app.rows.reverse = !app.rows.reverse;
-            app.reorder();
-            app.moved_unseen = false;
+            app.reorder_by_hand();
         }
         Act::Show => show(app),
         Act::Copy => copy(app, out),
@@ -151,7 +152,9 @@ pub(super) fn quit(app: &mut App, out: &mut Vec<Do>) {
 
 /// The row under the cursor, or a toast that says why there is none to act on.
 pub(super) fn row_to_act_on(app: &mut App) -> Option<Slot> {
-    if app.moved_unseen {
+    // Drawn is not yet seen: a hand on its way hits what stood there before.
+    let just = app.moved_at.0 > 0 && app.now.boot_now().since(app.moved_at) < SEEING;
+    if app.moved_unseen || just {
         app.say(Level::Hint, &Message::new(&w::MOVED));
         return None;
     }
@@ -213,7 +216,7 @@ pub(super) fn arm(app: &mut App, action: Action, out: &mut Vec<Do>) {
 fn question(app: &mut App, action: Action) {
     let lang = app.lang();
     let mut slots: Vec<Slot> = app.rows.marks.iter().copied().collect();
-    slots.sort_by_key(|s| app.rows.position(Node::Row(*s)).unwrap_or(usize::MAX));
+    slots.sort_by_key(|s| (app.rows.position(Node::Row(*s)).unwrap_or(usize::MAX), app.fleet.get(*s).map(|e| e.row.label.clone())));
     let mut q = Question {
         action,
         targets: Vec::new(),

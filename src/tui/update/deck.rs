@@ -37,6 +37,7 @@ pub(super) fn go(app: &mut App, at: usize) {
     app.cursor = at.min(app.rows.lines().len().saturating_sub(1));
     app.armed.focus = false;
     app.moved_unseen = false;
+    app.moved_at = crate::domain::Boot(0);
     app.seen.moved += 1;
     app.scroll_into_view();
     app.dirty = true;
@@ -64,8 +65,7 @@ pub(super) fn fold(app: &mut App, open: bool) {
                     }
                 }
             }
-            app.reorder();
-            app.moved_unseen = false;
+            app.reorder_by_hand();
         }
         _ if !open => {
             if let Some(at) = app.rows.parent(app.cursor) {

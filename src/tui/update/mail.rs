@@ -9,7 +9,6 @@ use crate::{
     },
     tui::{
         app::{App, PairingState},
-        edit::Field,
         effect::Do,
         fleet::Change,
         overlay::Overlay,
@@ -110,29 +109,13 @@ fn attempt(app: &mut App, view: Option<PairView>) {
     app.seen.discarded += now.1.saturating_sub(before.as_ref().map_or(0, |b| b.1));
     match app.pairing.as_mut() {
         Some(p) if p.view.target.same(&view.target) => {
-            // A question that changed, or a stage that went by, takes its input and the override's first key with it.
-            let asked = |s: &PairStage| if let PairStage::Ask(q) = s { Some((q.kind, q.wrong)) } else { None };
-            if asked(&p.view.stage) != asked(&view.stage) {
-                p.field = field_for(&view);
-            }
-            if now.0 != Kind::Blocked {
-                p.override_asked = false;
-            }
+            p.screen.get_mut().changed(&view);
             p.view = view;
         }
         _ => {
-            let field = field_for(&view);
-            app.pairing = Some(PairingState { view, screen: RefCell::new(PairScreen::default()), override_asked: false, field, leaving: false });
+            app.pairing = Some(PairingState { view, screen: RefCell::new(PairScreen::default()), leaving: false });
             app.armed.focus = false;
         }
-    }
-}
-
-fn field_for(view: &PairView) -> Field {
-    use crate::domain::PromptKind;
-    match &view.stage {
-        PairStage::Ask(p) if matches!(p.kind, PromptKind::Password | PromptKind::Secret) => Field::secret(),
-        _ => Field::with(""),
     }
 }
 

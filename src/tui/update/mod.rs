@@ -39,7 +39,9 @@ pub fn update(app: &mut App, event: Event, now: Stamp) -> Vec<Do> {
     let mut out = Vec::new();
     match event {
         Event::Key(key) if key.kind != KeyEventKind::Release => press(app, &key, &mut out),
-        Event::Key(_) | Event::Tick => {}
+        Event::Key(_) => {}
+        // The loop wakes only when something visible changes.
+        Event::Tick => app.dirty = true,
         Event::Paste(text) => {
             overlay::paste(app, &text);
             app.dirty = true;
@@ -112,8 +114,8 @@ fn press(app: &mut App, key: &KeyEvent, out: &mut Vec<Do>) {
 
 /// The safe direction: disarm, else close, else clear the filter, else clear the marks.
 fn escape(app: &mut App, out: &mut Vec<Do>) {
-    if let Some(p) = app.pairing.as_mut().filter(|p| p.override_asked) {
-        p.override_asked = false;
+    if let Some(p) = app.pairing.as_mut().filter(|p| p.screen.borrow().override_armed) {
+        p.screen.get_mut().override_armed = false;
     } else if !app.armed.is_empty() {
         armed::undo_newest(app, out);
     } else if let Some(top) = app.overlays.pop() {
@@ -140,8 +142,7 @@ pub(super) fn flat(app: &mut App) {
     let flat = app.size.1 < FLAT_BELOW;
     if app.rows.flat != flat {
         app.rows.flat = flat;
-        app.reorder();
-        app.moved_unseen = false;
+        app.reorder_by_hand();
     }
 }
 
@@ -176,7 +177,13 @@ fn tick(app: &mut App, out: &mut Vec<Do>) {
         app.revealed = None;
         app.dirty = true;
     }
-    if app.rows.pending && !app.still() {
+    if app.revealed.is_none()
+        && let Some(p) = &mut app.pairing
+    {
+        p.screen.get_mut().number_shown = false;
+    }
+    if app.rows.pending && !app.still() && now >= app.sort_due() {
+        app.sorted_at = Some(now);
         app.reorder();
     }
 }
@@ -224,7 +231,7 @@ pub fn next_wake(app: &App) -> Option<Boot> {
         soon(*until);
     }
     if app.rows.pending && !app.frozen && app.armed.is_empty() {
-        soon(app.last_key.plus(super::app::STILL));
+        soon(app.sort_due());
     }
     if let Some(at) = pairing::next(app) {
         soon(at);

@@ -1,6 +1,6 @@
 //! Keys while an overlay is open. Esc was taken care of before.
 
-use super::{add, armed, filter, pair, palette};
+use super::{add, armed, filter, pair, pairing, palette};
 use crate::{
     domain::{Action, RemoteId, Secret, Target},
     engine::Command,
@@ -42,11 +42,7 @@ pub(super) fn paste(app: &mut App, text: &str) {
             filter::set(app, line);
         }
         Some(_) => {}
-        None => {
-            if let Some(p) = app.pairing.as_mut().filter(|p| matches!(p.view.stage, crate::engine::mailbox::PairStage::Ask(_))) {
-                p.field.paste(text);
-            }
-        }
+        None => pairing::paste(app, text),
     }
 }
 

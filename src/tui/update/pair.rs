@@ -58,15 +58,9 @@ fn form(app: &mut App, target: Target, label: Clean, digits: &str, to: Option<Me
         Some(to) => methods.iter().position(|(m, _)| *m == to).unwrap_or(0),
         None => methods.iter().position(usable).unwrap_or(0),
     };
-    app.overlays.push(Overlay::Pair(Box::new(PairForm {
-        target,
-        label,
-        methods,
-        pick,
-        number: Field::with(digits),
-        trouble: None,
-        switch: to.is_some(),
-    })));
+    let mut number = Field::with(digits);
+    number.masked = app.hide_names;
+    app.overlays.push(Overlay::Pair(Box::new(PairForm { target, label, methods, pick, number, trouble: None, switch: to.is_some() })));
 }
 
 fn fits(app: &App) -> bool {

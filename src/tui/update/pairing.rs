@@ -2,7 +2,7 @@
 
 use super::{armed, pair};
 use crate::{
-    domain::{Boot, Method, OfferKind, Secret},
+    domain::{Boot, Method, OfferKind},
     engine::{Command, command::PairKey, mailbox::PairStage},
     i18n::{Message, deck as w},
     tui::{
@@ -12,9 +12,11 @@ use crate::{
         keys::Chord,
         overlay::{Overlay, Search},
         toasts::Level,
+        view::pairing::next_tick,
     },
 };
-use crossterm::event::{KeyCode, KeyEvent};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use tui_input::{Input, InputRequest};
 
 fn send(out: &mut Vec<Do>, key: PairKey) {
     out.push(Do::Send(Command::Pairing(key)));
@@ -27,9 +29,8 @@ pub(super) fn key(app: &mut App, key: &KeyEvent, out: &mut Vec<Do>) {
     let fresh = app.armed.too_fresh(app.now.boot_now());
     let focus = app.armed.focus && !app.armed.is_empty();
     let Some(p) = app.pairing.as_mut() else { return };
-    if p.override_asked {
+    if std::mem::take(&mut p.screen.get_mut().override_armed) {
         // Two keys, no default: whatever is not the second one leaves it hidden.
-        p.override_asked = false;
         if act == Some(Act::PairConfirm) {
             send(out, PairKey::Override);
         }
@@ -47,9 +48,9 @@ pub(super) fn key(app: &mut App, key: &KeyEvent, out: &mut Vec<Do>) {
     }
     if matches!(p.view.stage, PairStage::Ask(_)) {
         if key.code == KeyCode::Enter {
-            send(out, PairKey::Answer(Secret::new(p.field.text().to_owned())));
+            send(out, PairKey::Answer(p.screen.get_mut().take_answer()));
         } else {
-            p.field.key(key);
+            edit(&mut p.screen.get_mut().field, key);
         }
         return;
     }
@@ -98,7 +99,7 @@ fn pairing_act(app: &mut App, act: Act, out: &mut Vec<Do>) {
         Act::PairStyle => p.screen.get_mut().next_style(),
         Act::PairLarger => p.screen.get_mut().resize(1),
         Act::PairSmaller => p.screen.get_mut().resize(-1),
-        Act::PairOverride if matches!(p.view.stage, PairStage::Blocked { .. }) => p.override_asked = true,
+        Act::PairOverride if matches!(p.view.stage, PairStage::Blocked { .. }) => p.screen.get_mut().override_armed = true,
         Act::PairOverride | Act::PairConfirm => {}
         Act::PairCopy => match shown {
             Some(s) => {
@@ -108,6 +109,7 @@ fn pairing_act(app: &mut App, act: Act, out: &mut Vec<Do>) {
             None => app.say(Level::Hint, &Message::new(&w::NO_CODE)),
         },
         Act::PairShow => {
+            p.screen.get_mut().number_shown = true;
             let target = p.view.target.clone();
             app.revealed = Some((target, app.now.boot_now().plus(app.opts.reveal)));
         }
@@ -134,17 +136,35 @@ pub(super) fn leave(app: &mut App, out: &mut Vec<Do>) {
 
 /// When the pairing screen changes by itself: on whole seconds of what dies, or of a wait.
 pub(super) fn next(app: &App) -> Option<Boot> {
-    let p = app.pairing.as_ref()?;
-    let now = app.now.boot_now();
-    match &p.view.stage {
-        PairStage::Showing(s) => {
-            let left = s.offer.dies.0.saturating_sub(now.0);
-            (left > 0).then(|| Boot(now.0 + if left % 1000 == 0 { 1000.min(left) } else { left % 1000 }))
+    let after = next_tick(&app.pairing.as_ref()?.view, &app.now)?;
+    Some(app.now.boot_now().plus(after))
+}
+
+/// The readline keys in the field of a question.
+fn edit(field: &mut Input, key: &KeyEvent) {
+    let ctrl = key.modifiers.contains(KeyModifiers::CONTROL);
+    let request = match (key.code, ctrl) {
+        (KeyCode::Char('a'), true) | (KeyCode::Home, _) => InputRequest::GoToStart,
+        (KeyCode::Char('e'), true) | (KeyCode::End, _) => InputRequest::GoToEnd,
+        (KeyCode::Char('u'), true) => InputRequest::DeleteLine,
+        (KeyCode::Char('w'), true) => InputRequest::DeletePrevWord,
+        (KeyCode::Char('k'), true) => InputRequest::DeleteTillEnd,
+        (KeyCode::Char(c), false) if !key.modifiers.contains(KeyModifiers::ALT) => InputRequest::InsertChar(c),
+        (KeyCode::Backspace, _) => InputRequest::DeletePrevChar,
+        (KeyCode::Delete, _) => InputRequest::DeleteNextChar,
+        (KeyCode::Left, _) => InputRequest::GoToPrevChar,
+        (KeyCode::Right, _) => InputRequest::GoToNextChar,
+        _ => return,
+    };
+    field.handle(request);
+}
+
+/// Pasted text in the field of a question, controls dropped.
+pub(super) fn paste(app: &mut App, text: &str) {
+    if let Some(p) = app.pairing.as_mut().filter(|p| matches!(p.view.stage, PairStage::Ask(_))) {
+        let field = &mut p.screen.get_mut().field;
+        for c in text.chars().filter(|c| !c.is_control()) {
+            field.handle(InputRequest::InsertChar(c));
         }
-        PairStage::Waiting { since, .. } | PairStage::Discarded { since, .. } | PairStage::Scanned { since, .. } => {
-            let into = now.0.saturating_sub(since.boot_now().0) % 1000;
-            Some(Boot(now.0 + 1000 - into))
-        }
-        _ => None,
     }
 }

@@ -96,7 +96,7 @@ pub fn draw(app: &App, frame: &mut Frame, area: Rect) -> bool {
 }
 
 /// The toast row.
-fn toast(app: &App, frame: &mut Frame, area: Rect) {
+pub fn toast(app: &App, frame: &mut Frame, area: Rect) {
     if area.height == 0 {
         return;
     }

@@ -2,6 +2,7 @@
 
 use super::{layout::Areas, paint};
 use crate::{
+    domain::Action,
     i18n::{Message, deck as w},
     tui::{app::App, keymap::Act, text, theme::Role},
 };
@@ -34,12 +35,13 @@ pub fn draw(app: &App, frame: &mut Frame, areas: &Areas) {
     let mut x = 0;
     for act in acts {
         let key = app.keymap.key(*act);
-        let word = act.words().get(lang);
+        let word = if *act == Act::Regenerate && area.width < 100 { &w::ACT_REGENERATE_SHORT } else { act.words() }.get(lang);
         let wide = u16::try_from(text::width(&key) + 1 + text::width(word)).unwrap_or(u16::MAX);
         if x + wide > area.width {
             break;
         }
-        x = paint::put(buf, area, x, &key, app.theme.style(Role::Title));
+        let role = if dead(app, *act) { Role::Dim } else { Role::Title };
+        x = paint::put(buf, area, x, &key, app.theme.style(role));
         x = paint::put(buf, area, x + 1, word, app.theme.style(Role::Dim)) + gap;
     }
     if areas.guide.height > 0
@@ -49,4 +51,15 @@ pub fn draw(app: &App, frame: &mut Frame, areas: &Areas) {
         let x = paint::put(buf, areas.guide, 0, &head, app.theme.style(Role::Armed));
         paint::put(buf, areas.guide, x + 1, words.get(lang), app.theme.style(Role::Info));
     }
+}
+
+/// A key that would only answer why not is drawn without weight.
+fn dead(app: &App, act: Act) -> bool {
+    let action = match act {
+        Act::Pair => Action::Pair,
+        Act::Wipe => Action::Wipe,
+        Act::Regenerate => Action::Regenerate,
+        _ => return false,
+    };
+    app.rows.marks.is_empty() && app.slot().is_none_or(|s| app.can(s, &action).is_err())
 }

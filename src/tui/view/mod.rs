@@ -11,7 +11,10 @@ pub mod pairing;
 pub mod panel;
 pub mod tree;
 
-use super::{app::App, theme::Theme};
+use super::{
+    app::{App, PairingState},
+    theme::Theme,
+};
 use crate::{domain::Stamp, i18n::Lang};
 use ratatui::{
     Frame,
@@ -48,22 +51,10 @@ pub fn draw(app: &App, frame: &mut Frame) -> Drawn {
     }
     let mut cursor = None;
     if let Some(p) = &app.pairing {
-        if let Ok(mut screen) = p.screen.try_borrow_mut() {
-            let cx = ViewCx { now: app.now, lang: app.opts.lang, theme: &app.theme, ascii: app.opts.ascii, color: app.opts.color };
-            pairing::draw(frame, &p.view, &mut screen, &cx);
-        }
-        cursor = overlays::pairing_extra(app, frame, area);
-        if !app.armed.is_empty() {
-            // Above the screen's own last line, which holds its keys.
-            let row = Rect { y: area.bottom().saturating_sub(2), height: 1, ..area };
-            drawn.armed = armed::draw(app, frame, row);
-        }
-        if app.opts.ascii && !matches!(p.view.stage, crate::engine::mailbox::PairStage::Showing(_)) {
-            paint::to_ascii(frame.buffer_mut(), area);
-        }
+        pairing_screen(app, p, frame, &mut drawn);
     } else {
         let areas = layout::Areas::of(app);
-        cursor = deck(app, frame, &areas, &mut drawn).or(cursor);
+        cursor = deck(app, frame, &areas, &mut drawn);
     }
     if let Some(at) = overlays::draw(app, frame) {
         cursor = Some(at);
@@ -75,6 +66,25 @@ pub fn draw(app: &App, frame: &mut Frame) -> Drawn {
         frame.set_cursor_position(p);
     }
     drawn
+}
+
+/// The pairing screen draws itself; a row for what is armed is kept back from it, and news covers its status line.
+fn pairing_screen(app: &App, p: &PairingState, frame: &mut Frame, drawn: &mut Drawn) {
+    let area = frame.area();
+    let armed = u16::from(!app.armed.is_empty());
+    let cx = ViewCx { now: app.now, lang: app.opts.lang, theme: &app.theme, ascii: app.opts.ascii, color: app.opts.color };
+    if let Ok(mut screen) = p.screen.try_borrow_mut() {
+        pairing::draw_in(frame, Rect { height: area.height - armed, ..area }, &p.view, &mut screen, &cx);
+    }
+    let last = Rect { y: area.bottom() - 1, height: 1, ..area };
+    if armed > 0 {
+        drawn.armed = armed::draw(app, frame, last);
+    }
+    if app.toasts.current().is_some() && area.height > armed + 3 {
+        let row = Rect { y: area.bottom() - 2 - armed, ..last };
+        paint::clear(frame.buffer_mut(), row);
+        armed::toast(app, frame, row);
+    }
 }
 
 fn deck(app: &App, frame: &mut Frame, areas: &layout::Areas, drawn: &mut Drawn) -> Option<Position> {

@@ -57,7 +57,14 @@ pub struct Panel {
 
 /// Appends `words` wrapped to `width`, the first line behind `head`, the others below it.
 pub fn wrapped(rows: &mut Vec<Row>, head: &str, words: &str, width: usize, role: Role) {
-    let indent = text::width(head);
+    let mut indent = text::width(head);
+    let mut head = head;
+    if indent > 4 && width < indent + 20 {
+        // Too narrow for a column of its own: the words go below.
+        rows.push(Row::one(head, Role::Dim));
+        head = "    ";
+        indent = 4;
+    }
     for (i, line) in text::wrap(words, width.saturating_sub(indent).max(8)).into_iter().enumerate() {
         let lead = if i == 0 { head.to_owned() } else { " ".repeat(indent) };
         rows.push(Row::one(lead, Role::Dim).and(line, role));

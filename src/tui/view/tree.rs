@@ -17,6 +17,9 @@ use ratatui::{
     layout::{Position, Rect},
 };
 
+/// Below this many cells a note is a word or two.
+const NARROW: u16 = 24;
+
 /// Draws heads, rows and scroll mark. Returns where the cursor stands.
 pub fn draw(app: &App, frame: &mut Frame, areas: &Areas) -> Option<Position> {
     heads(app, frame, areas);
@@ -94,17 +97,20 @@ fn gateway(app: &App, frame: &mut Frame, areas: &Areas, row: Rect, line: &Line, 
         state_cell(app, buf, row, areas, state, paint::glyph(state), state::word(state).get(lang), paint::role(state));
     }
     let Some(note) = c.note else { return };
+    let narrow = row.width.saturating_sub(note) < NARROW;
     let mut say = String::new();
     let mut role = Role::Dim;
     if let Some(gate) = app.gates.get(&g.view.id).filter(|v| v.verdict == crate::clock::Verdict::Blocked || v.verdict == crate::clock::Verdict::Warn)
     {
-        let skew = gate.remote.skew.map_or_else(|| "?".into(), |i| text::offset((i.lo_ms + i.hi_ms) / 2));
-        say = Message::new(&w::NOTE_CLOCK).with("skew", skew).text(lang);
+        let skew = gate.remote.skew.map_or_else(|| "?".into(), |i| text::rough_offset((i.lo_ms + i.hi_ms) / 2));
+        let words = if narrow { &w::NOTE_CLOCK_SHORT } else { &w::NOTE_CLOCK };
+        say = Message::new(words).with("skew", skew).text(lang);
         role = Role::Warn;
     }
     if g.stale() && g.accounts > 0 {
         let ago = g.view.link.observed_at.or(g.view.link.since).map_or_else(|| "?".into(), |s| text::age(s.age(&app.now)));
-        say = Message::new(&w::NOTE_STALE).with("n", g.accounts.to_string()).with("age", ago).text(lang);
+        let words = if narrow { &w::NOTE_STALE_SHORT } else { &w::NOTE_STALE };
+        say = Message::new(words).with("n", g.accounts.to_string()).with("age", ago).text(lang);
         role = Role::Warn;
     } else if say.is_empty()
         && let Some(reason) = g.view.link.reason.as_ref().filter(|r| r.code.is_problem())
@@ -142,7 +148,7 @@ fn entry(app: &App, frame: &mut Frame, areas: &Areas, row: Rect, line: &Line, e:
         paint::put_right(buf, row, c.age_end, &text::age(since.age(&app.now)), base);
     }
     if let Some(at) = c.note {
-        let (text, role) = note(app, e);
+        let (text, role) = note(app, e, row.width.saturating_sub(at));
         paint::put(buf, row, at, &text, app.theme.style(role));
     }
 }
@@ -184,7 +190,7 @@ pub fn number(app: &App, e: &Entry, digits: &str) -> String {
 }
 
 /// The note of a row: what is armed or running on it, else why it is not well.
-fn note(app: &App, e: &Entry) -> (String, Role) {
+fn note(app: &App, e: &Entry, room: u16) -> (String, Role) {
     let lang = app.lang();
     let target = e.row.target();
     if let Some(o) = app.armed.on(&target) {
@@ -194,6 +200,7 @@ fn note(app: &App, e: &Entry) -> (String, Role) {
                 .with("what", what)
                 .with("n", text::seconds_left(ends.since(app.now.boot_now())).to_string())
                 .text(lang),
+            None if room < NARROW => w::NOTE_ARMED_WAITS_SHORT.get(lang).to_owned(),
             None => Message::new(&w::NOTE_ARMED_WAITS).with("what", what).text(lang),
         };
         return (text, Role::Warn);
@@ -205,18 +212,29 @@ fn note(app: &App, e: &Entry) -> (String, Role) {
         return (Message::new(&w::NOTE_LOOP).with("n", n.to_string()).text(lang), Role::Warn);
     }
     let link = &e.row.link;
+    if link.differs() && room < NARROW {
+        return (w::NOTE_DIFFERS_SHORT.get(lang).to_owned(), Role::Warn);
+    }
     if link.differs() {
         let all: Vec<String> = link.witnesses.iter().map(|x| format!("{} {}", super::detail::source(x.source, lang), x.says)).collect();
         return (all.join(", "), Role::Warn);
     }
     match &link.reason {
-        Some(r) => (short_reason(r, lang), if r.code.is_problem() { Role::Plain } else { Role::Dim }),
+        Some(r) => (short_reason(r, lang, room), if r.code.is_problem() { Role::Plain } else { Role::Dim }),
         None => (String::new(), Role::Plain),
     }
 }
 
 /// A reason for a narrow column: the raw code first, then the sentence.
-fn short_reason(r: &Reason, lang: Lang) -> String {
+fn short_reason(r: &Reason, lang: Lang, room: u16) -> String {
+    if room < NARROW && lang == Lang::En {
+        // A cut sentence says less than the code's own name.
+        let name = r.code.name().replace('_', " ");
+        return match &r.raw {
+            Some(raw) if text::width(raw.as_str()) <= 4 => format!("{raw} {name}"),
+            _ => name,
+        };
+    }
     match &r.raw {
         Some(raw) if text::width(raw.as_str()) <= 12 && !raw.is_empty() => format!("{raw} {}", i18n::reason::sentence(r, lang)),
         _ => i18n::reason::sentence(r, lang),

@@ -42,7 +42,12 @@ fn sample(app: &App, subject: &str, s: &Sample) -> Row {
         || s.detail.to_string(),
         |i| {
             let err = (i.hi_ms - i.lo_ms) / 2;
-            format!("{} ±{}.{} s", text::offset((i.lo_ms + i.hi_ms) / 2), err / 1000, err % 1000 / 100)
+            let mid = (i.lo_ms + i.hi_ms) / 2;
+            if err < 100 && mid.abs() < 1000 {
+                format!("{}0.{:03} ±0.{err:03} s", if mid < 0 { '-' } else { '+' }, mid.abs())
+            } else {
+                format!("{} ±{}.{} s", text::offset(mid), err / 1000, err % 1000 / 100)
+            }
         },
     );
     let how = if s.probes > 1 { format!("{} ({})", by(s.by, lang), s.probes) } else { by(s.by, lang).to_owned() };

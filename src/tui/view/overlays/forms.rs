@@ -1,8 +1,7 @@
 //! Forms and questions: add, pair, marks, names, the vault; and the welcome screen.
 
 use crate::{
-    domain::{Method, PromptKind},
-    engine::mailbox::PairStage,
+    domain::Method,
     i18n::{self, Message, deck as w},
     tui::{
         app::App,
@@ -170,33 +169,6 @@ pub(super) fn name(app: &App, f: &NameForm) -> Panel {
 pub(super) fn unlock(app: &App, f: &Field) -> Panel {
     let lang = app.lang();
     one_field(w::UNLOCK_TITLE.get(lang).to_owned(), w::UNLOCK_ASK.get(lang).to_owned(), f, w::UNLOCK_KEYS.get(lang).to_owned())
-}
-
-/// The override's question and input for a question of the attempt.
-pub(super) fn pairing_extra(app: &App) -> Option<Panel> {
-    let lang = app.lang();
-    let p = app.pairing.as_ref()?;
-    if p.override_asked {
-        let key = app.keymap.key(Act::PairConfirm);
-        return Some(Panel {
-            title: w::OVERRIDE_TITLE.get(lang).to_owned(),
-            rows: vec![Row::plain(w::OVERRIDE_1.get(lang)), Row::plain(w::OVERRIDE_2.get(lang)), Row::plain(w::OVERRIDE_3.get(lang))],
-            keys: Message::new(&w::OVERRIDE_KEYS).with("key", key).text(lang),
-            ..Panel::default()
-        });
-    }
-    let PairStage::Ask(prompt) = &p.view.stage else { return None };
-    let mut hint = prompt.hint.as_ref().map_or_else(String::new, |h| Message::new(&w::ASK_HINT).with("hint", h.as_str()).text(lang));
-    if prompt.wrong > 0 {
-        hint.push_str(&Message::new(&w::ASK_WRONG).with("n", prompt.wrong.to_string()).text(lang));
-    }
-    let ask = match prompt.kind {
-        PromptKind::Number => w::LABEL_NUMBER.get(lang),
-        PromptKind::Password => w::ASK_PASSWORD.get(lang),
-        PromptKind::Code => w::ASK_CODE.get(lang),
-        PromptKind::Secret | PromptKind::Text => ">",
-    };
-    Some(one_field(prompt.words.text(lang), ask.to_owned(), &p.field, hint))
 }
 
 /// What stands where the rows would be when there is no gateway yet.

@@ -68,10 +68,3 @@ fn filter(app: &App, frame: &mut Frame, field: &crate::tui::edit::Field) -> Opti
     }
     Some(Position::new(row.x + (x + u16::try_from(field.cursor()).unwrap_or(0)).min(row.width.saturating_sub(1)), row.y))
 }
-
-/// What lies over the pairing screen and belongs to it: the question of the override, input for a question.
-pub fn pairing_extra(app: &App, frame: &mut Frame, area: Rect) -> Option<Position> {
-    let panel = forms::pairing_extra(app)?;
-    let _ = area;
-    panel::draw(app, frame, &panel)
-}

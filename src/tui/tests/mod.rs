@@ -1,0 +1,11 @@
+//! Tests of the deck as a whole: pictures at fixed sizes, every size down to one cell, and key flows through the loop.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod arming;
+mod bulk;
+mod flow;
+mod hands;
+mod pictures;
+mod sample;
+mod sizes;
