@@ -130,6 +130,8 @@ impl Sandbox {
         let cancel = CancellationToken::new();
         let guard = cancel.clone().drop_guard();
         let any = SocketAddr::new(options.listen.ip(), 0);
+        // Paused test time leaps over any wait for a socket: idle connections would end at random.
+        let idle = matches!(options.clock, Clock::System).then_some(serve::IDLE);
         let bind = async |at: SocketAddr| {
             let listener = serve::bind(at).await.map_err(|e| SandboxError::Listen(at, e))?;
             let local = listener.local_addr().map_err(|e| SandboxError::Listen(at, e))?;
@@ -138,7 +140,7 @@ impl Sandbox {
         let (sink, sink_at) = bind(any).await?;
         let caught = Arc::new(AtomicU64::new(0));
         let count = Arc::clone(&caught);
-        serve::spawn(sink, cancel.clone(), move |_| {
+        serve::spawn(sink, cancel.clone(), idle, move |_| {
             count.fetch_add(1, Ordering::Relaxed);
             async { Ok(axum::http::Response::new(axum::body::Body::from("caught"))) }
         });
@@ -152,7 +154,7 @@ impl Sandbox {
             let _ = gateway.inner.sink.set(format!("http://{sink_at}"));
             gateway.seed(&instances);
             let g = gateway.clone();
-            serve::spawn(listener, cancel.clone(), move |r| {
+            serve::spawn(listener, cancel.clone(), idle, move |r| {
                 let g = g.clone();
                 async move { g.handle(r).await }
             });
@@ -161,7 +163,7 @@ impl Sandbox {
         let gateways: Gateways = gateways.into();
         let (listener, local) = bind(any).await?;
         let (all, hosts) = (Arc::clone(&gateways), [local.to_string(), format!("localhost:{}", local.port())]);
-        serve::spawn(listener, cancel.clone(), move |r| control::answer(Arc::clone(&all), hosts.clone(), r));
+        serve::spawn(listener, cancel.clone(), idle, move |r| control::answer(Arc::clone(&all), hosts.clone(), r));
         guard.disarm();
         Ok(Self { gateways, control: format!("http://{local}"), cancel, caught })
     }

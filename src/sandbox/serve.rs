@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 const CONNECTIONS: usize = 512;
 
 /// How long a connection may wait for its next request: Node's default, which every answer tells in `Keep-Alive`.
-const IDLE: Duration = Duration::from_secs(5);
+pub(crate) const IDLE: Duration = Duration::from_secs(5);
 
 /// Binds to `address`, which must be loopback.
 ///
@@ -27,8 +27,8 @@ pub(crate) async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
 
-/// Serves until `cancel`; every request goes through `answer`. A [`Dropped`] closes the connection without an answer.
-pub(crate) fn spawn<F, A>(listener: TcpListener, cancel: CancellationToken, answer: F)
+/// Serves until `cancel`, with connections that end after `idle`; every request goes through `answer`. A [`Dropped`] closes the connection without an answer.
+pub(crate) fn spawn<F, A>(listener: TcpListener, cancel: CancellationToken, idle: Option<Duration>, answer: F)
 where
     F: Fn(Request<Body>) -> A + Send + Sync + 'static,
     A: Future<Output = Result<Response<Body>, Dropped>> + Send + 'static,
@@ -53,13 +53,12 @@ where
             let (answer, cancel) = (Arc::clone(&answer), cancel.clone());
             tokio::spawn(async move {
                 let service = hyper::service::service_fn(move |r: Request<hyper::body::Incoming>| answer(r.map(Body::new)));
-                let connection = hyper::server::conn::http1::Builder::new()
-                    .auto_date_header(false)
-                    .title_case_headers(true)
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(IDLE)
-                    .serve_connection(TokioIo::new(stream), service)
-                    .with_upgrades();
+                let mut builder = hyper::server::conn::http1::Builder::new();
+                builder.auto_date_header(false).title_case_headers(true);
+                if idle.is_some() {
+                    builder.timer(TokioTimer::new()).header_read_timeout(idle);
+                }
+                let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
                 tokio::select! {
                     () = cancel.cancelled() => {}
                     // A connection that breaks is a client's business.
