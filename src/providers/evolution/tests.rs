@@ -336,6 +336,8 @@ async fn set_up(s: &Stage) -> Vec<(&'static str, serde_json::Value)> {
             serde_json::json!({"webhook":{"enabled":true,"url":"http://127.0.0.1:9/h","byEvents":true,"base64":true,"headers":{"X-Key":"CANARY"},"events":["QRCODE_UPDATED"]}}),
         ),
         ("websocket", serde_json::json!({"websocket":{"enabled":true,"events":["CONNECTION_UPDATE"]}})),
+        ("proxy", serde_json::json!({"enabled":true,"host":"127.0.0.1","port":"9","protocol":"http","username":"u","password":"CANARY-PW"})),
+        ("rabbitmq", serde_json::json!({"rabbitmq":{"enabled":true,"events":["QRCODE_UPDATED"]}})),
     ] {
         api.set(kind, "shop", body).await.unwrap();
     }
@@ -354,7 +356,7 @@ async fn found(s: &Stage) -> Vec<(&'static str, serde_json::Value)> {
 
 #[tokio::test(start_paused = true)]
 async fn a_regenerate_puts_every_setting_back_also_when_it_is_cut_off_after_any_step() {
-    let steps = ["delete", "create", "settings", "webhook", "websocket", "verify"];
+    let steps = ["delete", "create", "settings", "webhook", "websocket", "rabbitmq", "proxy", "verify"];
     for cut in steps {
         let s = Stage::of(Settings::default(), vec![spec(Past::Online)]).await;
         let before = set_up(&s).await;
@@ -363,6 +365,8 @@ async fn a_regenerate_puts_every_setting_back_also_when_it_is_cut_off_after_any_
         // Another process takes the journal up.
         finish(&s, &op, None).await;
         assert_eq!(found(&s).await, before, "after {cut}");
+        assert!(before.iter().any(|(kind, v)| *kind == "proxy" && v["password"] == "CANARY-PW"));
+        assert!(!format!("{op:?}").contains("CANARY"), "a plan never prints what it seals");
         let new = s.wa().token("shop").unwrap();
         assert!(new != old && new.len() == 64);
         assert_eq!(Evolution.reveal(&s.cx, &s.target("shop")).await.unwrap(), new);
@@ -565,6 +569,15 @@ async fn with_events_the_list_is_a_check_every_30_s() {
     assert_eq!(facts.feed, Feed::Events);
     let more = s.say("fetchInstances") - lists;
     assert!((1..=3).contains(&more), "{more} lists in 65 s");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_wants_a_key_gets_it_in_a_header() {
+    let s = Stage::of(Settings { socket_needs_key: true, ..Settings::default() }, vec![spec(Past::Online)]).await;
+    let (rows, facts) = observe(&s, 2, async || s.wa().unlink("shop", 403).unwrap()).await;
+    assert_eq!(facts.feed, Feed::Events);
+    assert_eq!(rows["shop"].link.reason.as_ref().map(|r| r.code), Some(ReasonCode::Forbidden), "{rows:?}");
+    assert!(!s.wa().log().0.iter().any(|r| r.path.contains("GLOBAL-KEY")));
 }
 
 #[tokio::test(start_paused = true)]
