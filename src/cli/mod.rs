@@ -1,1 +1,33 @@
-//! cli room
+//! The command line: arguments, one file a subcommand, output as text or JSON, exit codes.
+//!
+//! Files here say things; they do not act. What needs a gateway is done by the engine's rooms, and the answer is handed to a
+//! `render` or `json` function here. Results go to stdout, all else to stderr, and no secret to either of them unasked.
+
+pub mod args;
+pub mod attempt;
+pub mod clock;
+pub mod completions;
+pub mod deck;
+pub mod demo;
+pub mod dispatch;
+pub mod doctor;
+pub mod exit;
+pub mod history;
+pub mod json;
+pub mod list;
+pub mod man;
+pub mod op;
+pub mod outcome;
+pub mod output;
+pub mod pair;
+pub mod prompt;
+pub mod remove;
+pub mod run;
+pub mod sandbox;
+pub mod session;
+pub mod since;
+pub mod status;
+
+pub use args::{Cli, Command, Globals};
+pub use exit::Exit;
+pub use output::{Gone, Output};

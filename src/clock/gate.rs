@@ -2,11 +2,17 @@
 
 use super::{
     Limits, Verdict,
-    sample::Sample,
-    verdict::{Judgement, Side},
+    floor::{self, BUILD_FLOOR},
+    judge,
+    sample::{By, Interval, Sample},
+    verdict::{self, Judgement, Side},
 };
-use crate::domain::{GatewayId, Offer, Stamp, Time, Ungated};
-use std::sync::Arc;
+use crate::domain::{GatewayId, Offer, Stamp, Time, Ungated, Wall};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 /// What the gate knows of one gateway, for header, evidence overlay and JSON.
 #[derive(Clone, Debug)]
@@ -58,42 +64,160 @@ pub struct Consent {
     pub blocked: Option<(u64, i64)>,
 }
 
-/// All gateways' samples and this host's, judged on demand.
+/// A sample older than this does not let a code pass; it is asked again.
+pub const TTL_PAIRING: Duration = Duration::from_secs(60);
+/// A sample older than this is not shown as the present state of a clock either.
+pub const TTL_SHOWN: Duration = Duration::from_secs(600);
+/// An override is void when a clock is surely off by more than this beyond what it was given for (milliseconds).
+const GROWTH_MS: i64 = 1000;
+/// Samples kept of one clock: one a second over the window of the judgement.
+const KEPT: usize = 64;
+
+impl GateView {
+    /// The largest absolute skew of either clock in milliseconds, where one is known.
+    pub fn worst_ms(&self) -> Option<i64> {
+        [&self.host, &self.remote].into_iter().filter_map(|j| j.skew.as_ref().map(Interval::max_abs)).max()
+    }
+    /// The override that an operator gives who looks at this view.
+    pub fn overriding(&self) -> Option<(u64, i64)> {
+        (self.verdict == Verdict::Blocked).then(|| (self.epoch, self.worst_ms().unwrap_or(0)))
+    }
+}
+
+impl Consent {
+    /// True when its override covers what `view` shows.
+    fn covers(&self, view: &GateView) -> bool {
+        let Some((epoch, ms)) = self.blocked else { return false };
+        let surely = [&view.host, &view.remote].into_iter().filter_map(|j| j.skew.as_ref().map(Interval::min_abs)).max().unwrap_or(0);
+        epoch == view.epoch && surely <= ms.saturating_add(GROWTH_MS)
+    }
+}
+
+/// All gateways' samples and this host's, judged on demand. Shared between the engine's tasks; locks are never held long.
 pub struct Gate {
-    _time: Arc<dyn Time>,
+    time: Arc<dyn Time>,
+    floor: Wall,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    epoch: u64,
+    /// When the epoch began: what was measured before is void.
+    since: Option<Stamp>,
+    limits: HashMap<GatewayId, Limits>,
+    gateways: HashMap<GatewayId, VecDeque<Sample>>,
+    host: VecDeque<Sample>,
 }
 
 impl Gate {
-    /// An empty gate.
+    /// An empty gate. A host clock before the release of this program blocks without any sample.
     pub fn new(time: Arc<dyn Time>) -> Self {
-        Self { _time: time }
+        Self::with_floor(time, BUILD_FLOOR)
+    }
+    /// An empty gate with a floor of one's own: the later of the release and the last verified time.
+    pub fn with_floor(time: Arc<dyn Time>, floor: Wall) -> Self {
+        Self { time, floor, inner: Mutex::default() }
+    }
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
     /// Sets the thresholds of a gateway.
-    pub fn limits(&self, _gateway: &GatewayId, _limits: Limits) {
-        todo!()
+    pub fn limits(&self, gateway: &GatewayId, limits: Limits) {
+        self.inner().limits.insert(gateway.clone(), limits);
     }
-    /// Takes one sample.
-    pub fn push(&self, _sample: Sample) {
-        todo!()
+    /// Takes one sample, of a gateway or (`gateway: None`) of this host.
+    pub fn push(&self, sample: Sample) {
+        let mut inner = self.inner();
+        // Measured before the clock was moved, delivered after.
+        if inner.since.as_ref().is_some_and(|s| s.boot.is_some() && sample.at.boot < s.boot) {
+            return;
+        }
+        let kept = match &sample.gateway {
+            Some(g) => inner.gateways.entry(g.clone()).or_default(),
+            None => &mut inner.host,
+        };
+        if sample.by == By::Kernel {
+            kept.retain(|s| s.by != By::Kernel);
+        }
+        kept.push_front(sample);
+        kept.truncate(KEPT);
+    }
+    /// Forgets a gateway that is no longer configured.
+    pub fn forget(&self, gateway: &GatewayId) {
+        let mut inner = self.inner();
+        inner.gateways.remove(gateway);
+        inner.limits.remove(gateway);
     }
     /// Notes that a clock was moved or the machine slept: voids every verdict. Returns the new epoch.
     pub fn moved(&self) -> u64 {
-        todo!()
+        let now = self.time.now();
+        let mut inner = self.inner();
+        inner.epoch += 1;
+        inner.since = Some(now);
+        inner.gateways.values_mut().for_each(VecDeque::clear);
+        inner.host.clear();
+        inner.epoch
     }
-    /// The conclusion on one gateway, now.
-    pub fn view(&self, _gateway: &GatewayId) -> GateView {
-        todo!()
+    /// The current epoch: an Offer shown under a lower one must be hidden.
+    pub fn epoch(&self) -> u64 {
+        self.inner().epoch
     }
-    /// True when the newest usable sample of this gateway is older than 60 s (or than the current epoch), so that it must be asked again.
-    pub fn is_old(&self, _gateway: &GatewayId) -> bool {
-        todo!()
+    /// The conclusion on one gateway for header, overlay and JSON: samples count for ten minutes.
+    pub fn view(&self, gateway: &GatewayId) -> GateView {
+        self.judged(gateway, TTL_SHOWN)
     }
-    /// Lets an Offer through, or says why not.
-    pub fn admit(&self, _gateway: &GatewayId, _offer: Ungated, _consent: &Consent) -> Result<Shown, Hidden> {
-        todo!()
+    /// The conclusion that a code depends on: samples count for one minute.
+    pub fn strict(&self, gateway: &GatewayId) -> GateView {
+        self.judged(gateway, TTL_PAIRING)
     }
-    /// Whether an attempt may start. `Err` is the view that blocks.
-    pub fn may_start(&self, _gateway: &GatewayId, _consent: &Consent) -> Result<GateView, Box<GateView>> {
-        todo!()
+    /// True when the newest usable sample of this gateway is older than 60 s (or than the current epoch), or when its
+    /// samples contradict each other, so that it must be asked again.
+    pub fn is_old(&self, gateway: &GatewayId) -> bool {
+        let now = self.time.now();
+        let mut inner = self.inner();
+        let samples = inner.gateways.entry(gateway.clone()).or_default().make_contiguous();
+        !samples.iter().any(|s| judge::usable(s, &now, TTL_PAIRING)) || judge::torn(samples, &now, TTL_PAIRING)
+    }
+    /// Lets an Offer through, or says why not. A blocked Offer is dropped: it may never be shown later.
+    pub fn admit(&self, gateway: &GatewayId, offer: Ungated, consent: &Consent) -> Result<Shown, Hidden> {
+        let view = self.strict(gateway);
+        let overridden = match view.verdict {
+            Verdict::Ok | Verdict::Warn => false,
+            Verdict::Unknown if consent.unknown => false,
+            Verdict::Unknown => return Err(Hidden::Unknown(offer)),
+            Verdict::Blocked if consent.covers(&view) => true,
+            Verdict::Blocked => return Err(Hidden::Blocked),
+        };
+        Ok(Shown { offer: offer.into_inner(), verdict: view.verdict, overridden, epoch: view.epoch })
+    }
+    /// Whether an attempt may start: unless a clock blocks and nobody overrode it. `Err` is the view that blocks.
+    pub fn may_start(&self, gateway: &GatewayId, consent: &Consent) -> Result<GateView, Box<GateView>> {
+        let view = self.strict(gateway);
+        if view.verdict == Verdict::Blocked && !consent.covers(&view) { Err(Box::new(view)) } else { Ok(view) }
+    }
+
+    fn judged(&self, gateway: &GatewayId, ttl: Duration) -> GateView {
+        let now = self.time.now();
+        let mut inner = self.inner();
+        let limits = inner.limits.get(gateway).copied().unwrap_or(Limits::DEFAULT);
+        let epoch = inner.epoch;
+        let mut host = Vec::from_iter(inner.host.iter().cloned());
+        let below = floor::sample(now, self.floor);
+        if below.interval.is_some() {
+            // Nothing that a reference said can outweigh a clock that shows a time before this program existed.
+            host.retain(|s| s.by == By::Kernel);
+        }
+        host.push(below);
+        let remote = judge::judge(inner.gateways.entry(gateway.clone()).or_default().make_contiguous(), limits, &now, ttl);
+        let host = judge::judge(&host, limits, &now, ttl);
+        // A host that nothing measured is "not asked" and does not count; a gateway that nothing measured does.
+        let verdict = if host.skew.is_some() { remote.verdict.join(host.verdict) } else { remote.verdict };
+        let side = verdict::side(host.skew.as_ref(), remote.skew.as_ref(), limits);
+        GateView { gateway: gateway.clone(), verdict, host, remote, side, at: now, epoch }
     }
 }
+
+#[cfg(test)]
+#[path = "gate_tests.rs"]
+mod tests;

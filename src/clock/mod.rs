@@ -1,14 +1,23 @@
 //! Clock evidence: samples as intervals, the verdict algebra, and the gate that every code must pass.
 //!
-//! Nothing here draws, and nothing here promises that a code will work. Sources measure; `verdict` joins; `gate` decides.
+//! Nothing here draws, and nothing here promises that a code will work. Sources measure ([`http_date`], [`kernel`],
+//! [`floor`], [`timezone`]); [`verdict`] joins; [`gate`] decides; [`words`] and [`report`] say it to people and to scripts.
+//! No source sends anything by itself: `Date` rides on calls that are made anyway.
 
+pub mod figures;
 pub mod floor;
 pub mod gate;
 pub mod http_date;
+mod judge;
 pub mod kernel;
 pub mod now;
+pub mod report;
 pub mod sample;
+pub mod steps;
 pub mod timezone;
 pub mod verdict;
+pub mod words;
+pub mod zones;
 
+pub use now::{ManualTime, SystemTime, TokioTime};
 pub use verdict::{Limits, Verdict};

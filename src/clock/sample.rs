@@ -40,6 +40,56 @@ pub struct Interval {
     pub hi_ms: i64,
 }
 
+/// Stands for "no bound" in [`Interval::hi_ms`]: the build floor knows only how far a clock is off at the least.
+pub const OPEN: i64 = i64::MAX;
+
+impl Interval {
+    /// The interval between two offsets, whichever is smaller first.
+    pub const fn new(lo_ms: i64, hi_ms: i64) -> Self {
+        if lo_ms <= hi_ms { Self { lo_ms, hi_ms } } else { Self { lo_ms: hi_ms, hi_ms: lo_ms } }
+    }
+    /// The largest absolute offset that it allows, in milliseconds.
+    pub const fn max_abs(&self) -> i64 {
+        let (a, b) = (self.lo_ms.saturating_abs(), self.hi_ms.saturating_abs());
+        if a > b { a } else { b }
+    }
+    /// The smallest absolute offset that it allows, in milliseconds; zero when it contains zero.
+    pub const fn min_abs(&self) -> i64 {
+        if self.lo_ms <= 0 && self.hi_ms >= 0 {
+            0
+        } else {
+            let (a, b) = (self.lo_ms.saturating_abs(), self.hi_ms.saturating_abs());
+            if a < b { a } else { b }
+        }
+    }
+    /// Its middle, in milliseconds; its known end when it has no bound.
+    pub const fn mid(&self) -> i64 {
+        if self.is_open() { self.lo_ms } else { self.lo_ms.midpoint(self.hi_ms) }
+    }
+    /// Half its width, in milliseconds.
+    pub const fn half(&self) -> i64 {
+        self.hi_ms.saturating_sub(self.lo_ms) / 2
+    }
+    /// True when it has no upper bound.
+    pub const fn is_open(&self) -> bool {
+        self.hi_ms == OPEN
+    }
+    /// Both ends moved outwards by `by_ms`: what age does to a measurement.
+    #[must_use]
+    pub const fn widened(&self, by_ms: i64) -> Self {
+        Self { lo_ms: self.lo_ms.saturating_sub(by_ms), hi_ms: self.hi_ms.saturating_add(by_ms) }
+    }
+    /// Every difference `x − y` with `x` in `self` and `y` in `other`.
+    #[must_use]
+    pub const fn minus(&self, other: &Self) -> Self {
+        Self { lo_ms: self.lo_ms.saturating_sub(other.hi_ms), hi_ms: self.hi_ms.saturating_sub(other.lo_ms) }
+    }
+    /// True when `offset_ms` lies in it.
+    pub const fn contains(&self, offset_ms: i64) -> bool {
+        self.lo_ms <= offset_ms && offset_ms <= self.hi_ms
+    }
+}
+
 /// One measurement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {

@@ -78,3 +78,89 @@ pub struct Judgement {
     /// The samples that it rests on, newest first.
     pub samples: Vec<Sample>,
 }
+
+impl Verdict {
+    /// The name that JSON shows.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Unknown => "unknown",
+            Self::Blocked => "blocked",
+        }
+    }
+    /// The worse of two.
+    #[must_use]
+    pub fn join(self, other: Self) -> Self {
+        self.max(other)
+    }
+    /// What an interval means under `limits`: `Ok` and `Blocked` only where every offset in it does.
+    pub fn of(skew: &Interval, limits: Limits) -> Self {
+        if skew.max_abs() <= i64::from(limits.ok_s) * 1000 {
+            Self::Ok
+        } else if skew.min_abs() > i64::from(limits.blocked_s) * 1000 {
+            Self::Blocked
+        } else {
+            Self::Warn
+        }
+    }
+}
+
+impl Side {
+    /// The name that JSON shows.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Gateway => "gateway",
+            Self::Both => "both",
+            Self::CannotTell => "cannot_tell",
+        }
+    }
+}
+
+impl Cause {
+    /// The name that JSON shows.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::LocalTimeAsUtc { .. } => "local_time_as_utc",
+            Self::Off => "off",
+            Self::BeforeBuild => "before_build",
+            Self::DateUnusable => "date_unusable",
+            Self::NoDate => "no_date",
+            Self::NotAsked => "not_asked",
+        }
+    }
+}
+
+/// A whole number of quarter hours within this many milliseconds counts as a timezone.
+const ZONE_RESIDUE_MS: i64 = 60_000;
+const QUARTER_MS: i64 = 900_000;
+
+/// The offset in minutes when every offset in `skew` lies within a minute of the same k × 15 min, 1 ≤ |k| ≤ 56 (UTC−14 … +14).
+pub fn zone_like(skew: &Interval) -> Option<i32> {
+    let near = |x: i64| {
+        let k = x.saturating_add(x.signum() * QUARTER_MS / 2) / QUARTER_MS;
+        (x.saturating_sub(k * QUARTER_MS).abs() <= ZONE_RESIDUE_MS).then_some(k)
+    };
+    let (a, b) = (near(skew.lo_ms)?, near(skew.hi_ms)?);
+    (a == b && (1..=56).contains(&a.abs())).then(|| i32::try_from(a * 15).unwrap_or(0))
+}
+
+/// Who is wrong. `remote` is gateway minus host; `host` is reference minus host, where a reference was asked.
+pub fn side(host: Option<&Interval>, remote: Option<&Interval>, limits: Limits) -> Option<Side> {
+    let bad = |i: &Interval| Verdict::of(i, limits) != Verdict::Ok;
+    match (host, remote) {
+        // Only the floor gives an open interval, and it speaks of the host alone.
+        (Some(h), _) if h.is_open() => Some(Side::Host),
+        (Some(h), Some(r)) => match (bad(h), bad(&r.minus(h))) {
+            (true, true) => Some(Side::Both),
+            (true, false) => Some(Side::Host),
+            (false, true) if bad(r) => Some(Side::Gateway),
+            _ if bad(r) => Some(Side::CannotTell),
+            _ => None,
+        },
+        (Some(h), None) => bad(h).then_some(Side::Host),
+        (None, Some(r)) => bad(r).then_some(Side::CannotTell),
+        (None, None) => None,
+    }
+}

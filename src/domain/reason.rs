@@ -200,3 +200,29 @@ impl ReasonCode {
         )
     }
 }
+
+impl ReasonCode {
+    /// The state of a gateway that is in trouble for this reason.
+    pub const fn gateway_state(self) -> super::State {
+        match self {
+            Self::CredentialRefused | Self::CredentialMissing | Self::LicenseRequired | Self::PlaintextRefused => super::State::Refused,
+            Self::VaultLocked => super::State::Unknown,
+            _ => super::State::Unreachable,
+        }
+    }
+
+    /// True when the same request may well succeed a little later.
+    pub const fn passes(self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable
+                | Self::Slow
+                | Self::ServerError
+                | Self::RateLimited
+                | Self::NameUnknown
+                | Self::Unintelligible
+                | Self::TlsFailed
+                | Self::PlatformUnavailable
+        )
+    }
+}

@@ -42,6 +42,8 @@ pub struct Mail {
     pub add_check: Option<AddCheck>,
     /// The engine has ended; the terminal may.
     pub ended: bool,
+    /// Why the engine could not start, for a line on stderr after the terminal was restored.
+    pub fatal: Option<Message>,
 }
 
 /// A gateway as the deck shows it.

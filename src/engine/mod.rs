@@ -2,9 +2,104 @@
 //!
 //! The terminal sends [`Command`]s and reads [`mailbox::Mail`]; the command line calls the same rooms directly.
 //! Nothing here draws. Nothing here knows a provider's name: it asks for a capability.
+//!
+//! * [`world`]: what all rooms share. * `rows`: the merge. * `watch`: one task a gateway. * [`ops`]: the journaled runner.
+//! * [`pairing`]: attempts, and the one place where an Offer meets the gate. * [`actor`]: commands in, mailbox out.
 
+pub mod actor;
+pub mod add;
+mod backoff;
 pub mod command;
+mod live;
 pub mod mailbox;
+pub mod ops;
+pub mod pairing;
+mod rows;
+mod watch;
+pub mod who;
+pub mod world;
 
 pub use command::Command;
 pub use mailbox::{Mail, Mailbox};
+pub use world::{Parts, World};
+
+use crate::{
+    domain::{Reason, Target},
+    providers::{Look, Report},
+};
+use std::{sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+use world::Gateway;
+
+/// Reads one row fresh and merges it. Trouble is left to the watch, which meets it too.
+pub async fn look(world: &Arc<World>, gateway: &Arc<Gateway>, target: &Target) {
+    let Ok(cx) = world.cx(gateway, CancellationToken::new()) else { return };
+    if let Ok(report) = gateway.provider.look(&cx, Some(target), Look::Row).await {
+        world.merge(gateway, report);
+    }
+}
+
+/// Reads every gateway's list once, side by side, each within `limit`, for headless commands. Returns what failed.
+pub async fn look_all(world: &Arc<World>, only: Option<&crate::domain::GatewayId>, limit: Duration) -> Vec<(crate::domain::GatewayId, Reason)> {
+    let mut tasks = tokio::task::JoinSet::new();
+    for gateway in world.gateways().into_iter().filter(|g| only.is_none_or(|o| &g.id == o)) {
+        let world = world.clone();
+        tasks.spawn(async move {
+            let why = look_list(&world, &gateway, limit).await.err();
+            why.map(|why| (gateway.id.clone(), why))
+        });
+    }
+    let mut failed = Vec::new();
+    while let Some(done) = tasks.join_next().await {
+        failed.extend(done.ok().flatten());
+    }
+    failed.sort_by(|a, b| a.0.cmp(&b.0));
+    failed
+}
+
+async fn look_list(world: &Arc<World>, gateway: &Arc<Gateway>, limit: Duration) -> Result<(), Reason> {
+    use crate::domain::ReasonCode;
+    let id = gateway.id.as_str();
+    let result = if world.locked() && !gateway.spec.secrets.is_empty() {
+        Err(Reason::new(ReasonCode::VaultLocked))
+    } else if gateway.has_secrets() {
+        match world.cx(gateway, CancellationToken::new()) {
+            Ok(cx) => tokio::time::timeout(limit, gateway.provider.look(&cx, None, Look::All)).await.unwrap_or(Err(Reason::new(ReasonCode::Slow))),
+            Err(why) => Err(why),
+        }
+    } else {
+        Err(Reason::new(ReasonCode::CredentialMissing))
+    };
+    match result {
+        Ok(report) => {
+            world.merge(gateway, report);
+            Ok(())
+        }
+        Err(why) => {
+            let why = why.with("gateway", id);
+            world.broken(gateway, why.clone());
+            Err(why)
+        }
+    }
+}
+
+impl World {
+    /// Fills the books from the cache, so that a name can be resolved before any server was asked.
+    pub async fn seed_all(&self) {
+        for gateway in self.gateways() {
+            if let Ok(rows) = self.store.rows(Some(gateway.id.clone())).await {
+                self.seed(&gateway, rows.into_iter().collect::<Vec<_>>());
+            }
+        }
+    }
+
+    /// Ends every task of this world.
+    pub fn shut(&self) {
+        self.stop.cancel();
+    }
+
+    /// Reports that are merged by hand (headless).
+    pub fn take(&self, gateway: &Arc<Gateway>, report: Report) {
+        self.merge(gateway, report);
+    }
+}

@@ -1,3 +1,42 @@
-//! Words of the engine room.
+//! Words of the engine: news, the log of an attempt.
 
-catalogue! { "engine"; }
+catalogue! { "engine";
+    PAIR_STARTED = "asked {gateway} for a new code", "已向 {gateway} 请求新码";
+    PAIR_DISCARDED = "old code discarded (from the previous session)", "已丢弃旧码（来自上一次会话）";
+    PAIR_QR_SHOWN = "QR {n} on screen", "二维码 {n} 已显示";
+    PAIR_CODE_SHOWN = "code {n} on screen", "配对码 {n} 已显示";
+    PAIR_QR_EXPIRED = "QR {n} expired", "二维码 {n} 已过期";
+    PAIR_CODE_EXPIRED = "code {n} expired", "配对码 {n} 已过期";
+    PAIR_QR_REPLACED = "QR {n} replaced", "二维码 {n} 已更换";
+    PAIR_CODE_REPLACED = "code {n} replaced", "配对码 {n} 已更换";
+    PAIR_HIDDEN_CLOCK = "code hidden: clock", "配对码已隐藏：时钟";
+    PAIR_HIDDEN_MOVED = "code hidden: a clock was moved", "配对码已隐藏：时钟被调整";
+    PAIR_HIDDEN_UNPROVEN = "code held back: nothing proves that it is new", "配对码暂不显示：无法证明是新的";
+    PAIR_BLOCKED = "not started: clock blocked", "未开始：时钟受阻";
+    PAIR_OVERRIDE = "clock overridden for this attempt", "本次已忽略时钟";
+    PAIR_OVERRIDE_VOID = "override void: the clock changed", "忽略失效：时钟又变了";
+    PAIR_SCANNED = "the phone has it", "手机已收到";
+    PAIR_LINKED = "paired", "已配对";
+    PAIR_FAILED = "not paired", "未配对";
+    PAIR_SWITCHED = "attempt ended, begun anew with the other method", "已结束本次，改用另一种方式重新开始";
+    PAIR_WIPING = "wiping the spoilt session first", "先清除失效的会话";
+    PAIR_WIPED = "session wiped", "会话已清除";
+    PAIR_AGAIN = "asked again", "已重新请求";
+    OP_DONE = "{what}: done", "{what}：完成";
+    OP_DONE_TOKEN = "{what}: new token fp {fp}", "{what}：新令牌指纹 {fp}";
+    OP_FAILED = "{what}: failed. {why}", "{what}：失败。{why}";
+    OP_AMBIGUOUS = "{what}: outcome not known. {why}", "{what}：结果未知。{why}";
+    OP_CANCELLED = "{what}: taken back, nothing was sent", "{what}：已撤销，未发送任何请求";
+    OP_TAKEN_BACK = "{what}: taken back", "{what}：已撤回";
+    OP_BUSY = "{label} is held by another action", "{label} 正有其他操作";
+    OP_RESUMED = "{what}: begun by an ended process, now {phase}", "{what}：由已结束的进程开始，现为 {phase}";
+    QUEUE_FULL = "too much at once: press it again", "操作过多：请再按一次";
+    RECONNECTED = "{gateway} answers again", "{gateway} 恢复响应";
+    LOST = "{gateway} is lost", "失去 {gateway}";
+    MANY_LOST = "{n} accounts of {gateway} lost their link", "{gateway} 有 {n} 个账号断开";
+    ADD_REACHABLE = "reachable", "可访问";
+    ADD_KEY_OK = "key accepted, {n} accounts", "密钥有效，{n} 个账号";
+    ADD_NAME_TAKEN = "the name {name} is taken", "名称 {name} 已被使用";
+    ADD_SAVED = "{name} added", "已添加 {name}";
+    VAULT_OPENED = "vault open", "密钥库已打开";
+}

@@ -1,3 +1,51 @@
 //! Words of the evolution room.
 
-catalogue! { "evolution"; }
+catalogue! { "evolution";
+    KEY = "API key (the server's AUTHENTICATION_API_KEY)", "API 密钥（服务器的 AUTHENTICATION_API_KEY）";
+    FACT_NUMBER = "Number", "号码";
+    FACT_PROFILE = "Profile", "资料名";
+    FACT_INTEGRATION = "Integration", "集成";
+    FACT_MESSAGES = "Messages", "消息";
+    FACT_CONTACTS = "Contacts", "联系人";
+    FACT_CHATS = "Chats", "聊天";
+    FACT_CREATED = "Created", "创建于";
+    VERB_RESTART = "restart", "重启";
+    VERB_CREATE = "create", "新建";
+    VERB_DELETE = "delete", "删除";
+    SAYS_PAIR = "Links a phone by QR or code.", "用二维码或配对码绑定手机。";
+    SAYS_WIPE = "Ends the WhatsApp session; the row and its settings stay.", "结束 WhatsApp 会话；保留该行及其设置。";
+    SAYS_REGENERATE = "Deletes the instance and makes it anew with a new token; settings are put back.", "删除实例并用新令牌重建；设置会恢复。";
+    SAYS_RESTART = "Reconnects; the session stays.", "重新连接；会话保留。";
+    SAYS_CREATE = "Makes a new instance.", "新建一个实例。";
+    SAYS_DELETE = "Deletes the instance with everything in it.", "删除实例及其全部内容。";
+    LOSES_SESSION = "the link to the phone", "与手机的绑定";
+    LOSES_MESSAGES = "messages, contacts and chats kept on the server", "服务器上保存的消息、联系人和聊天";
+    LOSES_TOKEN = "the old token: clients that use it stop working", "旧令牌：使用它的客户端将失效";
+    LOSES_SETTINGS = "settings, webhook, proxy and other connections of the instance", "实例的设置、webhook、代理及其他连接";
+    LOSES_UNREAD = "settings that the server does not give back: {what}", "服务器不返回的设置：{what}";
+    NOT_ONLINE_PAIR = "It is online: wipe it first.", "已在线：请先清除。";
+    NOT_LOGGED_IN = "There is no session to end.", "没有可结束的会话。";
+    NOT_CLOSED_RESTART = "It is closed: only pairing starts it.", "已关闭：只有配对能启动它。";
+    NOT_NARROW = "The stored key is an instance token; this needs the server's global key.", "保存的是实例令牌；此操作需要服务器的全局密钥。";
+    NOT_BAILEYS = "Only WhatsApp Web instances can be paired.", "只有 WhatsApp Web 实例可以配对。";
+    NOT_DEVICE = "Instances have no devices of their own here.", "此处的实例没有独立设备。";
+    NOT_VERB = "This system has no such action.", "该系统没有此操作。";
+    ASK_NAME = "Name of the new instance", "新实例的名称";
+    STEP_LOGOUT = "end the session", "结束会话";
+    STEP_CLOSED = "wait until it is closed", "等待关闭";
+    STEP_RESTART = "restart", "重启";
+    STEP_DELETE = "delete the instance", "删除实例";
+    STEP_CREATE = "create it with its new token", "用新令牌创建";
+    STEP_CREATE_NEW = "create the instance", "创建实例";
+    STEP_PUT_BACK = "put back: {what}", "恢复：{what}";
+    STEP_VERIFY = "compare with what was there", "与原状核对";
+    WARN_EVENTS_REFUSED = "The event stream refused the key; states come by asking.", "事件流拒绝了密钥；改为轮询状态。";
+    WARN_EVENTS_OFF = "The server offers no event stream; states come by asking.", "服务器没有事件流；改为轮询状态。";
+    WARN_NARROW = "The stored key is an instance token; only its own row is seen.", "保存的是实例令牌；只能看到它自己的一行。";
+    WARN_BROKEN_ROWS = "{n} rows could not be read.", "{n} 行无法读取。";
+    WARN_BEYOND = "{n} more rows are not shown.", "另有 {n} 行未显示。";
+    PHONE_OPEN = "WhatsApp > Settings > Linked devices > Link a device", "WhatsApp > 设置 > 已关联设备 > 关联新设备";
+    PHONE_SCAN = "Point the camera at the QR", "将摄像头对准二维码";
+    PHONE_BY_NUMBER = "Tap “Link with phone number instead”", "点“改用手机号码关联”";
+    PHONE_TYPE = "Type the code", "输入配对码";
+}

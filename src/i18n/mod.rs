@@ -46,12 +46,14 @@ pub struct Message {
     pub words: &'static Words,
     /// Values for its placeholders, already cleaned.
     pub args: Vec<(Box<str>, Clean)>,
+    /// Sentences for its placeholders: put into the language of the whole.
+    pub nested: Vec<(Box<str>, Message)>,
 }
 
 impl Message {
     /// A sentence without arguments.
     pub fn new(words: &'static Words) -> Self {
-        Self { words, args: Vec::new() }
+        Self { words, args: Vec::new(), nested: Vec::new() }
     }
 
     /// Adds the value of `{name}`.
@@ -61,9 +63,28 @@ impl Message {
         self
     }
 
+    /// Puts the sentence `inner` in the place of `{name}`.
+    #[must_use]
+    pub fn nest(mut self, name: &str, inner: Self) -> Self {
+        self.nested.push((name.into(), inner));
+        self
+    }
+
     /// The sentence in `lang`, placeholders filled.
     pub fn text(&self, lang: Lang) -> String {
-        self.words.fill(lang, &self.args)
+        if self.nested.is_empty() {
+            return self.words.fill(lang, &self.args);
+        }
+        let mut args = self.args.clone();
+        args.extend(self.nested.iter().map(|(name, inner)| (name.clone(), Clean::long(&inner.text(lang)))));
+        self.words.fill(lang, &args)
+    }
+}
+
+impl From<&crate::domain::Reason> for Message {
+    /// The sentence of a reason, without its raw code.
+    fn from(reason: &crate::domain::Reason) -> Self {
+        Self { words: reason::text(reason.code), args: reason.args.clone(), nested: Vec::new() }
     }
 }
 
@@ -75,15 +96,15 @@ impl From<&'static Words> for Message {
 
 impl Serialize for Message {
     fn serialize<S: serde::Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        (self.words.name, &self.args).serialize(s)
+        (self.words.name, &self.args, &self.nested).serialize(s)
     }
 }
 
 impl<'de> Deserialize<'de> for Message {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let (name, args) = <(String, Vec<(Box<str>, Clean)>)>::deserialize(d)?;
+        let (name, args, nested) = <(String, Vec<(Box<str>, Clean)>, Vec<(Box<str>, Message)>)>::deserialize(d)?;
         let words = find(&name).ok_or_else(|| serde::de::Error::custom("unknown words"))?;
-        Ok(Self { words, args })
+        Ok(Self { words, args, nested })
     }
 }
 

@@ -1,3 +1,69 @@
-//! Words of the store room.
+//! Words of the store room: files, locks, databases, the vault, the operator's configuration.
 
-catalogue! { "store"; }
+catalogue! { "store";
+    NO_HOME = "no home folder is known: give one with --home or PAIRDECK_HOME", "找不到主目录：请用 --home 或 PAIRDECK_HOME 指定";
+    FOLDER_UNWRITABLE = "{path} cannot be written ({why}): live state is shown, nothing is kept; mend it or choose --home", "{path} 无法写入（{why}）：仍显示实时状态，但不会保存；请修复或用 --home 另选目录";
+    FOLDER_LOOSE = "{path} is open to others and its mode cannot be changed: run  chmod {mode} {path}", "{path} 对其他用户开放，且无法修改权限：请运行  chmod {mode} {path}";
+    NEWER = "{path} was written by a newer pairdeck (schema {found}, this one knows {known}): update pairdeck, or choose another --home", "{path} 由更新版本的 pairdeck 写入（结构 {found}，本版本支持 {known}）：请升级 pairdeck，或用 --home 另选目录";
+    BROKEN = "{path} is damaged ({why}): nothing was changed or deleted; put back a copy, or move the file away to start anew", "{path} 已损坏（{why}）：未改动也未删除任何内容；请恢复备份，或移走该文件重新开始";
+    DISK_FULL = "the disk is full: nothing was lost, but nothing can be kept until there is space", "磁盘已满：没有丢失数据，但在腾出空间前无法保存";
+    READ_ONLY_FILE = "{path} is read-only: live state is shown, nothing is kept", "{path} 为只读：仍显示实时状态，但不会保存";
+    HELD = "another program holds the store for too long: try again", "其他程序占用存储过久：请重试";
+    CLOSED = "the store was closed", "存储已关闭";
+    OP_GONE = "that action is not open any more", "该操作已不再进行";
+    SEAL_BROKEN = "a sealed value does not open: {what} was changed outside pairdeck or belongs to another store", "密封数据无法打开：{what} 被外部修改，或属于另一个存储";
+    KEY_CHANGED = "the vault key was replaced by another process: open the vault again", "保险库密钥已被其他进程更换：请重新打开保险库";
+    VAULT_EXISTS = "this store has a vault already", "此存储已有保险库";
+    KEYRING_NONE = "no keyring answers here: use a passphrase", "此处没有可用的密钥环：请使用口令";
+    KEYRING_NO_COLLECTION = "the keyring has no default collection: make one, or use a passphrase", "密钥环没有默认集合：请创建，或使用口令";
+    KEYRING_LOCKED = "the keyring is locked: unlock it, then try again", "密钥环已锁定：请先解锁再重试";
+    KEYRING_STUCK = "the keyring does not answer within {seconds} s: restart its daemon, then try again", "密钥环在 {seconds} 秒内没有应答：请重启其服务后重试";
+    KEYRING_FAILED = "the keyring failed: {why}", "密钥环出错：{why}";
+    KEY_MISSING = "the vault key is gone from the {source}: put it back; no other place is tried", "保险库密钥已不在{source}中：请放回；不会尝试其他来源";
+    KEY_WRONG = "the key from the {source} does not fit this vault: nothing was changed", "{source}中的密钥与此保险库不符：未作任何更改";
+    KEY_LOOSE = "{path} can be read by others: run  chmod 600 {path}", "{path} 可被其他用户读取：请运行  chmod 600 {path}";
+    PASSPHRASE_NEEDED = "the vault wants its passphrase", "保险库需要口令";
+    PASSPHRASE_WRONG = "that passphrase does not open the vault", "口令不正确";
+    PASSPHRASE_SHORT = "a passphrase needs at least 8 characters", "口令至少需要 8 个字符";
+    CREDENTIAL_NONE = "no systemd credential named pairdeck-key was handed to this process", "没有向本进程提供名为 pairdeck-key 的 systemd 凭据";
+    MEMORY_GONE = "the key of this vault lived in a process that ended", "此保险库的密钥只存在于已结束的进程中";
+
+    CONFIG_EXPECTED = "expected: {what}", "应为：{what}";
+    CONFIG_EXAMPLE = "example:  {text}", "示例：{text}";
+    CONFIG_DO = "do:       {what}", "处理：{what}";
+    CONFIG_UNREADABLE = "cannot be read: {why}", "无法读取：{why}";
+    CONFIG_UNWRITABLE = "cannot be written: {why}", "无法写入：{why}";
+    CONFIG_SYNTAX = "not valid TOML: {why}", "不是有效的 TOML：{why}";
+    CONFIG_UNKNOWN_KEY = "there is no setting of this name", "没有此名称的设置";
+    CONFIG_UNKNOWN_TABLE = "there is no table of this name", "没有此名称的表";
+    CONFIG_DID_YOU_MEAN = "did you mean  {name} ?", "是否想写  {name} ？";
+    CONFIG_ONE_OF = "one of {names}", "以下之一：{names}";
+    CONFIG_BAD_VALUE = "this value does not fit", "此值不合适";
+    CONFIG_MISSING = "the setting is missing", "缺少此设置";
+    CONFIG_TEXT = "text in quotes", "带引号的文本";
+    CONFIG_WHOLE = "a whole number from {lo} to {hi}", "{lo} 到 {hi} 的整数";
+    CONFIG_BOOL = "true or false", "true 或 false";
+    CONFIG_TABLE = "a table", "表";
+    CONFIG_A_TEXT = "this is text", "此处是文本";
+    CONFIG_A_NUMBER = "this is a number", "此处是数字";
+    CONFIG_A_FRACTION = "this is a number with a fraction", "此处是小数";
+    CONFIG_A_BOOL = "this is true or false", "此处是布尔值";
+    CONFIG_A_DATE = "this is a date", "此处是日期";
+    CONFIG_A_LIST = "this is a list", "此处是列表";
+    CONFIG_A_TABLE = "this is a table", "此处是表";
+    CONFIG_SECRET_KEY = "this looks like a secret, and secrets do not belong here", "这看起来是机密，不应放在此处";
+    CONFIG_SECRET_DO = "delete the line and run  pairdeck secret set {name}", "删除此行并运行  pairdeck secret set {name}";
+    CONFIG_SECRET_URL = "this address carries a secret", "此地址带有机密";
+    CONFIG_URL = "http:// or https://, a host, perhaps a port and a path", "http:// 或 https://、主机，可带端口和路径";
+    CONFIG_URL_ADDRESS = "an address without user, password, query or fragment", "不带用户名、密码、查询或片段的地址";
+    CONFIG_PLAINTEXT = "plain http to a host other than this machine shows the key to everyone on the way", "以明文 http 访问其他主机会使密钥暴露";
+    CONFIG_PLAINTEXT_DO = "use https://, or say  allow_plaintext = true", "请用 https://，或写  allow_plaintext = true";
+    CONFIG_NAME = "this name cannot be used", "此名称不可用";
+    CONFIG_NAME_EXPECTED = "1 to 32 letters, digits, - _ .", "1 到 32 个字母、数字或 - _ .";
+    CONFIG_ORDER = "ok_seconds must be less than blocked_seconds", "ok_seconds 必须小于 blocked_seconds";
+    CONFIG_BOTH = "both of ok_seconds and blocked_seconds", "ok_seconds 与 blocked_seconds 两者";
+    CONFIG_ZONE = "a timezone name such as America/Sao_Paulo, or UTC", "时区名称，如 America/Sao_Paulo 或 UTC";
+    CONFIG_EXISTS = "there is a gateway of this name already", "已有同名网关";
+    CONFIG_NONE = "there is no gateway of this name", "没有此名称的网关";
+    CONFIG_TWICE = "the setting stands twice", "设置重复";
+}

@@ -1,1 +1,233 @@
-//! sandbox room
+//! The sandbox room: in-process servers that speak the real wire protocols, quirks and faults included. `pairdeck demo` and the
+//! tests use the same ones, and `pairdeck sandbox` serves them to outsiders, so their own clients are its judges.
+//!
+//! What may not happen here: an answer kinder than the real server's; a listener that is not loopback; anything unbounded;
+//! anything that outlives the process.
+
+mod broken;
+mod chance;
+mod clock;
+mod control;
+mod evolution;
+mod fault;
+pub mod json;
+mod log;
+mod scenario;
+mod serve;
+mod settings;
+mod sha1;
+
+pub use broken::Dropped;
+pub use clock::Clock;
+pub use evolution::{Event, Gateway, Link, Refused};
+pub use fault::Fault;
+pub use log::{Count, Request};
+pub use scenario::{MOST_ACCOUNTS, Scenario};
+pub use settings::{DateMode, Events, InstanceSpec, Past, Settings, Timing};
+
+use crate::domain::{Secret, Secrets};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+use tokio_util::sync::CancellationToken;
+
+/// All gateways of a sandbox.
+pub(crate) type Gateways = Arc<[Gateway]>;
+
+/// What to start.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where to listen. The port is for the first gateway; 0 takes any. The others and the control API take any.
+    pub listen: SocketAddr,
+    /// A name of [`Scenario::all`].
+    pub scenario: String,
+    /// How many accounts the scenario makes, where it makes any; at most [`MOST_ACCOUNTS`].
+    pub accounts: Option<usize>,
+    /// Moves the clock of every gateway by so many seconds more, positive when the gateway is ahead.
+    pub skew_s: f64,
+    /// For a run that can be repeated.
+    pub seed: Option<u64>,
+    /// The sandbox's clock.
+    pub clock: Clock,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            scenario: "demo".to_owned(),
+            accounts: None,
+            skew_s: 0.0,
+            seed: None,
+            clock: Clock::System,
+        }
+    }
+}
+
+/// Why a sandbox does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// No such scenario.
+    #[error("there is no scenario {0:?}")]
+    NoScenario(String),
+    /// A built-in scenario is broken.
+    #[error("a built-in scenario cannot be read: {0}")]
+    BadScenario(#[from] toml::de::Error),
+    /// The address cannot be used.
+    #[error("cannot listen on {0}: {1}")]
+    Listen(SocketAddr, #[source] std::io::Error),
+}
+
+/// What a client needs to know of a gateway.
+#[derive(Clone, Debug)]
+pub struct GatewayInfo {
+    /// Its name.
+    pub name: String,
+    /// The word in the configuration.
+    pub kind: &'static str,
+    /// Where it listens, base path included.
+    pub url: String,
+    /// Its credentials, by the names of the provider.
+    pub credentials: Secrets,
+}
+
+/// Running servers. Dropping it ends them.
+#[derive(Debug)]
+pub struct Sandbox {
+    gateways: Gateways,
+    control: String,
+    cancel: CancellationToken,
+    caught: Arc<AtomicU64>,
+}
+
+/// Starts the scenario on the current tokio runtime.
+///
+/// # Errors
+/// [`SandboxError`]: an unknown scenario, or an address that cannot be used.
+pub async fn start(options: Options) -> Result<Sandbox, SandboxError> {
+    let scenario = Scenario::named(&options.scenario)?.ok_or_else(|| SandboxError::NoScenario(options.scenario.clone()))?;
+    let parts = scenario.gateway.iter().map(|g| {
+        let mut settings = g.settings();
+        if let DateMode::Skewed(ms) = settings.date {
+            settings.date = DateMode::Skewed(ms + (options.skew_s * 1000.0) as i64);
+        }
+        (g.name.clone(), settings, g.instances(options.accounts))
+    });
+    Sandbox::of(parts.collect(), &options).await
+}
+
+impl Sandbox {
+    /// Starts gateways of one's own making: name, settings, instances.
+    ///
+    /// # Errors
+    /// [`SandboxError::Listen`].
+    pub async fn of(parts: Vec<(String, Settings, Vec<InstanceSpec>)>, options: &Options) -> Result<Self, SandboxError> {
+        let cancel = CancellationToken::new();
+        let guard = cancel.clone().drop_guard();
+        let any = SocketAddr::new(options.listen.ip(), 0);
+        let bind = async |at: SocketAddr| {
+            let listener = serve::bind(at).await.map_err(|e| SandboxError::Listen(at, e))?;
+            let local = listener.local_addr().map_err(|e| SandboxError::Listen(at, e))?;
+            Ok::<_, SandboxError>((listener, local))
+        };
+        let (sink, sink_at) = bind(any).await?;
+        let caught = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&caught);
+        serve::spawn(sink, cancel.clone(), move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+            async { Ok(axum::http::Response::new(axum::body::Body::from("caught"))) }
+        });
+        let mut gateways = Vec::new();
+        for (n, (name, settings, instances)) in parts.into_iter().enumerate() {
+            let (listener, local) = bind(if n == 0 { options.listen } else { any }).await?;
+            let seed = options.seed.map(|s| s.wrapping_add(n as u64));
+            let gateway = Gateway::new(&name, settings, options.clock, seed, cancel.clone());
+            // Nobody else can have set them: the gateway is a line old.
+            let _ = gateway.inner.url.set(format!("http://{local}"));
+            let _ = gateway.inner.sink.set(format!("http://{sink_at}"));
+            gateway.seed(&instances);
+            let g = gateway.clone();
+            serve::spawn(listener, cancel.clone(), move |r| {
+                let g = g.clone();
+                async move { g.handle(r).await }
+            });
+            gateways.push(gateway);
+        }
+        let gateways: Gateways = gateways.into();
+        let (listener, local) = bind(any).await?;
+        let (all, hosts) = (Arc::clone(&gateways), [local.to_string(), format!("localhost:{}", local.port())]);
+        serve::spawn(listener, cancel.clone(), move |r| control::answer(Arc::clone(&all), hosts.clone(), r));
+        guard.disarm();
+        Ok(Self { gateways, control: format!("http://{local}"), cancel, caught })
+    }
+
+    /// What clients need to know.
+    pub fn gateways(&self) -> Vec<GatewayInfo> {
+        let info = |g: &Gateway| GatewayInfo {
+            name: g.name().to_owned(),
+            kind: "evolution",
+            url: format!("{}{}", g.inner.url(), g.settings().base_path),
+            credentials: Secrets::from([("api_key".to_owned(), Secret::new(g.settings().key.clone()))]),
+        };
+        self.gateways.iter().map(info).collect()
+    }
+
+    /// The handle of one gateway.
+    pub fn gateway(&self, name: &str) -> Option<&Gateway> {
+        self.gateways.iter().find(|g| g.name() == name)
+    }
+
+    /// The handles of all gateways.
+    pub fn handles(&self) -> &[Gateway] {
+        &self.gateways
+    }
+
+    /// Where the control API listens.
+    pub fn control(&self) -> &str {
+        &self.control
+    }
+
+    /// How many requests followed a redirect to the sink. A good client never does.
+    pub fn caught(&self) -> u64 {
+        self.caught.load(Ordering::Relaxed)
+    }
+
+    /// Counts of all gateways.
+    pub fn requests(&self) -> Vec<Count> {
+        self.gateways.iter().flat_map(Gateway::requests).collect()
+    }
+
+    /// The first line on stdout of `pairdeck sandbox`, made-up credentials included.
+    pub fn announce(&self, home: Option<&Path>) -> serde_json::Value {
+        let gateways: Vec<_> = self
+            .gateways()
+            .into_iter()
+            .map(|g| {
+                let credentials: serde_json::Map<_, _> = g.credentials.iter().map(|(k, v)| (k.clone(), v.expose().into())).collect();
+                serde_json::json!({ "name": g.name, "kind": g.kind, "url": g.url, "credentials": credentials })
+            })
+            .collect();
+        serde_json::json!({ "v": 1, "gateways": gateways, "control": self.control, "home": home.map(|h| h.display().to_string()) })
+    }
+
+    /// Resolves when it was ended.
+    pub async fn ended(&self) {
+        self.cancel.cancelled().await;
+    }
+
+    /// Ends everything. Connections close at once.
+    pub fn shutdown(&self) {
+        self.cancel.cancel();
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+    }
+}

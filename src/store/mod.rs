@@ -1,218 +1,420 @@
 //! What must outlive the process: `vault.db` (never lost), `cache.db` (can be observed again), the operator's
 //! configuration, paths and locks. One thread owns both connections; every other room holds a [`Store`] handle.
 
-#![allow(clippy::todo)]
+mod cache;
 pub mod config;
+mod follow;
+mod history;
+pub mod locks;
+mod ops;
+pub(crate) mod paths;
+mod schema;
+mod secrets;
+mod thread;
+mod types;
+
+#[cfg(test)]
+mod tests;
+
+pub use cache::{FirstFrame, first_frame};
+pub use paths::Paths;
+pub use types::{Attempt, Audit, Change, HistoryQuery, KnownGateway, NewOp, StoreError};
 
 use crate::{
-    clock::{Verdict, sample::Sample},
-    domain::{Action, Clean, GatewayId, Op, OpPhase, Plan, Reason, Row, Secret, Secrets, Stamp, State, Target},
+    clock::sample::Sample,
+    domain::{Clean, GatewayId, Link, Op, OpPhase, Plan, Reason, Row, Secret, Secrets, Target, Time},
     engine::mailbox::HistoryLine,
+    i18n::{Message, store as words},
+    vault::{KeyMeta, Vault},
 };
+use std::sync::{Arc, Mutex, Weak, mpsc};
+use thread::{Db, Job, Pending, key_of, lock};
+use tokio::sync::{Semaphore, oneshot};
 
-/// A handle to the store thread. Cheap to clone; usable from any thread and runtime.
+/// Jobs that may wait for the store thread at once.
+const QUEUE: usize = 256;
+
+/// A handle to the store thread. Cheap to clone; usable from any thread and runtime. The thread ends, everything committed,
+/// when the last handle is gone.
 #[derive(Clone)]
-pub struct Store {}
+pub struct Store(Arc<Inner>);
 
-/// What went wrong in the store, in words for the operator.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// Another open op claims the account.
-    #[error("another action holds this account")]
-    Busy(Box<Op>),
-    /// The vault is locked, so nothing sealed can be written or read.
-    #[error("the vault is locked")]
-    Locked,
-    /// The database cannot be written, is broken, or is newer.
-    #[error("{0}")]
-    Trouble(String),
+struct Inner {
+    back: Back,
+    room: Arc<Semaphore>,
+    pending: Arc<Mutex<Pending>>,
+    fingerprint_key: [u8; 32],
+    trouble: Option<Reason>,
+    vault: Vault,
+    paths: Paths,
+    seen: Mutex<Option<(i64, i64)>>,
+    life: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 
-/// An op to be armed.
-#[derive(Clone, Debug)]
-pub struct NewOp {
-    /// What.
-    pub action: Action,
-    /// On what.
-    pub target: Target,
-    /// Owner: the name of a lock file that this process holds.
-    pub owner: Box<str>,
-    /// When.
-    pub at: Stamp,
+/// Who does the work.
+enum Back {
+    /// The store thread.
+    Thread(mpsc::Sender<Job>),
+    /// The caller itself, at once: for tests under virtual time, which runs ahead while another thread works.
+    Here(Mutex<Db>),
 }
 
-/// A line of the audit.
-#[derive(Clone, Debug)]
-pub struct Audit {
-    /// When.
-    pub at: Stamp,
-    /// `user@host`.
-    pub who: Clean,
-    /// Process id.
-    pub pid: u32,
-    /// On what (target id).
-    pub target: String,
-    /// What.
-    pub action: String,
-    /// The clock verdict, where one was asked.
-    pub verdict: Option<Verdict>,
-    /// How it ended.
-    pub outcome: String,
-}
-
-/// A finished pairing attempt, for the history.
-#[derive(Clone, Debug)]
-pub struct Attempt {
-    /// When it began.
-    pub began: Stamp,
-    /// On what.
-    pub target: Target,
-    /// Its outcome (`linked`, `expired`, `blocked`, `left`, a reason code).
-    pub outcome: String,
-    /// The gate's verdict at its start.
-    pub verdict: Verdict,
-    /// True when a blocked gate was overridden.
-    pub overridden: bool,
-    /// Largest absolute skew in milliseconds, if known.
-    pub skew_ms: Option<i64>,
-    /// Offers shown.
-    pub offers: u32,
-    /// Old codes discarded.
-    pub discarded: u32,
-    /// Seconds it took.
-    pub took_s: u64,
-}
-
-/// A change of state, for the history.
-#[derive(Clone, Debug)]
-pub struct Change {
-    /// When.
-    pub at: Stamp,
-    /// On what.
-    pub target: Target,
-    /// Before.
-    pub from: State,
-    /// After.
-    pub to: State,
-    /// Why.
-    pub reason: Option<Reason>,
-}
-
-/// Which part of the history is wanted.
-#[derive(Clone, Debug, Default)]
-pub struct HistoryQuery {
-    /// Only this target.
-    pub target: Option<Target>,
-    /// Only attempts.
-    pub pairing: bool,
-    /// Only the audit.
-    pub audit: bool,
-    /// Not before this wall time (ms).
-    pub since: Option<i64>,
-    /// At most so many lines, newest kept.
-    pub limit: usize,
-}
-
-#[allow(clippy::unused_async)]
 impl Store {
+    /// Opens the store in `paths` and starts its thread. A folder that cannot be written gives a store all the same: its
+    /// cache is in memory, everything of `vault.db` refuses, and [`Store::trouble`] says why.
+    ///
+    /// # Errors
+    /// `vault.db` is damaged or was written by a newer pairdeck: nothing was changed.
+    pub fn open(paths: &Paths, vault: Vault, time: Arc<dyn Time>) -> Result<Self, StoreError> {
+        Self::open_with(paths, vault, time, true)
+    }
+
+    /// The same without a thread: every call does its work on the caller's thread before it returns its future's value.
+    /// For tests under virtual time.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_in_place(paths: &Paths, vault: Vault, time: Arc<dyn Time>) -> Result<Self, StoreError> {
+        Self::open_with(paths, vault, time, false)
+    }
+
+    fn open_with(paths: &Paths, vault: Vault, time: Arc<dyn Time>, thread: bool) -> Result<Self, StoreError> {
+        let prepared = paths.prepare();
+        let mut vault_db = prepared.and_then(|()| schema::open_vault(paths));
+        if let Err(StoreError::Said(m)) = &vault_db
+            && [&words::NEWER, &words::BROKEN].contains(&m.words)
+        {
+            return Err(StoreError::Said(m.clone()));
+        }
+        let fingerprint_key = vault_db.as_mut().ok().and_then(|db| identity(db).ok()).or_else(random_key).unwrap_or_default();
+        let cache = if vault_db.is_ok() { schema::open_cache(paths) } else { schema::memory_cache() };
+        let (cache_db, cache_trouble) = match cache {
+            Ok(db) => (db, None),
+            Err(e) => (schema::memory_cache()?, Some(e.reason())),
+        };
+        let trouble = vault_db.as_ref().err().map(StoreError::reason).or(cache_trouble);
+        let pending = Arc::new(Mutex::new(Pending::default()));
+        let db = Db {
+            vault_db: vault_db.map_err(|e| match e {
+                StoreError::Said(m) => *m,
+                other => Message::new(&words::READ_ONLY_FILE).with("path", other.to_string()),
+            }),
+            cache_db,
+            written: cache::Written::new(),
+            path: paths.vault_db(),
+            locks: paths.locks(),
+            vault: vault.clone(),
+            time,
+            pending: pending.clone(),
+        };
+        let (back, life) = if thread {
+            let (tx, rx) = mpsc::channel();
+            let work = move || thread::run(db, &rx);
+            let life = std::thread::Builder::new().name("store".into()).spawn(work).map_err(|e| StoreError::Trouble(e.to_string()))?;
+            (Back::Thread(tx), Some(life))
+        } else {
+            (Back::Here(Mutex::new(db)), None)
+        };
+        let room = Arc::new(Semaphore::new(QUEUE));
+        let (paths_kept, seen, life) = (paths.clone(), Mutex::new(None), Mutex::new(life));
+        let inner = Inner { back, room, pending, fingerprint_key, trouble, vault: vault.clone(), paths: paths_kept, seen, life };
+        let store = Self(Arc::new(inner));
+        vault.attach(Arc::new(Keeper(Arc::downgrade(&store.0))), paths.key_file());
+        Ok(store)
+    }
+
+    /// Why nothing can be kept, if so. Live state works all the same.
+    pub fn trouble(&self) -> Option<Reason> {
+        self.0.trouble.clone()
+    }
+
+    /// The vault that seals for this store.
+    pub fn vault(&self) -> &Vault {
+        &self.0.vault
+    }
+
+    /// Where it lies.
+    pub fn paths(&self) -> &Paths {
+        &self.0.paths
+    }
+
     /// The random key of fingerprints, kept in clear beside the store.
     pub fn fingerprint_key(&self) -> [u8; 32] {
-        todo!()
+        self.0.fingerprint_key
     }
+
+    async fn ask<T: Send + 'static>(&self, work: impl FnOnce(&mut Db) -> Result<T, StoreError> + Send + 'static) -> Result<T, StoreError> {
+        let closed = || StoreError::said(Message::new(&words::CLOSED));
+        match &self.0.back {
+            Back::Here(db) => work(&mut lock(db)),
+            Back::Thread(jobs) => {
+                let permit = self.0.room.clone().acquire_owned().await.map_err(|_| closed())?;
+                let (tx, rx) = oneshot::channel();
+                let job = Job::Run(Box::new(move |db| {
+                    let _ = tx.send(work(db));
+                    drop(permit);
+                }));
+                jobs.send(job).map_err(|_| closed())?;
+                rx.await.map_err(|_| closed())?
+            }
+        }
+    }
+
+    fn later(&self, add: impl FnOnce(&mut Pending)) {
+        let mut pending = lock(&self.0.pending);
+        add(&mut pending);
+        pending.trim();
+        drop(pending);
+        if let Back::Thread(jobs) = &self.0.back {
+            let _ = jobs.send(Job::Wake);
+        }
+    }
+
     // --- cache.db: fire and forget, batched ---
-    /// Keeps rows as last observed.
-    pub fn put_rows(&self, _rows: Vec<Row>) {
-        todo!()
+    /// Keeps rows as last observed. A row that says nothing new is written again only when its instant is 5 min older.
+    pub fn put_rows(&self, rows: Vec<Row>) {
+        self.later(|p| {
+            for row in rows {
+                p.rows.insert(key_of(&row.target()), Some(row));
+            }
+        });
     }
     /// Forgets rows that are gone.
-    pub fn drop_rows(&self, _gone: Vec<Target>) {
-        todo!()
+    pub fn drop_rows(&self, gone: Vec<Target>) {
+        self.later(|p| {
+            for t in gone {
+                p.rows.insert(key_of(&t), None);
+            }
+        });
+    }
+    /// Keeps what is known of a gateway itself.
+    pub fn put_gateway(&self, id: GatewayId, link: Link, version: Option<Clean>) {
+        self.later(|p| {
+            p.gateways.insert(id.clone(), Some(KnownGateway { id, link, version }));
+        });
+    }
+    /// Forgets a gateway that was removed from the configuration: its rows, secrets and memos. Its history stays.
+    ///
+    /// # Errors
+    /// When `vault.db` cannot be written.
+    pub async fn forget_gateway(&self, id: &GatewayId) -> Result<(), StoreError> {
+        let gateway = id.clone();
+        self.later(|p| {
+            p.rows.retain(|k, _| k.0 != gateway.as_str());
+            p.gateways.insert(gateway, None);
+        });
+        let id = id.clone();
+        self.ask(move |db| {
+            db.commit_pending();
+            secrets::forget_gateway(db, &id)
+        })
+        .await
     }
     /// All rows of the cache, for a gateway or for all.
-    pub async fn rows(&self, _gateway: Option<GatewayId>) -> Result<Vec<Row>, StoreError> {
-        todo!()
+    pub async fn rows(&self, gateway: Option<GatewayId>) -> Result<Vec<Row>, StoreError> {
+        self.ask(move |db| {
+            db.commit_pending();
+            cache::rows(&db.cache_db, gateway.as_ref()).map_err(|e| StoreError::Trouble(e.to_string()))
+        })
+        .await
     }
+    /// What the cache knows of the gateways themselves.
+    pub async fn gateways(&self) -> Result<Vec<KnownGateway>, StoreError> {
+        self.ask(move |db| {
+            db.commit_pending();
+            cache::gateways(&db.cache_db).map_err(|e| StoreError::Trouble(e.to_string()))
+        })
+        .await
+    }
+
     // --- vault.db: ops ---
-    /// Claims the account in an immediate transaction. `Busy` names the op that holds it (its owner alive).
-    pub async fn arm(&self, _op: NewOp) -> Result<i64, StoreError> {
-        todo!()
+    /// Claims the account in an immediate transaction. `Busy` names the op that holds it (its owner alive, or dead with
+    /// something already sent: then it is to be adopted). A dead owner's op that sent nothing is cancelled.
+    pub async fn arm(&self, op: NewOp) -> Result<i64, StoreError> {
+        self.ask(move |db| ops::arm(db, &op)).await
     }
     /// Commits the plan (its sealed part sealed) and sets the phase to running, step 0, not begun.
-    pub async fn op_plan(&self, _id: i64, _plan: Plan) -> Result<(), StoreError> {
-        todo!()
+    pub async fn op_plan(&self, id: i64, plan: Plan) -> Result<(), StoreError> {
+        self.ask(move |db| ops::plan(db, id, &plan)).await
     }
     /// Commits that `step` is next (`begun` false) or in flight (`begun` true).
-    pub async fn op_step(&self, _id: i64, _step: usize, _begun: bool) -> Result<(), StoreError> {
-        todo!()
+    pub async fn op_step(&self, id: i64, step: usize, begun: bool) -> Result<(), StoreError> {
+        self.ask(move |db| ops::step(db, id, step, begun)).await
     }
     /// Merges what a finished step wants remembered, in one commit.
-    pub async fn op_merge(&self, _id: i64, _clear: serde_json::Value, _sealed: Secrets) -> Result<(), StoreError> {
-        todo!()
+    pub async fn op_merge(&self, id: i64, clear: serde_json::Value, sealed: Secrets) -> Result<(), StoreError> {
+        self.ask(move |db| ops::merge(db, id, clear, sealed)).await
     }
-    /// Sets the phase (running, asking, back) of an open op.
-    pub async fn op_phase(&self, _id: i64, _phase: OpPhase) -> Result<(), StoreError> {
-        todo!()
+    /// Sets the phase (planning, running, asking, back) of an open op.
+    pub async fn op_phase(&self, id: i64, phase: OpPhase) -> Result<(), StoreError> {
+        self.ask(move |db| ops::phase(db, id, phase)).await
     }
-    /// Closes an op. Its sealed part is erased unless the phase is ambiguous.
-    pub async fn op_end(&self, _id: i64, _phase: OpPhase, _reason: Option<Reason>) -> Result<(), StoreError> {
-        todo!()
+    /// Closes an op. Its sealed part is erased unless the phase is ambiguous or owed.
+    pub async fn op_end(&self, id: i64, phase: OpPhase, reason: Option<Reason>) -> Result<(), StoreError> {
+        self.ask(move |db| ops::end(db, id, phase, reason.as_ref())).await
     }
-    /// One op, sealed part opened.
-    pub async fn op(&self, _id: i64) -> Result<Option<Op>, StoreError> {
-        todo!()
+    /// One op, sealed part opened. While the vault is locked, an op with a sealed part comes without its plan.
+    pub async fn op(&self, id: i64) -> Result<Option<Op>, StoreError> {
+        self.ask(move |db| ops::get(db, id)).await
     }
-    /// Ops that are open or ambiguous or owed, oldest first, sealed parts opened where the vault is open.
+    /// Ops that are open or ambiguous or owed, oldest first, sealed parts opened where the vault is open. Armed and
+    /// planning ops of dead owners never happened: they are cancelled and left out.
     pub async fn ops_unfinished(&self) -> Result<Vec<Op>, StoreError> {
-        todo!()
+        self.ask(ops::unfinished).await
     }
     /// Takes an op over from a dead owner. False when its owner lives or somebody else was faster.
-    pub async fn op_adopt(&self, _id: i64, _owner: Box<str>) -> Result<bool, StoreError> {
-        todo!()
+    pub async fn op_adopt(&self, id: i64, owner: Box<str>) -> Result<bool, StoreError> {
+        self.ask(move |db| ops::adopt(db, id, &owner)).await
     }
+
     // --- vault.db: secrets and memos ---
     /// Seals and commits a secret under `name` (`gateway/NAME/api_key`, `account/ID/token`).
-    pub async fn secret_put(&self, _name: &str, _secret: &Secret) -> Result<(), StoreError> {
-        todo!()
+    pub async fn secret_put(&self, name: &str, secret: &Secret) -> Result<(), StoreError> {
+        let (name, secret, key) = (name.to_owned(), secret.clone(), self.0.fingerprint_key);
+        self.ask(move |db| secrets::put(db, &name, &secret, &key)).await
     }
     /// Opens a secret.
-    pub async fn secret_get(&self, _name: &str) -> Result<Option<Secret>, StoreError> {
-        todo!()
+    pub async fn secret_get(&self, name: &str) -> Result<Option<Secret>, StoreError> {
+        let name = name.to_owned();
+        self.ask(move |db| secrets::get(db, &name)).await
     }
     /// Erases a secret.
-    pub async fn secret_forget(&self, _name: &str) -> Result<(), StoreError> {
-        todo!()
+    pub async fn secret_forget(&self, name: &str) -> Result<(), StoreError> {
+        let name = name.to_owned();
+        self.ask(move |db| secrets::forget(db, &name)).await
+    }
+    /// Names of all secrets with their fingerprints (`None`: too short for one). Works while the vault is locked.
+    pub async fn secret_list(&self) -> Result<Vec<(String, Option<String>)>, StoreError> {
+        self.ask(secrets::list).await
     }
     /// Reads provider-private JSON.
-    pub async fn memo_get(&self, _gateway: &GatewayId, _key: &str) -> Result<Option<serde_json::Value>, StoreError> {
-        todo!()
+    pub async fn memo_get(&self, gateway: &GatewayId, key: &str) -> Result<Option<serde_json::Value>, StoreError> {
+        let (gateway, key) = (gateway.clone(), key.to_owned());
+        self.ask(move |db| secrets::memo_get(db, &gateway, &key)).await
     }
     /// Commits provider-private JSON.
-    pub async fn memo_put(&self, _gateway: &GatewayId, _key: &str, _value: serde_json::Value) -> Result<(), StoreError> {
-        todo!()
+    pub async fn memo_put(&self, gateway: &GatewayId, key: &str, value: serde_json::Value) -> Result<(), StoreError> {
+        let (gateway, key) = (gateway.clone(), key.to_owned());
+        self.ask(move |db| secrets::memo_put(db, &gateway, &key, &value)).await
     }
+
     // --- vault.db: history ---
     /// Appends state changes (batched).
-    pub fn changes(&self, _changes: Vec<Change>) {
-        todo!()
+    pub fn changes(&self, changes: Vec<Change>) {
+        self.later(|p| p.changes.extend(changes));
     }
     /// Appends clock samples (batched).
-    pub fn samples(&self, _samples: Vec<Sample>) {
-        todo!()
+    pub fn samples(&self, samples: Vec<Sample>) {
+        self.later(|p| p.samples.extend(samples));
+    }
+    /// Clock samples since a wall time (ms), oldest first, of one gateway or of all.
+    pub async fn samples_since(&self, gateway: Option<GatewayId>, since: i64) -> Result<Vec<Sample>, StoreError> {
+        self.ask(move |db| {
+            db.commit_pending();
+            history::samples(db, gateway.as_ref(), since)
+        })
+        .await
     }
     /// Appends a finished attempt.
-    pub async fn attempt(&self, _attempt: Attempt) -> Result<(), StoreError> {
-        todo!()
+    pub async fn attempt(&self, attempt: Attempt) -> Result<(), StoreError> {
+        self.ask(move |db| history::attempt(db, &attempt)).await
     }
     /// Appends to the audit.
-    pub async fn audit(&self, _line: Audit) -> Result<(), StoreError> {
-        todo!()
+    pub async fn audit(&self, line: Audit) -> Result<(), StoreError> {
+        self.ask(move |db| history::audit(db, &line)).await
     }
-    /// Lines for people, newest first.
-    pub async fn history(&self, _query: HistoryQuery) -> Result<Vec<(String, HistoryLine)>, StoreError> {
-        todo!()
+    /// Lines for people, newest first, each with its target's id. A limit of 0 means 1,000.
+    pub async fn history(&self, query: HistoryQuery) -> Result<Vec<(String, HistoryLine)>, StoreError> {
+        self.ask(move |db| {
+            db.commit_pending();
+            history::query(db, &query)
+        })
+        .await
+    }
+    /// Gives this handle back and, if it was the last, waits on the calling thread until the databases are closed, the log
+    /// folded in. Needed by nobody but tests and tools: after [`Store::flush`] a process may simply end.
+    pub fn close(self) {
+        let life = lock(&self.0.life).take();
+        let last = Arc::strong_count(&self.0) == 1;
+        drop(self);
+        if let (true, Some(life)) = (last, life) {
+            let _ = life.join();
+        }
     }
     /// Waits until everything handed in so far is committed.
     pub async fn flush(&self) {
-        todo!()
+        let _ = self
+            .ask(|db| {
+                db.commit_pending();
+                Ok(())
+            })
+            .await;
+    }
+}
+
+/// The fingerprint key and the store's name, made once.
+fn identity(db: &mut rusqlite::Connection) -> rusqlite::Result<[u8; 32]> {
+    let key = random_key().unwrap_or_default();
+    let name = crate::vault::meta::random_hex(8).unwrap_or_default();
+    let tx = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    tx.execute("INSERT OR IGNORE INTO meta VALUES ('fingerprint_key', ?1)", [key.as_slice()])?;
+    tx.execute("INSERT OR IGNORE INTO meta VALUES ('store', ?1)", [name.as_bytes()])?;
+    let kept = secrets::meta(&tx, "fingerprint_key")?;
+    tx.commit()?;
+    Ok(kept.and_then(|k| k.try_into().ok()).unwrap_or(key))
+}
+
+fn random_key() -> Option<[u8; 32]> {
+    let mut key = [0u8; 32];
+    getrandom::fill(&mut key).ok()?;
+    Some(key)
+}
+
+/// How the vault reads and writes its own line: on the store thread, waited for by the vault's thread. Holds the store
+/// weakly, so that a vault does not keep it open.
+struct Keeper(Weak<Inner>);
+
+impl Keeper {
+    fn ask<T: Send + 'static>(&self, work: impl FnOnce(&mut Db) -> Result<T, StoreError> + Send + 'static) -> Result<T, Message> {
+        let closed = || Message::new(&words::CLOSED);
+        let inner = self.0.upgrade().ok_or_else(closed)?;
+        let answer = match &inner.back {
+            Back::Here(db) => work(&mut lock(db)),
+            Back::Thread(jobs) => {
+                let (tx, rx) = mpsc::sync_channel(1);
+                let job = Job::Run(Box::new(move |db| {
+                    let _ = tx.send(work(db));
+                }));
+                jobs.send(job).map_err(|_| closed())?;
+                drop(inner);
+                rx.recv().map_err(|_| closed())?
+            }
+        };
+        answer.map_err(|e| match e {
+            StoreError::Said(m) => *m,
+            other => Message::new(&words::READ_ONLY_FILE).with("path", other.to_string()),
+        })
+    }
+}
+
+impl crate::vault::Keeper for Keeper {
+    fn load(&self) -> Result<(String, Option<KeyMeta>), Message> {
+        self.ask(|db| {
+            let path = db.path.clone();
+            let explain = |e| schema::explain(&path, &e);
+            let name = secrets::meta(db.vault_db()?, "store").map_err(explain)?;
+            let line = secrets::key_meta(db.vault_db()?).map_err(explain)?;
+            Ok((name.and_then(|n| String::from_utf8(n).ok()).unwrap_or_default(), line))
+        })
+    }
+
+    fn keep(&self, meta: &KeyMeta) -> Result<(), Message> {
+        let line = serde_json::to_vec(meta).map_err(|_| Message::new(&words::CLOSED))?;
+        self.ask(move |db| {
+            db.vault_tx(|tx, t| {
+                let n = tx.execute("INSERT OR IGNORE INTO meta VALUES ('vault', ?1)", [&line]).map_err(|e| t.explain(e))?;
+                if n == 1 { Ok(()) } else { Err(StoreError::said(Message::new(&words::VAULT_EXISTS))) }
+            })
+        })
     }
 }

@@ -136,6 +136,8 @@ pub struct App {
     pub quitting: bool,
     /// Armed actions that were dropped by quitting.
     pub dropped: Vec<String>,
+    /// Why the engine could not start.
+    pub fatal: Option<crate::i18n::Message>,
     /// Something on screen may have changed.
     pub dirty: bool,
 }
@@ -203,6 +205,7 @@ impl App {
             looked: None,
             quitting: false,
             dropped: Vec::new(),
+            fatal: None,
             dirty: true,
         };
         app.reorder();

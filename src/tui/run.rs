@@ -57,6 +57,8 @@ pub struct Ended {
     pub exit: Exit,
     /// Armed actions that were taken back.
     pub dropped: Vec<String>,
+    /// Why the engine could not start, if so.
+    pub fatal: Option<Message>,
 }
 
 /// Runs the deck until it ends. Wants a current-thread runtime; any stream of terminal events will do.
@@ -77,7 +79,7 @@ pub async fn run<D: Desk>(
     deck.draw()?;
     loop {
         if let Some(exit) = deck.done {
-            return Ok(Ended { exit, dropped: std::mem::take(&mut deck.app.dropped) });
+            return Ok(Ended { exit, dropped: std::mem::take(&mut deck.app.dropped), fatal: deck.app.fatal.take() });
         }
         let frame_at = deck.app.dirty.then(|| deck.drawn_at.map_or_else(Instant::now, |at| at + FRAME));
         let wake = deck.wake();

@@ -79,6 +79,7 @@ pub(super) fn take(app: &mut App, mail: Mail, out: &mut Vec<Do>) {
         add::answer(app, check, out);
     }
     if mail.ended {
+        app.fatal = mail.fatal;
         out.push(Do::Leave(if app.quitting { Exit::Quit } else { Exit::EngineEnded }));
     }
 }

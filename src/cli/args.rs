@@ -1,0 +1,356 @@
+//! What may be typed. Secrets never come as arguments: everybody on the machine could read them.
+
+use super::since::Since;
+use crate::{domain::Method, i18n::Lang};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::{net::SocketAddr, path::PathBuf};
+
+/// A terminal console that keeps messaging connections alive. Without a command it opens the deck.
+#[derive(Debug, Parser)]
+#[command(name = "pairdeck", version, about, disable_help_subcommand = true, max_term_width = 100)]
+pub struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub globals: Globals,
+    /// What to do; nothing opens the deck.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Options of every command.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Everywhere")]
+pub struct Globals {
+    /// Keep config, store, locks and sockets in this folder.
+    #[arg(long, global = true, value_name = "DIR", env = "PAIRDECK_HOME")]
+    pub home: Option<PathBuf>,
+    /// Read this configuration file.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Change nothing on any server.
+    #[arg(long, global = true)]
+    pub read_only: bool,
+    /// Draw with ASCII only.
+    #[arg(long, global = true)]
+    pub ascii: bool,
+    /// Plain lines for screen readers: no frames, no colour.
+    #[arg(long, global = true)]
+    pub plain: bool,
+    /// Language of words (default: from LC_ALL, LC_MESSAGES, LANG).
+    #[arg(long, global = true, value_name = "LANG")]
+    pub lang: Option<LangArg>,
+    /// Say more on stderr; twice says still more.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count, conflicts_with = "quiet")]
+    pub verbose: u8,
+    /// Say only what failed.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+}
+
+impl Globals {
+    /// The language asked for, else that of the locale.
+    pub fn language(&self) -> Lang {
+        self.lang.map_or_else(|| locale(|name| std::env::var(name).ok()), Lang::from)
+    }
+}
+
+/// The language of the first of LC_ALL, LC_MESSAGES and LANG that is set and not empty.
+pub fn locale(var: impl Fn(&str) -> Option<String>) -> Lang {
+    ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(var).find(|v| !v.is_empty()).map_or(Lang::En, |v| Lang::from_locale(&v))
+}
+
+/// A language on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LangArg {
+    /// English.
+    En,
+    /// Simplified Chinese.
+    Zh,
+}
+
+impl From<LangArg> for Lang {
+    fn from(l: LangArg) -> Self {
+        match l {
+            LangArg::En => Self::En,
+            LangArg::Zh => Self::Zh,
+        }
+    }
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Try everything on made-up accounts; nothing outside a temporary folder is touched.
+    Demo(Demo),
+    /// Serve made-up gateways that speak the real wire protocols.
+    Sandbox(Sandbox),
+    /// Check a gateway and keep it, its key sealed.
+    Add(Add),
+    /// Forget a gateway here; nothing changes on its server.
+    Remove(Remove),
+    /// List gateways, accounts and devices.
+    List(JsonOnly),
+    /// Ask about one target now.
+    Status(One),
+    /// What happened: changes, pairings, actions.
+    History(History),
+    /// Pair a phone by QR or by code.
+    Pair(Pair),
+    /// End the lasting session of a target; it must be paired again.
+    Wipe(Act),
+    /// Replace the token of a target.
+    Regenerate(Act),
+    /// Run one of the rarer verbs: create, restart, delete and others of the target's kind.
+    Do(DoVerb),
+    /// Check the clocks of this host and of the gateways.
+    Clock(ClockArgs),
+    /// Check this installation; usable before a deployment.
+    Doctor(JsonOnly),
+    /// The configuration file.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// The vault key and sealed secrets.
+    #[command(subcommand)]
+    Secret(SecretCommand),
+    /// Write a completion script to stdout.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+    /// Write the man page to stdout.
+    Man,
+}
+
+/// `demo`.
+#[derive(Args, Debug, Default)]
+pub struct Demo {
+    /// Which story; `help` lists them.
+    #[arg(long, value_name = "NAME")]
+    pub scenario: Option<String>,
+    /// How many accounts.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub accounts: Option<u32>,
+}
+
+/// `sandbox`.
+#[derive(Args, Debug)]
+pub struct Sandbox {
+    /// Address to listen on; loopback only, port 0 takes a free one.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", value_parser = loopback)]
+    pub listen: SocketAddr,
+    /// Which story; `help` lists them.
+    #[arg(long, value_name = "NAME")]
+    pub scenario: Option<String>,
+    /// How many accounts.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub accounts: Option<u32>,
+    /// Seconds that the gateways' clocks are ahead of this host (negative: behind).
+    #[arg(long, value_name = "S", allow_hyphen_values = true, default_value_t = 0.0, value_parser = skew)]
+    pub skew: f64,
+    /// Write a home that is ready to use, then serve.
+    #[arg(long, value_name = "DIR")]
+    pub write_home: Option<PathBuf>,
+    /// Say addresses and credentials as JSON on the first line.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `add`.
+#[derive(Args, Debug)]
+pub struct Add {
+    /// Kind of gateway, such as `evolution`.
+    pub kind: String,
+    /// Name of the gateway here.
+    pub name: String,
+    /// Its base URL; asked for on a terminal if left out.
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// File that holds its key, `-` for stdin; asked for on a terminal if left out.
+    #[arg(long, value_name = "FILE")]
+    pub api_key_file: Option<PathBuf>,
+    /// Accept plain http to a host that is not this machine.
+    #[arg(long)]
+    pub allow_plaintext: bool,
+    /// One JSON document on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `remove`.
+#[derive(Args, Debug)]
+pub struct Remove {
+    /// The gateway to forget.
+    pub target: String,
+    /// Do not ask.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// Commands whose only option is the form of output.
+#[derive(Args, Debug)]
+pub struct JsonOnly {
+    /// One JSON document on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Commands about one target.
+#[derive(Args, Debug)]
+pub struct One {
+    /// `[GATEWAY:]ACCOUNT[/DEVICE]`; `:`, `/` and `%` inside a name are percent-encoded.
+    pub target: String,
+    /// One JSON document on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `history`.
+#[derive(Args, Debug)]
+pub struct History {
+    /// Only this target.
+    pub target: Option<String>,
+    /// Only pairing attempts.
+    #[arg(long, conflicts_with = "audit")]
+    pub pairing: bool,
+    /// Only actions by somebody.
+    #[arg(long)]
+    pub audit: bool,
+    /// From then on: 24h, 7d, 2026-11-21, 2026-11-21T09:00:00Z.
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<Since>,
+    /// JSON on stdout; with --follow one line each.
+    #[arg(long)]
+    pub json: bool,
+    /// Go on as things happen.
+    #[arg(long)]
+    pub follow: bool,
+}
+
+/// `pair`.
+#[derive(Args, Debug)]
+pub struct Pair {
+    /// `[GATEWAY:]ACCOUNT`.
+    pub target: String,
+    /// Pair by QR (the default).
+    #[arg(long, conflicts_with_all = ["code", "number"])]
+    pub qr: bool,
+    /// Pair by a code to type; needs --number.
+    #[arg(long, requires = "number")]
+    pub code: bool,
+    /// The phone's number with its country code.
+    #[arg(long, value_name = "N")]
+    pub number: Option<String>,
+    /// Write each QR to this file, readable by the owner only.
+    #[arg(long, value_name = "FILE", conflicts_with = "code")]
+    pub png: Option<PathBuf>,
+    /// Begin anew so many times after an attempt failed.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub retries: u32,
+    /// Seconds to wait before each.
+    #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=3600))]
+    pub retry_delay: u64,
+    /// Go on although a clock is too far off; written to the history.
+    #[arg(long)]
+    pub allow_clock_skew: bool,
+    /// Wipe a spoilt session first.
+    #[arg(long)]
+    pub wipe_spoilt: bool,
+    /// One JSON line an event on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl Pair {
+    /// The form of Offer: a number asks for a code.
+    pub const fn method(&self) -> Method {
+        if self.code || self.number.is_some() { Method::Code } else { Method::Qr }
+    }
+}
+
+/// `wipe` and `regenerate`.
+#[derive(Args, Debug)]
+pub struct Act {
+    /// `[GATEWAY:]ACCOUNT[/DEVICE]`.
+    pub target: String,
+    /// Do not ask.
+    #[arg(long)]
+    pub yes: bool,
+    /// One JSON document on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `do`.
+#[derive(Args, Debug)]
+pub struct DoVerb {
+    /// The verb: create, restart, delete and others of the target's kind.
+    pub verb: String,
+    /// What to do it to.
+    #[command(flatten)]
+    pub act: Act,
+}
+
+/// `clock`.
+#[derive(Args, Debug)]
+pub struct ClockArgs {
+    /// Only this gateway.
+    #[arg(long, value_name = "NAME")]
+    pub gateway: Option<String>,
+    /// Exit 7 unless every clock is known to be fine.
+    #[arg(long)]
+    pub strict: bool,
+    /// One JSON document on stdout.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `config`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
+pub enum ConfigCommand {
+    /// Read it strictly and say what is wrong.
+    Check,
+    /// Write an example with every key to stdout.
+    Example,
+    /// Say where it is.
+    Path,
+}
+
+/// `secret`.
+#[derive(Debug, Subcommand)]
+pub enum SecretCommand {
+    /// Make the vault key.
+    Init {
+        /// Keep it in a file that its owner can read, for machines without a keyring.
+        #[arg(long)]
+        insecure_key_file: bool,
+    },
+    /// Say where the key is kept and which secrets are sealed, by name only.
+    Status,
+    /// Seal the key of a gateway; read from a prompt, a file or stdin.
+    Set {
+        /// The gateway.
+        gateway: String,
+        /// Read it from this file, `-` for stdin.
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
+    /// Erase the sealed key of a gateway.
+    Forget {
+        /// The gateway.
+        gateway: String,
+    },
+}
+
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let addr: SocketAddr = text.parse().map_err(|_| "expected ADDRESS:PORT, such as 127.0.0.1:0".to_owned())?;
+    if addr.ip().is_loopback() { Ok(addr) } else { Err("the sandbox listens on loopback only, such as 127.0.0.1:0".to_owned()) }
+}
+
+fn skew(text: &str) -> Result<f64, String> {
+    let s: f64 = text.parse().map_err(|_| "expected seconds, such as -37 or 10800".to_owned())?;
+    if s.is_finite() && s.abs() <= 1e9 { Ok(s) } else { Err("expected at most 1000000000 seconds".to_owned()) }
+}
+
+#[cfg(test)]
+#[path = "args_tests.rs"]
+mod tests;

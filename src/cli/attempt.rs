@@ -1,0 +1,276 @@
+//! Runs `pairdeck pair`: what a person would press is decided by flags, and everything that happens is told.
+//!
+//! An Offer that nothing proves is shown only to somebody on a terminal who presses Enter. A clock that nothing told lets the
+//! code through with a warning; one that blocks ends with 7 unless `--allow-clock-skew` was given.
+
+use super::{
+    Exit, Gone, Output,
+    args::Pair,
+    json::PairLine,
+    op::stop_on_signal,
+    pair::{self, Teller},
+    run::Ran,
+    session::Session,
+};
+use crate::{
+    clock::gate::Shown,
+    domain::{Action, Method, Not, OfferKind, Reason, ReasonCode, Row, Time, Want},
+    engine::{
+        command::PairKey,
+        pairing::{self as engine, News, PairEnd, Start, Watcher},
+    },
+    i18n::{Message, command as c},
+    tui::{png, widget::qr},
+};
+use std::{
+    io::{BufRead, IsTerminal},
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Runs attempts until one is linked, one cannot be tried again, or all tries are used.
+///
+/// # Errors
+/// When the reader of stdout has gone.
+pub async fn run(house: &Session, args: &Pair, out: &mut Output) -> Ran {
+    if let Err(exit) = house.unlock(out).await {
+        return Ok(exit);
+    }
+    let row = match house.resolve(&args.target, out).await {
+        Ok(row) => row,
+        Err(exit) => return Ok(exit),
+    };
+    if let Some(exit) = cannot(house, &row, out) {
+        return Ok(exit);
+    }
+    let cancel = CancellationToken::new();
+    let signal = stop_on_signal(cancel.clone());
+    let mut left = args.retries;
+    let exit = loop {
+        let exit = once(house, &row, args, out, &cancel).await?;
+        if cancel.is_cancelled() {
+            break Exit::Interrupted;
+        }
+        if exit != Exit::Failed || left == 0 {
+            break exit;
+        }
+        pair::retry(args.retries - left + 1, args.retries, args.retry_delay, out);
+        left -= 1;
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(args.retry_delay)) => {}
+            () = cancel.cancelled() => break Exit::Interrupted,
+        }
+    };
+    signal.abort();
+    Ok(exit)
+}
+
+fn cannot(house: &Session, row: &Row, out: &mut Output) -> Option<Exit> {
+    let gateway = house.world.gateway(&row.gateway)?;
+    match house.world.can(row, &Action::Pair, &gateway.facts()) {
+        Ok(_) => None,
+        // Pairing what is online already is what the caller wanted.
+        Err(Not::Trouble(why)) if why.code == ReasonCode::AlreadyOnline => Some(online(&why, out)),
+        Err(Not::Trouble(why)) => Some(super::session::refused(&why, out)),
+        Err(Not::ReadOnly) => Some(super::session::refused(&Reason::new(ReasonCode::ReadOnly), out)),
+        Err(Not::Locked) => Some(super::session::refused(&Reason::new(ReasonCode::VaultLocked), out)),
+        Err(Not::Unsupported(m)) => Some(said(&m, Exit::Usage, out)),
+        Err(Not::NotNow(m)) => Some(said(&m, if row.link.state == crate::domain::State::Online { Exit::Ok } else { Exit::Failed }, out)),
+        Err(Not::Person(p)) => Some(said(&p.words, Exit::Person, out)),
+    }
+}
+
+fn online(why: &Reason, out: &mut Output) -> Exit {
+    out.note(&Message::from(why));
+    Exit::Ok
+}
+
+fn said(m: &Message, exit: Exit, out: &mut Output) -> Exit {
+    out.complain(m);
+    exit
+}
+
+async fn once(house: &Session, row: &Row, args: &Pair, out: &mut Output, cancel: &CancellationToken) -> Ran {
+    let spec = house.world.gateway(&row.gateway).map(|g| g.spec);
+    let method = args.method();
+    let phone = spec.map_or(&[][..], |s| if method == Method::Code { s.phone_code } else { s.phone_qr });
+    let number = args.number.as_deref().map(digits);
+    let (keys, mut pressed) = mpsc::channel(16);
+    let attended = !args.json && std::io::stdin().is_terminal();
+    if attended {
+        press_on_enter(keys.clone());
+    }
+    let mut policy = Policy(Mutex::new(Inner {
+        teller: Teller::new(row.label.as_str(), phone, args.json),
+        out,
+        keys,
+        allow_skew: args.allow_clock_skew,
+        wipe_spoilt: args.wipe_spoilt,
+        attended,
+        png: args.png.as_deref(),
+        time: house.world.time().clone(),
+        offer: 0,
+        ended: None,
+        gone: false,
+    }));
+    let want = Want { method, number, wipe_spoilt: args.wipe_spoilt };
+    let end = engine::run(&house.world, Start { target: row.target(), want }, &mut pressed, &mut policy, cancel).await;
+    let told = policy.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+    if told.gone {
+        return Err(Gone);
+    }
+    Ok(match (end, told.ended) {
+        (PairEnd::Linked, _) => Exit::Ok,
+        (_, Some(exit)) => exit,
+        (PairEnd::Left { blocked: true }, None) => Exit::Clock,
+        (PairEnd::Left { blocked: false }, None) => Exit::Failed,
+        (PairEnd::Failed(why), None) => Exit::from(why.code).or_failed(),
+    })
+}
+
+/// A phone number as people write it, down to its digits.
+fn digits(number: &str) -> Box<str> {
+    number.chars().filter(|c| !matches!(c, '+' | ' ' | '-' | '(' | ')' | '.')).collect::<String>().into()
+}
+
+/// Each Enter on the terminal shows what is held back. The thread ends with the process or the attempt.
+fn press_on_enter(keys: mpsc::Sender<PairKey>) {
+    let _ = std::thread::Builder::new().name("enter".into()).spawn(move || {
+        for _line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            if keys.blocking_send(PairKey::Show).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+struct Policy<'a>(Mutex<Inner<'a>>);
+
+struct Inner<'a> {
+    teller: Teller<'a>,
+    out: &'a mut Output,
+    keys: mpsc::Sender<PairKey>,
+    allow_skew: bool,
+    wipe_spoilt: bool,
+    attended: bool,
+    png: Option<&'a Path>,
+    time: Arc<dyn Time>,
+    offer: u32,
+    ended: Option<Exit>,
+    gone: bool,
+}
+
+impl Watcher for Policy<'_> {
+    fn view(&mut self, _: &crate::engine::mailbox::PairView) {}
+    fn news(&mut self, news: News<'_>) {
+        let inner = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if inner.take(news).is_err() {
+            inner.gone = true;
+            inner.press(PairKey::Leave);
+        }
+    }
+}
+
+impl Inner<'_> {
+    fn press(&self, key: PairKey) {
+        let _ = self.keys.try_send(key);
+    }
+
+    fn leave(&mut self, exit: Exit) {
+        self.ended = Some(exit);
+        self.press(PairKey::Leave);
+    }
+
+    fn tell(&mut self, line: &PairLine<'_>) -> Result<(), Gone> {
+        let now = self.time.now().boot_now();
+        let width = self.out.width.map_or(u16::MAX, |w| u16::try_from(w).unwrap_or(u16::MAX));
+        let draw = |shown: &Shown| qr::ansi_lines(shown.offer.payload.expose(), width, qr::Palette::default(), qr::Style::default());
+        self.teller.tell(line, now, |shown| draw(shown).unwrap_or_default(), self.out)
+    }
+
+    fn take(&mut self, news: News<'_>) -> Result<(), Gone> {
+        match news {
+            News::Waiting(why) => self.tell(&PairLine::Waiting(why)),
+            News::Discarded(why) => self.tell(&PairLine::Discarded(why)),
+            News::Expired(n) => self.tell(&PairLine::Expired(n)),
+            News::Scanned(n) => self.tell(&PairLine::Scanned(n)),
+            News::Offer(shown, view) => {
+                self.offer = shown.offer.n;
+                self.teller.clock(view, self.out)?;
+                self.tell(&PairLine::Offer(shown))?;
+                self.write_png(shown);
+                Ok(())
+            }
+            News::Hidden(why) => {
+                self.tell(&PairLine::Hidden(why))?;
+                match why.code {
+                    // With an unknown clock it goes on and says so; what is not proven needs somebody's Enter.
+                    ReasonCode::ClockUnknown => self.press(PairKey::Show),
+                    ReasonCode::NotProven if self.attended => self.out.note(&Message::new(&c::PAIR_ENTER_SHOWS)),
+                    _ => {}
+                }
+                Ok(())
+            }
+            News::Blocked(view, _) => {
+                if self.allow_skew {
+                    self.press(PairKey::Override);
+                    return Ok(());
+                }
+                let told = self.teller.clock(view, self.out);
+                self.leave(Exit::Clock);
+                told
+            }
+            News::Ask(prompt) => {
+                let told = self.tell(&PairLine::Ask(prompt));
+                self.leave(Exit::Person);
+                told
+            }
+            News::Needs(why) => {
+                if self.wipe_spoilt {
+                    self.press(PairKey::Agree);
+                    return Ok(());
+                }
+                let told = self.tell(&PairLine::Failed(why));
+                self.out.complain(&Message::new(&c::PAIR_WIPE_SPOILT));
+                self.leave(Exit::Person);
+                told
+            }
+            News::Linked(facts, took_s) => self.tell(&PairLine::Linked(facts, took_s, self.offer)),
+            News::Failed(why) => {
+                let told = self.tell(&PairLine::Failed(why));
+                let exit = Exit::from(why.code).or_failed();
+                if exit == Exit::Person && !self.wipe_spoilt && why.code != ReasonCode::CredentialRefused {
+                    self.out.complain(&Message::new(&c::PAIR_WIPE_SPOILT));
+                }
+                self.leave(exit);
+                told
+            }
+        }
+    }
+
+    /// Each rotation replaces the last one's picture: a dead QR must not stay behind.
+    fn write_png(&mut self, shown: &Shown) {
+        let Some(path) = self.png else { return };
+        if shown.offer.kind != OfferKind::Qr {
+            return;
+        }
+        match png::write(path, shown.offer.payload.expose()) {
+            Ok(path) => pair::png(&path, self.out),
+            Err(why) => self.out.complain(&why.message()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_may_be_written_as_people_write_it() {
+        assert_eq!(&*digits("+55 (11) 99999-0001"), "5511999990001");
+        assert_eq!(&*digits("55x"), "55x", "what is no number stays, so that it is refused");
+    }
+}

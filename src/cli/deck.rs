@@ -1,0 +1,223 @@
+//! The deck from the command line: first frame from the cache, then the engine beside it.
+
+use super::{Exit, Globals, Output, session::Settings};
+use crate::{
+    clock::SystemTime,
+    domain::{GatewayId, Link, Not, Time},
+    engine::{
+        Command, Mailbox, Parts,
+        actor::{self, Handle, SharedWorld},
+        mailbox::GatewayView,
+    },
+    i18n::{Message, command as c},
+    providers::{GatewayFacts, registry},
+    store::{FirstFrame, Paths, Store, config, first_frame, locks::ProcessLock},
+    tui::{self, Start, png, start::Badge, terminal::Real, theme::Theme},
+    vault::{Source, Vault},
+};
+use std::{io::IsTerminal, path::Path, sync::Arc};
+
+/// What makes a deck besides the operator's settings.
+pub struct Scene {
+    /// The vault; open already for a demo.
+    pub vault: Vault,
+    /// Badges beyond those that follow from the settings.
+    pub badges: Vec<Badge>,
+    /// On-screen guidance.
+    pub guide: Vec<tui::guide::Step>,
+    /// Run on the engine's thread before it starts, with the open store.
+    pub prepare: Box<dyn FnOnce(&Store) -> Result<(), Message> + Send>,
+}
+
+impl Default for Scene {
+    fn default() -> Self {
+        Self { vault: Vault::new(), badges: Vec::new(), guide: Vec::new(), prepare: Box::new(|_| Ok(())) }
+    }
+}
+
+/// Runs the deck until the operator leaves.
+pub fn run(globals: &Globals, paths: &Paths, settings: Settings, scene: Scene, out: &mut Output) -> Exit {
+    if !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
+        out.complain(&Message::new(&c::NO_TERMINAL));
+        return Exit::Usage;
+    }
+    match deck(globals, paths, settings, scene, out) {
+        Ok(exit) => exit,
+        Err(e) => {
+            out.complain_text(&e.to_string());
+            Exit::Failed
+        }
+    }
+}
+
+fn deck(globals: &Globals, paths: &Paths, settings: Settings, scene: Scene, out: &mut Output) -> anyhow::Result<Exit> {
+    let time: Arc<dyn Time> = Arc::new(SystemTime::new());
+    let mailbox = Mailbox::new();
+    let cached = first_frame(paths);
+    let mut start = match start(globals, paths, &settings, &scene, cached, time.clone()) {
+        Ok(start) => start,
+        Err(text) => {
+            out.complain_text(&text);
+            return Ok(Exit::Usage);
+        }
+    };
+    let (engine, world) = engine(globals, paths, settings, scene, time, mailbox.clone())?;
+    start.can = can(world);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let ended = {
+        let mut desk = Real::open(start.mouse)?;
+        let keys = crossterm::event::EventStream::new();
+        // The desk is dropped, and with it the terminal restored, before anything is said on stderr.
+        runtime.block_on(tui::run(start, engine.commands.clone(), mailbox.clone(), keys, &mut desk))
+    };
+    runtime.shutdown_background();
+    let ended = match ended {
+        Ok(ended) => ended,
+        Err(tui::TuiError::Keymap(e)) => {
+            let _ = engine.commands.try_send(Command::QuitNow);
+            out.complain_text(&e.to_string());
+            return Ok(Exit::Usage);
+        }
+        Err(e) => {
+            let _ = engine.commands.try_send(Command::QuitNow);
+            return Err(e.into());
+        }
+    };
+    leave(engine);
+    for line in &ended.dropped {
+        out.complain_text(line);
+    }
+    Ok(match ended.exit {
+        tui::Exit::Quit => Exit::Ok,
+        tui::Exit::EngineEnded => match &ended.fatal {
+            Some(why) => {
+                out.complain(why);
+                Exit::Failed
+            }
+            None => Exit::Ok,
+        },
+        tui::Exit::Signal(_) | tui::Exit::InputLost => Exit::Interrupted,
+    })
+}
+
+/// The engine saw a quit already where the operator asked for it; a signal or a lost terminal says it here. What runs is
+/// waited for in bounds: a stuck request is left to the journal.
+fn leave(engine: Handle) {
+    let _ = engine.commands.try_send(Command::Quit);
+    let (tx, rx) = std::sync::mpsc::channel();
+    let waiter = std::thread::Builder::new().name("leave".into()).spawn(move || {
+        engine.join();
+        let _ = tx.send(());
+    });
+    if waiter.is_ok() {
+        let _ = rx.recv_timeout(std::time::Duration::from_secs(25));
+    }
+}
+
+fn engine(
+    globals: &Globals,
+    paths: &Paths,
+    settings: Settings,
+    scene: Scene,
+    time: Arc<dyn Time>,
+    mailbox: Mailbox,
+) -> std::io::Result<(Handle, SharedWorld)> {
+    let (paths, read_only, lang) = (paths.clone(), globals.read_only, globals.language());
+    let box_for_parts = mailbox.clone();
+    actor::spawn(mailbox, move || {
+        let said = |e: &crate::store::StoreError| Message::new(&c::STORE_BROKEN).with("why", e.text(lang));
+        let store = Store::open(&paths, scene.vault.clone(), time.clone()).map_err(|e| said(&e))?;
+        (scene.prepare)(&store)?;
+        // Without a writable folder nothing can be claimed, and live states are shown all the same.
+        let lock = ProcessLock::take(&paths).ok();
+        let owner = lock.as_ref().map_or("", |l| l.name()).into();
+        Ok(Parts {
+            gateways: settings.gateways,
+            clock_limits: settings.clock_limits,
+            store,
+            vault: scene.vault,
+            time,
+            mailbox: box_for_parts,
+            read_only,
+            providers: Arc::new(registry::provider),
+            paths,
+            owner,
+            lock,
+        })
+    })
+}
+
+/// Until the engine's rooms stand, everything is "not yet".
+fn can(world: SharedWorld) -> tui::start::Can {
+    Arc::new(move |row, action, facts| match world.get() {
+        Some(world) => world.can(row, action, facts),
+        None => Err(Not::NotNow(Message::new(&c::OPENING))),
+    })
+}
+
+fn start(globals: &Globals, paths: &Paths, settings: &Settings, scene: &Scene, cached: FirstFrame, time: Arc<dyn Time>) -> Result<Start, String> {
+    let mut start = Start::new(time, Arc::new(|_, _, _| Err(Not::NotNow(Message::new(&c::OPENING)))));
+    settings.dress(&mut start)?;
+    start.lang = if globals.lang.is_some() { globals.language() } else { settings.lang.unwrap_or_else(|| globals.language()) };
+    start.color = std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
+    if !start.color {
+        start.theme = Theme::mono();
+    }
+    start.ascii |= globals.ascii || !utf8();
+    start.read_only = globals.read_only;
+    start.gateways = views(settings, &cached);
+    let known: Vec<_> = settings.gateways.iter().map(|g| GatewayId::new(&g.name)).collect();
+    start.rows = cached.rows.into_iter().filter(|r| known.contains(&r.gateway)).collect();
+    start.kinds = registry::kinds().to_vec();
+    start.config_path = Some(paths.config.clone());
+    start.badges.clone_from(&scene.badges);
+    if globals.read_only {
+        start.badges.push(Badge::ReadOnly);
+    }
+    if start.gateways.iter().any(|g| g.plaintext) {
+        start.badges.push(Badge::Plaintext);
+    }
+    if scene.vault.is_open() {
+        start.status = None;
+    }
+    start.guide.clone_from(&scene.guide);
+    start.png = Some(png_writer(paths));
+    Ok(start)
+}
+
+/// Gateways as the cache knows them: stale until they answer.
+fn views(settings: &Settings, cached: &FirstFrame) -> Vec<GatewayView> {
+    let view = |(rank, g): (usize, &config::Gateway)| {
+        let spec = registry::provider(&g.kind)?.spec();
+        let id = GatewayId::new(&g.name);
+        let known = cached.gateways.iter().find(|k| k.id == id);
+        Some(GatewayView {
+            link: known.map_or_else(Link::unknown, |k| k.link.clone()),
+            facts: GatewayFacts { version: known.and_then(|k| k.version.clone()), ..GatewayFacts::default() },
+            plaintext: g.url.starts_with("http://") && g.allow_plaintext,
+            stale: true,
+            id,
+            spec,
+            rank,
+        })
+    };
+    settings.gateways.iter().enumerate().filter_map(view).collect()
+}
+
+/// A picture goes beside the store, never into the working directory of whoever started the deck.
+fn png_writer(paths: &Paths) -> tui::start::PngWriter {
+    let folder = paths.vault_db().parent().map_or_else(std::env::temp_dir, Path::to_path_buf);
+    // Always the same file: a picture of a dead code is of no use.
+    Arc::new(move |payload| png::write(&png::path_in(&folder, "pairdeck", 1), payload).map_err(|e| std::io::Error::other(e.to_string())))
+}
+
+fn utf8() -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(|n| std::env::var(n).ok()).find(|v| !v.is_empty());
+    // No locale at all is what a bare container has, and its terminal is somebody's modern one.
+    locale.is_none_or(|v| v == "C" || v == "POSIX" || v.to_ascii_lowercase().replace('-', "").contains("utf8"))
+}
+
+/// The header's badge for a vault key that lies in a file.
+pub fn key_file_badge(source: Source) -> Option<Badge> {
+    (source == Source::KeyFile).then_some(Badge::KeyFile)
+}

@@ -1,0 +1,168 @@
+//! From arguments to a command's end. What opens a screen is handed back to the caller; all else runs here.
+
+use super::{
+    Cli, Command, Exit, Globals, Gone, Output,
+    args::{ConfigCommand, Demo},
+    attempt, completions, doctor, man, op, remove, run, sandbox,
+    session::{Session, Settings},
+};
+use crate::{
+    domain::Action,
+    i18n::{Lang, Message, command as c},
+    store::paths::Paths,
+};
+
+/// What follows from the arguments.
+pub enum Next {
+    /// Over.
+    Ended(Exit),
+    /// The deck on the operator's own configuration.
+    Deck(Paths, Settings),
+    /// The deck on made-up accounts.
+    Demo(Demo),
+}
+
+/// Reads the configuration file. The text of an error is ready to be shown, in the language given, one problem a line.
+pub type Load = fn(&Paths, Lang) -> Result<Settings, String>;
+
+/// The example configuration, every key with a comment.
+pub type Example = &'static str;
+
+/// Runs the command, or says what screen is to be opened.
+pub fn dispatch(cli: Cli, load: Load, example: Example, out: &mut Output) -> Next {
+    match decide(cli, load, example, out) {
+        Ok(next) => next,
+        // Whoever read has what they wanted.
+        Err(Gone) => Next::Ended(Exit::Ok),
+    }
+}
+
+fn decide(cli: Cli, load: Load, example: Example, out: &mut Output) -> Result<Next, Gone> {
+    let globals = cli.globals;
+    let ended = Ok::<_, Gone>;
+    let exit = match cli.command {
+        Some(Command::Completions { shell }) => completions::run(shell, out).map(|()| Exit::Ok)?,
+        Some(Command::Man) => man::run(out).map(|()| Exit::Ok)?,
+        Some(Command::Demo(demo)) if demo.scenario.as_deref() == Some("help") => sandbox::scenarios(out)?,
+        Some(Command::Demo(demo)) => return Ok(Next::Demo(demo)),
+        Some(Command::Sandbox(args)) => block_on(out, async |out| sandbox::run(&args, out).await)?,
+        Some(Command::Config(which)) => config(which, &globals, load, example, out)?,
+        other => {
+            let paths = match paths(&globals) {
+                Ok(paths) => paths,
+                Err(text) => return ended(Next::Ended(usage(&text, out))),
+            };
+            let loaded = load(&paths, out.lang);
+            match (other, loaded) {
+                (Some(Command::Doctor(args)), loaded) => doctor_first(&globals, paths, loaded, args.json, out)?,
+                (_, Err(text)) => usage(&text, out),
+                (None, Ok(settings)) => return Ok(Next::Deck(paths, settings)),
+                (Some(command), Ok(settings)) => block_on(out, async |out| headless(command, &globals, paths, settings, out).await)?,
+            }
+        }
+    };
+    Ok(Next::Ended(exit))
+}
+
+/// Where everything lies: `--home`, `PAIRDECK_HOME` or the usual places; `--config` moves the configuration alone.
+fn paths(globals: &Globals) -> Result<Paths, String> {
+    let mut paths = Paths::resolve(globals.home.as_deref()).map_err(|e| e.text(globals.language()))?;
+    if let Some(config) = &globals.config {
+        paths.config.clone_from(config);
+    }
+    Ok(paths)
+}
+
+fn usage(text: &str, out: &mut Output) -> Exit {
+    for line in text.lines() {
+        out.complain_text(line);
+    }
+    Exit::Usage
+}
+
+fn config(which: ConfigCommand, globals: &Globals, load: Load, example: Example, out: &mut Output) -> Result<Exit, Gone> {
+    if which == ConfigCommand::Example {
+        return out.raw(example.as_bytes()).map(|()| Exit::Ok);
+    }
+    let paths = match paths(globals) {
+        Ok(paths) => paths,
+        Err(text) => return Ok(usage(&text, out)),
+    };
+    let shown = paths.config.display().to_string();
+    if which == ConfigCommand::Path {
+        return out.line(&shown).map(|()| Exit::Ok);
+    }
+    match load(&paths, out.lang) {
+        Ok(_) if !paths.config.exists() => out.note(&Message::new(&c::CONFIG_ABSENT).with("path", shown)),
+        Ok(settings) => out.note(&Message::new(&c::CONFIG_FINE).with("path", shown).with("n", settings.gateways.len().to_string())),
+        Err(text) => return Ok(usage(&text, out)),
+    }
+    Ok(Exit::Ok)
+}
+
+/// A broken configuration is a finding of the doctor, not a reason to say nothing else.
+fn doctor_first(globals: &Globals, paths: Paths, loaded: Result<Settings, String>, as_json: bool, out: &mut Output) -> Result<Exit, Gone> {
+    use doctor::{Check, Mark};
+    let shown = paths.config.display().to_string();
+    let (settings, check) = match loaded {
+        Ok(s) => {
+            let detail = Message::new(&c::CHECK_CONFIG).with("path", shown).with("n", s.gateways.len().to_string());
+            (s, Check::new("config", Mark::Ok, detail))
+        }
+        Err(text) => (Settings::default(), Check::new("config", Mark::Fail, Message::new(&c::CHECK_STORE).with("path", text))),
+    };
+    block_on(out, async |out| match Session::open(globals, paths, settings, out) {
+        Ok(house) => {
+            let ran = run::doctor(&house, vec![check], as_json, out).await;
+            house.close().await;
+            ran
+        }
+        Err(exit) => Ok(exit),
+    })
+}
+
+async fn headless(command: Command, globals: &Globals, paths: Paths, settings: Settings, out: &mut Output) -> run::Ran {
+    let house = match Session::open(globals, paths, settings, out) {
+        Ok(house) => house,
+        Err(exit) => return Ok(exit),
+    };
+    let ran = command_in(&house, command, out).await;
+    house.close().await;
+    ran
+}
+
+async fn command_in(house: &Session, command: Command, out: &mut Output) -> run::Ran {
+    match command {
+        Command::List(args) => run::list(house, args.json, out).await,
+        Command::Status(args) => run::status(house, &args, out).await,
+        Command::History(args) => run::history(house, &args, out).await,
+        Command::Clock(args) => run::clock(house, &args, out).await,
+        Command::Add(args) => run::add(house, &args, out).await,
+        Command::Remove(args) => remove::run(house, &args, out).await,
+        Command::Secret(which) => run::secret(house, &which, out).await,
+        Command::Pair(args) => attempt::run(house, &args, out).await,
+        Command::Wipe(act) => op::run(house, Action::Wipe, &act, out).await,
+        Command::Regenerate(act) => op::run(house, Action::Regenerate, &act, out).await,
+        Command::Do(d) => match op::verb(house, &d.verb, &d.act.target, out) {
+            Ok(action) => op::run(house, action, &d.act, out).await,
+            Err(exit) => Ok(exit),
+        },
+        // Decided before a house was opened.
+        Command::Demo(_) | Command::Sandbox(_) | Command::Doctor(_) | Command::Config(_) | Command::Completions { .. } | Command::Man => Ok(Exit::Ok),
+    }
+}
+
+/// A runtime on this thread; a request that hangs does not hold the exit.
+fn block_on(out: &mut Output, work: impl AsyncFnOnce(&mut Output) -> run::Ran) -> run::Ran {
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => {
+            let ran = runtime.block_on(work(out));
+            runtime.shutdown_background();
+            ran
+        }
+        Err(e) => {
+            out.complain_text(&e.to_string());
+            Ok(Exit::Failed)
+        }
+    }
+}

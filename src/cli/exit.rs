@@ -1,0 +1,156 @@
+//! Exit codes, which scripts and units rely on.
+
+use crate::{
+    clock::Verdict,
+    domain::{OpPhase, Reason, ReasonCode},
+};
+
+/// How the process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done, also when nothing had to be done.
+    Ok = 0,
+    /// It failed, or what the remote did is not known.
+    Failed = 1,
+    /// The command line or the configuration is wrong.
+    Usage = 2,
+    /// A name is unknown or means several things.
+    Name = 3,
+    /// A credential was refused or a person must decide.
+    Person = 4,
+    /// The gateway does not answer, or somebody else holds the account.
+    Unreachable = 5,
+    /// The gateway asks to slow down.
+    RateLimited = 6,
+    /// A clock is too far off.
+    Clock = 7,
+    /// A lease or lock was not had in time.
+    Lease = 8,
+    /// The gateway does not trust this host's address.
+    Address = 9,
+    /// Nothing cached, and fetching was ruled out.
+    NotCached = 10,
+    /// pairdeck was told to change nothing.
+    ReadOnly = 11,
+    /// The vault is locked.
+    Locked = 12,
+    /// Interrupted by a signal.
+    Interrupted = 130,
+}
+
+impl Exit {
+    /// The number.
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+
+    /// How `pairdeck clock` ends: blocked is 7; with `strict`, everything but ok is.
+    pub fn of_clock(verdict: Verdict, strict: bool) -> Self {
+        match verdict {
+            Verdict::Ok => Self::Ok,
+            Verdict::Blocked => Self::Clock,
+            Verdict::Warn | Verdict::Unknown if strict => Self::Clock,
+            Verdict::Warn | Verdict::Unknown => Self::Ok,
+        }
+    }
+
+    /// How an op's end is told.
+    pub fn of_op(phase: OpPhase, reason: Option<&Reason>) -> Self {
+        match phase {
+            OpPhase::Done | OpPhase::Owed => Self::Ok,
+            OpPhase::Ambiguous => Self::Failed,
+            _ => reason.map_or(Self::Failed, |r| Self::from(r.code).or_failed()),
+        }
+    }
+
+    /// A failure never ends with 0, whatever its reason would say elsewhere.
+    #[must_use]
+    pub fn or_failed(self) -> Self {
+        if self == Self::Ok { Self::Failed } else { self }
+    }
+}
+
+impl From<ReasonCode> for Exit {
+    fn from(code: ReasonCode) -> Self {
+        use ReasonCode as C;
+        match code {
+            C::AlreadyOnline => Self::Ok,
+            C::NumberNeeded | C::NumberInvalid | C::WrongAddress | C::Redirected | C::PlaintextRefused => Self::Usage,
+            C::NotFound | C::Gone => Self::Name,
+            C::CredentialRefused
+            | C::CredentialNarrow
+            | C::CredentialMissing
+            | C::LicenseRequired
+            | C::AttemptSpoilt
+            | C::MayBeLinked
+            | C::ServerRestarted
+            | C::BadSession
+            | C::Forbidden
+            | C::PersonNeeded => Self::Person,
+            C::Unreachable
+            | C::Slow
+            | C::NameUnknown
+            | C::TlsExpired
+            | C::TlsNotYetValid
+            | C::TlsWrongName
+            | C::TlsUnknownIssuer
+            | C::TlsFailed
+            | C::PlatformUnavailable
+            | C::Busy => Self::Unreachable,
+            C::RateLimited => Self::RateLimited,
+            C::ClockBlocked | C::ClockMoved => Self::Clock,
+            C::ReadOnly => Self::ReadOnly,
+            C::VaultLocked => Self::Locked,
+            _ => Self::Failed,
+        }
+    }
+}
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(e: Exit) -> Self {
+        Self::from(e.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_numbers_are_those_of_the_contract() {
+        let all = [
+            (ReasonCode::AlreadyOnline, 0),
+            (ReasonCode::QrLimit, 1),
+            (ReasonCode::NumberNeeded, 2),
+            (ReasonCode::NotFound, 3),
+            (ReasonCode::CredentialRefused, 4),
+            (ReasonCode::AttemptSpoilt, 4),
+            (ReasonCode::Unreachable, 5),
+            (ReasonCode::Busy, 5),
+            (ReasonCode::RateLimited, 6),
+            (ReasonCode::ClockBlocked, 7),
+            (ReasonCode::ReadOnly, 11),
+            (ReasonCode::VaultLocked, 12),
+        ];
+        for (code, number) in all {
+            assert_eq!(Exit::from(code).code(), number, "{code:?}");
+        }
+        assert_eq!(Exit::Interrupted.code(), 130);
+    }
+
+    #[test]
+    fn unknown_clocks_pass_unless_strict() {
+        assert_eq!(Exit::of_clock(Verdict::Unknown, false), Exit::Ok);
+        assert_eq!(Exit::of_clock(Verdict::Warn, true), Exit::Clock);
+        assert_eq!(Exit::of_clock(Verdict::Blocked, false), Exit::Clock);
+        assert_eq!(Exit::of_clock(Verdict::Ok, true), Exit::Ok);
+    }
+
+    #[test]
+    fn a_failed_op_never_ends_with_zero() {
+        assert_eq!(Exit::of_op(OpPhase::Failed, Some(&Reason::new(ReasonCode::AlreadyOnline))), Exit::Failed);
+        assert_eq!(Exit::of_op(OpPhase::Ambiguous, Some(&Reason::new(ReasonCode::Unreachable))), Exit::Failed);
+        assert_eq!(Exit::of_op(OpPhase::Done, None), Exit::Ok);
+    }
+}

@@ -1,0 +1,180 @@
+//! `wipe`, `regenerate` and `do`: a question on a terminal, then one journaled op, watched to its end.
+
+use super::{
+    Exit, Output,
+    args::Act,
+    outcome, prompt,
+    run::Ran,
+    session::{Session, refused},
+};
+use crate::{
+    domain::{Action, Answer, Clean, Effect, GatewayId, Inputs, Link, Not, Prompt, RemoteId, Row, Target, ids::TargetName},
+    engine::ops::{self, Armed, Ended, Host, NotArmed, Progress},
+    i18n::{Message, Words, command as c, reason as reasons},
+};
+use std::{future::Future, pin::Pin};
+use tokio_util::sync::CancellationToken;
+
+/// Runs one action on one target. Nothing is sent before the question was answered.
+///
+/// # Errors
+/// When the reader of stdout has gone.
+pub async fn run(house: &Session, action: Action, args: &Act, out: &mut Output) -> Ran {
+    if let Err(exit) = house.unlock(out).await {
+        return Ok(exit);
+    }
+    let (row, inputs) = match row(house, &action, args, out).await {
+        Ok(found) => found,
+        Err(exit) => return Ok(exit),
+    };
+    let (armed, effect) = match ops::arm(&house.world, &row, action, inputs).await {
+        Ok(armed) => armed,
+        Err(why) => return Ok(not_armed(why, out)),
+    };
+    if !args.yes {
+        match prompt::agreed(&question(&armed, &effect, out), out) {
+            Some(true) => {}
+            other => {
+                ops::disarm(&house.world, &armed).await;
+                out.complain(&Message::new(if other.is_none() { &c::NOT_ASKED } else { &c::NOT_AGREED }));
+                return Ok(if other.is_none() { Exit::Usage } else { Exit::Failed });
+            }
+        }
+    }
+    let cancel = CancellationToken::new();
+    let interrupted = stop_on_signal(cancel.clone());
+    let mut host = Lines { out, quiet: args.json };
+    let ended = ops::fire(&house.world, &armed, &mut host, &cancel).await;
+    interrupted.abort();
+    tell(house, &armed, &ended, args.json, out, cancel.is_cancelled()).await
+}
+
+async fn tell(house: &Session, armed: &Armed, ended: &Ended, as_json: bool, out: &mut Output, interrupted: bool) -> Ran {
+    let fp = |f: &Option<crate::domain::Fingerprint>| f.as_ref().and_then(|f| f.as_str().map(str::to_owned));
+    let (old, new) = (fp(&ended.old), fp(&ended.new));
+    let exit = match house.world.store().op(armed.id).await {
+        Ok(Some(mut op)) => {
+            op.phase = ended.phase;
+            op.reason.clone_from(&ended.reason);
+            outcome::render(&op, old.as_deref(), new.as_deref(), as_json, out)?
+        }
+        _ => ended.reason.as_ref().map_or(Exit::Failed, |why| refused(why, out)),
+    };
+    Ok(if interrupted && exit != Exit::Ok { Exit::Interrupted } else { exit })
+}
+
+/// The row that is meant. A creating verb names one that is not there yet.
+async fn row(house: &Session, action: &Action, args: &Act, out: &mut Output) -> Result<(Row, Inputs), Exit> {
+    let creates = |g: &GatewayId| house.world.gateway(g).is_some_and(|g| g.spec.verbs.iter().any(|v| v.id == action.name() && v.creates));
+    let Some(TargetName { gateway: Some(gateway), account, device: None }) = TargetName::parse(&args.target) else {
+        return house.resolve(&args.target, out).await.map(|r| (r, Inputs::new()));
+    };
+    let gateway = GatewayId::new(&gateway);
+    if !creates(&gateway) {
+        return house.resolve(&args.target, out).await.map(|r| (r, Inputs::new()));
+    }
+    house.refresh(Some(&gateway), out).await;
+    let target = Target::account(&gateway, &RemoteId::new(&account));
+    let row = Row {
+        gateway,
+        account: target.account.clone(),
+        device: None,
+        incarnation: None,
+        label: Clean::new(&account),
+        identity: None,
+        link: Link::unknown(),
+        tokens: vec![],
+        facts: vec![],
+    };
+    Ok((row, Inputs::from([("name".into(), account.into())])))
+}
+
+fn question(armed: &Armed, effect: &Effect, out: &Output) -> Message {
+    let lost: Vec<String> = effect.loses.iter().map(|m| m.text(out.lang)).collect();
+    let m = Message::new(if lost.is_empty() { &c::ASK_ACT_PLAIN } else { &c::ASK_ACT });
+    m.with("action", armed.action.name()).with("target", armed.target.id()).with("lost", lost.join(", "))
+}
+
+fn not_armed(why: NotArmed, out: &mut Output) -> Exit {
+    let said = |m: &Message, exit, out: &mut Output| {
+        out.complain(m);
+        exit
+    };
+    let coded = |words: &'static Words, exit, out: &mut Output| said(&Message::new(words), exit, out);
+    match why {
+        NotArmed::Busy(_) => coded(&reasons::BUSY, Exit::Unreachable, out),
+        NotArmed::Trouble(why) | NotArmed::Not(Not::Trouble(why)) => refused(&why, out),
+        NotArmed::Not(Not::ReadOnly) => coded(&reasons::READ_ONLY, Exit::ReadOnly, out),
+        NotArmed::Not(Not::Locked) => coded(&reasons::VAULT_LOCKED, Exit::Locked, out),
+        NotArmed::Not(Not::Unsupported(m)) => said(&m, Exit::Usage, out),
+        NotArmed::Not(Not::NotNow(m)) => said(&m, Exit::Failed, out),
+        NotArmed::Not(Not::Person(p)) => said(&p.words, Exit::Person, out),
+    }
+}
+
+/// The first ctrl-c or TERM asks to stop before the pivot; from the pivot on the op goes on to its end.
+pub(super) fn stop_on_signal(cancel: CancellationToken) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(async move {
+        interrupted().await;
+        cancel.cancel();
+    })
+}
+
+#[cfg(unix)]
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut hup)) = (signal(SignalKind::terminate()), signal(SignalKind::hangup())) else {
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = term.recv() => {}
+        _ = hup.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn interrupted() {
+    let _ = tokio::signal::ctrl_c().await;
+}
+
+/// Says each step on stderr. Questions stay unanswered: a person answers them on the deck.
+struct Lines<'a> {
+    out: &'a mut Output,
+    quiet: bool,
+}
+
+impl Host for Lines<'_> {
+    fn progress(&mut self, news: Progress) {
+        if self.quiet {
+            return;
+        }
+        match news {
+            Progress::Step(words, n, of) => {
+                self.out.note(&Message::new(&c::STEP).with("n", n.to_string()).with("of", of.to_string()).nest("step", words));
+            }
+            Progress::Again(why) => self.out.note(&Message::new(&c::STEP_AGAIN).nest("reason", Message::from(&why))),
+            Progress::Back => self.out.note(&Message::new(&c::TAKING_BACK)),
+        }
+    }
+    fn ask<'a>(&'a mut self, prompt: &'a Prompt) -> Pin<Box<dyn Future<Output = Option<Answer>> + Send + 'a>> {
+        self.out.complain(&prompt.words);
+        Box::pin(std::future::ready(None))
+    }
+}
+
+/// The verb of `do`, refused early when the kind has none of that name.
+pub fn verb(house: &Session, name: &str, target: &str, out: &mut Output) -> Result<Action, Exit> {
+    let gateway = TargetName::parse(target).and_then(|t| t.gateway).map(|g| GatewayId::new(&g));
+    let kinds: Vec<_> = match gateway.and_then(|g| house.world.gateway(&g)) {
+        Some(g) => vec![g.spec],
+        None => house.world.gateways().iter().map(|g| g.spec).collect(),
+    };
+    let known: Vec<&str> = kinds.iter().flat_map(|k| k.verbs.iter().map(|v| v.id)).collect();
+    if known.contains(&name) {
+        return Ok(Action::Do(name.into()));
+    }
+    out.complain(&Message::new(&c::VERB_UNKNOWN).with("verb", name).with("verbs", known.join(", ")));
+    Err(Exit::Usage)
+}

@@ -1,0 +1,173 @@
+//! Questions on a terminal, and secrets from a prompt, a file or stdin. A secret is never echoed and never an argument.
+
+use super::Output;
+use crate::{
+    domain::Secret,
+    i18n::{Message, Words, command as c},
+};
+use std::{
+    io::{self, BufRead, IsTerminal, Read},
+    path::Path,
+};
+use zeroize::Zeroizing;
+
+/// Longest secret that is read.
+pub const LONGEST: usize = 16 * 1024;
+
+/// Why no secret was had, as a sentence.
+#[derive(Debug)]
+pub struct NoSecret(pub Message);
+
+/// Reads a secret: from `file` (`-` for stdin), else by a prompt on the terminal. One line end behind it is dropped.
+///
+/// # Errors
+/// A sentence that says what is wrong; it never holds any of the secret.
+pub fn secret(file: Option<&Path>, question: &'static Words, out: &mut Output) -> Result<Secret, NoSecret> {
+    let text = match file {
+        Some(path) if path == Path::new("-") => from(&mut io::stdin().lock(), "-")?,
+        Some(path) => {
+            let mut f = std::fs::File::open(path).map_err(|e| unreadable(&path.to_string_lossy(), &e))?;
+            from(&mut f, &path.to_string_lossy())?
+        }
+        None if io::stdin().is_terminal() => prompt(question, out)?,
+        None => return Err(NoSecret(Message::new(&c::SECRET_NO_TERMINAL))),
+    };
+    trimmed(text)
+}
+
+/// Asks for `yes` on a terminal. `None` when stdin is none: then nobody can be asked.
+pub fn agreed(question: &Message, out: &mut Output) -> Option<bool> {
+    if !io::stdin().is_terminal() {
+        return None;
+    }
+    out.ask(question);
+    let mut line = String::new();
+    let read = io::stdin().lock().take(64).read_line(&mut line);
+    Some(read.is_ok() && matches!(line.trim(), "yes" | "YES"))
+}
+
+/// Asks for a line that is no secret. `None` when stdin is no terminal.
+pub fn line(question: &'static Words, out: &mut Output) -> Option<String> {
+    if !io::stdin().is_terminal() {
+        return None;
+    }
+    out.ask(&Message::new(question));
+    let mut line = String::new();
+    io::stdin().lock().take(2048).read_line(&mut line).ok()?;
+    Some(line)
+}
+
+fn from(source: &mut dyn Read, name: &str) -> Result<Zeroizing<Vec<u8>>, NoSecret> {
+    let mut text = Zeroizing::new(Vec::with_capacity(LONGEST + 3));
+    let limit = u64::try_from(LONGEST + 2).unwrap_or(u64::MAX);
+    source.take(limit + 1).read_to_end(&mut text).map_err(|e| unreadable(name, &e))?;
+    Ok(text)
+}
+
+fn trimmed(mut text: Zeroizing<Vec<u8>>) -> Result<Secret, NoSecret> {
+    while matches!(text.last(), Some(b'\n' | b'\r')) {
+        text.pop();
+    }
+    if text.is_empty() {
+        return Err(NoSecret(Message::new(&c::SECRET_EMPTY)));
+    }
+    if text.len() > LONGEST {
+        return Err(NoSecret(Message::new(&c::SECRET_TOO_LONG).with("max", LONGEST.to_string())));
+    }
+    match std::str::from_utf8(&text) {
+        Ok(t) => Ok(Secret::new(t.to_owned())),
+        Err(_) => Err(NoSecret(Message::new(&c::SECRET_UNREADABLE).with("path", "-").with("why", "not UTF-8"))),
+    }
+}
+
+fn unreadable(path: &str, e: &io::Error) -> NoSecret {
+    NoSecret(Message::new(&c::SECRET_UNREADABLE).with("path", path).with("why", e.to_string()))
+}
+
+/// Asks with the echo off, and puts it back whatever happens in between. Keys are read one by one and signals are off, so
+/// that ctrl-c cannot leave a terminal without an echo.
+#[cfg(unix)]
+fn prompt(question: &'static Words, out: &mut Output) -> Result<Zeroizing<Vec<u8>>, NoSecret> {
+    use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
+    struct Echo(Termios);
+    impl Drop for Echo {
+        fn drop(&mut self) {
+            let _ = tcsetattr(io::stdin(), OptionalActions::Flush, &self.0);
+        }
+    }
+    let before = tcgetattr(io::stdin()).map_err(|e| unreadable("-", &e.into()))?;
+    let mut hidden = before.clone();
+    hidden.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
+    hidden.special_codes[SpecialCodeIndex::VMIN] = 1;
+    hidden.special_codes[SpecialCodeIndex::VTIME] = 0;
+    let _echo = Echo(before);
+    tcsetattr(io::stdin(), OptionalActions::Flush, &hidden).map_err(|e| unreadable("-", &e.into()))?;
+    out.ask(&Message::new(&c::ASK_SECRET).with("question", question.get(out.lang)));
+    let typed = typed(&mut io::stdin().lock());
+    out.asked();
+    typed
+}
+
+/// Reads keys up to Enter. Backspace takes one letter back, ctrl-u all; ctrl-c and ctrl-d give up.
+fn typed(keys: &mut dyn Read) -> Result<Zeroizing<Vec<u8>>, NoSecret> {
+    let mut line = Zeroizing::new(Vec::with_capacity(LONGEST + 3));
+    let mut key = [0u8];
+    loop {
+        let n = keys.read(&mut key).map_err(|e| unreadable("-", &e))?;
+        match key[0] {
+            _ if n == 0 => return Err(NoSecret(Message::new(&c::NOT_AGREED))),
+            b'\r' | b'\n' => return Ok(line),
+            3 | 4 => return Err(NoSecret(Message::new(&c::NOT_AGREED))),
+            // A letter of several bytes ends with its continuation bytes.
+            8 | 127 => while line.pop().is_some_and(|b| b & 0xc0 == 0x80) {},
+            21 => line.clear(),
+            b if line.len() <= LONGEST => line.push(b),
+            _ => {}
+        }
+    }
+}
+
+/// Without a way to turn the echo off, a prompt would show the secret: it is refused.
+#[cfg(not(unix))]
+fn prompt(_: &'static Words, _: &mut Output) -> Result<Zeroizing<Vec<u8>>, NoSecret> {
+    Err(NoSecret(Message::new(&c::SECRET_NO_TERMINAL)))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::i18n::{Lang, common};
+
+    fn file(bytes: &[u8]) -> Result<Secret, String> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("key");
+        std::fs::write(&path, bytes).unwrap();
+        secret(Some(&path), &common::YES, &mut Output::captured().0).map_err(|e| e.0.text(Lang::En))
+    }
+
+    #[test]
+    fn a_file_loses_its_line_end_and_nothing_else() {
+        assert_eq!(file(b" key with blanks \r\n").unwrap().expose(), " key with blanks ");
+        assert_eq!(file(b"key").unwrap().expose(), "key");
+    }
+
+    #[test]
+    fn typing_can_be_mended_and_given_up() {
+        let read = |keys: &[u8]| typed(&mut &*keys).ok().map(|l| String::from_utf8(l.to_vec()).unwrap());
+        assert_eq!(read(b"kex\x7fy\rrest").as_deref(), Some("key"));
+        assert_eq!(read("k客\u{7f}ey\n".as_bytes()).as_deref(), Some("key"));
+        assert_eq!(read(b"wrong\x15key\r").as_deref(), Some("key"));
+        assert_eq!(read(b"ke\x03"), None);
+        assert_eq!(read(b"ke"), None, "a terminal that went away gives nothing");
+    }
+
+    #[test]
+    fn empty_long_and_binary_secrets_are_refused_without_being_told() {
+        assert_eq!(file(b"\n").unwrap_err(), "an empty secret was given");
+        assert!(file(&[b'x'; LONGEST + 1]).unwrap_err().contains("16384"));
+        assert!(file(&[0xff, 0xfe, b'a']).unwrap_err().contains("UTF-8"));
+        let gone = secret(Some(Path::new("/nonexistent/key")), &common::YES, &mut Output::captured().0).unwrap_err();
+        assert!(gone.0.text(Lang::En).contains("/nonexistent/key"));
+    }
+}

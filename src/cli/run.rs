@@ -1,0 +1,311 @@
+//! Commands that need the store or a gateway, one function each: they open the house, do, hand the answer to a `render`
+//! function, and end. Everything is said in the renderers; every decision is the engine's.
+
+use super::{
+    Exit, Gone, Output,
+    args::{Add, ClockArgs, History, One, SecretCommand},
+    clock as clock_out, doctor, history, json, list, prompt,
+    session::{self, LIMIT, Session, broken, refused},
+    status,
+};
+use crate::{
+    clock::{gate::GateView, timezone},
+    domain::{GatewayId, Stamp},
+    engine::{add, command::NewGateway, world::secret_name},
+    i18n::{Message, command as c},
+    providers::{Look, registry},
+    store::HistoryQuery,
+    vault::VaultState,
+};
+use std::collections::HashSet;
+use tokio_util::sync::CancellationToken;
+
+/// How a command ended: an exit code, or the reader of stdout has gone.
+pub type Ran = Result<Exit, Gone>;
+
+/// `list`.
+///
+/// # Errors
+/// When the reader of stdout has gone.
+pub async fn list(house: &Session, as_json: bool, out: &mut Output) -> Ran {
+    // Rows of the cache are listed with a locked vault too; the gateways' own links say why they are old.
+    let locked = house.unlock(out).await.err();
+    house.refresh(None, out).await;
+    let gateways = house.world.gateways();
+    let links: Vec<_> = gateways.iter().map(|g| (g.id.clone(), g.spec.kind, g.link())).collect();
+    let lines: Vec<_> = links.iter().map(|(name, kind, link)| json::GatewayLine { name, kind, link }).collect();
+    let exit = list::render(&lines, &house.world.rows(), &house.world.time().now(), as_json, out)?;
+    Ok(locked.unwrap_or(exit))
+}
+
+/// `status`.
+///
+/// # Errors
+/// When the reader of stdout has gone.
+pub async fn status(house: &Session, args: &One, out: &mut Output) -> Ran {
+    if let Err(exit) = house.unlock(out).await {
+        return Ok(exit);
+    }
+    let row = match house.resolve(&args.target, out).await {
+        Ok(row) => row,
+        Err(exit) => return Ok(exit),
+    };
+    let Some(gateway) = house.world.gateway(&row.gateway) else { return Ok(Exit::Name) };
+    crate::engine::look(&house.world, &gateway, &row.target()).await;
+    let row = house.world.row(&row.target()).unwrap_or(row);
+    status::render(&row, gateway.spec.kind, &house.world.time().now(), args.json, out)
+}
+
+/// `history`.
+///
+/// # Errors
+/// When the reader of stdout has gone.
+pub async fn history(house: &Session, args: &History, out: &mut Output) -> Ran {
+    house.world.seed_all().await;
+    let target = match &args.target {
+        None => None,
+        Some(name) => match house.world.resolve(name) {
+            Ok(row) => Some(row.target()),
+            Err(_) => return Ok(unknown(name, out)),
+        },
+    };
+    let since = args.since.map(|s| s.wall_ms(house.world.time().now().wall));
+    let query = HistoryQuery { target, pairing: args.pairing, audit: args.audit, since, limit: 10_000 };
+    let mut lines = match house.world.store().history(query.clone()).await {
+        Ok(lines) => lines,
+        Err(e) => return Ok(broken(&e, out)),
+    };
+    lines.reverse();
+    if !args.follow {
+        return history::render(&lines, args.json, out);
+    }
+    let mut seen = HashSet::new();
+    loop {
+        for (id, line) in &lines {
+            if seen.insert(format!("{id} {line:?}")) {
+                history::follow(id, line, args.json, out)?;
+            }
+        }
+        house.world.store().changed().await;
+        match house.world.store().history(query.clone()).await {
+            Ok(all) => lines = all,
+            Err(e) => return Ok(broken(&e, out)),
+        }
+        lines.reverse();
+    }
+}
+
+fn unknown(name: &str, out: &mut Output) -> Exit {
+    out.complain(&Message::new(&c::NAME_UNKNOWN).with("name", name));
+    Exit::Name
+}
+
+/// `clock`: each gateway is asked by the cheapest call that shows its clock.
+///
+/// # Errors
+/// When the reader of stdout has gone.
+pub async fn clock(house: &Session, args: &ClockArgs, out: &mut Output) -> Ran {
+    let only = match &args.gateway {
+        None => None,
+        Some(name) => match house.gateway(name, out) {
+            Ok(g) => Some(g.id.clone()),
+            Err(exit) => return Ok(exit),
+        },
+    };
+    // A clock is seen without a key too: a refused call carries a Date like any other.
+    let _ = house.unlock(out).await;
+    let (views, now) = clocks(house, only.as_ref()).await;
+    let zone = timezone::troubles(&timezone::read());
+    clock_out::render(&views, &zone, &now, clock_out::Form::of(args), out)
+}
+
+async fn clocks(house: &Session, only: Option<&GatewayId>) -> (Vec<GateView>, Stamp) {
+    let gateways: Vec<_> = house.world.gateways().into_iter().filter(|g| only.is_none_or(|o| &g.id == o)).collect();
+    let mut asked = tokio::task::JoinSet::new();
+    for gateway in gateways.clone() {
+        let world = house.world.clone();
+        asked.spawn(async move {
+            if let Ok(cx) = world.cx(&gateway, CancellationToken::new()) {
+                let _ = tokio::time::timeout(LIMIT, gateway.provider().look(&cx, None, Look::Probe)).await;
+            }
+        });
+    }
+    while asked.join_next().await.is_some() {}
+    (gateways.iter().map(|g| house.world.gate().view(&g.id)).collect(), house.world.time().now())
+}
+
+/// `doctor`. `first` are checks made before the house could be opened, such as that of the configuration.
+///
+/// # Errors
+/// When the reader of stdout has gone.
+pub async fn doctor(house: &Session, first: Vec<doctor::Check>, as_json: bool, out: &mut Output) -> Ran {
+    use doctor::{Check, Mark};
+    let mut checks = first;
+    checks.push(doctor::terminal(doctor::Terminal::read(), out.lang));
+    checks.push(match house.world.open_vault().await {
+        VaultState::Open(source) => Check::new("vault", Mark::Ok, Message::new(&c::CHECK_VAULT).with("source", source.name())),
+        VaultState::Absent => Check::new("vault", Mark::Ok, &c::CHECK_VAULT_ABSENT),
+        VaultState::Locked(why) => Check::failed("vault", &why),
+        VaultState::Opening => Check::new("vault", Mark::Skipped, &c::CHECK_VAULT_ABSENT),
+    });
+    checks.push(match (house.world.store().trouble(), house.world.load_secrets().await) {
+        (Some(why), _) => Check::failed("store", &why),
+        (None, Err(e)) => Check::failed("store", &e.reason()),
+        (None, Ok(())) => Check::new("store", Mark::Ok, Message::new(&c::CHECK_STORE).with("path", house.paths.data.to_string_lossy())),
+    });
+    checks.extend(doctor::timezone(&timezone::troubles(&timezone::read())));
+    let failed = house.refresh(None, out).await;
+    for g in house.world.gateways() {
+        checks.push(match failed.iter().find(|(id, _)| *id == g.id) {
+            Some((_, why)) => Check::failed(g.id.as_str(), why),
+            None => {
+                let version = g.facts().version.map(|v| v.to_string()).unwrap_or_default();
+                Check::new(g.id.as_str(), Mark::Ok, Message::new(&c::CHECK_GATEWAY).with("kind", g.spec.name).with("version", version))
+            }
+        });
+    }
+    let views: Vec<_> = house.world.gateways().iter().map(|g| house.world.gate().view(&g.id)).collect();
+    checks.extend(doctor::clock(&views, out.lang));
+    doctor::render(&checks, as_json, out)
+}
+
+/// `add`: URL and key come from options, else from the terminal; the server is asked before anything is kept.
+///
+/// # Errors
+/// When the reader of stdout has gone.
+pub async fn add(house: &Session, args: &Add, out: &mut Output) -> Ran {
+    let Some(provider) = registry::provider(&args.kind) else {
+        let kinds: Vec<&str> = registry::kinds().iter().map(|k| k.kind).collect();
+        out.complain(&Message::new(&c::KIND_UNKNOWN).with("kind", &args.kind).with("kinds", kinds.join(", ")));
+        return Ok(Exit::Usage);
+    };
+    let url = match args.url.clone().or_else(|| prompt::line(&c::ASK_URL, out)) {
+        Some(url) if !url.trim().is_empty() => url.trim().to_owned(),
+        _ => {
+            out.complain(&Message::new(&c::URL_NEEDED));
+            return Ok(Exit::Usage);
+        }
+    };
+    let question = provider.spec().secrets.first().map_or(&c::ASK_KEY, |s| s.words);
+    let secret = match prompt::secret(args.api_key_file.as_deref(), question, out) {
+        Ok(secret) => secret,
+        Err(why) => {
+            out.complain(&why.0);
+            return Ok(Exit::Usage);
+        }
+    };
+    if matches!(house.world.open_vault().await, VaultState::Locked(_))
+        && let Err(exit) = house.unlock(out).await
+    {
+        return Ok(exit);
+    }
+    let new = NewGateway { name: args.name.clone(), kind: args.kind.clone(), url, secret, allow_plaintext: args.allow_plaintext };
+    let done = add::add(&house.world, new).await;
+    for (_, line) in &done.lines {
+        out.note(line);
+    }
+    if args.json {
+        let reason = done.trouble.as_ref().map(|r| json::reason(r, out.lang));
+        out.json(&serde_json::json!({ "v": json::V, "name": done.name, "added": done.added, "reason": reason }))?;
+    }
+    Ok(match &done.trouble {
+        None => Exit::Ok,
+        Some(why) if args.json => Exit::from(why.code).or_failed(),
+        Some(why) => refused(why, out),
+    })
+}
+
+/// `secret init|status|set|forget`.
+///
+/// # Errors
+/// When the reader of stdout has gone.
+pub async fn secret(house: &Session, command: &SecretCommand, out: &mut Output) -> Ran {
+    match command {
+        SecretCommand::Init { insecure_key_file } => Ok(init(house, *insecure_key_file, out).await),
+        SecretCommand::Status => secret_status(house, out).await,
+        SecretCommand::Set { gateway, file } => {
+            let found = house.gateway(gateway, out);
+            let Ok(g) = found else { return Ok(Exit::Name) };
+            let Some(spec) = g.spec.secrets.first() else { return Ok(Exit::Ok) };
+            let secret = match prompt::secret(file.as_deref(), spec.words, out) {
+                Ok(secret) => secret,
+                Err(why) => {
+                    out.complain(&why.0);
+                    return Ok(Exit::Usage);
+                }
+            };
+            if let Err(why) = house.world.ensure_vault().await {
+                return Ok(refused(&why, out));
+            }
+            Ok(kept(house.world.store().secret_put(&secret_name(&g.id, spec.name), &secret).await, &c::SECRET_KEPT, gateway, out))
+        }
+        SecretCommand::Forget { gateway } => {
+            let Ok(g) = house.gateway(gateway, out) else { return Ok(Exit::Name) };
+            for spec in g.spec.secrets {
+                if let Err(e) = house.world.store().secret_forget(&secret_name(&g.id, spec.name)).await {
+                    return Ok(broken(&e, out));
+                }
+            }
+            out.note(&Message::new(&c::SECRET_FORGOTTEN).with("name", gateway));
+            Ok(Exit::Ok)
+        }
+    }
+}
+
+fn kept(done: Result<(), crate::store::StoreError>, words: &'static crate::i18n::Words, name: &str, out: &mut Output) -> Exit {
+    match done {
+        Ok(()) => {
+            out.note(&Message::new(words).with("name", name));
+            Exit::Ok
+        }
+        Err(e) => broken(&e, out),
+    }
+}
+
+async fn init(house: &Session, insecure_key_file: bool, out: &mut Output) -> Exit {
+    let passphrase = match (insecure_key_file, house.world.vault().create(session::source(insecure_key_file), None).await) {
+        (_, Ok(())) => {
+            out.note(&Message::new(&c::VAULT_MADE).with("source", session::source(insecure_key_file).name()));
+            return Exit::Ok;
+        }
+        (true, Err(why)) => return refused(&why, out),
+        // No keyring: a passphrase does the same without one. Nothing weaker is ever taken unasked.
+        (false, Err(why)) => {
+            refused(&why, out);
+            match prompt::secret(None, &c::ASK_NEW_PASSPHRASE, out) {
+                Ok(given) => given,
+                Err(why) => {
+                    out.complain(&why.0);
+                    return Exit::Locked;
+                }
+            }
+        }
+    };
+    match house.world.vault().create(crate::vault::Source::Passphrase, Some(passphrase)).await {
+        Ok(()) => {
+            out.note(&Message::new(&c::VAULT_MADE).with("source", crate::vault::Source::Passphrase.name()));
+            Exit::Ok
+        }
+        Err(why) => refused(&why, out),
+    }
+}
+
+async fn secret_status(house: &Session, out: &mut Output) -> Ran {
+    let state = house.world.open_vault().await;
+    let (line, exit) = match &state {
+        VaultState::Open(source) => (Message::new(&c::CHECK_VAULT).with("source", source.name()), Exit::Ok),
+        VaultState::Absent => (Message::new(&c::CHECK_VAULT_ABSENT), Exit::Ok),
+        VaultState::Locked(why) => (Message::from(why), Exit::Locked),
+        VaultState::Opening => (Message::new(&c::CHECK_VAULT_ABSENT), Exit::Locked),
+    };
+    out.line(&line.text(out.lang))?;
+    match house.world.store().secret_list().await {
+        Ok(names) => {
+            for (name, fingerprint) in names {
+                out.line(&format!("{name}  fp {}", fingerprint.as_deref().unwrap_or("-")))?;
+            }
+            Ok(exit)
+        }
+        Err(e) => Ok(broken(&e, out)),
+    }
+}

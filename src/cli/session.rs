@@ -1,0 +1,210 @@
+//! What a headless command stands on: store, vault and engine rooms without the engine's own thread, and names resolved.
+
+use super::{Exit, Globals, Output, prompt};
+use crate::{
+    clock::{Limits, SystemTime, kernel},
+    domain::{GatewayId, Reason, Row, Time, ids::TargetName},
+    engine::{Mailbox, Parts, World, look_all, world::Unresolved},
+    i18n::{Message, command as c, reason},
+    providers::registry,
+    store::{Store, StoreError, config, locks::ProcessLock, paths::Paths},
+    vault::{Source, Vault, VaultState},
+};
+use std::{sync::Arc, time::Duration};
+
+/// How long one gateway may take to answer a headless command.
+pub const LIMIT: Duration = Duration::from_secs(20);
+
+/// What the configuration says, as far as commands need it.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// Gateways, in the order of the file.
+    pub gateways: Vec<config::Gateway>,
+    /// Clock thresholds for gateways that set none.
+    pub clock_limits: Option<Limits>,
+    /// The language of the configuration.
+    pub lang: Option<crate::i18n::Lang>,
+    /// What only the deck needs, as the file says it; `None`: built-in settings.
+    pub deck: Option<Box<config::Config>>,
+}
+
+impl Settings {
+    /// Reads the configuration file.
+    ///
+    /// # Errors
+    /// Its mistakes, one a line, ready to be shown.
+    pub fn load(paths: &Paths, lang: crate::i18n::Lang) -> Result<Self, String> {
+        let config = config::Config::load(&paths.config).map_err(|e| e.text(lang))?;
+        Ok(Self {
+            gateways: config.gateways.clone(),
+            clock_limits: config.clock_limits.map(|(ok_s, blocked_s)| Limits { ok_s, blocked_s }),
+            lang: config.ui.lang,
+            deck: Some(Box::new(config)),
+        })
+    }
+
+    /// Puts the file's looks, keys and times on the deck.
+    ///
+    /// # Errors
+    /// A theme that is not there or not readable, in words.
+    pub fn dress(&self, start: &mut crate::tui::Start) -> Result<(), String> {
+        let Some(config) = &self.deck else { return Ok(()) };
+        let seconds = |n: u32| Duration::from_secs(u64::from(n));
+        start.ascii = config.ui.ascii || config.ui.ambiguous == config::Ambiguous::Wide;
+        start.mouse = config.ui.mouse;
+        start.toast = Some(seconds(config.ui.toast_seconds));
+        start.reveal = seconds(config.ui.reveal_seconds);
+        start.swift = seconds(config.arming.swift_seconds);
+        start.hold = seconds(config.arming.hold_seconds);
+        start.keys = config
+            .keys
+            .iter()
+            .map(|k| crate::tui::keymap::KeyOverride { act: k.action.clone(), keys: vec![k.key.clone()], line: Some(k.line) })
+            .collect();
+        if let Some(name) = &config.ui.theme {
+            start.theme = theme(name, &config.path)?;
+        }
+        Ok(())
+    }
+}
+
+/// A built-in theme, or a file beside the configuration.
+fn theme(name: &str, config: &std::path::Path) -> Result<crate::tui::theme::Theme, String> {
+    use crate::tui::theme::Theme;
+    if let Ok(theme) = Theme::named(name) {
+        return Ok(theme);
+    }
+    let file = config.with_file_name(name);
+    let file = if file.extension().is_some() { file } else { file.with_extension("toml") };
+    let text = std::fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
+    Theme::parse(&text).map_err(|e| format!("{}: {e}", file.display()))
+}
+
+/// An open house without a screen.
+pub struct Session {
+    /// The engine's rooms.
+    pub world: Arc<World>,
+    /// Folders and files.
+    pub paths: Paths,
+    _lock: ProcessLock,
+}
+
+impl Session {
+    /// Opens the store and builds the engine's rooms. No server is asked, and the vault is not opened yet.
+    ///
+    /// # Errors
+    /// Said on stderr already; the code to end with.
+    pub fn open(globals: &Globals, paths: Paths, settings: Settings, out: &mut Output) -> Result<Self, Exit> {
+        let time: Arc<dyn Time> = Arc::new(SystemTime::new());
+        let vault = Vault::new();
+        let store = Store::open(&paths, vault.clone(), time.clone()).map_err(|e| broken(&e, out))?;
+        let lock = ProcessLock::take(&paths).map_err(|e| broken(&e, out))?;
+        let world = World::new(Parts {
+            gateways: settings.gateways,
+            clock_limits: settings.clock_limits,
+            store,
+            vault,
+            time: time.clone(),
+            mailbox: Mailbox::new(),
+            read_only: globals.read_only,
+            providers: Arc::new(registry::provider),
+            paths: paths.clone(),
+            owner: lock.name().into(),
+            lock: None,
+        });
+        world.gate().push(kernel::sample(time.now()));
+        Ok(Self { world, paths, _lock: lock })
+    }
+
+    /// Opens the vault and loads secrets. A vault with a passphrase asks for it on a terminal. Without a vault nothing is
+    /// sealed, and there is nothing to load.
+    ///
+    /// # Errors
+    /// Said on stderr already; the code to end with.
+    pub async fn unlock(&self, out: &mut Output) -> Result<(), Exit> {
+        let mut state = self.world.open_vault().await;
+        if matches!(state, VaultState::Locked(_)) && std::io::IsTerminal::is_terminal(&std::io::stdin()) {
+            let given = prompt::secret(None, &c::ASK_PASSPHRASE, out);
+            state = self.world.vault().unlock(given.ok()).await;
+        }
+        match state {
+            VaultState::Open(_) | VaultState::Absent => self.world.load_secrets().await.map_err(|e| broken(&e, out)),
+            VaultState::Locked(why) => Err(refused(&why, out)),
+            VaultState::Opening => Err(refused(&Reason::new(crate::domain::ReasonCode::VaultLocked), out)),
+        }
+    }
+
+    /// Fills the rows from the cache, then from the servers. What failed is said, and stays on the gateways' links.
+    pub async fn refresh(&self, only: Option<&GatewayId>, out: &mut Output) -> Vec<(GatewayId, Reason)> {
+        self.world.seed_all().await;
+        let failed = look_all(&self.world, only, LIMIT).await;
+        for (gateway, why) in &failed {
+            let text = reason::full(why, out.lang);
+            out.note(&Message::new(&c::GATEWAY_FAILED).with("gateway", gateway.as_str()).with("reason", text));
+        }
+        failed
+    }
+
+    /// The one row that `name` means, as the servers know it now.
+    ///
+    /// # Errors
+    /// Said on stderr already; the code to end with. An unknown name on a gateway that did not answer is "unreachable".
+    pub async fn resolve(&self, name: &str, out: &mut Output) -> Result<Row, Exit> {
+        // A name that carries its gateway spares the others a question.
+        let named = TargetName::parse(name).and_then(|t| t.gateway).map(|g| GatewayId::new(&g)).filter(|g| self.world.gateway(g).is_some());
+        let failed = self.refresh(named.as_ref(), out).await;
+        let why = match self.world.resolve(name) {
+            Ok(row) => return Ok(row),
+            Err(why) => why,
+        };
+        let exit = match (&why, failed.first()) {
+            (Unresolved::Unknown, Some((_, why))) => Exit::from(why.code).or_failed(),
+            _ => Exit::Name,
+        };
+        out.complain(&match why {
+            Unresolved::Unknown => Message::new(&c::NAME_UNKNOWN).with("name", name),
+            Unresolved::Ambiguous(ids) => Message::new(&c::NAME_AMBIGUOUS).with("name", name).with("candidates", ids.join(", ")),
+            Unresolved::Malformed => Message::new(&c::NAME_BROKEN).with("name", name),
+        });
+        Err(exit)
+    }
+
+    /// The configured gateway of that name.
+    ///
+    /// # Errors
+    /// Said on stderr already; the code to end with.
+    pub fn gateway(&self, name: &str, out: &mut Output) -> Result<Arc<crate::engine::world::Gateway>, Exit> {
+        self.world.gateway(&GatewayId::new(name)).ok_or_else(|| {
+            out.complain(&Message::new(&c::NAME_UNKNOWN).with("name", name));
+            Exit::Name
+        })
+    }
+
+    /// Commits what is on its way to the store and ends every task.
+    pub async fn close(self) {
+        self.world.store().flush().await;
+        self.world.shut();
+    }
+}
+
+/// Says a reason with its remedy, and the code that it ends with.
+pub fn refused(why: &Reason, out: &mut Output) -> Exit {
+    let lang = out.lang;
+    out.complain_text(&reason::full(why, lang));
+    if let Some(remedy) = reason::remedy_sentence(why, lang) {
+        out.complain_text(&remedy);
+    }
+    Exit::from(why.code).or_failed()
+}
+
+/// Says what is wrong with the store, and the code that it ends with.
+pub fn broken(e: &StoreError, out: &mut Output) -> Exit {
+    let text = e.text(out.lang);
+    out.complain_text(&text);
+    Exit::from(e.reason().code).or_failed()
+}
+
+/// The key source that `secret init` was asked for.
+pub const fn source(insecure_key_file: bool) -> Source {
+    if insecure_key_file { Source::KeyFile } else { Source::Keyring }
+}

@@ -1,0 +1,332 @@
+//! The gate and the algebra, by example, by property and by 400 seeded scenarios.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use super::super::{ManualTime, http_date, now::TEST_WALL, sample::Subject, verdict::Cause, verdict::zone_like};
+use super::*;
+use crate::domain::{Boot, Clean, Fresh, OfferKind, Payload};
+use proptest::prelude::*;
+
+struct Bench {
+    time: Arc<ManualTime>,
+    gate: Gate,
+    wa: GatewayId,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let time = Arc::new(ManualTime::new());
+        Self { gate: Gate::new(time.clone()), time, wa: GatewayId::new("wa") }
+    }
+    /// One answer of a gateway whose clock is `offset` ms ahead; `out` and `back` are the times of the two ways.
+    fn probe(&self, offset: i64, out: u64, back: u64) {
+        self.time.advance(Duration::from_millis(1));
+        let sent = self.time.now();
+        self.time.advance(Duration::from_millis(out));
+        let stamped = (self.time.now().wall.0 + offset).div_euclid(1000);
+        let date = date_of(stamped);
+        self.time.advance(Duration::from_millis(back));
+        self.gate.push(http_date::sample(&self.wa, Some(&date), None, None, sent, self.time.now()));
+    }
+    fn probe_with(&self, date: Option<&str>, age: Option<&str>) {
+        let sent = self.time.now();
+        self.time.advance(Duration::from_millis(40));
+        self.gate.push(http_date::sample(&self.wa, date, age, None, sent, self.time.now()));
+    }
+    fn reference(&self, lo_ms: i64, hi_ms: i64) {
+        let interval = Some(Interval::new(lo_ms, hi_ms));
+        let detail = Clean::new("2 of 2");
+        self.gate.push(Sample { gateway: None, subject: Subject::Host, by: By::Ntp, interval, at: self.time.now(), probes: 2, detail });
+    }
+    fn verdict(&self) -> Verdict {
+        self.gate.strict(&self.wa).verdict
+    }
+    fn wait(&self, s: u64) {
+        self.time.advance(Duration::from_secs(s));
+    }
+}
+
+fn date_of(second: i64) -> String {
+    httpdate::fmt_http_date(std::time::UNIX_EPOCH + Duration::from_secs(u64::try_from(second).unwrap()))
+}
+
+fn offer() -> Ungated {
+    let issued = Stamp::wall_only(TEST_WALL);
+    let payload = Payload::code("ABCD1234").unwrap();
+    Ungated::new(Offer { n: 1, kind: OfferKind::Code, payload, issued, dies: Boot(0), expires_at: TEST_WALL, fresh: Fresh::Event })
+}
+
+#[test]
+fn a_right_clock_lets_an_offer_through() {
+    let b = Bench::new();
+    b.probe(0, 20, 20);
+    let shown = b.gate.admit(&b.wa, offer(), &Consent::default()).unwrap();
+    assert_eq!((shown.verdict, shown.overridden), (Verdict::Ok, false));
+    assert!(b.gate.may_start(&b.wa, &Consent::default()).is_ok());
+}
+
+#[test]
+fn a_gateway_three_hours_ahead_blocks_and_names_local_time_as_utc() {
+    let b = Bench::new();
+    b.probe(3 * 3_600_000, 20, 20);
+    let v = *b.gate.may_start(&b.wa, &Consent::default()).unwrap_err();
+    assert_eq!((v.verdict, v.remote.cause, v.side), (Verdict::Blocked, Some(Cause::LocalTimeAsUtc { minutes: 180 }), Some(Side::CannotTell)));
+    assert!(matches!(b.gate.admit(&b.wa, offer(), &Consent { unknown: true, blocked: None }), Err(Hidden::Blocked)));
+}
+
+#[test]
+fn thirty_seven_seconds_behind_blocks_without_a_zone() {
+    let b = Bench::new();
+    b.probe(-37_000, 20, 20);
+    let v = b.gate.view(&b.wa);
+    assert_eq!((v.verdict, v.remote.cause), (Verdict::Blocked, Some(Cause::Off)));
+    assert!(v.remote.skew.unwrap().contains(-37_000));
+}
+
+#[test]
+fn a_reference_tells_who_is_wrong() {
+    for (host, gateway, side) in [(0, 60_000, Side::Gateway), (60_000, 60_000, Side::Host), (60_000, 0, Side::Both)] {
+        let b = Bench::new();
+        b.probe(gateway, 20, 20);
+        b.reference(host - 5, host + 5);
+        assert_eq!(b.gate.view(&b.wa).side, Some(side), "host {host}, gateway {gateway}");
+    }
+    let b = Bench::new();
+    b.probe(60_000, 20, 20);
+    assert_eq!(b.gate.view(&b.wa).side, Some(Side::CannotTell));
+}
+
+#[test]
+fn a_wrong_host_blocks_even_when_the_gateway_shares_its_error() {
+    let b = Bench::new();
+    b.probe(0, 20, 20);
+    b.reference(59_990, 60_010);
+    assert_eq!(b.verdict(), Verdict::Blocked);
+}
+
+#[test]
+fn a_host_before_the_release_blocks_without_any_sample() {
+    let b = Bench::new();
+    b.time.set_wall(Wall(0));
+    let v = b.gate.strict(&b.wa);
+    assert_eq!((v.verdict, v.side, v.host.cause), (Verdict::Blocked, Some(Side::Host), Some(Cause::BeforeBuild)));
+}
+
+#[test]
+fn nothing_asked_is_unknown_and_the_kernel_alone_changes_nothing() {
+    let b = Bench::new();
+    b.gate.push(crate::clock::kernel::sample(b.time.now()));
+    let v = b.gate.view(&b.wa);
+    assert_eq!((v.verdict, v.remote.cause), (Verdict::Unknown, Some(Cause::NotAsked)));
+    assert!(b.gate.may_start(&b.wa, &Consent::default()).is_ok(), "unknown does not keep an attempt from starting");
+    let Err(Hidden::Unknown(back)) = b.gate.admit(&b.wa, offer(), &Consent::default()) else { panic!("an unknown clock needs a key") };
+    assert!(b.gate.admit(&b.wa, back, &Consent { unknown: true, blocked: None }).is_ok());
+}
+
+#[test]
+fn an_unusable_source_says_why() {
+    let b = Bench::new();
+    b.probe_with(None, None);
+    assert_eq!(b.gate.view(&b.wa).remote.cause, Some(Cause::NoDate));
+    let b = Bench::new();
+    b.probe_with(Some(&date_of(TEST_WALL.0 / 1000)), Some("30"));
+    assert_eq!(b.gate.view(&b.wa).remote.cause, Some(Cause::DateUnusable));
+}
+
+#[test]
+fn a_standing_date_is_found_by_the_second_probe() {
+    let b = Bench::new();
+    let d = date_of(TEST_WALL.0 / 1000);
+    b.probe_with(Some(&d), None);
+    assert_eq!(b.verdict(), Verdict::Ok, "one probe cannot know");
+    b.time.advance(Duration::from_millis(500));
+    b.probe_with(Some(&d), None);
+    assert_eq!(b.verdict(), Verdict::Ok, "the same second twice within a second is normal");
+    b.wait(2);
+    b.probe_with(Some(&d), None);
+    let v = b.gate.strict(&b.wa);
+    assert_eq!((v.verdict, v.remote.cause), (Verdict::Unknown, Some(Cause::DateUnusable)));
+}
+
+#[test]
+fn a_gateway_set_right_is_believed_after_two_probes() {
+    let b = Bench::new();
+    b.probe(3 * 3_600_000, 20, 20);
+    b.wait(3);
+    b.probe(0, 20, 20);
+    assert_eq!(b.verdict(), Verdict::Unknown, "one probe against another tells nothing");
+    assert!(b.gate.is_old(&b.wa), "it must be asked again");
+    b.wait(3);
+    b.probe(0, 20, 20);
+    assert_eq!(b.verdict(), Verdict::Ok);
+    assert!(!b.gate.is_old(&b.wa));
+}
+
+#[test]
+fn a_sample_lasts_a_minute_for_a_code_and_ten_for_the_header() {
+    let b = Bench::new();
+    b.probe(0, 20, 20);
+    b.wait(59);
+    assert!(!b.gate.is_old(&b.wa));
+    b.wait(2);
+    assert!(b.gate.is_old(&b.wa));
+    assert_eq!(b.verdict(), Verdict::Unknown);
+    assert_eq!(b.gate.view(&b.wa).verdict, Verdict::Ok);
+    b.wait(600);
+    assert_eq!(b.gate.view(&b.wa).verdict, Verdict::Unknown);
+}
+
+#[test]
+fn a_moved_clock_voids_samples_even_before_anybody_says_so() {
+    let b = Bench::new();
+    b.probe(0, 20, 20);
+    b.time.step_wall(90_000);
+    assert_eq!(b.verdict(), Verdict::Unknown);
+    assert_eq!(b.gate.view(&b.wa).verdict, Verdict::Unknown);
+    let before = b.gate.epoch();
+    assert_eq!(b.gate.moved(), before + 1);
+    b.probe(-90_000, 20, 20);
+    assert_eq!(b.verdict(), Verdict::Blocked);
+}
+
+#[test]
+fn a_sample_from_before_the_move_is_refused() {
+    let b = Bench::new();
+    let sent = b.time.now();
+    b.time.advance(Duration::from_millis(20));
+    let late = http_date::sample(&b.wa, Some(&date_of(TEST_WALL.0 / 1000)), None, None, sent, b.time.now());
+    b.wait(1);
+    b.gate.moved();
+    b.gate.push(late);
+    assert_eq!(b.verdict(), Verdict::Unknown);
+}
+
+#[test]
+fn an_override_holds_for_its_epoch_and_skew_only() {
+    let b = Bench::new();
+    b.probe(40_000, 20, 20);
+    let consent = Consent { unknown: false, blocked: b.gate.strict(&b.wa).overriding() };
+    let shown = b.gate.admit(&b.wa, offer(), &consent).unwrap();
+    assert!(shown.overridden && shown.verdict == Verdict::Blocked);
+    b.wait(61);
+    b.probe(40_500, 20, 20);
+    assert!(b.gate.may_start(&b.wa, &consent).is_ok(), "half a second more is not a growth");
+    b.wait(61);
+    b.probe(44_000, 20, 20);
+    assert!(b.gate.may_start(&b.wa, &consent).is_err(), "four seconds more are");
+    b.gate.moved();
+    b.probe(40_000, 20, 20);
+    assert!(b.gate.may_start(&b.wa, &consent).is_err(), "a moved clock voids it");
+}
+
+#[test]
+fn a_gateways_own_limits_rule() {
+    let b = Bench::new();
+    b.gate.limits(&b.wa, Limits { ok_s: 120, blocked_s: 600 });
+    b.probe(60_000, 20, 20);
+    assert_eq!(b.verdict(), Verdict::Ok);
+}
+
+#[test]
+fn only_quarter_hours_within_a_minute_look_like_a_zone() {
+    let near = |x: i64| zone_like(&Interval::new(x - 600, x + 600));
+    assert_eq!(near(3_600_400), Some(60));
+    assert_eq!(near(-19_800_000), Some(-330));
+    assert_eq!(near(20_700_000 + 59_000), Some(345));
+    assert_eq!(near(20_700_000 + 61_000), None);
+    assert_eq!(near(37_000), None);
+    assert_eq!(near(0), None);
+    assert_eq!(near(14 * 3_600_000), Some(840));
+    assert_eq!(near(14 * 3_600_000 + 900_000), None);
+}
+
+/// A small seeded generator, so that the scenarios are the same in every run.
+struct Seeded(u64);
+impl Seeded {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % n
+    }
+}
+
+#[test]
+fn in_400_scenarios_no_verdict_is_forged_and_the_truth_is_inside() {
+    let mut r = Seeded(20_261_121);
+    let mut seen = HashMap::new();
+    for case in 0..400 {
+        let b = Bench::new();
+        b.time.advance(Duration::from_millis(r.below(1000)));
+        let span = [6_000, 40_000, 120_000, 50_400_000][case % 4];
+        let offset = i64::try_from(r.below(2 * span)).unwrap() - i64::try_from(span).unwrap();
+        for _ in 0..=r.below(8) {
+            let rtt = r.below([50, 400, 3000][case % 3]);
+            let out = r.below(rtt + 1);
+            b.probe(offset, out, rtt - out);
+            b.time.advance(Duration::from_millis(r.below(6000)));
+        }
+        let v = b.gate.view(&b.wa);
+        assert!(v.remote.skew.is_some_and(|s| s.contains(offset)), "case {case}: {offset} is outside {:?}", v.remote.skew);
+        assert!(v.verdict != Verdict::Ok || offset.abs() <= 30_000, "case {case}: false ok at {offset}");
+        assert!(v.verdict != Verdict::Blocked || offset.abs() >= 5_000, "case {case}: false block at {offset}");
+        *seen.entry(v.verdict).or_insert(0) += 1;
+    }
+    assert!([Verdict::Ok, Verdict::Warn, Verdict::Blocked].iter().all(|v| seen.get(v).is_some_and(|n| *n > 20)), "{seen:?}");
+}
+
+fn any_verdict() -> impl Strategy<Value = Verdict> {
+    prop_oneof![Just(Verdict::Ok), Just(Verdict::Warn), Just(Verdict::Unknown), Just(Verdict::Blocked)]
+}
+
+proptest! {
+    #[test]
+    fn the_join_is_commutative_associative_and_idempotent(a in any_verdict(), b in any_verdict(), c in any_verdict()) {
+        prop_assert_eq!(a.join(b), b.join(a));
+        prop_assert_eq!(a.join(b).join(c), a.join(b.join(c)));
+        prop_assert_eq!(a.join(a), a);
+    }
+
+    #[test]
+    fn another_sample_never_widens_the_interval(offset in -100_000i64..100_000, ways in prop::collection::vec((0u64..900, 0u64..900, 0u64..3000), 2..12)) {
+        let b = Bench::new();
+        let mut width = i64::MAX;
+        for (out, back, pause) in ways {
+            b.probe(offset, out, back);
+            let fresh = b.gate.strict(&b.wa).remote.skew.unwrap();
+            // Time alone widens by what clocks may drift; the bound is taken at the instant of the new sample.
+            prop_assert!(fresh.hi_ms - fresh.lo_ms <= width, "{:?} is wider than {}", fresh, width);
+            prop_assert!(fresh.contains(offset));
+            b.time.advance(Duration::from_millis(pause));
+            let aged = b.gate.strict(&b.wa).remote.skew.unwrap();
+            width = (aged.hi_ms - aged.lo_ms).saturating_add(4);
+        }
+    }
+
+    #[test]
+    fn a_blocked_clock_never_becomes_ok_by_waiting(offset in prop_oneof![-90_000i64..-31_500, 31_500i64..90_000], waits in prop::collection::vec(0u64..200, 1..8)) {
+        let b = Bench::new();
+        b.probe(offset, 30, 30);
+        prop_assert_eq!(b.verdict(), Verdict::Blocked);
+        for w in waits {
+            b.wait(w);
+            prop_assert!(b.verdict() > Verdict::Ok);
+            prop_assert!(b.gate.view(&b.wa).verdict > Verdict::Ok);
+        }
+    }
+
+    #[test]
+    fn the_order_of_arrival_changes_nothing(offset in -50_000i64..50_000, swap in any::<bool>()) {
+        let b = Bench::new();
+        let mut both = Vec::new();
+        for _ in 0..2 {
+            let sent = b.time.now();
+            b.time.advance(Duration::from_millis(1700));
+            let date = date_of((b.time.now().wall.0 + offset).div_euclid(1000));
+            both.push(http_date::sample(&b.wa, Some(&date), None, None, sent, b.time.now()));
+        }
+        if swap { both.reverse(); }
+        both.iter().cloned().for_each(|s| b.gate.push(s));
+        let one = b.gate.strict(&b.wa).remote.skew;
+        let other = Gate::new(b.time.clone());
+        both.into_iter().rev().for_each(|s| other.push(s));
+        prop_assert_eq!(one, other.strict(&b.wa).remote.skew);
+    }
+}

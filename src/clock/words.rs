@@ -1,0 +1,281 @@
+//! What the gate says to people: header line, evidence, cause and remedy, as messages without a language.
+//!
+//! Figures come first, and nothing says more than was measured: with two clocks and no third, who is wrong stays open.
+
+pub use super::figures::of_view as figures;
+use super::{
+    Verdict, figures as fig,
+    gate::GateView,
+    http_date, kernel,
+    sample::{By, Interval, Sample, Subject},
+    timezone::ZoneTrouble,
+    verdict::{Cause, Side},
+    zones,
+};
+use crate::{
+    clock::floor,
+    domain::{GatewayId, Stamp},
+    i18n::{Lang, Message, Words, clock as w},
+};
+use std::time::Duration;
+
+/// The header line: parts in order of weight, so that a narrow screen drops the last ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Headline {
+    /// The worst verdict of all gateways: its colour.
+    pub verdict: Verdict,
+    /// The clauses, most important first; never empty.
+    pub parts: Vec<Message>,
+}
+
+impl Headline {
+    /// All clauses in `lang`.
+    pub fn text(&self, lang: Lang) -> String {
+        let joint = if lang == Lang::Zh { "；" } else { "; " };
+        self.parts.iter().map(|m| m.text(lang)).collect::<Vec<_>>().join(joint)
+    }
+}
+
+/// One line of the evidence overlay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// The gateway, or `None` for this host.
+    pub gateway: Option<GatewayId>,
+    /// How it was measured.
+    pub by: &'static Words,
+    /// How many probes it joins.
+    pub probes: u32,
+    /// The offset (`+3:00:00.4 ±0.6`), or what was told instead.
+    pub figure: Message,
+    /// When.
+    pub at: Stamp,
+    /// What it means alone; `None` for a source that measures no offset.
+    pub verdict: Option<Verdict>,
+}
+
+/// The header line over all gateways. Worst first, and who is wrong only where a third clock told.
+pub fn headline(views: &[GateView], now: &Stamp) -> Headline {
+    let Some(worst) = views.iter().max_by_key(|v| (v.verdict, v.worst_ms().unwrap_or(0))) else {
+        return Headline { verdict: Verdict::Unknown, parts: vec![Message::new(&w::HEAD_NONE)] };
+    };
+    let parts = match worst.verdict {
+        Verdict::Ok => vec![all_well(views, now)],
+        Verdict::Unknown => unknown(views, worst),
+        Verdict::Warn | Verdict::Blocked => trouble(views, worst),
+    };
+    Headline { verdict: worst.verdict, parts }
+}
+
+fn all_well(views: &[GateView], now: &Stamp) -> Message {
+    let within = fig::bound(views.iter().filter_map(GateView::worst_ms).max().unwrap_or(0));
+    let oldest = views.iter().filter_map(|v| v.remote.samples.iter().find(|s| s.interval.is_some())).map(|s| s.at.age(now)).max();
+    let m = match views {
+        [one] => Message::new(&w::HEAD_OK_ONE).with("gateway", one.gateway.as_str()),
+        _ => Message::new(&w::HEAD_OK).with("n", views.len().to_string()),
+    };
+    m.with("within", within).with("age", age(oldest.unwrap_or_default()))
+}
+
+fn unknown(views: &[GateView], worst: &GateView) -> Vec<Message> {
+    let unknown: Vec<_> = views.iter().filter(|v| v.verdict == Verdict::Unknown).collect();
+    let named = unknown.first().copied().unwrap_or(worst);
+    let head = match unknown.len() {
+        0 | 1 => Message::new(&w::HEAD_UNKNOWN),
+        n => Message::new(&w::HEAD_UNKNOWN_MORE).with("n", (n - 1).to_string()),
+    };
+    let mut parts = vec![head.with("gateway", named.gateway.as_str())];
+    parts.extend(others(views, named));
+    parts
+}
+
+fn trouble(views: &[GateView], worst: &GateView) -> Vec<Message> {
+    let on_host = worst.side == Some(Side::Host);
+    let skew = if on_host { worst.host.skew } else { worst.remote.skew.or(worst.host.skew) };
+    let Some(skew) = skew else { return unknown(views, worst) };
+    let head = if skew.is_open() {
+        return vec![Message::new(&w::HEAD_FLOOR)];
+    } else if on_host {
+        Message::new(&w::HEAD_HOST)
+    } else {
+        Message::new(if skew.mid() < 0 { &w::HEAD_BEHIND } else { &w::HEAD_AHEAD }).with("gateway", worst.gateway.as_str())
+    };
+    let (shown, err) = fig::span_err(&skew);
+    let mut parts = vec![head.with("skew", shown).with("err", err)];
+    if zone_minutes(worst).is_some() {
+        parts.push(Message::new(&w::HEAD_LOOKS_UTC));
+    }
+    if !on_host {
+        parts.extend(others(views, worst));
+    }
+    parts
+}
+
+fn others(views: &[GateView], but: &GateView) -> Option<Message> {
+    let rest = || views.iter().filter(|v| v.gateway != but.gateway);
+    let off = rest().filter(|v| matches!(v.verdict, Verdict::Blocked | Verdict::Warn)).count();
+    if off > 0 {
+        return Some(Message::new(&w::HEAD_MORE).with("n", off.to_string()));
+    }
+    let worst = rest().filter(|v| v.verdict == Verdict::Ok).filter_map(GateView::worst_ms).max()?;
+    Some(Message::new(&w::HEAD_OTHERS).with("within", fig::bound(worst)))
+}
+
+fn zone_minutes(view: &GateView) -> Option<i32> {
+    [&view.remote, &view.host].into_iter().find_map(|j| match j.cause {
+        Some(Cause::LocalTimeAsUtc { minutes }) => Some(minutes),
+        _ => None,
+    })
+}
+
+/// Why the clock is not well, with figures; `None` when it is.
+pub fn cause(view: &GateView) -> Option<Message> {
+    if view.verdict == Verdict::Ok {
+        return None;
+    }
+    if view.host.cause == Some(Cause::BeforeBuild) {
+        return Some(Message::new(&w::CAUSE_FLOOR));
+    }
+    let host = view.host.skew.filter(|_| view.host.verdict != Verdict::Ok);
+    let skew = |i: &Interval| fig::span(i.mid());
+    match (view.side, &view.remote.skew, host) {
+        (Some(Side::Both), Some(r), Some(h)) => Some(Message::new(&w::CAUSE_BOTH).with("host", skew(&h)).with("skew", skew(r))),
+        (Some(Side::Host), _, Some(h)) => Some(Message::new(&w::CAUSE_HOST).with("skew", skew(&h))),
+        (_, Some(r), _) if view.remote.verdict != Verdict::Ok => Some(off(view, r)),
+        (_, _, Some(h)) => Some(Message::new(&w::CAUSE_HOST).with("skew", skew(&h))),
+        _ => Some(Message::new(match view.remote.cause? {
+            Cause::NoDate => &w::CAUSE_NO_DATE,
+            Cause::NotAsked => &w::CAUSE_NOT_ASKED,
+            _ => &w::CAUSE_DATE_UNUSABLE,
+        })),
+    }
+}
+
+fn off(view: &GateView, skew: &Interval) -> Message {
+    let ahead = skew.mid() >= 0;
+    let m = match view.remote.cause {
+        Some(Cause::LocalTimeAsUtc { minutes }) => {
+            Message::new(if ahead { &w::CAUSE_UTC_AHEAD } else { &w::CAUSE_UTC_BEHIND }).with("zones", zone_list(minutes, view.side))
+        }
+        _ => Message::new(if ahead { &w::CAUSE_AHEAD } else { &w::CAUSE_BEHIND }),
+    };
+    m.with("skew", fig::span(skew.mid()))
+}
+
+/// ` (Europe/Moscow, America/Sao_Paulo)`: the gateway's zone may be so far east, or this host's so far west.
+fn zone_list(minutes: i32, side: Option<Side>) -> String {
+    let gateway = zones::at(minutes).first();
+    let host = zones::at(-minutes).first().filter(|_| side != Some(Side::Gateway));
+    let names: Vec<&str> = gateway.into_iter().chain(host).copied().collect();
+    if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) }
+}
+
+/// The one thing to do about it; `None` when nothing needs doing.
+pub fn remedy(view: &GateView) -> Option<Message> {
+    if view.verdict == Verdict::Ok {
+        return None;
+    }
+    let zone = zone_minutes(view).is_some();
+    Some(Message::new(match (view.side, view.remote.cause) {
+        (Some(Side::Host), _) if zone => &w::DO_UTC_HOST,
+        (Some(Side::Host), _) => &w::DO_HOST,
+        (Some(Side::Gateway), _) if zone => &w::DO_UTC_GATEWAY,
+        (Some(Side::Gateway), _) => &w::DO_GATEWAY,
+        (Some(Side::Both), _) => &w::DO_BOTH,
+        (Some(Side::CannotTell), _) if zone => &w::DO_UTC_EITHER,
+        (Some(Side::CannotTell), _) => &w::DO_EITHER,
+        (None, Some(Cause::NoDate)) => &w::DO_NO_DATE,
+        (None, Some(Cause::DateUnusable)) => &w::DO_DATE,
+        (None, _) => &w::DO_ASK,
+    }))
+}
+
+/// Every sample of a view as a line: this host first, then the gateway, newest first.
+pub fn evidence(view: &GateView, limits: super::Limits) -> Vec<Evidence> {
+    let samples = view.host.samples.iter().chain(&view.remote.samples);
+    samples
+        .map(|s| Evidence { gateway: s.gateway.clone(), by: by(s.by), probes: s.probes, figure: figure(s), at: s.at, verdict: alone(s, limits) })
+        .collect()
+}
+
+fn alone(sample: &Sample, limits: super::Limits) -> Option<Verdict> {
+    match (&sample.interval, sample.subject) {
+        (Some(i), _) => Some(Verdict::of(i, limits)),
+        (None, Subject::Gateway) => Some(Verdict::Unknown),
+        (None, Subject::Host) => None,
+    }
+}
+
+fn figure(sample: &Sample) -> Message {
+    match &sample.interval {
+        Some(i) => Message::new(&w::DETAIL_OTHER).with("text", fig::of(i)),
+        None => detail(sample),
+    }
+}
+
+/// What a source told besides an offset.
+pub fn detail(sample: &Sample) -> Message {
+    let text = sample.detail.as_str();
+    if let (By::Kernel, Some(error)) = (sample.by, text.strip_prefix("synced ")) {
+        return Message::new(&w::DETAIL_SYNCED).with("error", error);
+    }
+    Message::new(match text {
+        http_date::NO_DATE => &w::DETAIL_NO_DATE,
+        http_date::CACHED => &w::DETAIL_CACHED,
+        http_date::UNPARSABLE => &w::DETAIL_UNPARSABLE,
+        http_date::STEPPED => &w::DETAIL_STEPPED,
+        kernel::FREE => &w::DETAIL_FREE,
+        kernel::UNTOLD => &w::DETAIL_UNTOLD,
+        floor::ABOVE => &w::DETAIL_ABOVE,
+        floor::BELOW => &w::DETAIL_BELOW,
+        _ => return Message::new(&w::DETAIL_OTHER).with("text", text),
+    })
+}
+
+/// The name of a source.
+pub fn by(by: By) -> &'static Words {
+    match by {
+        By::Date => &w::BY_DATE,
+        By::Ntp => &w::BY_NTP,
+        By::Kernel => &w::BY_KERNEL,
+        By::Floor => &w::BY_FLOOR,
+        By::ServerTime => &w::BY_SERVER_TIME,
+        By::ZoneLabel => &w::BY_ZONE_LABEL,
+    }
+}
+
+/// The word for a verdict.
+pub fn verdict(v: Verdict) -> &'static Words {
+    match v {
+        Verdict::Ok => &w::VERDICT_OK,
+        Verdict::Warn => &w::VERDICT_WARN,
+        Verdict::Unknown => &w::VERDICT_UNKNOWN,
+        Verdict::Blocked => &w::VERDICT_BLOCKED,
+    }
+}
+
+/// What is wrong with this host's timezone, and what to write instead.
+pub fn zone_trouble(t: &ZoneTrouble) -> Message {
+    match t {
+        ZoneTrouble::Empty => Message::new(&w::TZ_EMPTY),
+        ZoneTrouble::NotFound(tz) => Message::new(&w::TZ_NOT_FOUND).with("tz", tz),
+        ZoneTrouble::Inverted { tz, means } => Message::new(&w::TZ_INVERTED).with("tz", tz).with("means", means),
+        ZoneTrouble::PosixForm(tz) => Message::new(&w::TZ_POSIX).with("tz", tz),
+        ZoneTrouble::Escapes(tz) => Message::new(&w::TZ_ESCAPES).with("tz", tz),
+        ZoneTrouble::Differ { localtime, timezone } => Message::new(&w::TZ_DIFFER).with("localtime", localtime).with("timezone", timezone),
+        ZoneTrouble::NoZones => Message::new(&w::TZ_NO_ZONES),
+    }
+}
+
+/// An age as the deck writes it: `<1m`, `5m`, `3h`, `6d`.
+pub fn age(d: Duration) -> String {
+    match d.as_secs() {
+        0..=59 => "<1m".to_owned(),
+        s @ 60..=3599 => format!("{}m", s / 60),
+        s @ 3600..=86_399 => format!("{}h", s / 3600),
+        s => format!("{}d", s / 86_400),
+    }
+}
+
+#[cfg(test)]
+#[path = "words_tests.rs"]
+mod tests;

@@ -1,0 +1,586 @@
+//! The engine's own thread: takes commands one by one, hands each to its room, and never lets one wait for another.
+
+use super::{
+    add,
+    command::{Command, PairKey},
+    live::{self, DeckHost, LiveOp, LiveOps},
+    mailbox::{HistoryLine, Mailbox, PairView, Status},
+    ops::{self, Armed, Ended, Host, Progress},
+    pairing::{self, News, Watcher},
+    watch,
+    world::{Gateway, Parts, World},
+};
+use crate::{
+    domain::{Answer, Effect, GatewayId, Inputs, Op, OpPhase, Prompt, Reason, ReasonCode, Target, Tier, Want},
+    i18n::{Message, engine as words},
+    store::{HistoryQuery, locks::WatchLock},
+    vault::VaultState,
+};
+use std::{future::Future, pin::Pin, sync::Arc};
+use tokio::sync::mpsc;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Commands that may wait.
+pub const QUEUE: usize = 256;
+/// Ops of one process at a time; more wait their turn.
+const OPS_AT_ONCE: usize = 64;
+
+/// A running engine.
+pub struct Handle {
+    /// Where commands go. Full means: press it again.
+    pub commands: mpsc::Sender<Command>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Handle {
+    /// Waits for the engine's end. Send [`Command::Quit`] before.
+    pub fn join(mut self) {
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The world, once it is built. The deck draws its first frame before.
+pub type SharedWorld = Arc<std::sync::OnceLock<Arc<World>>>;
+
+/// Starts the engine on its own thread with its own runtime: decoding ten thousand rows must not stop a key. What it is
+/// built from is made on that thread too, so that the first frame waits for neither store nor vault. When `build` fails,
+/// its sentence reaches the mailbox as [`super::Mail::fatal`] and the engine ends.
+pub fn spawn(mailbox: Mailbox, build: impl FnOnce() -> Result<Parts, Message> + Send + 'static) -> std::io::Result<(Handle, SharedWorld)> {
+    let (tx, rx) = mpsc::channel(QUEUE);
+    let shared = SharedWorld::default();
+    let slot = shared.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let thread = std::thread::Builder::new().name("engine".into()).spawn(move || {
+        match build() {
+            Ok(parts) => {
+                let world = runtime.block_on(async { World::new(parts) });
+                let _ = slot.set(world.clone());
+                runtime.block_on(Actor::new(world).run(rx));
+            }
+            Err(why) => mailbox.put(|m| {
+                m.fatal = Some(why);
+                m.ended = true;
+            }),
+        }
+        // A request that hangs must not hold the exit.
+        runtime.shutdown_background();
+    })?;
+    Ok((Handle { commands: tx, thread: Some(thread) }, shared))
+}
+
+struct Actor {
+    world: Arc<World>,
+    ops: LiveOps,
+    tasks: TaskTracker,
+    slots: Arc<tokio::sync::Semaphore>,
+    pair_keys: Option<mpsc::Sender<PairKey>>,
+    pair_cancel: CancellationToken,
+    started: bool,
+    ready: mpsc::Sender<()>,
+    ready_in: Option<mpsc::Receiver<()>>,
+}
+
+impl Actor {
+    fn new(world: Arc<World>) -> Self {
+        let (ready, ready_in) = mpsc::channel(4);
+        Self {
+            world,
+            ops: LiveOps::default(),
+            tasks: TaskTracker::new(),
+            slots: Arc::new(tokio::sync::Semaphore::new(OPS_AT_ONCE)),
+            pair_keys: None,
+            pair_cancel: CancellationToken::new(),
+            started: false,
+            ready,
+            ready_in: Some(ready_in),
+        }
+    }
+
+    async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        self.world.seed_all().await;
+        for gateway in self.world.gateways() {
+            let view = gateway.view();
+            self.world.mailbox.put(|m| {
+                m.gateways.insert(gateway.id.clone(), view);
+            });
+        }
+        self.open_vault(None);
+        let mut ready = self.ready_in.take();
+        loop {
+            let command = tokio::select! {
+                biased;
+                command = commands.recv() => command,
+                Some(()) = async { match &mut ready { Some(r) => r.recv().await, None => std::future::pending().await } } => {
+                    self.start();
+                    continue;
+                }
+            };
+            match command {
+                None | Some(Command::QuitNow) => break,
+                Some(Command::Quit) => {
+                    self.finish(&mut commands).await;
+                    break;
+                }
+                Some(command) => self.take(command).await,
+            }
+        }
+        self.world.shut();
+        self.world.store.flush().await;
+        self.world.mailbox.put(|m| m.ended = true);
+    }
+
+    /// Drops what is armed, waits for what runs; a second quit leaves at once and the journal resumes.
+    async fn finish(&mut self, commands: &mut mpsc::Receiver<Command>) {
+        for armed in self.ops.armed() {
+            self.disarm(armed).await;
+        }
+        self.pair_cancel.cancel();
+        self.pair_keys = None;
+        self.tasks.close();
+        loop {
+            tokio::select! {
+                () = self.tasks.wait() => return,
+                command = commands.recv() => match command {
+                    None | Some(Command::Quit | Command::QuitNow) => return,
+                    Some(_) => {}
+                },
+            }
+        }
+    }
+
+    async fn take(&mut self, command: Command) {
+        match command {
+            Command::Arm { target, action, input } => self.arm(target, action, input).await,
+            Command::Fire(id) => self.fire(id),
+            Command::Undo(id) => self.undo(id).await,
+            Command::AnswerOp(id, answer) => {
+                self.ops.with(id, |op| {
+                    let _ = op.answers.try_send(answer);
+                });
+            }
+            Command::Dismiss(id) => {
+                let _ = self.world.store.op_end(id, OpPhase::Cancelled, None).await;
+                self.ops.remove(id);
+            }
+            Command::Pair { target, method, number } => self.pair(target, Want { method, number, wipe_spoilt: false }),
+            Command::Pairing(key) => self.pair_key(key),
+            Command::AskClock(only) => self.each(only, |world, gateway| {
+                Box::pin(async move {
+                    let Ok(cx) = world.cx(&gateway, CancellationToken::new()) else { return };
+                    let _ = gateway.provider.look(&cx, None, crate::providers::Look::Probe).await;
+                })
+            }),
+            Command::Look { on_screen, selected } => self.look(&on_screen, selected.as_ref()),
+            Command::Refresh(only) => self.refresh(only.as_ref()),
+            Command::History(target) => self.history(target),
+            Command::Reveal(target) => self.reveal(target),
+            Command::CheckGateway(new) => self.add(new, false),
+            Command::AddGateway(new) => self.add(new, true),
+            Command::Unlock(passphrase) => self.open_vault(passphrase),
+            Command::Quit | Command::QuitNow => {}
+        }
+    }
+
+    /// Opens the vault beside everything else; the deck shows cached rows meanwhile.
+    fn open_vault(&self, passphrase: Option<crate::domain::Secret>) {
+        let (world, ready) = (self.world.clone(), self.ready.clone());
+        self.tasks.spawn(async move {
+            let state = match passphrase {
+                Some(p) => world.vault.unlock(Some(p)).await,
+                None => world.open_vault().await,
+            };
+            let loaded = match &state {
+                VaultState::Open(_) => world.load_secrets().await.is_ok(),
+                _ => false,
+            };
+            world.tell_status();
+            if loaded {
+                let _ = ready.send(()).await;
+            } else if !matches!(state, VaultState::Absent) {
+                for gateway in world.gateways().into_iter().filter(|g| !g.spec.secrets.is_empty()) {
+                    world.broken(&gateway, Reason::new(ReasonCode::VaultLocked));
+                }
+            }
+        });
+    }
+
+    /// Secrets are there: finish what ended processes left, then watch.
+    fn start(&mut self) {
+        if std::mem::replace(&mut self.started, true) {
+            return;
+        }
+        let world = self.world.clone();
+        let resume_ops = self.ops.clone();
+        self.tasks.spawn(async move {
+            if !world.read_only {
+                let results = ops::resume_all(&world, |_| Box::new(Quiet), &CancellationToken::new()).await;
+                for (op, ended) in results {
+                    show_resumed(&world, &resume_ops, &op, &ended);
+                }
+            }
+        });
+        let world = self.world.clone();
+        // Not tracked: it ends with the world, and nobody waits for it at quit.
+        tokio::spawn(async move { watch_or_follow(world).await });
+    }
+
+    async fn arm(&mut self, target: Target, action: crate::domain::Action, inputs: Inputs) {
+        let row = match self.world.row(&target) {
+            Some(row) => row,
+            // A creating verb aims at a name that is not there yet.
+            None => blank_row(&target),
+        };
+        if target.incarnation.is_some() && row.incarnation != target.incarnation {
+            // What was seen is what is hit: the row on screen is gone, a namesake stands there.
+            return self.world.toast(false, Message::new(crate::i18n::reason::text(ReasonCode::Gone)), Some(target));
+        }
+        match ops::arm(&self.world, &row, action, inputs).await {
+            Ok((armed, effect)) => {
+                let view = live::view(&self.world, &armed, &row, &effect, OpPhase::Armed);
+                let (answers, answers_in) = mpsc::channel(1);
+                let id = armed.id;
+                let mut op = LiveOp { armed, cancel: CancellationToken::new(), answers, answers_in: Some(answers_in), view: view.clone() };
+                if effect.tier == Tier::Now {
+                    op.view.phase = OpPhase::Planning;
+                }
+                self.ops.insert(op);
+                if effect.tier == Tier::Now {
+                    self.fire_now(id);
+                } else {
+                    self.world.mailbox.put(|m| {
+                        m.ops.insert(id, view);
+                    });
+                }
+            }
+            Err(why) => {
+                let text = not_armed(&why, &row);
+                self.world.toast(false, text, Some(row.target()));
+            }
+        }
+    }
+
+    fn fire(&mut self, id: i64) {
+        let was_armed = self.ops.with(id, |op| {
+            let armed = op.view.phase == OpPhase::Armed;
+            if armed {
+                op.view.phase = OpPhase::Planning;
+            }
+            armed
+        });
+        if was_armed == Some(true) {
+            self.fire_now(id);
+        }
+    }
+
+    fn fire_now(&mut self, id: i64) {
+        let Some(Some((armed, cancel, answers))) =
+            self.ops.with(id, |op| op.answers_in.take().map(|answers| (op.armed.clone(), op.cancel.clone(), answers)))
+        else {
+            return;
+        };
+        self.ops.show(&self.world.mailbox, id, |_| {});
+        let (world, ops, slots) = (self.world.clone(), self.ops.clone(), self.slots.clone());
+        self.tasks.spawn(async move {
+            let _slot = slots.acquire().await;
+            let mut host = DeckHost { id, ops: ops.clone(), mailbox: world.mailbox.clone(), answers };
+            let ended = ops::fire(&world, &armed, &mut host, &cancel).await;
+            close(&world, &ops, &armed, &ended);
+            if let Some(gateway) = world.gateway(&armed.target.gateway) {
+                super::look(&world, &gateway, &armed.target).await;
+                refresh(&gateway);
+            }
+        });
+    }
+
+    async fn undo(&mut self, id: i64) {
+        let state = self.ops.with(id, |op| (op.view.phase, op.armed.clone(), op.cancel.clone()));
+        match state {
+            Some((OpPhase::Armed, armed, _)) => self.disarm(armed).await,
+            // Before its pivot a running op stops and takes back; after it, it goes on and says so by its phase.
+            Some((_, _, cancel)) => cancel.cancel(),
+            None => {}
+        }
+    }
+
+    async fn disarm(&self, armed: Armed) {
+        ops::disarm(&self.world, &armed).await;
+        self.ops.show(&self.world.mailbox, armed.id, |v| v.phase = OpPhase::Cancelled);
+        self.ops.remove(armed.id);
+    }
+
+    fn pair(&mut self, target: Target, want: Want) {
+        if self.pair_keys.as_ref().is_some_and(|k| !k.is_closed()) {
+            return;
+        }
+        let Some(row) = self.world.row(&target) else { return };
+        let facts = self.world.gateway(&target.gateway).map(|g| g.facts()).unwrap_or_default();
+        if let Err(not) = self.world.can(&row, &crate::domain::Action::Pair, &facts) {
+            let text = not_armed(&ops::NotArmed::Not(not), &row);
+            return self.world.toast(false, text, Some(target));
+        }
+        let (tx, mut rx) = mpsc::channel(16);
+        self.pair_keys = Some(tx);
+        self.pair_cancel = self.world.stop.child_token();
+        let (world, cancel) = (self.world.clone(), self.pair_cancel.clone());
+        self.tasks.spawn(async move {
+            let mut watcher = Screen { mailbox: world.mailbox.clone() };
+            let start = pairing::Start { target, want };
+            let end = pairing::run(&world, start, &mut rx, &mut watcher, &cancel).await;
+            if !matches!(end, pairing::PairEnd::Linked) {
+                world.mailbox.put(|m| m.pairing = Some(None));
+            }
+        });
+    }
+
+    fn pair_key(&mut self, key: PairKey) {
+        let leaving = matches!(key, PairKey::Leave);
+        let running = self.pair_keys.as_ref().filter(|k| !k.is_closed());
+        match running {
+            Some(keys) => {
+                let _ = keys.try_send(key);
+            }
+            // The success screen outlives its attempt.
+            None if leaving => self.world.mailbox.put(|m| m.pairing = Some(None)),
+            None => {}
+        }
+    }
+
+    fn look(&self, on_screen: &[GatewayId], selected: Option<&Target>) {
+        for gateway in self.world.gateways() {
+            let seen = on_screen.contains(&gateway.id);
+            let row = selected.filter(|t| t.gateway == gateway.id).map(|t| t.account.clone());
+            gateway.attention.send_if_modified(|a| {
+                let changed = a.on_screen != seen || a.selected != row;
+                a.on_screen = seen;
+                a.selected = row;
+                changed
+            });
+        }
+    }
+
+    fn refresh(&self, only: Option<&GatewayId>) {
+        for gateway in self.world.gateways().iter().filter(|g| only.is_none_or(|o| &g.id == o)) {
+            refresh(gateway);
+        }
+    }
+
+    fn each(&self, only: Option<GatewayId>, f: impl Fn(Arc<World>, Arc<Gateway>) -> Pin<Box<dyn Future<Output = ()> + Send>>) {
+        for gateway in self.world.gateways().into_iter().filter(|g| only.as_ref().is_none_or(|o| &g.id == o)) {
+            self.tasks.spawn(f(self.world.clone(), gateway));
+        }
+    }
+
+    fn history(&self, target: Target) {
+        let world = self.world.clone();
+        self.tasks.spawn(async move {
+            let query = HistoryQuery { target: Some(target.clone()), limit: 500, ..HistoryQuery::default() };
+            let lines: Vec<HistoryLine> = match world.store.history(query).await {
+                Ok(lines) => lines.into_iter().map(|(_, line)| line).collect(),
+                Err(_) => Vec::new(),
+            };
+            world.mailbox.put(|m| m.history = Some((target, lines)));
+        });
+    }
+
+    fn reveal(&self, target: Target) {
+        let world = self.world.clone();
+        self.tasks.spawn(async move {
+            let Some(gateway) = world.gateway(&target.gateway) else { return };
+            let result = match world.cx(&gateway, CancellationToken::new()) {
+                Ok(cx) => gateway.provider.reveal(&cx, &target).await,
+                Err(why) => Err(why),
+            };
+            ops::audit(&world, &target, "reveal", None, if result.is_ok() { "shown" } else { "failed" }).await;
+            world.mailbox.put(|m| m.revealed = Some((target, result)));
+        });
+    }
+
+    fn add(&self, new: super::command::NewGateway, save: bool) {
+        let world = self.world.clone();
+        let watching = self.started;
+        let ready = self.ready.clone();
+        self.tasks.spawn(async move {
+            let check = if save { add::add(&world, new).await } else { add::check(&world, &new).await };
+            let (added, name) = (check.added, GatewayId::new(&check.name));
+            world.mailbox.put(|m| m.add_check = Some(check));
+            world.tell_status();
+            if !added {
+                return;
+            }
+            if watching {
+                if let Some(gateway) = world.gateway(&name) {
+                    tokio::spawn(watch::run(world.clone(), gateway));
+                }
+            } else {
+                let _ = ready.send(()).await;
+            }
+        });
+    }
+}
+
+fn refresh(gateway: &Gateway) {
+    gateway.attention.send_modify(|a| a.refresh += 1);
+}
+
+/// The watcher polls; everybody else learns from the store until the watcher is gone.
+async fn watch_or_follow(world: Arc<World>) {
+    let mut lock = WatchLock::try_take(&world.paths).ok().flatten();
+    if lock.is_none() {
+        world.follow(true);
+        let mut standby = standby(world.paths.clone());
+        loop {
+            tokio::select! {
+                () = world.stop.cancelled() => return,
+                got = &mut standby => {
+                    lock = got.ok();
+                    break;
+                }
+                () = world.store.changed() => world.reread().await,
+            }
+        }
+        world.follow(false);
+    }
+    for gateway in world.gateways() {
+        tokio::spawn(watch::run(world.clone(), gateway));
+    }
+    world.stop.cancelled().await;
+    drop(lock);
+}
+
+/// Waits for the watch lock on a thread of its own: a blocked file lock cannot be cancelled, the thread ends with the process.
+fn standby(paths: crate::store::Paths) -> tokio::sync::oneshot::Receiver<WatchLock> {
+    let (tx, rx) = tokio::sync::oneshot::channel();
+    let _ = std::thread::Builder::new().name("standby".into()).spawn(move || {
+        if let Ok(lock) = WatchLock::take_blocking(&paths) {
+            let _ = tx.send(lock);
+        }
+    });
+    rx
+}
+
+impl World {
+    fn follow(&self, on: bool) {
+        self.following.store(on, std::sync::atomic::Ordering::Relaxed);
+        self.tell_status();
+    }
+
+    /// Rows as the watching process stored them.
+    async fn reread(&self) {
+        for gateway in self.gateways() {
+            if let Ok(rows) = self.store.rows(Some(gateway.id.clone())).await {
+                self.merge(&gateway, crate::providers::Report::All { rows, complete: true });
+            }
+        }
+    }
+
+    /// Header facts.
+    pub(super) fn tell_status(&self) {
+        let status = Status {
+            vault: self.vault.state().view(),
+            follower: self.following.load(std::sync::atomic::Ordering::Relaxed),
+            store_trouble: self.store.trouble(),
+        };
+        self.mailbox.put(|m| m.status = Some(status));
+    }
+}
+
+/// Closes the view of an op and tells the outcome.
+fn close(world: &Arc<World>, ops: &LiveOps, armed: &Armed, ended: &Ended) {
+    ops.show(&world.mailbox, armed.id, |view| {
+        view.phase = ended.phase;
+        view.reason.clone_from(&ended.reason);
+        view.outcome = Some(outcome(view, ended));
+    });
+    if let Some(op) = ops.remove(armed.id)
+        && let Some(text) = op.view.outcome
+    {
+        world.toast(ended.phase == OpPhase::Done, text, Some(armed.target.clone()));
+    }
+}
+
+fn outcome(view: &super::mailbox::OpView, ended: &Ended) -> Message {
+    let what = live::what(view);
+    let why = || live::why(ended.reason.as_ref());
+    match ended.phase {
+        OpPhase::Done => match &ended.new {
+            Some(fp) => Message::new(&words::OP_DONE_TOKEN).with("what", what.as_str()).with("fp", fp.to_string()),
+            None => Message::new(&words::OP_DONE).with("what", what.as_str()),
+        },
+        OpPhase::Cancelled if ended.steps.is_empty() => Message::new(&words::OP_CANCELLED).with("what", what.as_str()),
+        OpPhase::Cancelled => Message::new(&words::OP_TAKEN_BACK).with("what", what.as_str()),
+        OpPhase::Failed => Message::new(&words::OP_FAILED).with("what", what.as_str()).nest("why", why()),
+        _ => Message::new(&words::OP_AMBIGUOUS).with("what", what.as_str()).nest("why", why()),
+    }
+}
+
+fn not_armed(why: &ops::NotArmed, row: &crate::domain::Row) -> Message {
+    use crate::domain::Not;
+    match why {
+        ops::NotArmed::Busy(_) => Message::new(&words::OP_BUSY).with("label", row.label.as_str()),
+        ops::NotArmed::Trouble(why) | ops::NotArmed::Not(Not::Trouble(why)) => live::why(Some(why)),
+        ops::NotArmed::Not(Not::ReadOnly) => Message::new(&crate::i18n::reason::READ_ONLY),
+        ops::NotArmed::Not(Not::Locked) => Message::new(&crate::i18n::reason::VAULT_LOCKED),
+        ops::NotArmed::Not(Not::Unsupported(m) | Not::NotNow(m)) => m.clone(),
+        ops::NotArmed::Not(Not::Person(prompt)) => prompt.words.clone(),
+    }
+}
+
+/// A row for a name that is not there yet.
+fn blank_row(target: &Target) -> crate::domain::Row {
+    crate::domain::Row {
+        gateway: target.gateway.clone(),
+        account: target.account.clone(),
+        device: target.device.clone(),
+        incarnation: None,
+        label: crate::domain::Clean::new(target.account.as_str()),
+        identity: None,
+        link: crate::domain::Link::unknown(),
+        tokens: Vec::new(),
+        facts: Vec::new(),
+    }
+}
+
+fn show_resumed(world: &Arc<World>, ops: &LiveOps, op: &Op, ended: &Ended) {
+    if ended.phase == OpPhase::Cancelled && op.plan.is_none() {
+        return;
+    }
+    let row = world.row(&op.target).unwrap_or_else(|| blank_row(&op.target));
+    let plan_loses = op.plan.as_ref().map(|p| p.loses.clone()).unwrap_or_default();
+    let effect = Effect { tier: Tier::Hold, loses: plan_loses, says: Message::new(&words::OP_RESUMED), restorable: false };
+    let armed = Armed { id: op.id, action: op.action.clone(), target: op.target.clone(), inputs: Inputs::new() };
+    let mut view = live::view(world, &armed, &row, &effect, ended.phase);
+    view.reason.clone_from(&ended.reason);
+    let text = outcome(&view, ended);
+    view.outcome = Some(text.clone());
+    let (answers, _) = mpsc::channel(1);
+    if ended.phase == OpPhase::Ambiguous {
+        ops.insert(LiveOp { armed, cancel: CancellationToken::new(), answers, answers_in: None, view: view.clone() });
+    }
+    world.mailbox.put(|m| {
+        m.ops.insert(op.id, view);
+    });
+    world.toast(ended.phase == OpPhase::Done, text, Some(op.target.clone()));
+}
+
+/// A host that nobody watches: progress is not told, questions stay unanswered.
+pub struct Quiet;
+
+impl Host for Quiet {
+    fn progress(&mut self, _: Progress) {}
+    fn ask<'a>(&'a mut self, _: &'a Prompt) -> Pin<Box<dyn Future<Output = Option<Answer>> + Send + 'a>> {
+        Box::pin(std::future::ready(None))
+    }
+}
+
+struct Screen {
+    mailbox: Mailbox,
+}
+
+impl Watcher for Screen {
+    fn view(&mut self, view: &PairView) {
+        self.mailbox.put(|m| m.pairing = Some(Some(view.clone())));
+    }
+    fn news(&mut self, _: News<'_>) {}
+}

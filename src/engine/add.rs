@@ -1,0 +1,100 @@
+//! Adding a gateway: checked against the server first, then written to the configuration and its key sealed.
+
+use super::{
+    command::NewGateway,
+    mailbox::AddCheck,
+    world::{World, secret_name, store_reason},
+};
+use crate::{
+    domain::{GatewayId, Reason, ReasonCode},
+    i18n::{Message, engine as words},
+    providers::{Look, Report},
+    store::config,
+};
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// Checks what was typed against the server. Nothing is saved.
+pub async fn check(world: &Arc<World>, new: &NewGateway) -> AddCheck {
+    let mut check = AddCheck { name: new.name.clone(), lines: Vec::new(), added: false, trouble: None };
+    if world.gateway(&GatewayId::new(&new.name)).is_some() {
+        check.lines.push((false, Message::new(&words::ADD_NAME_TAKEN).with("name", &new.name)));
+        check.trouble = Some(Reason::new(ReasonCode::Busy));
+        return check;
+    }
+    match probe(world, new).await {
+        Ok(n) => {
+            check.lines.push((true, Message::new(&words::ADD_REACHABLE)));
+            check.lines.push((true, Message::new(&words::ADD_KEY_OK).with("n", n.to_string())));
+        }
+        Err(why) => {
+            let why = why.with("gateway", &new.name);
+            check.lines.push((false, Message::from(&why)));
+            check.trouble = Some(why);
+        }
+    }
+    check
+}
+
+/// Checks, then saves. The key is sealed before the configuration names the gateway.
+pub async fn add(world: &Arc<World>, new: NewGateway) -> AddCheck {
+    let mut result = check(world, &new).await;
+    if result.trouble.is_some() {
+        return result;
+    }
+    if let Err(why) = save(world, &new).await {
+        result.lines.push((false, Message::from(&why)));
+        result.trouble = Some(why);
+        return result;
+    }
+    result.added = true;
+    result.lines.push((true, Message::new(&words::ADD_SAVED).with("name", &new.name)));
+    result
+}
+
+async fn save(world: &Arc<World>, new: &NewGateway) -> Result<(), Reason> {
+    if world.read_only {
+        return Err(Reason::new(ReasonCode::ReadOnly));
+    }
+    let id = GatewayId::new(&new.name);
+    world.ensure_vault().await?;
+    let spec = (world.providers)(&new.kind).map(|p| p.spec()).ok_or_else(|| Reason::new(ReasonCode::Internal))?;
+    if let Some(secret) = spec.secrets.first() {
+        world.store.secret_put(&secret_name(&id, secret.name), &new.secret).await.map_err(|e| store_reason(&e))?;
+    }
+    let settings = settings(new);
+    let line = config::NewGateway { name: new.name.clone(), kind: new.kind.clone(), url: settings.url.clone(), allow_plaintext: new.allow_plaintext };
+    config::add_gateway(&world.paths.config, &line).map_err(|e| Reason::new(ReasonCode::StoreUnwritable).raw(e.to_string()))?;
+    let rank = world.gateways().len();
+    if let Some(gateway) = world.insert(settings, rank) {
+        world.load_gateway_secrets(&gateway).await.map_err(|e| store_reason(&e))?;
+        let view = gateway.view();
+        world.mailbox.put(|m| {
+            m.gateways.insert(id, view);
+        });
+    }
+    Ok(())
+}
+
+fn settings(new: &NewGateway) -> config::Gateway {
+    config::Gateway {
+        name: new.name.clone(),
+        kind: new.kind.clone(),
+        url: new.url.trim_end_matches('/').to_owned(),
+        allow_plaintext: new.allow_plaintext,
+        ca_file: None,
+        events: true,
+        expect_timezone: None,
+        clock_limits: None,
+    }
+}
+
+/// Asks the server for its list with what was typed. Returns how many accounts it has.
+async fn probe(world: &Arc<World>, new: &NewGateway) -> Result<usize, Reason> {
+    let trial = world.trial(settings(new), new.secret.clone()).ok_or_else(|| Reason::new(ReasonCode::Internal))?;
+    let cx = world.cx(&trial, CancellationToken::new())?;
+    match trial.provider.look(&cx, None, Look::All).await? {
+        Report::All { rows, .. } | Report::Part(rows) => Ok(rows.len()),
+        _ => Ok(0),
+    }
+}

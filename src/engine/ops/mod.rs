@@ -1,0 +1,115 @@
+//! Ops: the one way in which anything destructive happens. Armed, journaled, run step by step, checked before repeated,
+//! resumed or shown after a crash. The same for every provider.
+
+mod resume;
+mod run;
+
+pub use resume::resume_all;
+pub use run::{Ended, Host, Progress, run};
+
+use super::world::{World, store_reason};
+use crate::{
+    domain::{Action, Effect, Inputs, Not, Op, OpPhase, Reason, ReasonCode, Row, Target},
+    store::{Audit, NewOp, StoreError},
+};
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
+
+/// A claimed op: it exists in the journal and nothing was sent.
+#[derive(Clone, Debug)]
+pub struct Armed {
+    /// Journal number.
+    pub id: i64,
+    /// What.
+    pub action: Action,
+    /// On what, pinned to its incarnation.
+    pub target: Target,
+    /// Values that a person gave.
+    pub inputs: Inputs,
+}
+
+/// Why an action could not be armed.
+#[derive(Debug)]
+pub enum NotArmed {
+    /// It cannot be done here and now.
+    Not(Not),
+    /// Another op holds the account.
+    Busy(Box<Op>),
+    /// The journal does not take it.
+    Trouble(Reason),
+}
+
+/// Claims `row` for `action`.
+pub async fn arm(world: &Arc<World>, row: &Row, action: Action, inputs: Inputs) -> Result<(Armed, Effect), NotArmed> {
+    let facts = world.gateway(&row.gateway).map(|g| g.facts()).unwrap_or_default();
+    let effect = world.can(row, &action, &facts).map_err(NotArmed::Not)?;
+    let id = claim(world, row.target(), action.clone()).await?;
+    Ok((Armed { id, action, target: row.target(), inputs }, effect))
+}
+
+/// Claims a target in the journal.
+pub(super) async fn claim(world: &Arc<World>, target: Target, action: Action) -> Result<i64, NotArmed> {
+    let op = NewOp { action, target, owner: world.owner.clone(), at: world.time.now() };
+    world.store.arm(op).await.map_err(|e| match e {
+        StoreError::Busy(op) => NotArmed::Busy(op),
+        other => NotArmed::Trouble(store_reason(&other)),
+    })
+}
+
+/// Takes an armed op back. Nothing was sent.
+pub async fn disarm(world: &Arc<World>, armed: &Armed) {
+    let _ = world.store.op_end(armed.id, OpPhase::Cancelled, Some(Reason::new(ReasonCode::Cancelled))).await;
+    audit(world, &armed.target, armed.action.name(), None, "cancelled").await;
+}
+
+/// Makes the plan of an armed op, journals it and runs it to its end.
+pub async fn fire(world: &Arc<World>, armed: &Armed, host: &mut dyn Host, cancel: &CancellationToken) -> Ended {
+    let ended = plan_and_run(world, armed, host, cancel).await;
+    audit(world, &armed.target, armed.action.name(), None, ended.phase.name()).await;
+    ended
+}
+
+async fn plan_and_run(world: &Arc<World>, armed: &Armed, host: &mut dyn Host, cancel: &CancellationToken) -> Ended {
+    let Some(gateway) = world.gateway(&armed.target.gateway) else {
+        return end(world, armed.id, OpPhase::Failed, Some(Reason::new(ReasonCode::Gone))).await;
+    };
+    if let Err(e) = world.store.op_phase(armed.id, OpPhase::Planning).await {
+        return end(world, armed.id, OpPhase::Failed, Some(store_reason(&e))).await;
+    }
+    let cx = match world.cx(&gateway, cancel.child_token()) {
+        Ok(cx) => cx,
+        Err(why) => return end(world, armed.id, OpPhase::Failed, Some(why)).await,
+    };
+    let plan = match gateway.provider.plan(&cx, &armed.target, &armed.action, armed.inputs.clone()).await {
+        Ok(plan) => plan,
+        Err(why) => return end(world, armed.id, OpPhase::Failed, Some(why)).await,
+    };
+    if cancel.is_cancelled() {
+        return end(world, armed.id, OpPhase::Cancelled, Some(Reason::new(ReasonCode::Cancelled))).await;
+    }
+    // Everything that a step needs, new secrets included, is committed before the first request.
+    if let Err(e) = world.store.op_plan(armed.id, plan).await {
+        return end(world, armed.id, OpPhase::Failed, Some(store_reason(&e))).await;
+    }
+    run(world, armed.id, host, cancel).await
+}
+
+/// Closes an op in the journal.
+pub(super) async fn end(world: &Arc<World>, id: i64, phase: OpPhase, reason: Option<Reason>) -> Ended {
+    let _ = world.store.op_end(id, phase, reason.clone()).await;
+    Ended { phase, reason, old: None, new: None, steps: Vec::new(), loses: Vec::new() }
+}
+
+/// Appends to the audit: who did what to whom, and how it ended.
+pub(super) async fn audit(world: &Arc<World>, target: &Target, action: &str, verdict: Option<crate::clock::Verdict>, outcome: &str) {
+    let line = Audit {
+        at: world.time.now(),
+        who: super::who::user_at_host(),
+        pid: std::process::id(),
+        target: target.id(),
+        action: action.to_owned(),
+        verdict,
+        outcome: outcome.to_owned(),
+    };
+    let _ = world.store.audit(line).await;
+}

@@ -1,0 +1,256 @@
+//! Running a journaled plan, step by step.
+//!
+//! Every step is journaled as begun before its request leaves. After a lost reply, a failure or a crash its check decides
+//! what happened before anything is repeated. Before the pivot everything can be taken back; from it on, only forwards.
+
+use super::super::{
+    backoff::Backoff,
+    world::{World, store_reason},
+};
+use crate::{
+    domain::{Answer, Finding, Fingerprint, Op, OpPhase, Prompt, Reason, ReasonCode, Replay, StepEnd},
+    i18n::Message,
+    providers::{Cx, Provider},
+    store::StoreError,
+};
+use std::{future::Future, pin::Pin, sync::Arc};
+use tokio_util::sync::CancellationToken;
+
+/// Tries of one step, checks in between, before the runner gives up on it.
+const TRIES: u32 = 6;
+
+/// Name in a plan's sealed part of the token that replaces the old one.
+pub const NEW_TOKEN: &str = "token";
+/// Name in a plan's sealed part of the token that is replaced.
+pub const OLD_TOKEN: &str = "old_token";
+
+/// Where an op stands, for whoever watches it.
+#[derive(Clone, Debug)]
+pub enum Progress {
+    /// A step is begun: its words, its number from 1, and how many there are.
+    Step(Message, usize, usize),
+    /// A step is tried again for this reason.
+    Again(Reason),
+    /// It is taken back.
+    Back,
+}
+
+/// Who watches an op and answers its questions.
+pub trait Host: Send {
+    /// Takes news.
+    fn progress(&mut self, news: Progress);
+    /// Answers a question; `None` leaves the op where it stands (headless: a person is needed).
+    fn ask<'a>(&'a mut self, prompt: &'a Prompt) -> Pin<Box<dyn Future<Output = Option<Answer>> + Send + 'a>>;
+}
+
+/// How an op ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// Done, failed, ambiguous, cancelled, owed or asking.
+    pub phase: OpPhase,
+    /// Why, where it is not done.
+    pub reason: Option<Reason>,
+    /// Fingerprint of the replaced token.
+    pub old: Option<Fingerprint>,
+    /// Fingerprint of the new token.
+    pub new: Option<Fingerprint>,
+    /// Steps with whether each is done.
+    pub steps: Vec<(Message, bool)>,
+    /// What was lost, if it went past the pivot.
+    pub loses: Vec<Message>,
+}
+
+struct Runner<'a> {
+    world: &'a Arc<World>,
+    provider: Arc<dyn Provider>,
+    cx: Cx,
+    host: &'a mut dyn Host,
+    cancel: &'a CancellationToken,
+    op: Op,
+}
+
+/// What the trying of one step came to.
+enum Tried {
+    Done,
+    Stop(OpPhase, Reason),
+    GaveUp(Reason),
+    Cancelled,
+}
+
+/// Runs (or goes on with) op `id` until it ends. The plan must be journaled.
+pub async fn run(world: &Arc<World>, id: i64, host: &mut dyn Host, cancel: &CancellationToken) -> Ended {
+    let op = match world.store.op(id).await {
+        Ok(Some(op)) if op.plan.is_some() => op,
+        Ok(_) => return super::end(world, id, OpPhase::Failed, Some(Reason::new(ReasonCode::Gone))).await,
+        Err(e) => return Ended { phase: OpPhase::Failed, reason: Some(store_reason(&e)), old: None, new: None, steps: vec![], loses: vec![] },
+    };
+    let Some(gateway) = world.gateway(&op.target.gateway) else {
+        return super::end(world, id, OpPhase::Ambiguous, Some(Reason::new(ReasonCode::Gone))).await;
+    };
+    // A running step is never dropped: it has its own token, raised only when the op may stop.
+    let cx = match world.cx(&gateway, CancellationToken::new()) {
+        Ok(cx) => cx,
+        Err(why) => return super::end(world, id, OpPhase::Ambiguous, Some(why)).await,
+    };
+    let mut runner = Runner { world, provider: gateway.provider.clone(), cx, host, cancel, op };
+    let (phase, reason) = match runner.forwards().await {
+        Ok(end) => end,
+        // The journal does not take it: nothing more is sent, and the next process finds the op as it stands.
+        Err(e) => (OpPhase::Ambiguous, Some(store_reason(&e))),
+    };
+    runner.close(phase, reason).await
+}
+
+impl Runner<'_> {
+    fn count(&self) -> usize {
+        self.op.plan.as_ref().map_or(0, |p| p.steps.len())
+    }
+
+    async fn forwards(&mut self) -> Result<(OpPhase, Option<Reason>), StoreError> {
+        let pivot = self.op.plan.as_ref().map_or(0, |p| p.pivot);
+        while self.op.step < self.count() {
+            match self.attempt().await? {
+                Tried::Done => {
+                    self.op.step += 1;
+                    self.op.begun = false;
+                    self.world.store.op_step(self.op.id, self.op.step, false).await?;
+                }
+                Tried::Stop(phase, why) => return Ok((phase, Some(why))),
+                Tried::Cancelled => return self.take_back(Reason::new(ReasonCode::Cancelled), OpPhase::Cancelled).await,
+                Tried::GaveUp(why) if self.op.step < pivot || (self.op.step == pivot && !self.op.begun) => {
+                    return self.take_back(why, OpPhase::Failed).await;
+                }
+                Tried::GaveUp(why) => return Ok((OpPhase::Ambiguous, Some(why))),
+            }
+        }
+        Ok((OpPhase::Done, None))
+    }
+
+    /// Tries the current step until it is done, stops, or is given up.
+    async fn attempt(&mut self) -> Result<Tried, StoreError> {
+        let Some(step) = self.op.plan.as_ref().and_then(|p| p.steps.get(self.op.step)).cloned() else { return Ok(Tried::Done) };
+        let may_stop = self.op.step <= self.op.plan.as_ref().map_or(0, |p| p.pivot);
+        self.host.progress(Progress::Step(step.words.clone(), self.op.step + 1, self.count()));
+        let mut backoff = Backoff::new();
+        let mut answer = None;
+        let mut last = Reason::new(ReasonCode::KilledInFlight);
+        for turn in 0..TRIES {
+            if turn > 0 {
+                self.host.progress(Progress::Again(last.clone()));
+                tokio::select! {
+                    () = tokio::time::sleep(backoff.next(None)) => {}
+                    () = self.cancel.cancelled(), if may_stop => {}
+                }
+            }
+            if self.op.begun {
+                // In flight before: what became of it decides.
+                match self.provider.check(&self.cx, &self.op, &step.id).await {
+                    Finding::Done => return Ok(Tried::Done),
+                    Finding::Foreign(why) => return Ok(Tried::Stop(OpPhase::Ambiguous, why)),
+                    Finding::CannotTell(why) if step.replay != Replay::Free => {
+                        last = why;
+                        continue;
+                    }
+                    Finding::NotDone if step.replay == Replay::Never => {
+                        return Ok(Tried::Stop(OpPhase::Ambiguous, Reason::new(ReasonCode::KilledInFlight)));
+                    }
+                    Finding::NotDone | Finding::CannotTell(_) => {
+                        self.op.begun = false;
+                        self.world.store.op_step(self.op.id, self.op.step, false).await?;
+                    }
+                }
+            }
+            if may_stop && self.cancel.is_cancelled() {
+                return Ok(Tried::Cancelled);
+            }
+            self.world.store.op_step(self.op.id, self.op.step, true).await?;
+            self.op.begun = true;
+            match self.provider.run(&self.cx, &self.op, &step.id, answer.take()).await {
+                StepEnd::Done { clear, sealed } => {
+                    self.remember(clear, sealed).await?;
+                    return Ok(Tried::Done);
+                }
+                StepEnd::Ask(prompt) => {
+                    self.world.store.op_phase(self.op.id, OpPhase::Asking).await?;
+                    let Some(given) = self.host.ask(&prompt).await else {
+                        return Ok(Tried::Stop(OpPhase::Asking, Reason::new(ReasonCode::PersonNeeded)));
+                    };
+                    self.world.store.op_phase(self.op.id, OpPhase::Running).await?;
+                    self.op.begun = false;
+                    answer = Some(given);
+                    backoff.well();
+                }
+                StepEnd::Later { not_before, why } => {
+                    return Ok(Tried::Stop(OpPhase::Owed, why.with("time", not_before.rfc3339())));
+                }
+                StepEnd::Failed { why, sent } => {
+                    self.op.begun = sent;
+                    let hopeless = !sent && !why.code.passes();
+                    last = why;
+                    if hopeless {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(Tried::GaveUp(last))
+    }
+
+    async fn remember(&mut self, clear: serde_json::Value, sealed: crate::domain::Secrets) -> Result<(), StoreError> {
+        if clear.is_null() && sealed.is_empty() {
+            return Ok(());
+        }
+        self.world.store.op_merge(self.op.id, clear.clone(), sealed.clone()).await?;
+        if let Some(plan) = &mut self.op.plan {
+            if let (Some(old), serde_json::Value::Object(new)) = (plan.clear.as_object_mut(), clear) {
+                old.extend(new);
+            }
+            plan.sealed.extend(sealed);
+        }
+        Ok(())
+    }
+
+    async fn take_back(&mut self, why: Reason, phase: OpPhase) -> Result<(OpPhase, Option<Reason>), StoreError> {
+        let pivot = self.op.plan.as_ref().map_or(0, |p| p.pivot);
+        let first = if self.op.step >= pivot { pivot } else { self.op.step + usize::from(self.op.begun) };
+        if first > 0 {
+            self.host.progress(Progress::Back);
+            self.world.store.op_phase(self.op.id, OpPhase::Back).await?;
+        }
+        for i in (0..first).rev() {
+            let Some(id) = self.op.plan.as_ref().and_then(|p| p.steps.get(i)).map(|s| s.id.clone()) else { continue };
+            let mut backoff = Backoff::new();
+            let mut left = TRIES;
+            loop {
+                match self.provider.back(&self.cx, &self.op, &id).await {
+                    StepEnd::Failed { why, .. } if left > 1 && why.code.passes() => {
+                        left -= 1;
+                        tokio::time::sleep(backoff.next(None)).await;
+                    }
+                    StepEnd::Failed { why, .. } => return Ok((OpPhase::Ambiguous, Some(why))),
+                    _ => break,
+                }
+            }
+            self.world.store.op_step(self.op.id, i, false).await?;
+        }
+        Ok((phase, Some(why)))
+    }
+
+    async fn close(self, phase: OpPhase, reason: Option<Reason>) -> Ended {
+        let key = self.world.store.fingerprint_key();
+        let plan = self.op.plan.as_ref();
+        let print = |name: &str| plan.and_then(|p| p.sealed.get(name)).map(|s| Fingerprint::of(&key, s));
+        let ended = Ended {
+            old: print(OLD_TOKEN),
+            new: print(NEW_TOKEN).filter(|_| phase == OpPhase::Done),
+            steps: plan.map_or_else(Vec::new, |p| p.steps.iter().enumerate().map(|(i, s)| (s.words.clone(), i < self.op.step)).collect()),
+            loses: plan.filter(|p| self.op.step > p.pivot || phase == OpPhase::Done).map_or_else(Vec::new, |p| p.loses.clone()),
+            phase,
+            reason: reason.clone(),
+        };
+        if phase != OpPhase::Asking {
+            let _ = self.world.store.op_end(self.op.id, phase, reason).await;
+        }
+        ended
+    }
+}

@@ -1,0 +1,107 @@
+//! Runs a provider's pairing in a task of its own, so that a step in flight is never dropped: cancel is a token, then the
+//! end is awaited.
+
+use super::super::world::{Gateway, World};
+use crate::{
+    domain::{Answer, Target, Want},
+    providers::PairEvent,
+    store::StoreError,
+};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// How long a polite end may take.
+const END: Duration = Duration::from_secs(20);
+
+/// A running provider pairing.
+pub(super) struct Driver {
+    events: mpsc::Receiver<PairEvent>,
+    answers: mpsc::Sender<Answer>,
+    cancel: CancellationToken,
+    done: tokio::task::JoinHandle<()>,
+}
+
+impl Driver {
+    /// Begins an attempt on the server. The gate was asked.
+    pub(super) fn start(world: &Arc<World>, gateway: &Arc<Gateway>, target: Target, want: Want) -> Self {
+        let cancel = world.stop.child_token();
+        let (tx, events) = mpsc::channel(8);
+        let (answers, rx) = mpsc::channel(1);
+        let task = drive(world.clone(), gateway.clone(), target, want, tx, rx, cancel.clone());
+        Self { events, answers, cancel, done: tokio::spawn(task) }
+    }
+
+    /// The next event; `None` after the last one.
+    pub(super) async fn next(&mut self) -> Option<PairEvent> {
+        self.events.recv().await
+    }
+
+    /// Answers the question that was the last event.
+    pub(super) fn answer(&self, answer: Answer) {
+        let _ = self.answers.try_send(answer);
+    }
+
+    /// Ends it and waits until the provider let go.
+    pub(super) async fn end(self) {
+        self.cancel.cancel();
+        drop(self.events);
+        let _ = tokio::time::timeout(END, self.done).await;
+    }
+}
+
+async fn drive(
+    world: Arc<World>,
+    gateway: Arc<Gateway>,
+    target: Target,
+    want: Want,
+    tx: mpsc::Sender<PairEvent>,
+    mut answers: mpsc::Receiver<Answer>,
+    cancel: CancellationToken,
+) {
+    let cx = match world.cx(&gateway, cancel.clone()) {
+        Ok(cx) => cx,
+        Err(why) => {
+            let _ = tx.send(PairEvent::Failed(why)).await;
+            return;
+        }
+    };
+    let mut pairing = match gateway.provider.pair(&cx, &target, want).await {
+        Ok(p) => p,
+        Err(why) => {
+            let _ = tx.send(PairEvent::Failed(why)).await;
+            return;
+        }
+    };
+    let mut answer = None;
+    while !cancel.is_cancelled() {
+        let event = pairing.next(&cx, answer.take()).await;
+        let last = matches!(event, PairEvent::Linked(..) | PairEvent::Failed(_) | PairEvent::Needs(..));
+        let asks = matches!(event, PairEvent::Ask(_));
+        if let PairEvent::Got(secrets) = event {
+            // Asking for the next event acknowledges the commit, so it comes first.
+            if commit(&world, &target, secrets).await.is_err() {
+                let _ = tx.send(PairEvent::Failed(crate::domain::Reason::new(crate::domain::ReasonCode::StoreUnwritable))).await;
+                break;
+            }
+            continue;
+        }
+        if tx.send(event).await.is_err() || last {
+            break;
+        }
+        if asks {
+            tokio::select! {
+                given = answers.recv() => answer = given,
+                () = cancel.cancelled() => {}
+            }
+        }
+    }
+    pairing.end(&cx).await;
+}
+
+async fn commit(world: &Arc<World>, target: &Target, secrets: crate::domain::Secrets) -> Result<(), StoreError> {
+    for (name, secret) in secrets {
+        world.store.secret_put(&format!("account/{}/{name}", target.id()), &secret).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! What a person's keys do to a running attempt.
+
+use super::{
+    super::{command::PairKey, mailbox::PairStage, ops},
+    News, PairEnd,
+    attempt::{Held, Visit, spoilt},
+    driver::Driver,
+};
+use crate::{
+    domain::{Method, Reason},
+    i18n::engine as words,
+};
+use tokio_util::sync::CancellationToken;
+
+/// What follows when a session is over.
+pub(super) enum Next {
+    /// Begin a new session with what is wanted now.
+    Restart,
+    /// Wipe, then begin a new session.
+    WipeFirst,
+    /// The visit is over.
+    End(PairEnd),
+}
+
+impl Visit<'_> {
+    /// A key during a running session. `Some` ends the session.
+    pub(super) async fn key(&mut self, key: Option<PairKey>, driver: &Driver) -> Option<Next> {
+        match key {
+            None | Some(PairKey::Leave) => {
+                let blocked = matches!(self.held, Some(Held::Blocked(_)));
+                return Some(Next::End(PairEnd::Left { blocked }));
+            }
+            Some(PairKey::Again) => {
+                self.ask_clock().await;
+                return Some(Next::Restart);
+            }
+            Some(PairKey::Show) => match self.held.take() {
+                Some(Held::Unknown(offer)) => {
+                    self.consent.unknown = true;
+                    self.present(offer).await;
+                }
+                Some(Held::Unproven(shown)) => {
+                    self.unproven_ok = true;
+                    self.show(*shown);
+                }
+                other => self.held = other,
+            },
+            Some(PairKey::Override) => {
+                if let Some(Held::Blocked(offer)) = self.held.take() {
+                    self.override_gate().await;
+                    self.present(offer).await;
+                }
+            }
+            Some(PairKey::Switch(method, number)) => {
+                self.switch(method, number);
+                return Some(Next::Restart);
+            }
+            Some(PairKey::Answer(answer)) => driver.answer(answer),
+            Some(PairKey::Agree) => {}
+        }
+        None
+    }
+
+    /// The second key of the override: covers this attempt, until the clock moves or the skew grows. Goes into the audit.
+    pub(super) async fn override_gate(&mut self) {
+        let view = self.world.gate.view(&self.gateway.id);
+        let skew = view.worst_ms().unwrap_or(0);
+        self.consent.blocked = view.overriding();
+        self.record.view.overridden = true;
+        self.record.log(&words::PAIR_OVERRIDE);
+        let outcome = format!("clock_override skew_ms={skew}");
+        ops::audit(self.world, &self.target(), "pair", Some(view.verdict), &outcome).await;
+        self.record.gate(view);
+    }
+
+    pub(super) fn switch(&mut self, method: Method, number: Option<Box<str>>) {
+        if method == Method::Code && number.is_none() && self.want.number.is_none() {
+            // Without a number there is no code to ask for; the form asks first.
+            return;
+        }
+        self.want.method = method;
+        if number.is_some() {
+            self.want.number = number;
+        }
+        let number = self.want.number.clone().filter(|_| method == Method::Code);
+        self.record.switch(self.gateway.spec, method, number.as_deref());
+        self.record.log(&words::PAIR_SWITCHED);
+    }
+
+    /// The attempt is over: shows why, and waits for what to do next.
+    pub(super) async fn failed(&mut self, why: Reason, cancel: &CancellationToken) -> Next {
+        let wipe_first = spoilt(why.code);
+        self.record.log(&words::PAIR_FAILED);
+        self.record.stage(PairStage::Failed { why: why.clone(), wipe_first });
+        self.record.news(News::Failed(&why));
+        loop {
+            let key = tokio::select! {
+                () = cancel.cancelled() => None,
+                key = self.keys.recv() => key,
+            };
+            match key {
+                None | Some(PairKey::Leave) => return Next::End(PairEnd::Failed(why)),
+                Some(PairKey::Agree | PairKey::Again) if wipe_first => {
+                    self.want.wipe_spoilt = true;
+                    return Next::WipeFirst;
+                }
+                Some(PairKey::Agree | PairKey::Again) => return Next::Restart,
+                Some(PairKey::Switch(method, number)) => {
+                    self.switch(method, number);
+                    return if wipe_first { Next::WipeFirst } else { Next::Restart };
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// The provider needs a destructive plan first: shows what is lost and waits for Enter.
+    pub(super) async fn wait_for_consent(&mut self, why: Reason, cancel: &CancellationToken) -> Next {
+        let Some(plan) = self.needs.take() else { return Next::Restart };
+        if self.want.wipe_spoilt {
+            return self.agreed(plan, cancel).await;
+        }
+        self.record.stage(PairStage::Needs { why: why.clone(), loses: plan.loses.clone() });
+        self.record.news(News::Needs(&why));
+        loop {
+            let key = tokio::select! {
+                () = cancel.cancelled() => None,
+                key = self.keys.recv() => key,
+            };
+            match key {
+                None | Some(PairKey::Leave) => return Next::End(PairEnd::Failed(why)),
+                Some(PairKey::Agree) => return self.agreed(plan, cancel).await,
+                Some(PairKey::Again) => return Next::Restart,
+                Some(PairKey::Switch(method, number)) => {
+                    self.switch(method, number);
+                    return Next::Restart;
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    async fn agreed(&mut self, plan: crate::domain::Plan, cancel: &CancellationToken) -> Next {
+        self.record.log(&words::PAIR_WIPING);
+        let since = self.record.now();
+        self.record.stage(PairStage::Waiting { since, why: Reason::new(crate::domain::ReasonCode::EndingOldSession) });
+        match self.run_plan(plan, cancel).await {
+            Ok(()) => Next::Restart,
+            Err(why) => Box::pin(self.failed(why, cancel)).await,
+        }
+    }
+}

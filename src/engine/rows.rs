@@ -1,0 +1,220 @@
+//! Rows as last observed, and the merge that finds out what really changed.
+
+use super::world::{Gateway, World};
+use crate::{
+    domain::{Link, Reason, RemoteId, Row, Source, Stamp, State, Target},
+    providers::Report,
+    store::Change,
+};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+type Key = (RemoteId, Option<RemoteId>);
+
+/// An unchanged row is shown anew at most this often, so that "seen <1m ago" stays true without a redraw a poll.
+const CONFIRM: Duration = Duration::from_secs(50);
+
+/// The rows of one gateway.
+#[derive(Default)]
+pub(super) struct Book {
+    rows: BTreeMap<Key, Row>,
+}
+
+/// What a merge brought about.
+#[derive(Default)]
+struct Diff {
+    changed: Vec<Row>,
+    confirmed: Vec<Row>,
+    gone: Vec<Target>,
+    changes: Vec<Change>,
+}
+
+impl Book {
+    pub(super) fn get(&self, account: &RemoteId, device: Option<&RemoteId>) -> Option<&Row> {
+        self.rows.get(&(account.clone(), device.cloned()))
+    }
+
+    pub(super) fn all(&self) -> Vec<Row> {
+        self.rows.values().cloned().collect()
+    }
+
+    fn put(&mut self, mut row: Row, now: Stamp, diff: &mut Diff) {
+        let key = (row.account.clone(), row.device.clone());
+        let Some(old) = self.rows.get_mut(&key) else {
+            diff.changed.push(row.clone());
+            self.rows.insert(key, row);
+            return;
+        };
+        if old.link.state == row.link.state {
+            // A server's own instant wins; else the state holds since we first saw it.
+            row.link.since = row.link.since.or(old.link.since);
+        } else {
+            row.link.since = row.link.since.or(row.link.observed_at).or(Some(now));
+            if old.link.observed_at.is_some() {
+                diff.changes.push(Change {
+                    at: now,
+                    target: row.target(),
+                    from: old.link.state,
+                    to: row.link.state,
+                    reason: row.link.reason.clone(),
+                });
+            }
+        }
+        let same = old.link.same_story(&row.link)
+            && old.label == row.label
+            && old.identity == row.identity
+            && old.incarnation == row.incarnation
+            && old.tokens == row.tokens
+            && old.facts == row.facts
+            && old.link.since == row.link.since;
+        if !same {
+            diff.changed.push(row.clone());
+        } else if old.link.observed_at.is_none_or(|then| then.age(&now) >= CONFIRM) {
+            diff.confirmed.push(row.clone());
+        } else {
+            // Not told to anybody, so the next confirmation is measured from the last one that was.
+            return;
+        }
+        *old = row;
+    }
+
+    fn drop_missing(&mut self, keep: &HashSet<Key>, diff: &mut Diff) {
+        self.rows.retain(|key, row| {
+            let stays = keep.contains(key);
+            if !stays {
+                diff.gone.push(row.target());
+            }
+            stays
+        });
+    }
+}
+
+impl World {
+    /// Fills a gateway's book from the cache, without telling anybody: the first frame has drawn it already.
+    pub(super) fn seed(&self, gateway: &Arc<Gateway>, rows: Vec<Row>) {
+        gateway.with_state(|_, _, _, book| {
+            for row in rows {
+                book.rows.insert((row.account.clone(), row.device.clone()), row);
+            }
+        });
+    }
+
+    /// Takes a report: stores what changed, writes history, tells the mailbox.
+    pub(super) fn merge(&self, gateway: &Arc<Gateway>, report: Report) {
+        let now = self.time.now();
+        let mut diff = Diff::default();
+        let gateway_changed = gateway.with_state(|link, facts, stale, book| match report {
+            Report::All { rows, complete } => {
+                let keep: HashSet<Key> = rows.iter().map(|r| (r.account.clone(), r.device.clone())).collect();
+                for row in rows {
+                    book.put(self.overlay(row), now, &mut diff);
+                }
+                if complete {
+                    book.drop_missing(&keep, &mut diff);
+                }
+                well(link, now, Source::List) | std::mem::replace(stale, false)
+            }
+            Report::Part(rows) => {
+                for row in rows {
+                    book.put(self.overlay(row), now, &mut diff);
+                }
+                false
+            }
+            Report::Gone(targets) => {
+                for t in targets {
+                    if book.rows.remove(&(t.account.clone(), t.device.clone())).is_some() {
+                        diff.gone.push(t);
+                    }
+                }
+                false
+            }
+            Report::Alive(at) => well(link, at, link.source),
+            Report::Gateway(new) => {
+                *facts = new;
+                true
+            }
+            Report::Trouble(reason) => {
+                let changed = link.reason.as_ref().map(|r| r.code) != Some(reason.code);
+                link.reason = Some(reason);
+                changed
+            }
+        });
+        self.tell(gateway, diff, gateway_changed);
+    }
+
+    /// Marks the gateway as broken for `reason`: its rows stay, stale.
+    pub(super) fn broken(&self, gateway: &Arc<Gateway>, reason: Reason) {
+        let now = self.time.now();
+        let changed = gateway.with_state(|link, _, stale, _| {
+            let state = reason.code.gateway_state();
+            let changed = link.state != state || link.reason.as_ref().map(|r| r.code) != Some(reason.code) || !*stale;
+            if link.state != state {
+                link.since = Some(now);
+            }
+            link.state = state;
+            link.reason = Some(reason);
+            *stale = true;
+            changed
+        });
+        if changed {
+            self.tell(gateway, Diff::default(), true);
+        }
+    }
+
+    /// `connecting` with an attempt of ours is `pairing`.
+    fn overlay(&self, mut row: Row) -> Row {
+        if row.link.state == State::Connecting && self.is_pairing(&row.target()) {
+            row.link.state = State::Pairing;
+        }
+        row
+    }
+
+    fn tell(&self, gateway: &Arc<Gateway>, diff: Diff, gateway_changed: bool) {
+        if gateway_changed {
+            let view = gateway.view();
+            self.store.put_gateway(gateway.id.clone(), view.link.clone(), view.facts.version.clone());
+            self.mailbox.put(|m| {
+                m.gateways.insert(gateway.id.clone(), view);
+            });
+        }
+        if !diff.changed.is_empty() {
+            self.store.put_rows(diff.changed.clone());
+        }
+        if !diff.gone.is_empty() {
+            self.store.drop_rows(diff.gone.clone());
+        }
+        if !diff.changes.is_empty() {
+            self.store.changes(diff.changes);
+        }
+        if !(diff.changed.is_empty() && diff.confirmed.is_empty() && diff.gone.is_empty()) {
+            self.mailbox.put(|m| {
+                for t in &diff.gone {
+                    m.rows.remove(&(t.gateway.clone(), t.account.clone(), t.device.clone()));
+                }
+                m.gone.extend(diff.gone);
+                for row in diff.changed.into_iter().chain(diff.confirmed) {
+                    let key = (row.gateway.clone(), row.account.clone(), row.device.clone());
+                    m.gone.retain(|t| !(t.gateway == key.0 && t.account == key.1 && t.device == key.2));
+                    m.rows.insert(key, row);
+                }
+            });
+        }
+    }
+}
+
+fn well(link: &mut Link, at: Stamp, source: Source) -> bool {
+    let changed = link.state != State::Online || link.reason.is_some() || link.observed_at.is_none_or(|then| then.age(&at) >= CONFIRM);
+    if link.state != State::Online {
+        link.since = Some(at);
+    }
+    link.state = State::Online;
+    link.reason = None;
+    link.source = source;
+    if changed {
+        link.observed_at = Some(at);
+    }
+    changed
+}

@@ -1,0 +1,84 @@
+//! One task a gateway: runs the provider's watch, merges its reports, waits after it broke.
+
+use super::{
+    backoff::Backoff,
+    world::{Gateway, World},
+};
+use crate::{
+    domain::{Reason, ReasonCode},
+    providers::Report,
+};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::mpsc;
+
+/// Reports that may wait for the merge.
+const QUEUE: usize = 64;
+
+/// Watches a gateway until the engine stops or the gateway is removed.
+pub(super) async fn run(world: Arc<World>, gateway: Arc<Gateway>) {
+    let mut backoff = Backoff::new();
+    loop {
+        if !gateway.has_secrets() {
+            world.broken(&gateway, Reason::new(ReasonCode::CredentialMissing).with("gateway", gateway.id.as_str()));
+            // A key comes only with a new start of this task.
+            return;
+        }
+        let reason = once(&world, &gateway, &mut backoff).await;
+        if gateway.stop.is_cancelled() {
+            return;
+        }
+        let wait = backoff.next(retry_after(&reason));
+        world.broken(&gateway, reason.with("gateway", gateway.id.as_str()));
+        let mut attention = gateway.attention.subscribe();
+        let before = attention.borrow_and_update().refresh;
+        let asked = async {
+            // A person who asks does not wait for the backoff.
+            while attention.changed().await.is_ok() {
+                if attention.borrow_and_update().refresh != before {
+                    return;
+                }
+            }
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            () = gateway.stop.cancelled() => return,
+            () = tokio::time::sleep(wait) => {}
+            () = asked => {}
+        }
+    }
+}
+
+async fn once(world: &Arc<World>, gateway: &Arc<Gateway>, backoff: &mut Backoff) -> Reason {
+    let cx = match world.cx(gateway, gateway.stop.child_token()) {
+        Ok(cx) => cx,
+        Err(why) => return why,
+    };
+    let (tx, mut rx) = mpsc::channel(QUEUE);
+    let watch = gateway.provider.watch(&cx, tx);
+    tokio::pin!(watch);
+    loop {
+        tokio::select! {
+            biased;
+            Some(report) = rx.recv() => take(world, gateway, backoff, report),
+            reason = &mut watch => {
+                while let Ok(report) = rx.try_recv() {
+                    take(world, gateway, backoff, report);
+                }
+                return reason;
+            }
+        }
+    }
+}
+
+fn take(world: &Arc<World>, gateway: &Arc<Gateway>, backoff: &mut Backoff, report: Report) {
+    if matches!(report, Report::All { .. } | Report::Alive(_)) {
+        backoff.well();
+    }
+    world.merge(gateway, report);
+}
+
+/// What a server asked for, as the shared HTTP client writes it into the reason.
+fn retry_after(reason: &Reason) -> Option<Duration> {
+    let (_, value) = reason.args.iter().find(|(name, _)| &**name == "retry_after")?;
+    value.as_str().parse::<u64>().ok().map(|s| Duration::from_secs(s.min(3600)))
+}

@@ -1,0 +1,440 @@
+//! What every room of the engine shares: gateways with their rows, store, vault, gate, time.
+
+use super::{
+    mailbox::{GatewayView, Mailbox, Toast},
+    rows::Book,
+};
+use crate::{
+    clock::{Limits, gate::Gate, sample::Sample},
+    domain::{Action, Effect, GatewayId, Link, Not, Reason, ReasonCode, RemoteId, Row, Secrets, Target, Time, ids::TargetName},
+    i18n::Message,
+    providers::{Attention, Cx, Fut, GatewayFacts, KindSpec, Memo, Provider, Samples, http},
+    store::{Store, StoreError, config},
+    vault::{Source, Vault, VaultState},
+};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// Finds a provider by kind. Tests hand in their own.
+pub type Providers = Arc<dyn Fn(&str) -> Option<Arc<dyn Provider>> + Send + Sync>;
+
+/// What the engine is built from.
+pub struct Parts {
+    /// Gateways, in the order of the configuration.
+    pub gateways: Vec<config::Gateway>,
+    /// Clock thresholds for gateways that set none: (ok, blocked) in seconds; `None` takes the kind's.
+    pub clock_limits: Option<Limits>,
+    /// The store.
+    pub store: Store,
+    /// The vault.
+    pub vault: Vault,
+    /// Clocks.
+    pub time: Arc<dyn Time>,
+    /// Where news goes.
+    pub mailbox: Mailbox,
+    /// Nothing may be changed.
+    pub read_only: bool,
+    /// Kinds.
+    pub providers: Providers,
+    /// Folders and files.
+    pub paths: crate::store::Paths,
+    /// Name of this process's lock file, which it holds while it lives.
+    pub owner: Box<str>,
+    /// That lock, where the world is to hold it.
+    pub lock: Option<crate::store::locks::ProcessLock>,
+}
+
+/// Everything that the rooms of the engine share.
+pub struct World {
+    pub(super) store: Store,
+    pub(super) vault: Vault,
+    pub(super) time: Arc<dyn Time>,
+    pub(super) mailbox: Mailbox,
+    pub(super) gate: Arc<Gate>,
+    pub(super) read_only: bool,
+    pub(super) owner: Box<str>,
+    pub(super) paths: crate::store::Paths,
+    pub(super) stop: CancellationToken,
+    pub(super) providers: Providers,
+    _lock: Option<crate::store::locks::ProcessLock>,
+    clock_limits: Option<Limits>,
+    locked: AtomicBool,
+    pub(super) following: AtomicBool,
+    gateways: RwLock<BTreeMap<GatewayId, Arc<Gateway>>>,
+    pairing: Mutex<HashSet<String>>,
+}
+
+/// One gateway as the engine holds it.
+pub struct Gateway {
+    /// Its name.
+    pub id: GatewayId,
+    /// Its kind.
+    pub spec: &'static KindSpec,
+    pub(super) provider: Arc<dyn Provider>,
+    pub(super) settings: Arc<config::Gateway>,
+    pub(super) rank: usize,
+    http: OnceLock<Result<Arc<http::Client>, Reason>>,
+    pub(super) attention: watch::Sender<Attention>,
+    pub(super) stop: CancellationToken,
+    state: Mutex<GatewayState>,
+}
+
+struct GatewayState {
+    link: Link,
+    facts: GatewayFacts,
+    stale: bool,
+    secrets: Secrets,
+    book: Book,
+}
+
+/// Why a name could not be resolved to one row.
+#[derive(Debug)]
+pub enum Unresolved {
+    /// Nothing of that name.
+    Unknown,
+    /// Several rows; their ids.
+    Ambiguous(Vec<String>),
+    /// The name itself is broken.
+    Malformed,
+}
+
+pub(super) fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
+    m.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl World {
+    /// Builds the shared state. Nothing is asked of any server, and the vault is not opened yet.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let world = Arc::new(Self {
+            gate: Arc::new(Gate::new(parts.time.clone())),
+            store: parts.store,
+            vault: parts.vault,
+            time: parts.time,
+            mailbox: parts.mailbox,
+            read_only: parts.read_only,
+            owner: parts.owner,
+            _lock: parts.lock,
+            paths: parts.paths,
+            stop: CancellationToken::new(),
+            providers: parts.providers,
+            clock_limits: parts.clock_limits,
+            locked: AtomicBool::new(true),
+            following: AtomicBool::new(false),
+            gateways: RwLock::new(BTreeMap::new()),
+            pairing: Mutex::new(HashSet::new()),
+        });
+        for (rank, g) in parts.gateways.into_iter().enumerate() {
+            world.insert(g, rank);
+        }
+        world
+    }
+
+    /// Adds a configured gateway. `None` when its kind is not known here.
+    pub(super) fn insert(&self, settings: config::Gateway, rank: usize) -> Option<Arc<Gateway>> {
+        let gateway = self.build(settings, rank)?;
+        self.gateways.write().unwrap_or_else(PoisonError::into_inner).insert(gateway.id.clone(), gateway.clone());
+        Some(gateway)
+    }
+
+    /// A gateway that is not listed, with a first secret that is not stored: to try out what was typed.
+    pub(super) fn trial(&self, settings: config::Gateway, secret: crate::domain::Secret) -> Option<Arc<Gateway>> {
+        let gateway = self.build(settings, usize::MAX)?;
+        if let Some(spec) = gateway.spec.secrets.first() {
+            lock(&gateway.state).secrets.insert(spec.name.to_owned(), secret);
+        }
+        Some(gateway)
+    }
+
+    fn build(&self, settings: config::Gateway, rank: usize) -> Option<Arc<Gateway>> {
+        let provider = (self.providers)(&settings.kind)?;
+        let id = GatewayId::new(&settings.name);
+        let spec = provider.spec();
+        let limits = match settings.clock_limits {
+            Some((ok_s, blocked_s)) => Limits { ok_s, blocked_s },
+            None => self.clock_limits.unwrap_or(spec.limits),
+        };
+        self.gate.limits(&id, limits);
+        let gateway = Arc::new(Gateway {
+            id: id.clone(),
+            spec,
+            provider,
+            rank,
+            http: OnceLock::new(),
+            settings: Arc::new(settings),
+            attention: watch::Sender::new(Attention::default()),
+            stop: self.stop.child_token(),
+            state: Mutex::new(GatewayState {
+                link: Link::unknown(),
+                facts: GatewayFacts::default(),
+                stale: true,
+                secrets: Secrets::new(),
+                book: Book::default(),
+            }),
+        });
+        Some(gateway)
+    }
+
+    /// Opens the vault as far as that goes without a person, and waits for the outcome.
+    pub async fn open_vault(&self) -> VaultState {
+        let mut state = self.vault.watch();
+        self.vault.open_in_background();
+        match state.wait_for(|s| !matches!(s, VaultState::Opening)).await {
+            Ok(s) => s.clone(),
+            Err(_) => self.vault.state(),
+        }
+    }
+
+    /// An open vault for the first secret: made in the keyring when there is none yet. Never in a weaker place unasked.
+    pub async fn ensure_vault(&self) -> Result<(), Reason> {
+        match self.vault.state() {
+            VaultState::Open(_) => Ok(()),
+            VaultState::Absent => self.vault.create(Source::Keyring, None).await,
+            VaultState::Opening => match self.open_vault().await {
+                VaultState::Open(_) => Ok(()),
+                VaultState::Absent => self.vault.create(Source::Keyring, None).await,
+                VaultState::Locked(why) => Err(why),
+                VaultState::Opening => Err(Reason::new(ReasonCode::VaultLocked)),
+            },
+            VaultState::Locked(why) => Err(why),
+        }
+    }
+
+    /// Every gateway.
+    pub fn gateways(&self) -> Vec<Arc<Gateway>> {
+        let mut all: Vec<_> = self.gateways.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        all.sort_by_key(|g| g.rank);
+        all
+    }
+
+    /// One gateway.
+    pub fn gateway(&self, id: &GatewayId) -> Option<Arc<Gateway>> {
+        self.gateways.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+
+    /// The gate.
+    pub fn gate(&self) -> &Arc<Gate> {
+        &self.gate
+    }
+
+    /// Clocks.
+    pub fn time(&self) -> &Arc<dyn Time> {
+        &self.time
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The vault.
+    pub fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    /// True while secrets cannot be used.
+    pub fn locked(&self) -> bool {
+        self.locked.load(Ordering::Relaxed)
+    }
+
+    /// Loads every gateway's secrets. Call after the vault was opened.
+    pub async fn load_secrets(&self) -> Result<(), StoreError> {
+        for gateway in self.gateways() {
+            self.load_gateway_secrets(&gateway).await?;
+        }
+        self.locked.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    pub(super) async fn load_gateway_secrets(&self, gateway: &Gateway) -> Result<(), StoreError> {
+        let mut secrets = Secrets::new();
+        for spec in gateway.spec.secrets {
+            if let Some(secret) = self.store.secret_get(&secret_name(&gateway.id, spec.name)).await? {
+                secrets.insert(spec.name.to_owned(), secret);
+            }
+        }
+        lock(&gateway.state).secrets = secrets;
+        Ok(())
+    }
+
+    /// What a provider gets for one call or one task of this gateway.
+    ///
+    /// # Errors
+    /// The gateway's settings do not allow any call: plain http to another host, a CA file that cannot be read.
+    pub fn cx(&self, gateway: &Arc<Gateway>, cancel: CancellationToken) -> Result<Cx, Reason> {
+        // Built at the first call, not at start: reading the system's certificates takes longer than the first frame may.
+        let http = gateway.http.get_or_init(|| http::Client::new(&gateway.settings).map(Arc::new)).clone();
+        Ok(Cx {
+            gateway: gateway.id.clone(),
+            settings: gateway.settings.clone(),
+            http: http.map_err(|why| why.with("gateway", gateway.id.as_str()))?,
+            secrets: lock(&gateway.state).secrets.clone(),
+            time: self.time.clone(),
+            fingerprint_key: self.store.fingerprint_key(),
+            cancel,
+            memo: Arc::new(StoreMemo { store: self.store.clone(), gateway: gateway.id.clone() }),
+            samples: Arc::new(GateSamples { gate: self.gate.clone(), store: self.store.clone(), mailbox: self.mailbox.clone() }),
+            seen: gateway.attention.subscribe(),
+        })
+    }
+
+    /// Whether `action` can be done to `row`, with all reasons that stand above the provider's.
+    pub fn can(&self, row: &Row, action: &Action, facts: &GatewayFacts) -> Result<Effect, Not> {
+        if self.read_only {
+            return Err(Not::ReadOnly);
+        }
+        let Some(gateway) = self.gateway(&row.gateway) else { return Err(Not::Trouble(Reason::new(ReasonCode::Gone))) };
+        let effect = gateway.provider.can(row, action, facts)?;
+        if self.locked() { Err(Not::Locked) } else { Ok(effect) }
+    }
+
+    /// The row of a target as last observed.
+    pub fn row(&self, target: &Target) -> Option<Row> {
+        let gateway = self.gateway(&target.gateway)?;
+        let state = lock(&gateway.state);
+        state.book.get(&target.account, target.device.as_ref()).cloned()
+    }
+
+    /// Every row of every gateway, in the order of the configuration.
+    pub fn rows(&self) -> Vec<Row> {
+        self.gateways().iter().flat_map(|g| lock(&g.state).book.all()).collect()
+    }
+
+    /// The one row that an operator's name means.
+    pub fn resolve(&self, name: &str) -> Result<Row, Unresolved> {
+        let matches = |wanted: &TargetName| -> Vec<Row> {
+            self.rows()
+                .into_iter()
+                .filter(|r| {
+                    wanted.gateway.as_deref().is_none_or(|g| r.gateway.as_str() == g)
+                        && r.account.as_str() == wanted.account
+                        && r.device.as_ref().map(RemoteId::as_str) == wanted.device.as_deref()
+                })
+                .collect()
+        };
+        let wanted = TargetName::parse(name).ok_or(Unresolved::Malformed)?;
+        let mut found = matches(&wanted);
+        if found.is_empty() {
+            // What was typed without escapes: exactly that account.
+            found = matches(&TargetName { gateway: None, account: name.to_owned(), device: None });
+        }
+        match found.len() {
+            0 => Err(Unresolved::Unknown),
+            1 => found.pop().ok_or(Unresolved::Unknown),
+            _ => Err(Unresolved::Ambiguous(found.iter().map(|r| r.target().id()).collect())),
+        }
+    }
+
+    /// Puts a short line of news before the operator.
+    pub(super) fn toast(&self, good: bool, text: Message, target: Option<Target>) {
+        let at = self.time.now();
+        self.mailbox.put(|m| m.toasts.push(Toast { good, text, target, at }));
+    }
+
+    /// Notes that an attempt of ours is under way for this target, or no longer.
+    pub(super) fn set_pairing(&self, target: &Target, on: bool) {
+        let mut set = lock(&self.pairing);
+        if on {
+            set.insert(target.id());
+        } else {
+            set.remove(&target.id());
+        }
+    }
+
+    /// True while an attempt of ours is under way for this target.
+    pub(super) fn is_pairing(&self, target: &Target) -> bool {
+        let set = lock(&self.pairing);
+        !set.is_empty() && set.contains(&target.id())
+    }
+}
+
+impl Gateway {
+    /// What the gateway told about itself.
+    pub fn facts(&self) -> GatewayFacts {
+        lock(&self.state).facts.clone()
+    }
+
+    /// Its provider.
+    pub fn provider(&self) -> &Arc<dyn Provider> {
+        &self.provider
+    }
+
+    /// Its own link.
+    pub fn link(&self) -> Link {
+        lock(&self.state).link.clone()
+    }
+
+    /// True when a secret of that name is loaded.
+    pub(super) fn has_secrets(&self) -> bool {
+        let state = lock(&self.state);
+        self.spec.secrets.iter().all(|s| state.secrets.contains_key(s.name))
+    }
+
+    /// As the deck shows it.
+    pub fn view(&self) -> GatewayView {
+        let state = lock(&self.state);
+        GatewayView {
+            id: self.id.clone(),
+            spec: self.spec,
+            link: state.link.clone(),
+            facts: state.facts.clone(),
+            plaintext: self.settings.url.starts_with("http://") && self.settings.allow_plaintext,
+            stale: state.stale,
+            rank: self.rank,
+        }
+    }
+
+    pub(super) fn with_state<R>(&self, f: impl FnOnce(&mut Link, &mut GatewayFacts, &mut bool, &mut Book) -> R) -> R {
+        let mut state = lock(&self.state);
+        let GatewayState { link, facts, stale, book, .. } = &mut *state;
+        f(link, facts, stale, book)
+    }
+}
+
+/// Name of a gateway's secret in the store.
+pub fn secret_name(gateway: &GatewayId, secret: &str) -> String {
+    format!("gateway/{}/{secret}", gateway.as_str())
+}
+
+struct StoreMemo {
+    store: Store,
+    gateway: GatewayId,
+}
+
+impl Memo for StoreMemo {
+    fn get<'a>(&'a self, key: &'a str) -> Fut<'a, Option<serde_json::Value>> {
+        Box::pin(async move { self.store.memo_get(&self.gateway, key).await.ok().flatten() })
+    }
+    fn put<'a>(&'a self, key: &'a str, value: serde_json::Value) -> Fut<'a, Result<(), Reason>> {
+        Box::pin(async move { self.store.memo_put(&self.gateway, key, value).await.map_err(|e| store_reason(&e)) })
+    }
+}
+
+/// A store error as a reason for people.
+pub(super) fn store_reason(e: &StoreError) -> Reason {
+    e.reason()
+}
+
+struct GateSamples {
+    gate: Arc<Gate>,
+    store: Store,
+    mailbox: Mailbox,
+}
+
+impl Samples for GateSamples {
+    fn push(&self, sample: Sample) {
+        let Some(gateway) = sample.gateway.clone() else { return };
+        self.store.samples(vec![sample.clone()]);
+        self.gate.push(sample);
+        let view = self.gate.view(&gateway);
+        self.mailbox.put(|m| {
+            m.gates.insert(gateway, view);
+        });
+    }
+}

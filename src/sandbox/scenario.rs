@@ -1,0 +1,225 @@
+//! Scenarios: data in `assets/scenarios`, built into the program.
+
+use super::settings::{DateMode, Events, InstanceSpec, Past, Settings};
+use serde::Deserialize;
+use std::time::Duration;
+
+/// The files, in the order of the help.
+const FILES: &[&str] = &[
+    include_str!("../../assets/scenarios/demo.toml"),
+    include_str!("../../assets/scenarios/calm.toml"),
+    include_str!("../../assets/scenarios/stale.toml"),
+    include_str!("../../assets/scenarios/skewed.toml"),
+    include_str!("../../assets/scenarios/no-date.toml"),
+    include_str!("../../assets/scenarios/no-events.toml"),
+    include_str!("../../assets/scenarios/per-instance.toml"),
+    include_str!("../../assets/scenarios/limit.toml"),
+    include_str!("../../assets/scenarios/spoilt.toml"),
+    include_str!("../../assets/scenarios/licence.toml"),
+    include_str!("../../assets/scenarios/flood.toml"),
+];
+
+/// The most accounts that `--accounts` makes.
+pub const MOST_ACCOUNTS: usize = 10_000;
+
+/// One scenario.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// The name for `--scenario`.
+    pub name: String,
+    /// What it shows, in English.
+    pub about_en: String,
+    /// What it shows, in Chinese.
+    pub about_zh: String,
+    /// Its gateways.
+    pub(crate) gateway: Vec<GatewaySpec>,
+}
+
+/// A gateway as a file writes it; what is absent has the real server's default.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GatewaySpec {
+    pub(crate) name: String,
+    #[serde(default)]
+    events: Events,
+    #[serde(default)]
+    key: Option<String>,
+    #[serde(default)]
+    socket_needs_key: bool,
+    #[serde(default = "yes")]
+    expose_keys: bool,
+    #[serde(default)]
+    qr_limit: Option<u32>,
+    #[serde(default)]
+    refs: Option<u32>,
+    #[serde(default)]
+    link_delay_ms: Option<u64>,
+    #[serde(default)]
+    reply_delay_ms: Option<u64>,
+    #[serde(default)]
+    tz_offset_s: i32,
+    #[serde(default)]
+    skew_s: f64,
+    #[serde(default)]
+    no_date: bool,
+    #[serde(default)]
+    metrics: Option<bool>,
+    #[serde(default)]
+    licence_required: bool,
+    #[serde(default)]
+    base_path: Option<String>,
+    #[serde(default)]
+    new_qr_form: bool,
+    #[serde(default)]
+    scans_after_s: Option<f64>,
+    #[serde(default)]
+    rotation_s: Option<f64>,
+    #[serde(default)]
+    futile_s: Option<f64>,
+    /// Makes so many numbered accounts of one past, unless `--accounts` says otherwise.
+    #[serde(default)]
+    make: Option<Make>,
+    #[serde(default)]
+    instance: Vec<InstanceFile>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Make {
+    prefix: String,
+    count: usize,
+    #[serde(default)]
+    past: Past,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct InstanceFile {
+    name: String,
+    #[serde(default)]
+    past: Past,
+    #[serde(default)]
+    number: String,
+    #[serde(default)]
+    profile: String,
+    #[serde(default)]
+    link_delay_ms: Option<u64>,
+    #[serde(default)]
+    scans_after_s: Option<f64>,
+    #[serde(default)]
+    never_scans: bool,
+    #[serde(default)]
+    subscribed: Option<bool>,
+    #[serde(default)]
+    idle_s: u64,
+    #[serde(default)]
+    deleted_after_s: Option<u64>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Scenario {
+    /// Every scenario, in the order of the help.
+    ///
+    /// # Errors
+    /// When a built-in file is broken, which a test rules out.
+    pub fn all() -> Result<Vec<Self>, toml::de::Error> {
+        FILES.iter().map(|f| toml::from_str(f)).collect()
+    }
+
+    /// The scenario of that name.
+    ///
+    /// # Errors
+    /// When a built-in file is broken.
+    pub fn named(name: &str) -> Result<Option<Self>, toml::de::Error> {
+        Ok(Self::all()?.into_iter().find(|s| s.name == name))
+    }
+}
+
+impl GatewaySpec {
+    /// The settings it asks for.
+    pub(crate) fn settings(&self) -> Settings {
+        let mut s = Settings::default();
+        s.key = self.key.clone().unwrap_or(s.key);
+        s.events = self.events;
+        s.socket_needs_key = self.socket_needs_key;
+        s.expose_keys = self.expose_keys;
+        s.qr_limit = self.qr_limit.unwrap_or(s.qr_limit);
+        s.refs = self.refs.unwrap_or(s.refs);
+        s.link_delay = self.link_delay_ms.map_or(s.link_delay, Duration::from_millis);
+        s.reply_delay = self.reply_delay_ms.map_or(s.reply_delay, Duration::from_millis);
+        s.tz_offset_s = self.tz_offset_s;
+        s.date = if self.no_date { DateMode::Missing } else { DateMode::Skewed((self.skew_s * 1000.0) as i64) };
+        s.metrics = self.metrics.unwrap_or(s.metrics);
+        s.licence_required = self.licence_required;
+        s.base_path = self.base_path.clone().unwrap_or_default();
+        s.new_qr_form = self.new_qr_form;
+        s.scans_after = seconds(self.scans_after_s);
+        s.timing.rotation = seconds(self.rotation_s).unwrap_or(s.timing.rotation);
+        s.timing.futile = seconds(self.futile_s).unwrap_or(s.timing.futile);
+        s
+    }
+
+    /// The instances it asks for; `accounts` overrides the number of made ones.
+    pub(crate) fn instances(&self, accounts: Option<usize>) -> Vec<InstanceSpec> {
+        let subscribed = self.events == Events::PerInstance;
+        let mut out: Vec<_> = self
+            .instance
+            .iter()
+            .map(|i| InstanceSpec {
+                name: i.name.clone(),
+                past: i.past,
+                number: i.number.clone(),
+                profile: i.profile.clone(),
+                link_delay: i.link_delay_ms.map(Duration::from_millis),
+                scans_after: if i.never_scans { Some(None) } else { i.scans_after_s.map(|s| seconds(Some(s))) },
+                subscribed: i.subscribed.unwrap_or(subscribed),
+                idle: Duration::from_secs(i.idle_s),
+                deleted_after: i.deleted_after_s.map(Duration::from_secs),
+            })
+            .collect();
+        if let Some(make) = &self.make {
+            let count = accounts.unwrap_or(make.count).min(MOST_ACCOUNTS);
+            out.extend((1..=count).map(|n| InstanceSpec {
+                name: format!("{}{n:05}", make.prefix),
+                past: make.past,
+                subscribed,
+                idle: Duration::from_secs(n as u64 % 86_400),
+                ..InstanceSpec::default()
+            }));
+        }
+        out
+    }
+}
+
+fn seconds(s: Option<f64>) -> Option<Duration> {
+    s.and_then(|s| Duration::try_from_secs_f64(s).ok())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_scenario_can_be_read_and_found_by_its_name() {
+        let all = Scenario::all().unwrap();
+        assert_eq!(all.len(), FILES.len());
+        for s in all {
+            assert!(!s.gateway.is_empty(), "{} has no gateway", s.name);
+            assert!(Scenario::named(&s.name).unwrap().is_some());
+            assert!(!s.about_en.is_empty() && !s.about_zh.is_empty());
+        }
+    }
+
+    #[test]
+    fn the_demo_has_twelve_accounts_on_two_gateways() {
+        let demo = Scenario::named("demo").unwrap().unwrap();
+        let names: Vec<_> = demo.gateway.iter().map(|g| g.name.as_str()).collect();
+        assert_eq!(names, ["wa-sp", "wa-eu"]);
+        assert_eq!(demo.gateway.iter().map(|g| g.instances(None).len()).sum::<usize>(), 12);
+    }
+}

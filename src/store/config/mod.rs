@@ -1,0 +1,154 @@
+//! The operator's `config.toml`, read strictly: what is not understood is an error with its place, never a guess. The file
+//! is the operator's; it is written only by `add` and `remove`, which keep comments and order.
+
+mod edit;
+mod error;
+mod read;
+mod values;
+
+pub use edit::{NewGateway, add_gateway, remove_gateway};
+pub use error::{ConfigError, ConfigErrors};
+
+use crate::i18n::Lang;
+use std::path::{Path, PathBuf};
+
+/// Kinds of gateways that a configuration may name.
+pub const KINDS: &[&str] = &["evolution"];
+
+/// A commented configuration that passes this check.
+pub const EXAMPLE: &str = include_str!("../../../assets/config.example.toml");
+
+/// Everything that `config.toml` says, defaults filled in.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Config {
+    /// The file, for messages; empty for defaults.
+    pub path: PathBuf,
+    /// `[ui]`.
+    pub ui: Ui,
+    /// `[arming]`.
+    pub arming: Arming,
+    /// `[clock]`: thresholds in seconds (ok, blocked) for every gateway that names none.
+    pub clock_limits: Option<(u32, u32)>,
+    /// `[keys]`: bindings as written; the deck checks actions and keys and reports by their place.
+    pub keys: Vec<KeyLine>,
+    /// `[gateway.NAME]`, in the order of the file.
+    pub gateways: Vec<Gateway>,
+}
+
+/// One line of `[keys]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyLine {
+    /// The action, as written.
+    pub action: String,
+    /// The key, as written.
+    pub key: String,
+    /// Line of the file, from 1.
+    pub line: usize,
+    /// Column of the value, from 1.
+    pub column: usize,
+}
+
+/// How wide ambiguous characters are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Ambiguous {
+    /// Asked of the terminal.
+    #[default]
+    Auto,
+    /// One cell.
+    Narrow,
+    /// Two cells.
+    Wide,
+}
+
+/// `[ui]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ui {
+    /// Language; `None`: from the locale.
+    pub lang: Option<Lang>,
+    /// Name of a built-in theme or of a file beside the configuration; `None`: the terminal's colours.
+    pub theme: Option<String>,
+    /// Only ASCII is drawn.
+    pub ascii: bool,
+    /// The mouse works.
+    pub mouse: bool,
+    /// The bell rings when something needs a person.
+    pub bell: bool,
+    /// Width of ambiguous characters.
+    pub ambiguous: Ambiguous,
+    /// Seconds that good news stays.
+    pub toast_seconds: u32,
+    /// Seconds that a revealed secret stays.
+    pub reveal_seconds: u32,
+}
+
+impl Default for Ui {
+    fn default() -> Self {
+        Self { lang: None, theme: None, ascii: false, mouse: true, bell: false, ambiguous: Ambiguous::Auto, toast_seconds: 6, reveal_seconds: 10 }
+    }
+}
+
+/// `[arming]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Arming {
+    /// Seconds of the countdown of what can be redone; 0 waits for Enter.
+    pub swift_seconds: u32,
+    /// Seconds after which what waits for Enter lapses.
+    pub hold_seconds: u32,
+}
+
+impl Default for Arming {
+    fn default() -> Self {
+        Self { swift_seconds: 3, hold_seconds: 15 }
+    }
+}
+
+/// One `[gateway.NAME]` table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gateway {
+    /// The key of the table.
+    pub name: String,
+    /// The kind, as the registry names it.
+    pub kind: String,
+    /// Base URL, without a trailing slash.
+    pub url: String,
+    /// Plain http to a host other than loopback is accepted.
+    pub allow_plaintext: bool,
+    /// A PEM file whose certificates are trusted besides the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Event stream: used if the server has one (`auto`) or not at all (`off`).
+    pub events: bool,
+    /// The timezone that host and gateway should have, if declared.
+    pub expect_timezone: Option<String>,
+    /// Clock thresholds in seconds (ok, blocked), if they differ from the kind's.
+    pub clock_limits: Option<(u32, u32)>,
+}
+
+impl Config {
+    /// Reads `path`. A file that is not there is an empty configuration.
+    ///
+    /// # Errors
+    /// Every mistake in it, in the order of the file.
+    pub fn load(path: &Path) -> Result<Self, ConfigErrors> {
+        match std::fs::read(path) {
+            Ok(bytes) => {
+                let text = String::from_utf8(bytes).map_err(|e| ConfigErrors::not_text(path, e.as_bytes(), e.utf8_error().valid_up_to()))?;
+                Self::parse(&text, path)
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Self { path: path.to_owned(), ..Self::default() }),
+            Err(e) => Err(ConfigErrors::unreadable(path, &e)),
+        }
+    }
+
+    /// Reads the text of a file that lies at `path`.
+    ///
+    /// # Errors
+    /// Every mistake in it, in the order of the file.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigErrors> {
+        read::read(text, path)
+    }
+
+    /// The gateway of that name.
+    pub fn gateway(&self, name: &str) -> Option<&Gateway> {
+        self.gateways.iter().find(|g| g.name == name)
+    }
+}

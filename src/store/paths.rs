@@ -1,0 +1,167 @@
+//! Where everything lies, and who may read it: folders 0700, files 0600.
+
+use super::StoreError;
+use crate::i18n::{Message, store as words};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+/// Every path that pairdeck uses. Making one touches nothing; [`Paths::prepare`] makes the folders.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paths {
+    /// The operator's `config.toml`.
+    pub config: PathBuf,
+    /// Folder of the databases and locks.
+    pub data: PathBuf,
+    /// Agent socket.
+    pub socket: PathBuf,
+}
+
+impl Paths {
+    /// Everything in one folder, as `--home` and `PAIRDECK_HOME` ask for.
+    pub fn in_home(home: &Path) -> Self {
+        Self { config: home.join("config.toml"), data: home.to_owned(), socket: home.join("agent.sock") }
+    }
+
+    /// The system's usual places: configuration, data, and the run-time folder for the socket.
+    ///
+    /// # Errors
+    /// When no home folder is known.
+    pub fn standard() -> Result<Self, StoreError> {
+        let dirs = directories::ProjectDirs::from("", "", "pairdeck").ok_or_else(|| StoreError::said(Message::new(&words::NO_HOME)))?;
+        let data = dirs.data_dir().to_owned();
+        let socket = dirs.runtime_dir().map_or_else(|| data.join("agent.sock"), |d| d.join("agent.sock"));
+        Ok(Self { config: dirs.config_dir().join("config.toml"), data, socket })
+    }
+
+    /// `home` if given, else `PAIRDECK_HOME` if set and not empty, else the usual places.
+    ///
+    /// # Errors
+    /// When no home folder is known.
+    pub fn resolve(home: Option<&Path>) -> Result<Self, StoreError> {
+        if let Some(home) = home {
+            return Ok(Self::in_home(home));
+        }
+        match std::env::var_os("PAIRDECK_HOME") {
+            Some(home) if !home.is_empty() => Ok(Self::in_home(Path::new(&home))),
+            _ => Self::standard(),
+        }
+    }
+
+    /// What must not be lost.
+    pub fn vault_db(&self) -> PathBuf {
+        self.data.join("vault.db")
+    }
+    /// What can be observed again.
+    pub fn cache_db(&self) -> PathBuf {
+        self.data.join("cache.db")
+    }
+    /// Folder of lock files.
+    pub fn locks(&self) -> PathBuf {
+        self.data.join("locks")
+    }
+    /// The key file, if that source was chosen.
+    pub fn key_file(&self) -> PathBuf {
+        self.data.join("vault.key")
+    }
+    /// Folder of the configuration: theme files named in it are relative to it.
+    pub fn config_dir(&self) -> &Path {
+        self.config.parent().unwrap_or(Path::new("."))
+    }
+
+    /// Makes the folders, owner only, and mends looser modes of what is there.
+    ///
+    /// # Errors
+    /// A sentence that names the folder and why it cannot be used.
+    pub fn prepare(&self) -> Result<(), StoreError> {
+        for dir in [self.data.as_path(), &self.locks()] {
+            private_dir(dir)?;
+        }
+        for file in [self.vault_db(), self.cache_db()] {
+            for suffix in ["", "-wal", "-shm"] {
+                let mut name = file.clone().into_os_string();
+                name.push(suffix);
+                mend(Path::new(&name), 0o600)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Says that `path` cannot be written, and why.
+pub(super) fn unwritable(path: &Path, why: &io::Error) -> StoreError {
+    StoreError::said(Message::new(&words::FOLDER_UNWRITABLE).with("path", path.to_string_lossy()).with("why", plain(why)))
+}
+
+/// An I/O error without Rust's `(os error N)`.
+pub(crate) fn plain(e: &io::Error) -> String {
+    let text = e.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+/// A folder that only its owner may enter: made if it is missing, mended if it is open to others.
+pub(crate) fn private_dir(dir: &Path) -> Result<(), StoreError> {
+    if !dir.is_dir() {
+        let mut make = fs::DirBuilder::new();
+        make.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut make, 0o700);
+        make.create(dir).map_err(|e| unwritable(dir, &e))?;
+    }
+    mend(dir, 0o700)
+}
+
+/// Takes the rights of group and others away from `path` if it exists.
+pub(crate) fn mend(path: &Path, mode: u32) -> Result<(), StoreError> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let Ok(meta) = fs::metadata(path) else { return Ok(()) };
+        if meta.permissions().mode() & 0o077 != 0 && fs::set_permissions(path, fs::Permissions::from_mode(mode)).is_err() {
+            let m = Message::new(&words::FOLDER_LOOSE).with("path", path.to_string_lossy()).with("mode", format!("{mode:o}"));
+            return Err(StoreError::said(m));
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = (path, mode);
+    Ok(())
+}
+
+/// Opens (making it if need be) a file that only its owner may read.
+pub(crate) fn private_file(path: &Path) -> io::Result<fs::File> {
+    let mut open = fs::OpenOptions::new();
+    open.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut open, 0o600);
+    open.open(path)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn looser_modes_are_mended() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = Paths::in_home(&dir.path().join("deep/home"));
+        paths.prepare().unwrap();
+        fs::write(paths.vault_db(), "").unwrap();
+        fs::set_permissions(paths.vault_db(), fs::Permissions::from_mode(0o644)).unwrap();
+        fs::set_permissions(&paths.data, fs::Permissions::from_mode(0o755)).unwrap();
+        paths.prepare().unwrap();
+        assert_eq!(fs::metadata(paths.vault_db()).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::metadata(&paths.data).unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(fs::metadata(paths.locks()).unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_made_is_named_with_its_cause() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("file"), "x").unwrap();
+        let error = Paths::in_home(&dir.path().join("file/home")).prepare().unwrap_err().to_string();
+        assert!(error.contains("file/home") && error.contains("Not a directory"), "{error}");
+    }
+}

@@ -1,0 +1,190 @@
+//! Opening the databases: pragmas, schema, migrations, and what to do with a broken or a newer one.
+
+use super::{Paths, StoreError, paths};
+use crate::i18n::{Message, store as words};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
+use std::{fs, path::Path, time::Duration};
+
+/// How long a writer waits for another process before it says so.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Steps that bring `vault.db` from version N to N + 1. Only ever appended to.
+const VAULT: &[&str] = &["
+    CREATE TABLE meta (k TEXT PRIMARY KEY, v BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE secret (name TEXT PRIMARY KEY, gen INTEGER NOT NULL, key_id TEXT NOT NULL, fp TEXT, blob BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE memo (gateway TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (gateway, key)) WITHOUT ROWID;
+    CREATE TABLE op (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, gateway TEXT NOT NULL, account TEXT NOT NULL, target TEXT NOT NULL, action TEXT NOT NULL,
+        phase TEXT NOT NULL, step INTEGER NOT NULL DEFAULT 0, begun INTEGER NOT NULL DEFAULT 0, owner TEXT NOT NULL, at TEXT NOT NULL,
+        ended INTEGER, plan TEXT, gen INTEGER NOT NULL DEFAULT 0, sealed BLOB, reason TEXT);
+    CREATE UNIQUE INDEX op_claim ON op (gateway, account) WHERE phase IN ('armed', 'planning', 'running', 'asking', 'back');
+    CREATE INDEX op_phase ON op (phase) WHERE phase NOT IN ('done', 'failed', 'cancelled');
+    CREATE TABLE change (id INTEGER PRIMARY KEY, wall INTEGER NOT NULL, at TEXT NOT NULL, target TEXT NOT NULL,
+        was TEXT NOT NULL, now TEXT NOT NULL, reason TEXT);
+    CREATE INDEX change_target ON change (target, wall);
+    CREATE INDEX change_wall ON change (wall);
+    CREATE TABLE attempt (id INTEGER PRIMARY KEY, wall INTEGER NOT NULL, at TEXT NOT NULL, target TEXT NOT NULL, outcome TEXT NOT NULL,
+        verdict TEXT NOT NULL, overridden INTEGER NOT NULL, skew_ms INTEGER, offers INTEGER NOT NULL, discarded INTEGER NOT NULL, took_s INTEGER NOT NULL);
+    CREATE INDEX attempt_wall ON attempt (wall);
+    CREATE TABLE audit (id INTEGER PRIMARY KEY AUTOINCREMENT, wall INTEGER NOT NULL, at TEXT NOT NULL, who TEXT NOT NULL, pid INTEGER NOT NULL,
+        target TEXT NOT NULL, action TEXT NOT NULL, verdict TEXT, outcome TEXT NOT NULL);
+    CREATE INDEX audit_wall ON audit (wall);
+    CREATE TRIGGER audit_keeps BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
+    CREATE TRIGGER audit_stays BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
+    CREATE TABLE clock_sample (id INTEGER PRIMARY KEY, wall INTEGER NOT NULL, gateway TEXT, body TEXT NOT NULL);
+    CREATE INDEX clock_sample_wall ON clock_sample (wall);
+"];
+
+/// The same for `cache.db`. A cache of another version is simply rebuilt.
+const CACHE: &[&str] = &["
+    CREATE TABLE gateway (id TEXT PRIMARY KEY, version TEXT, link TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE row (gateway TEXT NOT NULL, account TEXT NOT NULL, device TEXT NOT NULL, body TEXT NOT NULL,
+        PRIMARY KEY (gateway, account, device)) WITHOUT ROWID;
+"];
+
+/// Opens `vault.db`, making or migrating it.
+///
+/// # Errors
+/// Unwritable, damaged or newer: nothing is changed then.
+pub(super) fn open_vault(paths: &Paths) -> Result<Connection, StoreError> {
+    let path = paths.vault_db();
+    let db = open(&path, "FULL").map_err(|e| explain(&path, &e))?;
+    db.pragma_update(None, "secure_delete", "ON").map_err(|e| explain(&path, &e))?;
+    let known = version_of(VAULT);
+    let found: i64 = db.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(|e| explain(&path, &e))?;
+    if found > known {
+        let m = Message::new(&words::NEWER).with("path", path.to_string_lossy());
+        return Err(StoreError::said(m.with("found", found.to_string()).with("known", known.to_string())));
+    }
+    // Small by nature; a damaged page is better found now than in the middle of an op.
+    if fs::metadata(&path).is_ok_and(|m| m.len() < 16 << 20) {
+        let verdict: String = db.query_row("PRAGMA quick_check(1)", [], |r| r.get(0)).map_err(|e| explain(&path, &e))?;
+        if verdict != "ok" {
+            return Err(broken(&path, &verdict));
+        }
+    }
+    migrate(db, VAULT).map_err(|e| explain(&path, &e))
+}
+
+/// Opens `cache.db`, making it; one that is broken or of another version is set aside (`cache.db.broken`) and rebuilt.
+///
+/// # Errors
+/// When it cannot be written.
+pub(super) fn open_cache(paths: &Paths) -> Result<Connection, StoreError> {
+    let path = paths.cache_db();
+    let attempt = || -> rusqlite::Result<Option<Connection>> {
+        let db = open(&path, "NORMAL")?;
+        let found: i64 = db.query_row("PRAGMA user_version", [], |r| r.get(0))?;
+        if found > version_of(CACHE) {
+            return Ok(None);
+        }
+        let db = migrate(db, CACHE)?;
+        db.query_row("SELECT 1 FROM row LIMIT 1", [], |_| Ok(())).optional()?;
+        Ok(Some(db))
+    };
+    match attempt() {
+        Ok(Some(db)) => return Ok(db),
+        Ok(None) => {}
+        Err(e) if is_broken(&e) => {}
+        Err(e) => return Err(explain(&path, &e)),
+    }
+    for suffix in ["", "-wal", "-shm"] {
+        let (mut from, mut to) = (path.clone().into_os_string(), path.clone().into_os_string());
+        from.push(suffix);
+        to.push(format!(".broken{suffix}"));
+        let _ = fs::rename(from, to);
+    }
+    open(&path, "NORMAL").and_then(|db| migrate(db, CACHE)).map_err(|e| explain(&path, &e))
+}
+
+/// A cache that lives in memory, for a store whose folder cannot be written.
+pub(super) fn memory_cache() -> Result<Connection, StoreError> {
+    Connection::open_in_memory().and_then(|db| migrate(db, CACHE)).map_err(|e| StoreError::Trouble(e.to_string()))
+}
+
+/// The version that this build writes.
+fn version_of(steps: &[&str]) -> i64 {
+    i64::try_from(steps.len()).unwrap_or(i64::MAX)
+}
+
+fn open(path: &Path, synchronous: &str) -> rusqlite::Result<Connection> {
+    // Made first by ourselves, owner only: SQLite's -wal and -shm inherit the mode.
+    if !path.exists() {
+        let _ = paths::private_file(path);
+    }
+    let db = Connection::open(path)?;
+    db.busy_timeout(PATIENCE)?;
+    let mode = if on_network(path) { "DELETE" } else { "WAL" };
+    // Changing the mode takes an exclusive lock that does not honour the busy handler while another process opens.
+    let mut tries = 0;
+    loop {
+        match db.query_row(&format!("PRAGMA journal_mode={mode}"), [], |r| r.get::<_, String>(0)) {
+            Ok(_) => break,
+            Err(e) if is_busy(&e) && tries < 100 => {
+                tries += 1;
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    db.pragma_update(None, "synchronous", synchronous)?;
+    db.pragma_update(None, "foreign_keys", "ON")?;
+    Ok(db)
+}
+
+fn migrate(mut db: Connection, steps: &[&str]) -> rusqlite::Result<Connection> {
+    let version = |db: &Connection| db.query_row("PRAGMA user_version", [], |r| r.get::<_, i64>(0));
+    if version(&db)? >= version_of(steps) {
+        return Ok(db);
+    }
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Read again under the lock: another process may have migrated meanwhile.
+    let from = usize::try_from(version(&tx)?).unwrap_or(0);
+    for step in steps.iter().skip(from) {
+        tx.execute_batch(step)?;
+    }
+    tx.pragma_update(None, "user_version", version_of(steps))?;
+    tx.commit()?;
+    Ok(db)
+}
+
+/// True on file systems whose shared memory does not reach other hosts: WAL would corrupt there.
+#[cfg(target_os = "linux")]
+fn on_network(path: &Path) -> bool {
+    const NETWORK: [i64; 9] = [0x6969, 0x517B, 0xFE53_4D42, 0xFF53_4D42, 0x6573_5546, 0x0102_1997, 0x00C3_6400, 0x5346_414F, 0x0BD0_0BD0];
+    let dir = path.parent().unwrap_or(Path::new("."));
+    rustix::fs::statfs(dir).is_ok_and(|s| NETWORK.contains(&(s.f_type as i64 & 0xFFFF_FFFF)))
+}
+#[cfg(not(target_os = "linux"))]
+fn on_network(_: &Path) -> bool {
+    false
+}
+
+fn code(e: &rusqlite::Error) -> Option<ErrorCode> {
+    e.sqlite_error_code()
+}
+fn is_busy(e: &rusqlite::Error) -> bool {
+    matches!(code(e), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
+}
+fn is_broken(e: &rusqlite::Error) -> bool {
+    // A missing table or column (`Unknown` = SQLITE_ERROR) is a cache that is not ours.
+    matches!(code(e), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown | ErrorCode::SchemaChanged))
+}
+fn broken(path: &Path, why: &str) -> StoreError {
+    StoreError::said(Message::new(&words::BROKEN).with("path", path.to_string_lossy()).with("why", why))
+}
+
+/// SQLite's error in words with a remedy, as far as it is known.
+pub(super) fn explain(path: &Path, e: &rusqlite::Error) -> StoreError {
+    let message = match code(e) {
+        Some(ErrorCode::DiskFull) => Message::new(&words::DISK_FULL),
+        Some(ErrorCode::ReadOnly) => Message::new(&words::READ_ONLY_FILE).with("path", path.to_string_lossy()),
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+            Message::new(&words::FOLDER_UNWRITABLE).with("path", path.to_string_lossy()).with("why", "cannot be opened")
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Message::new(&words::HELD),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => return broken(path, &e.to_string()),
+        _ => return StoreError::Trouble(e.to_string()),
+    };
+    StoreError::said(message)
+}

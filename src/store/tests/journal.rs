@@ -1,0 +1,136 @@
+use super::*;
+use crate::domain::ReasonCode;
+use crate::store::locks::ProcessLock;
+
+#[tokio::test]
+async fn an_account_is_claimed_once_while_its_owner_lives() {
+    let home = home();
+    let (one, two) = (home.open(), home.open());
+    let me = ProcessLock::take(&home.paths).unwrap();
+    let other = ProcessLock::take(&home.paths).unwrap();
+    let id = one.arm(new_op("a", me.name())).await.unwrap();
+    match two.arm(new_op("a", other.name())).await {
+        Err(StoreError::Busy(op)) => assert_eq!((op.id, &*op.owner), (id, me.name())),
+        got => panic!("{got:?}"),
+    }
+    two.arm(new_op("b", other.name())).await.unwrap();
+    one.op_end(id, OpPhase::Cancelled, Some(Reason::new(ReasonCode::Cancelled))).await.unwrap();
+    two.arm(new_op("a", other.name())).await.unwrap();
+}
+
+#[tokio::test]
+async fn of_many_who_arm_at_once_exactly_one_wins() {
+    let home = home();
+    let me = ProcessLock::take(&home.paths).unwrap();
+    let stores: Vec<Store> = (0..4).map(|_| home.open()).collect();
+    let tries = stores.iter().flat_map(|s| (0..5).map(|_| s.arm(new_op("a", me.name()))));
+    let won = futures_util::future::join_all(tries).await.into_iter().filter(Result::is_ok).count();
+    assert_eq!(won, 1);
+}
+
+#[tokio::test]
+async fn an_armed_op_of_a_dead_owner_never_happened() {
+    let home = home();
+    let store = home.open();
+    let old = store.arm(new_op("a", "proc-1-dead")).await.unwrap();
+    let planning = store.arm(new_op("b", "proc-1-dead")).await.unwrap();
+    store.op_phase(planning, OpPhase::Planning).await.unwrap();
+    let me = ProcessLock::take(&home.paths).unwrap();
+    let new = store.arm(new_op("a", me.name())).await.unwrap();
+    assert_eq!(store.op(old).await.unwrap().unwrap().phase, OpPhase::Cancelled);
+    let left: Vec<i64> = store.ops_unfinished().await.unwrap().iter().map(|o| o.id).collect();
+    assert_eq!(left, [new]);
+    assert_eq!(store.op(planning).await.unwrap().unwrap().phase, OpPhase::Cancelled);
+}
+
+#[tokio::test]
+async fn a_running_op_of_a_dead_owner_is_adopted_by_one_with_everything_it_knew() {
+    let home = home();
+    let first = home.open();
+    let owner = ProcessLock::take(&home.paths).unwrap();
+    let id = first.arm(new_op("a", owner.name())).await.unwrap();
+    first.op_plan(id, a_plan("a")).await.unwrap();
+    first.op_step(id, 1, true).await.unwrap();
+    let minted = Secrets::from([("minted".to_owned(), Secret::new("MINTED-ONCE".into()))]);
+    first.op_merge(id, serde_json::json!({"hash": 9}), minted).await.unwrap();
+    let (b, c) = (ProcessLock::take(&home.paths).unwrap(), ProcessLock::take(&home.paths).unwrap());
+    let (two, three) = (home.open(), home.open());
+    assert!(!two.op_adopt(id, b.name().into()).await.unwrap(), "its owner lives");
+    drop((owner, first));
+    assert!(matches!(two.arm(new_op("a", b.name())).await, Err(StoreError::Busy(_))), "it had sent something");
+    let (x, y) = tokio::join!(two.op_adopt(id, b.name().into()), three.op_adopt(id, c.name().into()));
+    assert!(x.unwrap() ^ y.unwrap(), "exactly one adopts");
+    let op = two.op(id).await.unwrap().unwrap();
+    let plan = op.plan.unwrap();
+    assert_eq!((op.step, op.begun, op.phase), (1, true, OpPhase::Running));
+    assert_eq!(plan.clear, serde_json::json!({"name": "a", "hash": 9}));
+    assert_eq!(plan.sealed["new"].expose(), "CANARY-NEW-TOKEN-0123456789");
+    assert_eq!(plan.sealed["minted"].expose(), "MINTED-ONCE");
+    assert_eq!((plan.steps.len(), plan.pivot, op.target), (2, 1, target("a")));
+}
+
+#[tokio::test]
+async fn sealed_parts_are_erased_at_the_end_and_kept_while_ambiguous() {
+    let home = home();
+    let store = home.open();
+    let me = ProcessLock::take(&home.paths).unwrap();
+    for (account, phase, kept) in [("a", OpPhase::Done, 0), ("b", OpPhase::Ambiguous, 1), ("c", OpPhase::Failed, 0)] {
+        let id = store.arm(new_op(account, me.name())).await.unwrap();
+        store.op_plan(id, a_plan(account)).await.unwrap();
+        store.op_end(id, phase, None).await.unwrap();
+        assert_eq!(store.op(id).await.unwrap().unwrap().plan.unwrap().sealed.len(), kept, "{account}");
+        if phase != OpPhase::Ambiguous {
+            assert!(store.op_step(id, 1, false).await.is_err(), "a closed op takes no steps");
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_a_vault_nothing_with_secrets_is_journaled() {
+    let home = home();
+    let store = Store::open(&home.paths, Vault::new(), clock()).unwrap();
+    let me = ProcessLock::take(&home.paths).unwrap();
+    let id = store.arm(new_op("a", me.name())).await.unwrap();
+    assert!(matches!(store.op_plan(id, a_plan("a")).await, Err(StoreError::Locked)));
+    assert_eq!(store.op(id).await.unwrap().unwrap().phase, OpPhase::Armed, "the transaction was taken back");
+    store.op_plan(id, Plan { sealed: Secrets::new(), ..a_plan("a") }).await.unwrap();
+    assert!(matches!(store.secret_put("x", &Secret::new("y".into())).await, Err(StoreError::Locked)));
+}
+
+#[tokio::test]
+async fn a_copy_taken_after_every_commit_resumes_where_it_stood() {
+    // What a kill leaves: the files as they are between two calls, the log not yet folded in.
+    let home = home();
+    let store = home.open();
+    let id = store.arm(new_op("a", "proc-1-dead")).await.unwrap();
+    let copy = || {
+        let dir = tempfile::tempdir().unwrap();
+        for entry in std::fs::read_dir(&home.paths.data).unwrap().flatten() {
+            if entry.path().is_file() {
+                std::fs::copy(entry.path(), dir.path().join(entry.file_name())).unwrap();
+            }
+        }
+        let paths = Paths::in_home(dir.path());
+        Home { _dir: dir, paths, vault: home.vault.clone() }
+    };
+    let mut copies = vec![copy()];
+    store.op_plan(id, a_plan("a")).await.unwrap();
+    copies.push(copy());
+    store.op_step(id, 0, true).await.unwrap();
+    copies.push(copy());
+    store.op_merge(id, serde_json::json!({"done": 1}), Secrets::new()).await.unwrap();
+    copies.push(copy());
+    store.op_step(id, 1, false).await.unwrap();
+    copies.push(copy());
+    store.op_end(id, OpPhase::Done, None).await.unwrap();
+    copies.push(copy());
+    let mut seen = Vec::new();
+    for copy in &copies {
+        let store = copy.open();
+        let open = store.ops_unfinished().await.unwrap();
+        seen.push(
+            open.first().map(|o| (o.step, o.begun, o.plan.as_ref().unwrap().sealed.len(), o.plan.as_ref().unwrap().clear.get("done").is_some())),
+        );
+    }
+    assert_eq!(seen, [None, Some((0, false, 1, false)), Some((0, true, 1, false)), Some((0, true, 1, true)), Some((1, false, 1, true)), None]);
+}

@@ -1,0 +1,171 @@
+//! The store thread: it alone touches the databases. Jobs come over a bounded queue and are answered one by one; cache and
+//! history writes gather in a pending box and are committed together at most 250 ms later, after the jobs.
+
+use super::{Change, KnownGateway, StoreError, cache, history, schema};
+use crate::{
+    clock::sample::Sample,
+    domain::{GatewayId, Row, Target, Time},
+    vault::Vault,
+};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::{Duration, Instant},
+};
+
+/// How long cheap writes gather.
+pub(super) const GATHER: Duration = Duration::from_millis(250);
+/// History lines that wait at most while the disk does not take them; older ones are dropped.
+const WAITING: usize = 50_000;
+
+/// Work for the store thread.
+pub(super) enum Job {
+    /// Something with an answer.
+    Run(Box<dyn FnOnce(&mut Db) + Send>),
+    /// Something is pending.
+    Wake,
+}
+
+/// A row's key: gateway, account, device.
+pub(super) type RowKey = (String, String, Option<String>);
+
+/// What waits to be committed together. The latest value of a row wins.
+#[derive(Default)]
+pub(super) struct Pending {
+    /// Rows to keep (`Some`) or to forget (`None`).
+    pub(super) rows: HashMap<RowKey, Option<Row>>,
+    /// Gateways to keep (`Some`) or to forget with their rows (`None`).
+    pub(super) gateways: HashMap<GatewayId, Option<KnownGateway>>,
+    /// State changes.
+    pub(super) changes: Vec<Change>,
+    /// Clock samples.
+    pub(super) samples: Vec<Sample>,
+}
+
+impl Pending {
+    fn is_empty(&self) -> bool {
+        self.rows.is_empty() && self.gateways.is_empty() && self.changes.is_empty() && self.samples.is_empty()
+    }
+
+    /// Bounds what a full disk lets pile up.
+    pub(super) fn trim(&mut self) {
+        let over = self.changes.len().saturating_sub(WAITING);
+        self.changes.drain(..over);
+        let over = self.samples.len().saturating_sub(WAITING);
+        self.samples.drain(..over);
+    }
+}
+
+/// The key of a target's row.
+pub(super) fn key_of(t: &Target) -> RowKey {
+    (t.gateway.as_str().to_owned(), t.account.as_str().to_owned(), t.device.as_ref().map(|d| d.as_str().to_owned()))
+}
+
+/// Both connections and what their work needs. Lives on the store thread.
+pub(super) struct Db {
+    /// `vault.db`, or why there is none.
+    pub(super) vault_db: Result<Connection, crate::i18n::Message>,
+    /// `cache.db`, or one in memory.
+    pub(super) cache_db: Connection,
+    /// What was last written of each row, so that a poll that brought nothing new writes nothing.
+    pub(super) written: cache::Written,
+    /// Path of `vault.db`, for sentences.
+    pub(super) path: PathBuf,
+    /// Folder of lock files.
+    pub(super) locks: PathBuf,
+    /// Sealing.
+    pub(super) vault: Vault,
+    /// Clocks.
+    pub(super) time: Arc<dyn Time>,
+    /// What waits.
+    pub(super) pending: Arc<Mutex<Pending>>,
+}
+
+impl Db {
+    /// `vault.db`, or the sentence why it cannot be used.
+    pub(super) fn vault_db(&mut self) -> Result<&mut Connection, StoreError> {
+        self.vault_db.as_mut().map_err(|m| StoreError::said(m.clone()))
+    }
+
+    /// Runs `work` in an immediate transaction on `vault.db`: other processes wait, nothing is read that they then change.
+    pub(super) fn vault_tx<T>(&mut self, work: impl FnOnce(&Transaction<'_>, &Tools<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let tools = Tools { vault: &self.vault, locks: &self.locks, time: &*self.time, path: &self.path };
+        let db = self.vault_db.as_mut().map_err(|m| StoreError::said(m.clone()))?;
+        let explain = |e| schema::explain(&self.path, &e);
+        let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(explain)?;
+        let out = work(&tx, &tools)?;
+        tx.commit().map_err(explain)?;
+        Ok(out)
+    }
+
+    /// Commits what is pending. What fails stays pending and is tried again with the next batch.
+    pub(super) fn commit_pending(&mut self) {
+        let taken = std::mem::take(&mut *lock(&self.pending));
+        if taken.is_empty() {
+            return;
+        }
+        let Pending { rows, gateways, changes, samples } = taken;
+        if (!rows.is_empty() || !gateways.is_empty()) && cache::write(&mut self.cache_db, &mut self.written, &rows, &gateways).is_err() {
+            // The cache can be observed again: a write that fails now is made up by the next observation.
+            self.written.clear();
+        }
+        if (!changes.is_empty() || !samples.is_empty()) && self.vault_tx(|tx, t| history::write(tx, t, &changes, &samples)).is_err() {
+            let mut pending = lock(&self.pending);
+            let newer = std::mem::take(&mut *pending);
+            pending.changes = changes.into_iter().chain(newer.changes).collect();
+            pending.samples = samples.into_iter().chain(newer.samples).collect();
+            pending.rows = newer.rows;
+            pending.gateways = newer.gateways;
+            pending.trim();
+        }
+    }
+}
+
+/// What a transaction needs besides the connection.
+pub(super) struct Tools<'a> {
+    /// Sealing.
+    pub(super) vault: &'a Vault,
+    /// Folder of lock files.
+    pub(super) locks: &'a std::path::Path,
+    /// Clocks.
+    pub(super) time: &'a dyn Time,
+    /// Path of `vault.db`, for sentences.
+    pub(super) path: &'a std::path::Path,
+}
+
+impl Tools<'_> {
+    /// SQLite's error in words.
+    pub(super) fn explain(&self, e: rusqlite::Error) -> StoreError {
+        schema::explain(self.path, &e)
+    }
+}
+
+/// The thread's life: until the last handle is gone, then what is pending is committed.
+pub(super) fn run(mut db: Db, jobs: &Receiver<Job>) {
+    let mut due: Option<Instant> = None;
+    loop {
+        let job = match due {
+            None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(at) => jobs.recv_timeout(at.saturating_duration_since(Instant::now())),
+        };
+        match job {
+            Ok(Job::Run(work)) => work(&mut db),
+            Ok(Job::Wake) => due = due.or_else(|| Some(Instant::now() + GATHER)),
+            Err(RecvTimeoutError::Timeout) => {
+                due = None;
+                db.commit_pending();
+            }
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+    }
+    db.commit_pending();
+}
+
+pub(super) fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
+    m.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,149 @@
+//! What goes into the store and what comes out of it, in the operator's words.
+
+use crate::{
+    clock::Verdict,
+    domain::{Action, Clean, GatewayId, Link, Op, Reason, ReasonCode, Stamp, State, Target},
+    i18n::{Lang, Message},
+};
+
+/// What went wrong in the store, in words for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another open op claims the account.
+    #[error("another action holds this account")]
+    Busy(Box<Op>),
+    /// The vault is locked, so nothing sealed can be written or read.
+    #[error("the vault is locked")]
+    Locked,
+    /// The database cannot be written, is broken, or is newer; as SQLite says it.
+    #[error("{0}")]
+    Trouble(String),
+    /// The same, known well enough for a sentence with a remedy.
+    #[error("{}", .0.text(Lang::En))]
+    Said(Box<Message>),
+}
+
+impl StoreError {
+    /// Wraps a sentence.
+    pub fn said(message: Message) -> Self {
+        Self::Said(Box::new(message))
+    }
+
+    /// The sentence in `lang`, for the command line.
+    pub fn text(&self, lang: Lang) -> String {
+        match self {
+            Self::Said(m) => m.text(lang),
+            other => other.to_string(),
+        }
+    }
+
+    /// The same as a reason, for header, toast and JSON. The sentence travels as its raw text.
+    pub fn reason(&self) -> Reason {
+        match self {
+            Self::Busy(op) => Reason::new(ReasonCode::Busy).raw(op.action.name()),
+            Self::Locked => Reason::new(ReasonCode::VaultLocked),
+            Self::Trouble(t) => Reason::new(ReasonCode::StoreUnwritable).raw(t),
+            Self::Said(m) => {
+                let broken = [&crate::i18n::store::BROKEN, &crate::i18n::store::NEWER, &crate::i18n::store::SEAL_BROKEN];
+                let code = if broken.contains(&m.words) { ReasonCode::StoreBroken } else { ReasonCode::StoreUnwritable };
+                Reason::new(code).raw(m.text(Lang::En))
+            }
+        }
+    }
+}
+
+/// An op to be armed.
+#[derive(Clone, Debug)]
+pub struct NewOp {
+    /// What.
+    pub action: Action,
+    /// On what.
+    pub target: Target,
+    /// Owner: the name of a lock file that this process holds.
+    pub owner: Box<str>,
+    /// When.
+    pub at: Stamp,
+}
+
+/// A line of the audit.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    /// When.
+    pub at: Stamp,
+    /// `user@host`.
+    pub who: Clean,
+    /// Process id.
+    pub pid: u32,
+    /// On what (target id).
+    pub target: String,
+    /// What.
+    pub action: String,
+    /// The clock verdict, where one was asked.
+    pub verdict: Option<Verdict>,
+    /// How it ended.
+    pub outcome: String,
+}
+
+/// A finished pairing attempt, for the history.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    /// When it began.
+    pub began: Stamp,
+    /// On what.
+    pub target: Target,
+    /// Its outcome (`linked`, `expired`, `blocked`, `left`, a reason code).
+    pub outcome: String,
+    /// The gate's verdict at its start.
+    pub verdict: Verdict,
+    /// True when a blocked gate was overridden.
+    pub overridden: bool,
+    /// Largest absolute skew in milliseconds, if known.
+    pub skew_ms: Option<i64>,
+    /// Offers shown.
+    pub offers: u32,
+    /// Old codes discarded.
+    pub discarded: u32,
+    /// Seconds it took.
+    pub took_s: u64,
+}
+
+/// A change of state, for the history.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// When.
+    pub at: Stamp,
+    /// On what.
+    pub target: Target,
+    /// Before.
+    pub from: State,
+    /// After.
+    pub to: State,
+    /// Why.
+    pub reason: Option<Reason>,
+}
+
+/// Which part of the history is wanted.
+#[derive(Clone, Debug, Default)]
+pub struct HistoryQuery {
+    /// Only this target.
+    pub target: Option<Target>,
+    /// Only attempts.
+    pub pairing: bool,
+    /// Only the audit.
+    pub audit: bool,
+    /// Not before this wall time (ms).
+    pub since: Option<i64>,
+    /// At most so many lines, newest kept.
+    pub limit: usize,
+}
+
+/// What the cache knows of a gateway itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownGateway {
+    /// Its name.
+    pub id: GatewayId,
+    /// Its own link, as last observed.
+    pub link: Link,
+    /// Server version, if it told one.
+    pub version: Option<Clean>,
+}

@@ -1,0 +1,61 @@
+//! A key in a file: the store's own key file (only by explicit choice), or a systemd credential.
+
+use super::seal::Key;
+use crate::{
+    i18n::{Message, store as words},
+    store::paths,
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use std::{io::Write, path::Path};
+use zeroize::Zeroizing;
+
+/// 32 bytes from base64 text.
+pub(super) fn decode(text: &str) -> Option<Key> {
+    let bytes = Zeroizing::new(BASE64_STANDARD.decode(text.trim()).ok()?);
+    let key: [u8; 32] = bytes.as_slice().try_into().ok()?;
+    Some(Zeroizing::new(key))
+}
+
+/// Base64 text of a key.
+pub(super) fn encode(key: &Key) -> Zeroizing<String> {
+    Zeroizing::new(BASE64_STANDARD.encode(key.as_slice()))
+}
+
+/// Reads the key file; refuses one that others may read.
+pub(super) fn read(path: &Path) -> Result<Key, Message> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        if std::fs::metadata(path).is_ok_and(|m| m.permissions().mode() & 0o077 != 0) {
+            return Err(Message::new(&words::KEY_LOOSE).with("path", path.to_string_lossy()));
+        }
+    }
+    let text = Zeroizing::new(std::fs::read_to_string(path).map_err(|_| missing())?);
+    decode(&text).ok_or_else(|| Message::new(&words::KEY_WRONG).with("source", "key file"))
+}
+
+/// Writes a new key file whole, owner only; never over an old one.
+pub(super) fn write(path: &Path, key: &Key) -> Result<(), Message> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    let go = || -> std::io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(dir)?;
+        file.write_all(encode(key).as_bytes())?;
+        file.write_all(b"\n")?;
+        file.as_file().sync_all()?;
+        file.persist_noclobber(path).map_err(|e| e.error)?;
+        std::fs::File::open(dir)?.sync_all()
+    };
+    go().map_err(|e| Message::new(&words::FOLDER_UNWRITABLE).with("path", path.to_string_lossy()).with("why", paths::plain(&e)))
+}
+
+/// Reads the key that systemd handed to this process.
+pub(super) fn credential() -> Result<Key, Message> {
+    let none = || Message::new(&words::CREDENTIAL_NONE);
+    let dir = std::env::var_os("CREDENTIALS_DIRECTORY").ok_or_else(none)?;
+    let text = Zeroizing::new(std::fs::read_to_string(Path::new(&dir).join("pairdeck-key")).map_err(|_| none())?);
+    decode(&text).ok_or_else(|| Message::new(&words::KEY_WRONG).with("source", "credential"))
+}
+
+fn missing() -> Message {
+    Message::new(&words::KEY_MISSING).with("source", "key file")
+}

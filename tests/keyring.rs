@@ -1,0 +1,177 @@
+//! The vault against a real Secret Service: a private bus and a gnome-keyring of its own, present, absent, locked, hung.
+//! Each condition runs in child processes (this same binary), so that the end of the process is measured too.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr, missing_docs)]
+
+use pairdeck::{
+    domain::{Secret, Stamp, Time, Wall},
+    store::{Paths, Store},
+    vault::{Source, Vault, VaultState},
+};
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+struct Still;
+impl Time for Still {
+    fn now(&self) -> Stamp {
+        Stamp::wall_only(Wall(1_790_000_000_000))
+    }
+}
+
+/// What a child does, if this process is one.
+#[test]
+fn child() {
+    let Ok(what) = std::env::var("PAIRDECK_TEST_CHILD") else { return };
+    let began = Instant::now();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let paths = Paths::in_home(Path::new(&std::env::var("PAIRDECK_TEST_HOME").unwrap()));
+        let vault = Vault::new();
+        let store = Store::open(&paths, vault.clone(), Arc::new(Still)).unwrap();
+        println!("OPENED {} ms", began.elapsed().as_millis());
+        match what.as_str() {
+            "create" => {
+                if let Err(why) = vault.create(Source::Keyring, None).await {
+                    println!("REFUSED {}", why.raw.unwrap());
+                } else {
+                    store.secret_put("gateway/wa/api_key", &Secret::new("THE-KEY-0123456789".into())).await.unwrap();
+                    println!("CREATED");
+                }
+            }
+            _ => {
+                let mut state = vault.watch();
+                vault.open_in_background();
+                state.wait_for(|s| !matches!(s, VaultState::Opening)).await.unwrap();
+                match vault.state() {
+                    VaultState::Open(source) => {
+                        let got = store.secret_get("gateway/wa/api_key").await.unwrap().unwrap();
+                        println!("OPEN {} {}", source.name(), got.expose() == "THE-KEY-0123456789");
+                    }
+                    VaultState::Locked(why) => println!("LOCKED {}", why.raw.unwrap()),
+                    other => println!("{other:?}"),
+                }
+            }
+        }
+        println!("TOOK {} ms", began.elapsed().as_millis());
+    });
+}
+
+/// Runs `script` under a private bus without service activation. `None` when the tools are missing, loudly.
+fn session(script: &str) -> Option<String> {
+    for tool in ["dbus-run-session", "gnome-keyring-daemon", "dbus-monitor", "dbus-send"] {
+        let there = Command::new("sh").args(["-c", &format!("command -v {tool}")]).stdout(Stdio::null()).status().unwrap().success();
+        if !there {
+            assert!(std::env::var_os("PAIRDECK_CI").is_none(), "{tool} is missing: apt-get install gnome-keyring dbus");
+            eprintln!("SKIPPED: {tool} is missing, the keyring was NOT tested: apt-get install gnome-keyring dbus");
+            return None;
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let conf = dir.path().join("bus.conf");
+    let bus = r#"<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig><type>session</type><listen>unix:tmpdir=/tmp</listen><policy context="default"><allow send_destination="*" eavesdrop="true"/><allow eavesdrop="true"/><allow own="*"/></policy></busconfig>"#;
+    std::fs::write(&conf, bus).unwrap();
+    // `run create|use`: a child, with the time that it took including its end. `keyring`: starts the daemon and waits for it.
+    let prelude = r#"
+        run() { a=$(date +%s%N); PAIRDECK_TEST_CHILD=$1 timeout -k 1 20 "$EXE" --exact child --nocapture; echo "RC $?"; b=$(date +%s%N); echo "WHOLE $(( (b - a) / 1000000 )) ms"; }
+        has() { dbus-send --session --print-reply --dest=org.freedesktop.DBus / org.freedesktop.DBus.NameHasOwner string:org.freedesktop.secrets | grep -q true; }
+        alias_set() { dbus-send --session --print-reply --dest=org.freedesktop.secrets /org/freedesktop/secrets org.freedesktop.Secret.Service.ReadAlias string:default | grep -q collection; }
+        keyring() { printf pw > "$HOME/pw"; gnome-keyring-daemon --foreground --components=secrets "$@" >"$HOME/daemon" 2>&1 < "$HOME/pw" & PID=$!; n=0; until has || [ $n -gt 100 ]; do n=$((n+1)); sleep 0.05; done; }
+        unlocked() { keyring --unlock; n=0; until alias_set || [ $n -gt 100 ]; do n=$((n+1)); sleep 0.05; done; }
+        gone() { kill $PID 2>/dev/null; wait $PID 2>/dev/null; }
+    "#;
+    let out = Command::new("dbus-run-session")
+        .arg("--config-file")
+        .arg(&conf)
+        .args(["--", "sh", "-c", &format!("{prelude}\n{script}")])
+        .env("EXE", std::env::current_exe().unwrap())
+        .env("PAIRDECK_TEST_HOME", dir.path().join("home"))
+        .env("XDG_DATA_HOME", dir.path())
+        .env("XDG_RUNTIME_DIR", dir.path())
+        .env("HOME", dir.path())
+        .env_remove("DISPLAY")
+        .env_remove("WAYLAND_DISPLAY")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    Some(format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr)))
+}
+
+/// Every child ended by itself, and in less than `most`.
+fn all_quick(said: &str, most: Duration) {
+    let whole: Vec<u128> = said.lines().filter_map(|l| l.strip_prefix("WHOLE ")?.strip_suffix(" ms")?.parse().ok()).collect();
+    assert!(!whole.is_empty() && whole.iter().all(|ms| *ms < most.as_millis()), "{said}");
+    assert!(said.lines().filter(|l| l.starts_with("RC ")).all(|l| l == "RC 0"), "{said}");
+}
+
+const LIMIT: Duration = Duration::from_secs(4);
+
+#[test]
+fn an_unlocked_keyring_holds_the_key_over_restarts() {
+    let Some(said) = session("unlocked; run create; run use; gone") else { return };
+    assert!(said.contains("CREATED") && said.contains("OPEN keyring true"), "{said}");
+    all_quick(&said, LIMIT);
+}
+
+#[test]
+fn a_locked_keyring_is_said_to_be_locked_and_nobody_is_prompted() {
+    // A daemon that was never given the password: the collection is there, locked.
+    let script = r#"
+        unlocked; run create; gone
+        keyring
+        dbus-monitor --session "interface='org.freedesktop.Secret.Prompt'" "interface='org.freedesktop.Secret.Service'" > "$HOME/seen" & MON=$!
+        sleep 0.3; run use; sleep 0.2; kill $MON; gone
+        grep -c "member=ReadAlias" "$HOME/seen" | sed 's/^/ALIAS /'; grep -cE "member=(Prompt|Unlock|CreateCollection)" "$HOME/seen" | sed 's/^/PROMPTS /'
+    "#;
+    let Some(said) = session(script) else { return };
+    assert!(said.contains("CREATED") && said.contains("LOCKED the keyring is locked"), "{said}");
+    assert!(said.contains("PROMPTS 0") && !said.contains("ALIAS 0"), "{said}");
+    all_quick(&said, LIMIT);
+}
+
+#[test]
+fn a_hung_keyring_delays_neither_the_start_nor_the_end() {
+    let Some(said) = session("unlocked; run create; kill -STOP $PID; run use; kill -CONT $PID; run use; gone") else { return };
+    assert!(said.contains("LOCKED the keyring does not answer within 3 s"), "{said}");
+    assert!(said.contains("OPEN keyring true"), "and when it answers again, it opens: {said}");
+    all_quick(&said, LIMIT);
+    assert!(said.lines().filter_map(|l| l.split("OPENED ").nth(1)?.strip_suffix(" ms")?.parse::<u32>().ok()).all(|ms| ms < 1_500), "{said}");
+}
+
+#[test]
+fn a_bus_without_a_keyring_is_said_and_nothing_is_made() {
+    let Some(said) = session("run create; run use") else { return };
+    assert!(said.contains("REFUSED no keyring answers here"), "{said}");
+    assert!(said.contains("Absent"), "{said}");
+    all_quick(&said, LIMIT);
+}
+
+#[test]
+fn without_a_bus_the_keyring_is_said_to_be_absent_and_no_other_source_is_tried() {
+    let script = r#"
+        unlocked; run create; gone
+        export DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent/bus; run use; ls "$PAIRDECK_TEST_HOME"
+    "#;
+    let Some(said) = session(script) else { return };
+    assert!(said.contains("CREATED") && said.contains("LOCKED no keyring answers here"), "{said}");
+    assert!(!said.contains("vault.key"), "no silent way to a file: {said}");
+    all_quick(&said, LIMIT);
+}
+
+#[test]
+fn nothing_turns_on_the_feature_that_makes_the_keyring_panic() {
+    let tree = Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "--locked", "-e", "features", "-i", "zbus"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&tree.stdout);
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    assert!(text.contains("zbus v5"), "{text}");
+    assert!(!text.contains("zbus feature \"tokio\""), "a dependency enables zbus/tokio: {text}");
+}
