@@ -1,7 +1,7 @@
 //! A made-up messaging system that is nothing like WhatsApp: devices instead of one link, no account list, a password
 //! asked for in the middle of pairing, a secret that the server shows once. If the engine's model fits this and the real
 //! providers, it is not one system's model.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, dead_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, dead_code, unreachable_pub)]
 
 use pairdeck::{
     clock::{

@@ -20,9 +20,9 @@ use tokio_util::sync::CancellationToken;
 const TRIES: u32 = 6;
 
 /// Name in a plan's sealed part of the token that replaces the old one.
-pub const NEW_TOKEN: &str = "token";
+pub(super) const NEW_TOKEN: &str = "token";
 /// Name in a plan's sealed part of the token that is replaced.
-pub const OLD_TOKEN: &str = "old_token";
+pub(super) const OLD_TOKEN: &str = "old_token";
 
 /// Where an op stands, for whoever watches it.
 #[derive(Clone, Debug)]

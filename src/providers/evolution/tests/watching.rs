@@ -160,7 +160,7 @@ async fn a_stream_that_wants_a_key_gets_it_in_a_header() {
 
 #[tokio::test(start_paused = true)]
 async fn events_of_a_deleted_instance_bring_no_row_back() {
-    let s = Stage::of(Settings::default(), vec![spec(Past::Online), InstanceSpec { name: "other".into(), ..spec(Past::New) }]).await;
+    let s = Stage::of(Settings::default(), vec![spec(Past::Pairing), InstanceSpec { name: "other".into(), ..spec(Past::New) }]).await;
     let api = Api::new(&s.cx).unwrap();
     let (rows, _) = observe(&s, 120, async || {
         // Restart and delete within 0.1 s leave a socket that goes on emitting (ws-global, shop-e).
