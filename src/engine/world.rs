@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     clock::{Limits, gate::Gate, sample::Sample},
-    domain::{Action, Effect, GatewayId, Link, Not, Reason, ReasonCode, RemoteId, Row, Secrets, Target, Time, ids::TargetName},
+    domain::{Action, Effect, GatewayId, Link, Not, Reason, ReasonCode, RemoteId, Row, Secret, Secrets, Target, Time, ids::TargetName},
     i18n::Message,
     providers::{Attention, Cx, Fut, GatewayFacts, KindSpec, Memo, Provider, Samples, http},
     store::{Store, StoreError, config},
@@ -144,7 +144,7 @@ impl World {
     }
 
     /// A gateway that is not listed, with a first secret that is not stored: to try out what was typed.
-    pub(super) fn trial(&self, settings: config::Gateway, secret: crate::domain::Secret) -> Option<Arc<Gateway>> {
+    pub(super) fn trial(&self, settings: config::Gateway, secret: Secret) -> Option<Arc<Gateway>> {
         let gateway = self.build(settings, usize::MAX)?;
         if let Some(spec) = gateway.spec.secrets.first() {
             lock(&gateway.state).secrets.insert(spec.name.to_owned(), secret);
@@ -191,18 +191,25 @@ impl World {
         }
     }
 
-    /// An open vault for the first secret: made in the keyring when there is none yet. Never in a weaker place unasked.
-    pub async fn ensure_vault(&self) -> Result<(), Reason> {
-        match self.vault.state() {
-            VaultState::Open(_) => Ok(()),
-            VaultState::Absent => self.vault.create(Source::Keyring, None).await,
-            VaultState::Opening => match self.open_vault().await {
-                VaultState::Open(_) => Ok(()),
-                VaultState::Absent => self.vault.create(Source::Keyring, None).await,
-                VaultState::Locked(why) => Err(why),
-                VaultState::Opening => Err(Reason::new(ReasonCode::VaultLocked)),
-            },
-            VaultState::Locked(why) => Err(why),
+    /// An open vault for the first secret. Where there is none yet it is made: with `passphrase` if one was given, else in
+    /// the keyring. Never in a weaker place unasked.
+    ///
+    /// # Errors
+    /// [`ReasonCode::KeyringAbsent`] when no keyring answers and a passphrase must be chosen; else why it does not open.
+    pub async fn ensure_vault(&self, passphrase: Option<Secret>) -> Result<(), Reason> {
+        let state = match self.vault.state() {
+            VaultState::Opening => self.open_vault().await,
+            state => state,
+        };
+        match (state, passphrase) {
+            (VaultState::Open(_), _) => Ok(()),
+            (VaultState::Absent, Some(p)) => self.vault.create(Source::Passphrase, Some(p)).await,
+            (VaultState::Absent, None) => {
+                let made = self.vault.create(Source::Keyring, None).await;
+                made.map_err(|why| Reason { code: ReasonCode::KeyringAbsent, ..why })
+            }
+            (VaultState::Locked(why), _) => Err(why),
+            (VaultState::Opening, _) => Err(Reason::new(ReasonCode::VaultLocked)),
         }
     }
 
