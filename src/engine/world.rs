@@ -69,6 +69,7 @@ pub struct World {
     pub(super) following: AtomicBool,
     gateways: RwLock<BTreeMap<GatewayId, Arc<Gateway>>>,
     pairing: Mutex<HashSet<String>>,
+    acting: Mutex<HashSet<String>>,
 }
 
 /// One gateway as the engine holds it.
@@ -129,6 +130,7 @@ impl World {
             following: AtomicBool::new(false),
             gateways: RwLock::new(BTreeMap::new()),
             pairing: Mutex::new(HashSet::new()),
+            acting: Mutex::new(HashSet::new()),
         });
         for (rank, g) in parts.gateways.into_iter().enumerate() {
             world.insert(g, rank);
@@ -352,6 +354,21 @@ impl World {
         } else {
             set.remove(&target.id());
         }
+    }
+
+    /// Notes that an op of ours is under way for this target, or no longer: what it changes is no news.
+    pub(super) fn set_acting(&self, target: &Target, on: bool) {
+        let mut set = lock(&self.acting);
+        if on {
+            set.insert(target.id());
+        } else {
+            set.remove(&target.id());
+        }
+    }
+
+    /// True while pairdeck itself changes this target.
+    pub(super) fn is_ours(&self, target: &Target) -> bool {
+        self.is_pairing(target) || lock(&self.acting).contains(&target.id())
     }
 
     /// True while an attempt of ours is under way for this target.
