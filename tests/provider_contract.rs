@@ -7,8 +7,8 @@ use pairdeck::{
     clock::now::TokioTime,
     domain::*,
     engine::{
-        actor::Quiet,
         command::PairKey,
+        hosts::Quiet,
         ops,
         pairing::{self, News, PairEnd, Watcher},
     },

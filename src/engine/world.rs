@@ -1,14 +1,15 @@
 //! What every room of the engine shares: gateways with their rows, store, vault, gate, time.
 
 use super::{
+    adapters::{GateSamples, StoreMemo},
     mailbox::{GatewayView, Mailbox, Toast},
     rows::Book,
 };
 use crate::{
-    clock::{Limits, gate::Gate, sample::Sample},
+    clock::{Limits, gate::Gate},
     domain::{Action, Effect, GatewayId, Link, Not, Reason, ReasonCode, RemoteId, Row, Secret, Secrets, Target, Time, ids::TargetName},
     i18n::Message,
-    providers::{Attention, Cx, Fut, GatewayFacts, KindSpec, Memo, Provider, Samples, http},
+    providers::{Attention, Cx, GatewayFacts, KindSpec, Memo, Provider, Samples, http},
     store::{Store, StoreError, config},
     vault::{Source, Vault, VaultState},
 };
@@ -424,41 +425,4 @@ impl Gateway {
 /// Name of a gateway's secret in the store.
 pub fn secret_name(gateway: &GatewayId, secret: &str) -> String {
     format!("gateway/{}/{secret}", gateway.as_str())
-}
-
-struct StoreMemo {
-    store: Store,
-    gateway: GatewayId,
-}
-
-impl Memo for StoreMemo {
-    fn get<'a>(&'a self, key: &'a str) -> Fut<'a, Option<serde_json::Value>> {
-        Box::pin(async move { self.store.memo_get(&self.gateway, key).await.ok().flatten() })
-    }
-    fn put<'a>(&'a self, key: &'a str, value: serde_json::Value) -> Fut<'a, Result<(), Reason>> {
-        Box::pin(async move { self.store.memo_put(&self.gateway, key, value).await.map_err(|e| store_reason(&e)) })
-    }
-}
-
-/// A store error as a reason for people.
-pub(super) fn store_reason(e: &StoreError) -> Reason {
-    e.reason()
-}
-
-struct GateSamples {
-    gate: Arc<Gate>,
-    store: Store,
-    mailbox: Mailbox,
-}
-
-impl Samples for GateSamples {
-    fn push(&self, sample: Sample) {
-        let Some(gateway) = sample.gateway.clone() else { return };
-        self.store.samples(vec![sample.clone()]);
-        self.gate.push(sample);
-        let view = self.gate.view(&gateway);
-        self.mailbox.put(|m| {
-            m.gates.insert(gateway, view);
-        });
-    }
 }
