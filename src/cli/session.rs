@@ -4,7 +4,7 @@ use super::{Exit, Globals, Output, prompt};
 use crate::{
     clock::{Limits, SystemTime, kernel},
     domain::{GatewayId, Reason, Row, Time, ids::TargetName},
-    engine::{Mailbox, Parts, World, look_all, world::Unresolved},
+    engine::{Mailbox, Parts, World, look_all, names::Unresolved},
     i18n::{Message, command as c, reason},
     providers::registry,
     store::{Store, StoreError, config, locks::ProcessLock, paths::Paths},

@@ -1,21 +1,19 @@
 //! The engine's own thread: takes commands one by one, hands each to its room, and never lets one wait for another.
 
 use super::{
-    add,
     command::{Command, PairKey},
     follow,
     hosts::{Quiet, Screen},
     live::{self, DeckHost, LiveOp, LiveOps},
-    mailbox::{HistoryLine, Mailbox},
+    mailbox::Mailbox,
     ops::{self, Armed},
     outcome::{blank_row, close, not_armed, show_resumed},
-    pairing, watch,
+    pairing,
     world::{Gateway, Parts, World},
 };
 use crate::{
     domain::{GatewayId, Inputs, OpPhase, Reason, ReasonCode, Target, Tier, Want},
     i18n::Message,
-    store::HistoryQuery,
     vault::VaultState,
 };
 use std::{future::Future, pin::Pin, sync::Arc};
@@ -72,15 +70,16 @@ pub fn spawn(mailbox: Mailbox, build: impl FnOnce() -> Result<Parts, Message> + 
     Ok((Handle { commands: tx, thread: Some(thread) }, shared))
 }
 
-struct Actor {
-    world: Arc<World>,
+/// The running engine. Its errands that only read are in a room of their own.
+pub(super) struct Actor {
+    pub(super) world: Arc<World>,
     ops: LiveOps,
-    tasks: TaskTracker,
+    pub(super) tasks: TaskTracker,
     slots: Arc<tokio::sync::Semaphore>,
     pair_keys: Option<mpsc::Sender<PairKey>>,
     pair_cancel: CancellationToken,
-    started: bool,
-    ready: mpsc::Sender<()>,
+    pub(super) started: bool,
+    pub(super) ready: mpsc::Sender<()>,
     ready_in: Option<mpsc::Receiver<()>>,
 }
 
@@ -375,53 +374,6 @@ impl Actor {
         for gateway in self.world.gateways().into_iter().filter(|g| only.as_ref().is_none_or(|o| &g.id == o)) {
             self.tasks.spawn(f(self.world.clone(), gateway));
         }
-    }
-
-    fn history(&self, target: Target) {
-        let world = self.world.clone();
-        self.tasks.spawn(async move {
-            let query = HistoryQuery { target: Some(target.clone()), limit: 500, ..HistoryQuery::default() };
-            let lines: Vec<HistoryLine> = match world.store.history(query).await {
-                Ok(lines) => lines.into_iter().map(|(_, line)| line).collect(),
-                Err(_) => Vec::new(),
-            };
-            world.mailbox.put(|m| m.history = Some((target, lines)));
-        });
-    }
-
-    fn reveal(&self, target: Target) {
-        let world = self.world.clone();
-        self.tasks.spawn(async move {
-            let Some(gateway) = world.gateway(&target.gateway) else { return };
-            let result = match world.cx(&gateway, CancellationToken::new()) {
-                Ok(cx) => gateway.provider.reveal(&cx, &target).await,
-                Err(why) => Err(why),
-            };
-            ops::audit(&world, &target, "reveal", None, if result.is_ok() { "shown" } else { "failed" }).await;
-            world.mailbox.put(|m| m.revealed = Some((target, result)));
-        });
-    }
-
-    fn add(&self, new: super::command::NewGateway, save: bool) {
-        let world = self.world.clone();
-        let watching = self.started;
-        let ready = self.ready.clone();
-        self.tasks.spawn(async move {
-            let check = if save { add::add(&world, new).await } else { add::check(&world, &new).await };
-            let (added, name) = (check.added, GatewayId::new(&check.name));
-            world.mailbox.put(|m| m.add_check = Some(check));
-            world.tell_status();
-            if !added {
-                return;
-            }
-            if watching {
-                if let Some(gateway) = world.gateway(&name) {
-                    tokio::spawn(watch::run(world.clone(), gateway));
-                }
-            } else {
-                let _ = ready.send(()).await;
-            }
-        });
     }
 }
 

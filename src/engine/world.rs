@@ -7,9 +7,9 @@ use super::{
 };
 use crate::{
     clock::{Limits, gate::Gate},
-    domain::{Action, Effect, GatewayId, Link, Not, Reason, ReasonCode, RemoteId, Row, Secret, Secrets, Target, Time, ids::TargetName},
+    domain::{Action, Effect, GatewayId, Link, Not, Reason, ReasonCode, Row, Secret, Secrets, Target, Time},
     i18n::Message,
-    providers::{Attention, Cx, GatewayFacts, KindSpec, Memo, Provider, Samples, http},
+    providers::{Attention, Cx, GatewayFacts, KindSpec, Provider, http},
     store::{Store, StoreError, config},
     vault::{Source, Vault, VaultState},
 };
@@ -94,17 +94,6 @@ struct GatewayState {
     stale: bool,
     secrets: Secrets,
     book: Book,
-}
-
-/// Why a name could not be resolved to one row.
-#[derive(Debug)]
-pub enum Unresolved {
-    /// Nothing of that name.
-    Unknown,
-    /// Several rows; their ids.
-    Ambiguous(Vec<String>),
-    /// The name itself is broken.
-    Malformed,
 }
 
 pub(super) fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -314,31 +303,6 @@ impl World {
     /// Every row of every gateway, in the order of the configuration.
     pub fn rows(&self) -> Vec<Row> {
         self.gateways().iter().flat_map(|g| lock(&g.state).book.all()).collect()
-    }
-
-    /// The one row that an operator's name means.
-    pub fn resolve(&self, name: &str) -> Result<Row, Unresolved> {
-        let matches = |wanted: &TargetName| -> Vec<Row> {
-            self.rows()
-                .into_iter()
-                .filter(|r| {
-                    wanted.gateway.as_deref().is_none_or(|g| r.gateway.as_str() == g)
-                        && r.account.as_str() == wanted.account
-                        && r.device.as_ref().map(RemoteId::as_str) == wanted.device.as_deref()
-                })
-                .collect()
-        };
-        let wanted = TargetName::parse(name).ok_or(Unresolved::Malformed)?;
-        let mut found = matches(&wanted);
-        if found.is_empty() {
-            // What was typed without escapes: exactly that account.
-            found = matches(&TargetName { gateway: None, account: name.to_owned(), device: None });
-        }
-        match found.len() {
-            0 => Err(Unresolved::Unknown),
-            1 => found.pop().ok_or(Unresolved::Unknown),
-            _ => Err(Unresolved::Ambiguous(found.iter().map(|r| r.target().id()).collect())),
-        }
     }
 
     /// Puts a short line of news before the operator.
