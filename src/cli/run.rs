@@ -29,7 +29,7 @@ pub type Ran = Result<Exit, Gone>;
 /// When the reader of stdout has gone.
 pub async fn list(house: &Session, as_json: bool, out: &mut Output) -> Ran {
     // Rows of the cache are listed with a locked vault too; the gateways' own links say why they are old.
-    let locked = house.unlock(out).await.err();
+    let locked = house.ready(out).await.err();
     house.refresh(None, out).await;
     let gateways = house.world.gateways();
     let links: Vec<_> = gateways.iter().map(|g| (g.id.clone(), g.spec.kind, g.link())).collect();
@@ -43,7 +43,7 @@ pub async fn list(house: &Session, as_json: bool, out: &mut Output) -> Ran {
 /// # Errors
 /// When the reader of stdout has gone.
 pub async fn status(house: &Session, args: &One, out: &mut Output) -> Ran {
-    if let Err(exit) = house.unlock(out).await {
+    if let Err(exit) = house.ready(out).await {
         return Ok(exit);
     }
     let row = match house.resolve(&args.target, out).await {

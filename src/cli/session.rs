@@ -3,14 +3,15 @@
 use super::{Exit, Globals, Output, prompt};
 use crate::{
     clock::{Limits, SystemTime, kernel},
-    domain::{GatewayId, Reason, Row, Time, ids::TargetName},
-    engine::{Mailbox, Parts, World, look_all, world::Unresolved},
+    domain::{GatewayId, OpPhase, Reason, Row, Time, ids::TargetName},
+    engine::{Mailbox, Parts, World, actor::Quiet, look_all, ops, world::Unresolved},
     i18n::{Message, command as c, reason},
     providers::registry,
     store::{Store, StoreError, config, locks::ProcessLock, paths::Paths},
     vault::{Source, Vault, VaultState},
 };
 use std::{sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
 
 /// How long one gateway may take to answer a headless command.
 pub const LIMIT: Duration = Duration::from_secs(20);
@@ -36,6 +37,7 @@ pub struct Session {
     pub world: Arc<World>,
     /// Folders and files.
     pub paths: Paths,
+    read_only: bool,
     _lock: ProcessLock,
 }
 
@@ -63,7 +65,7 @@ impl Session {
             lock: None,
         });
         world.gate().push(kernel::sample(time.now()));
-        Ok(Self { world, paths, _lock: lock })
+        Ok(Self { world, paths, read_only: globals.read_only, _lock: lock })
     }
 
     /// Opens the vault and loads secrets. A vault with a passphrase asks for it on a terminal. Without a vault nothing is
@@ -82,6 +84,30 @@ impl Session {
             VaultState::Locked(why) => Err(refused(&why, out)),
             VaultState::Opening => Err(refused(&Reason::new(crate::domain::ReasonCode::VaultLocked), out)),
         }
+    }
+
+    /// Opens the vault, then finishes what ended processes left: before anything else is asked or done. With `--read-only`
+    /// nothing is touched. What became of each op is said on stderr.
+    ///
+    /// # Errors
+    /// As [`Session::unlock`].
+    pub async fn ready(&self, out: &mut Output) -> Result<(), Exit> {
+        self.unlock(out).await?;
+        if self.read_only {
+            return Ok(());
+        }
+        for (op, ended) in ops::resume_all(&self.world, |_| Box::new(Quiet), &CancellationToken::new()).await {
+            let why = ended.reason.as_ref().map(|r| reason::full(r, out.lang)).unwrap_or_default();
+            let words = match ended.phase {
+                OpPhase::Done => &c::LEFT_DONE,
+                OpPhase::Ambiguous => &c::LEFT_AMBIGUOUS,
+                OpPhase::Cancelled => &c::LEFT_CANCELLED,
+                _ => &c::LEFT_FAILED,
+            };
+            let said = Message::new(words).with("action", op.action.name()).with("target", op.target.id()).with("reason", why);
+            if ended.phase == OpPhase::Ambiguous { out.complain(&said) } else { out.note(&said) }
+        }
+        Ok(())
     }
 
     /// Fills the rows from the cache, then from the servers. What failed is said, and stays on the gateways' links.

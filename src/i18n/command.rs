@@ -86,6 +86,10 @@ catalogue! { "command";
     SECRET_TOO_LONG = "a secret has at most {max} bytes", "密钥最多 {max} 字节";
     SECRET_NO_TERMINAL = "not on a terminal: give the secret with a file or - for stdin", "非终端环境：用文件或 - 从标准输入提供密钥";
 
+    LEFT_DONE = "{action} of {target}, left by a process that ended: finished now", "上一进程遗留的 {target} {action}：现已完成";
+    LEFT_CANCELLED = "{action} of {target}, left by a process that ended: nothing had been done, taken back", "上一进程遗留的 {target} {action}：尚未执行，已撤回";
+    LEFT_FAILED = "{action} of {target}, left by a process that ended: {reason}", "上一进程遗留的 {target} {action}：{reason}";
+    LEFT_AMBIGUOUS = "{action} of {target} is not finished: what the server did is not known: {reason}", "{target} 的 {action} 未完成：服务器是否执行未知：{reason}";
     DONE = "{action} of {target} done", "{target} 的 {action} 已完成";
     DONE_NEW = "{action} of {target} done, new token fp {fp}", "{target} 的 {action} 已完成，新令牌 fp {fp}";
     UNCHANGED = "{target} is unchanged: the platform gave the same token", "{target} 未变：平台返回同一令牌";
