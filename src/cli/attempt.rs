@@ -109,6 +109,7 @@ async fn once(house: &Session, row: &Row, args: &Pair, out: &mut Output, cancel:
         keys,
         allow_skew: args.allow_clock_skew,
         wipe_spoilt: args.wipe_spoilt,
+        wiped: false,
         attended,
         png: args.png.as_deref(),
         time: house.world.time().clone(),
@@ -155,6 +156,7 @@ struct Inner<'a> {
     keys: mpsc::Sender<PairKey>,
     allow_skew: bool,
     wipe_spoilt: bool,
+    wiped: bool,
     attended: bool,
     png: Option<&'a Path>,
     time: Arc<dyn Time>,
@@ -240,9 +242,14 @@ impl Inner<'_> {
             }
             News::Linked(facts, took_s) => self.tell(&PairLine::Linked(facts, took_s, self.offer)),
             News::Failed(why) => {
+                if self.wipe_spoilt && engine::spoilt(why.code) && !std::mem::replace(&mut self.wiped, true) {
+                    // Agreed to beforehand. A session that is spoilt again after that is another matter.
+                    self.press(PairKey::Agree);
+                    return self.tell(&PairLine::Waiting(&Reason::new(ReasonCode::EndingOldSession)));
+                }
                 let told = self.tell(&PairLine::Failed(why));
                 let exit = Exit::from(why.code).or_failed();
-                if exit == Exit::Person && !self.wipe_spoilt && why.code != ReasonCode::CredentialRefused {
+                if engine::spoilt(why.code) && !self.wipe_spoilt {
                     self.out.complain(&Message::new(&c::PAIR_WIPE_SPOILT));
                 }
                 self.leave(exit);

@@ -14,7 +14,7 @@ use crate::{
     engine::{add, command::NewGateway, world::secret_name},
     i18n::{Message, command as c},
     providers::{Look, registry},
-    store::HistoryQuery,
+    store::{HistoryQuery, config},
     vault::VaultState,
 };
 use std::collections::HashSet;
@@ -186,6 +186,14 @@ pub async fn add(house: &Session, args: &Add, out: &mut Output) -> Ran {
             return Ok(Exit::Usage);
         }
     };
+    let listed = config::NewGateway { name: args.name.clone(), kind: args.kind.clone(), url: url.clone(), allow_plaintext: args.allow_plaintext };
+    if let Err(errors) = config::check_gateway(&house.paths.config, &listed) {
+        // Before a key is asked for or sent anywhere.
+        for line in errors.text(out.lang).lines() {
+            out.complain_text(line);
+        }
+        return Ok(Exit::Usage);
+    }
     let question = provider.spec().secrets.first().map_or(&c::ASK_KEY, |s| s.words);
     let secret = match prompt::secret(args.api_key_file.as_deref(), question, out) {
         Ok(secret) => secret,
@@ -201,7 +209,8 @@ pub async fn add(house: &Session, args: &Add, out: &mut Output) -> Ran {
     }
     let new = NewGateway { name: args.name.clone(), kind: args.kind.clone(), url, secret, allow_plaintext: args.allow_plaintext };
     let done = add::add(&house.world, new).await;
-    for (_, line) in &done.lines {
+    // What failed is told once, with its remedy, below.
+    for (_, line) in done.lines.iter().filter(|(well, _)| *well) {
         out.note(line);
     }
     if args.json {

@@ -37,10 +37,10 @@ fn connects(servers: &Servers) -> usize {
     servers.asked("wa").iter().filter(|r| r.starts_with("GET /instance/connect/")).count()
 }
 
-/// Attempts that run out quickly: one ref a socket, which lives a moment.
+/// Attempts that run out quickly: the server's limit is two codes, and each lives a moment.
 fn hasty() -> Settings {
     let base = quick(WA_KEY);
-    Settings { refs: 1, timing: Timing { rotation: Duration::from_millis(700), ..base.timing }, ..base }
+    Settings { qr_limit: 2, timing: Timing { rotation: Duration::from_millis(300), ..base.timing }, ..base }
 }
 
 #[test]
@@ -128,10 +128,10 @@ fn an_unknown_clock_goes_on_and_says_so() {
 
 #[test]
 fn a_spoilt_session_ends_with_4_and_names_the_flag_that_helps() {
-    let (servers, home) = one(quick(WA_KEY), vec![scanning("shop-s", Past::Spoilt, 60)]);
+    let (servers, home) = one(quick(WA_KEY), vec![scanning("shop-s", Past::Spoilt, 60), scanning("shop-t", Past::Spoilt, 60)]);
     home.run(&["pair", "shop-s"]).exits(4).says(&["--wipe-spoilt"]);
     assert!(servers.asked("wa").iter().all(|r| !r.starts_with("DELETE ")), "{:?}", servers.asked("wa"));
-    let lines = checked(home.run(&["pair", "shop-s", "--wipe-spoilt", "--json"]).exits(0).lines());
+    let lines = checked(home.run(&["pair", "shop-t", "--wipe-spoilt", "--json"]).exits(0).lines());
     assert_eq!(lines.last().unwrap()["event"], "linked");
     assert!(servers.asked("wa").iter().any(|r| r.starts_with("DELETE /instance/logout/")));
 }

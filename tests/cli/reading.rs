@@ -36,7 +36,7 @@ fn list_tells_every_row_with_the_fields_of_the_contract() {
     }
     let state = |id: &str| accounts.iter().find(|a| a["id"] == id).unwrap()["state"].as_str().unwrap();
     assert_eq!((state("wa:shop-on"), state("wa:shop-out"), state("wa:shop-new")), ("online", "logged_out", "offline"));
-    assert_eq!(state("wa:a%2Fb c"), "offline");
+    assert_eq!(state("wa:a%2Fb%20c"), "offline");
     let out = accounts.iter().find(|a| a["id"] == "wa:shop-out").unwrap();
     assert_eq!(out["reason"]["code"], "logged_out");
     assert!(keys(&out["reason"]).contains(&"remedy") && keys(&out["reason"]).contains(&"raw") && keys(&out["reason"]).contains(&"text"));

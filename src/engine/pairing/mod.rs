@@ -6,7 +6,7 @@ mod driver;
 mod keys;
 mod record;
 
-pub use attempt::{Start, run};
+pub use attempt::{Start, run, spoilt};
 
 use super::mailbox::PairView;
 use crate::{
