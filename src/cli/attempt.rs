@@ -10,7 +10,7 @@ use super::{
     op::stop_on_signal,
     pair::{self, Teller},
     run::Ran,
-    session::Session,
+    session::{LIMIT, Session},
 };
 use crate::{
     clock::gate::Shown,
@@ -20,6 +20,7 @@ use crate::{
         pairing::{self as engine, News, PairEnd, Start, Watcher},
     },
     i18n::{Message, command as c},
+    providers::Look,
     tui::{png, widget::qr},
 };
 use std::{
@@ -62,6 +63,12 @@ pub async fn run(house: &Session, args: &Pair, out: &mut Output) -> Ran {
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(args.retry_delay)) => {}
             () = cancel.cancelled() => break Exit::Interrupted,
+        }
+        // What the last attempt told of the clocks may be from before the pause.
+        if let Some(gateway) = house.world.gateway(&row.gateway)
+            && let Ok(cx) = house.world.cx(&gateway, cancel.child_token())
+        {
+            let _ = tokio::time::timeout(LIMIT, gateway.provider().look(&cx, None, Look::Probe)).await;
         }
     };
     signal.abort();
