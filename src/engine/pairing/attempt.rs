@@ -38,6 +38,9 @@ pub struct Start {
 /// Codes after which the session must be wiped before the next attempt.
 const SPOILT: [ReasonCode; 4] = [ReasonCode::AttemptSpoilt, ReasonCode::BadSession, ReasonCode::ServerRestarted, ReasonCode::MayBeLinked];
 
+/// Two probes must be further apart than this to be believed against older ones.
+const SETTLE: Duration = Duration::from_millis(1500);
+
 /// An Offer that is held back.
 pub(super) enum Held {
     /// Nothing told the time: Enter shows it.
@@ -362,6 +365,14 @@ impl Visit<'_> {
                     && why.code != ReasonCode::NotFound
                 {
                     return Err(self.failed(why, cancel).await);
+                }
+                if self.world.gate.is_torn(&self.gateway.id) {
+                    // The gateway's clock was just set, or a proxy answered: nothing is begun on a doubt that a second settles.
+                    tokio::select! {
+                        () = cancel.cancelled() => {}
+                        () = tokio::time::sleep(SETTLE) => {}
+                    }
+                    let _ = self.ask_clock().await;
                 }
             }
             match self.world.gate.may_start(&self.gateway.id, &self.consent) {
