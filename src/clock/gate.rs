@@ -179,6 +179,12 @@ impl Gate {
         let samples = inner.gateways.entry(gateway.clone()).or_default().make_contiguous();
         !samples.iter().any(|s| judge::usable(s, &now, TTL_PAIRING)) || judge::torn(samples, &now, TTL_PAIRING)
     }
+    /// True when the samples contradict each other: one more probe, more than a second after the newest, settles it.
+    pub fn is_torn(&self, gateway: &GatewayId) -> bool {
+        let now = self.time.now();
+        let mut inner = self.inner();
+        judge::torn(inner.gateways.entry(gateway.clone()).or_default().make_contiguous(), &now, TTL_PAIRING)
+    }
     /// Lets an Offer through, or says why not. A blocked Offer is dropped: it may never be shown later.
     pub fn admit(&self, gateway: &GatewayId, offer: Ungated, consent: &Consent) -> Result<Shown, Hidden> {
         let view = self.strict(gateway);

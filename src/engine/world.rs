@@ -164,7 +164,8 @@ impl World {
             stop: self.stop.child_token(),
             state: Mutex::new(GatewayState {
                 link: Link::unknown(),
-                facts: GatewayFacts::default(),
+                // Whole until a provider tells otherwise: a headless command hears no watch, and a plan proves its right itself.
+                facts: GatewayFacts { whole: true, ..GatewayFacts::default() },
                 stale: true,
                 secrets: Secrets::new(),
                 book: Book::default(),

@@ -190,6 +190,18 @@ impl Runner<'_> {
                 }
             }
         }
+        if self.op.begun && step.replay != Replay::Never {
+            // The last try may have been carried out, or refused in full: what stands there now says which.
+            match self.provider.check(&self.cx, &self.op, &step.id).await {
+                Finding::Done => return Ok(Tried::Done),
+                Finding::Foreign(why) => return Ok(Tried::Stop(OpPhase::Ambiguous, why)),
+                Finding::NotDone => {
+                    self.op.begun = false;
+                    self.world.store.op_step(self.op.id, self.op.step, false).await?;
+                }
+                Finding::CannotTell(_) => {}
+            }
+        }
         Ok(Tried::GaveUp(last))
     }
 

@@ -379,7 +379,7 @@ pub(super) enum Over {
 }
 
 /// True when the session must be wiped before the next attempt.
-pub(super) fn spoilt(code: ReasonCode) -> bool {
+pub fn spoilt(code: ReasonCode) -> bool {
     SPOILT.contains(&code)
 }
 

@@ -12,7 +12,11 @@ use crate::{
     i18n::engine as words,
     providers::Look,
 };
+use std::time::Duration;
 use tokio_util::sync::CancellationToken;
+
+/// Two probes must be further apart than this to be believed against older ones.
+const SETTLE: Duration = Duration::from_millis(1500);
 
 impl Visit<'_> {
     /// Asks the gateway for the time by the cheapest call. An answer's `Date` reaches the gate by itself.
@@ -40,6 +44,14 @@ impl Visit<'_> {
                     && why.code != ReasonCode::NotFound
                 {
                     return Err(self.failed(why, cancel).await);
+                }
+                if self.world.gate.is_torn(&self.gateway.id) {
+                    // The gateway's clock was just set, or a proxy answered: nothing is begun on a doubt that a second settles.
+                    tokio::select! {
+                        () = cancel.cancelled() => {}
+                        () = tokio::time::sleep(SETTLE) => {}
+                    }
+                    let _ = self.ask_clock().await;
                 }
             }
             match self.world.gate.may_start(&self.gateway.id, &self.consent) {

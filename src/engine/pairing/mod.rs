@@ -7,7 +7,7 @@ mod gate;
 mod keys;
 mod record;
 
-pub use attempt::{Start, run};
+pub use attempt::{Start, run, spoilt};
 
 use super::mailbox::PairView;
 use crate::{
