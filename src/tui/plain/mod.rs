@@ -25,11 +25,14 @@ pub const SWIFT: Duration = Duration::from_secs(10);
 /// A text of the drawn deck as it can be read out: signs that stand beside their word are dropped, blanks are single.
 fn spoken(text: &str) -> String {
     let kept: String = text
+        .replace("··", "...")
+        .replace("...·", "...")
+        .replace(" · ", ", ")
         .chars()
         .filter(|c| !matches!(c, '`' | '●' | '◌' | '◇' | '○' | '✗' | '⇄' | '⊘' | '↯' | '◐' | '▲' | '▼' | '▸' | '▾' | '✓' | '⚠' | '▌' | '≈'))
         .map(|c| if c == '·' { ',' } else { c })
         .collect();
-    kept.split_whitespace().collect::<Vec<_>>().join(" ").replace(" ,", ",")
+    kept.split_whitespace().collect::<Vec<_>>().join(" ").replace("......", "...").replace(" ,", ",")
 }
 
 /// An age with its unit written out.

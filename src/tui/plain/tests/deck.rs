@@ -223,3 +223,10 @@ async fn a_closed_input_quits_and_a_deaf_reader_ends_at_once() {
     assert_eq!(ended.exit, Exit::InputLost);
     assert_eq!(h.sent, ["arm wipe shop-a", "undo 1", "QuitNow"]);
 }
+
+#[test]
+fn signs_for_eyes_become_words_or_nothing() {
+    assert_eq!(super::super::spoken("✗ logged out since 21m · 2026-11-15 · memory"), "logged out since 21m, 2026-11-15, memory");
+    assert_eq!(super::super::spoken("Number     +55 11 ···0003"), "Number +55 11 ...0003");
+    assert_eq!(super::super::spoken("`p` pair it again."), "p pair it again.");
+}
