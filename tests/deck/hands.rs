@@ -11,13 +11,15 @@ pub fn lines(screen: &Screen) -> Vec<String> {
 
 /// The line of the tree that the cursor is on.
 pub fn under_cursor(screen: &Screen) -> Option<String> {
-    lines(screen).into_iter().find(|l| l.starts_with('▌'))
+    lines(screen).into_iter().find(|l| l.starts_with('▌')).and_then(|l| l.split('│').next().map(str::to_owned))
 }
 
 /// The line of the tree that names `account`.
 pub fn row(screen: &Screen, account: &str) -> Option<String> {
-    let tree = |l: &String| l.starts_with([' ', '▌']) && l.split_whitespace().any(|w| w.trim_start_matches('▌') == account);
-    lines(screen).into_iter().skip(2).find(tree)
+    // The pane beside the tree names the account too.
+    let tree = |l: String| l.split('│').next().map(str::to_owned).unwrap_or_default();
+    let named = |l: &String| l.starts_with([' ', '▌']) && l.split([' ', '~', '▌']).any(|w| w == account);
+    lines(screen).into_iter().skip(2).map(tree).find(named)
 }
 
 /// Waits until the row of `account` says `what`.
@@ -25,20 +27,22 @@ pub fn wait_row(pty: &Pty, account: &str, what: &str) -> String {
     pty.wait_until(&format!("{account} to be {what:?}"), |s| row(s, account).filter(|l| l.contains(what)))
 }
 
-/// Puts the cursor on `account`, by the keys.
+/// Puts the cursor on `account`, row by row.
 pub fn select(pty: &Pty, account: &str) {
-    let here = |s: &Screen| under_cursor(s).is_some_and(|l| row(s, account).as_ref() == Some(&l));
-    pty.keys("g");
-    let mut at = pty.wait_until("the cursor on the tree", |s| s.contents().contains('▌').then(|| s.clone()));
+    let place = |s: &Screen| {
+        let all: Vec<_> = lines(s).iter().map(|l| l.split('│').next().unwrap_or_default().to_owned()).collect();
+        let wanted = row(s, account)?;
+        Some((all.iter().position(|l| l.starts_with('▌'))?, all.iter().position(|l| *l == wanted)?))
+    };
     for _ in 0..50 {
-        if here(&at) {
+        let (at, wanted) = pty.wait_until(&format!("the cursor and {account}"), place);
+        if at == wanted {
             return;
         }
-        let before = under_cursor(&at);
-        pty.keys("j");
-        at = pty.wait_until("the cursor to move", |s| (under_cursor(s).is_some() && (under_cursor(s) != before || here(s))).then(|| s.clone()));
+        pty.keys(if at < wanted { "j" } else { "k" });
+        pty.wait_until("the cursor to move", |s| place(s).filter(|now| now.0 != at));
     }
-    panic!("{account} cannot be reached:\n{}", at.contents());
+    panic!("{account} cannot be reached:\n{}", pty.text());
 }
 
 /// Opens the form of a pairing on `account` and chooses `word`, `code` or `QR`.

@@ -30,7 +30,7 @@ fn a_storm_of_new_sizes_ends_on_a_whole_screen() {
     pty.resize(90, 28);
     wait_row(&pty, "shop-a", "online");
     wait_row(&pty, "shop-b", "logged out");
-    pty.wait_for("q quit");
+    pty.wait_for("space mark");
     pty.keys("q");
     pty.assert_exit(0);
 }
@@ -80,10 +80,12 @@ fn hostile_names_reach_the_terminal_as_text_only() {
         // Each row's details, timeline and menu draw its names again.
         pty.keys(&format!("/x{n}<Enter>"));
         pty.wait_until("the filtered row", |s| (row(s, &format!("x{n}")).is_some() && row(s, "shop-a").is_none()).then_some(()));
-        pty.keys("gjt");
-        pty.wait_for("timeline");
+        select(&pty, &format!("x{n}"));
+        pty.keys("t");
+        let title = format!("timeline  x{n}");
+        pty.wait_for(&title);
         pty.keys("<Esc>");
-        pty.wait_gone("timeline  ");
+        pty.wait_gone(&title);
         pty.keys("<Esc>");
         pty.wait_until("all rows again", |s| row(s, "shop-a"));
     }

@@ -153,7 +153,7 @@ fn going_from_code_to_qr_and_back_shows_what_the_phone_takes() {
     assert_eq!(Some(&qr), house.gateway().on_offer("shop-a").map(|o| o.0).as_ref());
     pty.keys("k");
     pty.wait_for("begun anew");
-    pty.keys("<Enter>");
+    pty.keys(&format!("<C-u>{NUMBER}<Enter>"));
     let second = pty.wait_until("another code", |s| hands::code_on(s).filter(|c| *c != first));
     house.gateway().type_code("shop-a", Some(&second)).unwrap();
     pty.wait_for("PAIRED");
