@@ -113,9 +113,11 @@ fn regenerate_says_what_is_lost_waits_for_enter_and_puts_the_settings_back() {
     select(&pty, "shop-a");
     pty.keys("r");
     let text = pty.wait_for("waits for Enter");
-    for lost in ["link", "messages"] {
-        assert!(text.to_lowercase().contains(lost), "that the {lost} would be lost is not said:\n{text}");
+    for lost in ["old token", "messages"] {
+        assert!(text.contains("lost: ") && text.contains(lost), "that the {lost} would be lost is not said:\n{text}");
     }
+    let listed: Vec<_> = text.lines().filter(|l| l.contains("lost: ")).collect();
+    assert!(listed.len() > 1 && !listed.iter().any(|l| l.contains('…')), "each loss has a whole line of its own:\n{text}");
     assert!(!house.acts().iter().any(|r| r.path.contains("/instance/delete/")), "{:?}", house.acts());
     // Enter is swallowed in the first instants: pressed until it is taken.
     house.wait("the instance to be made anew", |g| {

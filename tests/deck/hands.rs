@@ -9,11 +9,6 @@ pub fn lines(screen: &Screen) -> Vec<String> {
     screen.rows(0, cols.get()).collect()
 }
 
-/// The line of the tree that the cursor is on.
-pub fn under_cursor(screen: &Screen) -> Option<String> {
-    lines(screen).into_iter().find(|l| l.starts_with('▌')).and_then(|l| l.split('│').next().map(str::to_owned))
-}
-
 /// The line of the tree that names `account`.
 pub fn row(screen: &Screen, account: &str) -> Option<String> {
     // The pane beside the tree names the account too.

@@ -346,6 +346,14 @@ impl Visit<'_> {
         }
     }
 
+    /// The same because a person says that a clock was put right: what was measured before does not count against it.
+    pub(super) async fn ask_clock_anew(&mut self) -> Option<Reason> {
+        let since = self.record.now();
+        let why = self.ask_clock().await;
+        self.world.gate.renew(&self.gateway.id, &since);
+        why
+    }
+
     /// Refreshes the row after an attempt.
     async fn look(&self) {
         super::super::look(self.world, &self.gateway, &self.target()).await;
@@ -395,7 +403,7 @@ impl Visit<'_> {
                 }
                 Some(PairKey::Again) => {
                     self.record.stage(PairStage::AskingClock);
-                    if let Some(why) = self.ask_clock().await {
+                    if let Some(why) = self.ask_clock_anew().await {
                         return Err(self.failed(why, cancel).await);
                     }
                     return Ok(true);
