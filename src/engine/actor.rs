@@ -332,7 +332,10 @@ impl Actor {
             let mut watcher = Screen { mailbox: world.mailbox.clone() };
             let start = pairing::Start { target, want };
             let end = pairing::run(&world, start, &mut rx, &mut watcher, &cancel).await;
-            if !matches!(end, pairing::PairEnd::Linked) {
+            // The success is on screen a request before the attempt is over: who leaves in between has left.
+            rx.close();
+            let left = std::iter::from_fn(|| rx.try_recv().ok()).any(|k| matches!(k, PairKey::Leave));
+            if left || !matches!(end, pairing::PairEnd::Linked) {
                 world.mailbox.put(|m| m.pairing = Some(None));
             }
         });

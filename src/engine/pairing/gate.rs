@@ -33,6 +33,14 @@ impl Visit<'_> {
         }
     }
 
+    /// The same because a person says that a clock was put right: what was measured before does not count against it.
+    pub(super) async fn ask_clock_anew(&mut self) -> Option<Reason> {
+        let since = self.record.now();
+        let why = self.ask_clock().await;
+        self.world.gate.renew(&self.gateway.id, &since);
+        why
+    }
+
     /// The gate before anything is sent.
     pub(super) async fn open_gate(&mut self, cancel: &CancellationToken) -> Result<(), Next> {
         let mut fresh = false;
@@ -85,7 +93,7 @@ impl Visit<'_> {
                 }
                 Some(PairKey::Again) => {
                     self.record.stage(PairStage::AskingClock);
-                    if let Some(why) = self.ask_clock().await {
+                    if let Some(why) = self.ask_clock_anew().await {
                         return Err(self.failed(why, cancel).await);
                     }
                     return Ok(true);

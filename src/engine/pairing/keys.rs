@@ -31,7 +31,7 @@ impl Visit<'_> {
                 return Some(Next::End(PairEnd::Left { blocked }));
             }
             Some(PairKey::Again) => {
-                self.ask_clock().await;
+                self.ask_clock_anew().await;
                 return Some(Next::Restart);
             }
             Some(PairKey::Show) => match self.held.take() {
