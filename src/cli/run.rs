@@ -159,8 +159,8 @@ pub async fn doctor(house: &Session, first: Vec<doctor::Check>, as_json: bool, o
         checks.push(match failed.iter().find(|(id, _)| *id == g.id) {
             Some((_, why)) => Check::failed(g.id.as_str(), why),
             None => {
-                let version = g.facts().version.map(|v| v.to_string()).unwrap_or_default();
-                Check::new(g.id.as_str(), Mark::Ok, Message::new(&c::CHECK_GATEWAY).with("kind", g.spec.name).with("version", version))
+                let kind = g.facts().version.map_or_else(|| g.spec.name.to_owned(), |v| format!("{} {v}", g.spec.name));
+                Check::new(g.id.as_str(), Mark::Ok, Message::new(&c::CHECK_GATEWAY).with("kind", kind))
             }
         });
     }

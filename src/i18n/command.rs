@@ -76,7 +76,7 @@ catalogue! { "command";
     CHECK_VAULT = "open, key from: {source}", "已打开，钥匙来自：{source}";
     CHECK_VAULT_ABSENT = "not made yet: the first secret makes it", "尚未建立：首个密钥会建立它";
     CHECK_STORE = "{path}", "{path}";
-    CHECK_GATEWAY = "{kind} {version}, key ok", "{kind} {version}，密钥有效";
+    CHECK_GATEWAY = "{kind}, key ok", "{kind}，密钥有效";
     CHECK_CONFIG = "{path}: {n} gateways", "{path}：{n} 个网关";
     ASK_SECRET = "{question}: ", "{question}：";
     NOT_ASKED = "not on a terminal: add --yes to go on without a question", "非终端环境：加 --yes 可不经询问继续";
