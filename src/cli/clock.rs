@@ -21,7 +21,7 @@ pub fn render(views: &[GateView], zone: &[ZoneTrouble], now: &Stamp, form: Form,
         Form::Json { .. } => out.json(&report::document(views, lang))?,
         Form::Text { .. } if views.is_empty() => out.note(&Message::new(&c::NO_GATEWAY)),
         Form::Text { .. } => {
-            out.line(&words::headline(views, now).text(lang))?;
+            out.line(&words::headline(&views.iter().collect::<Vec<_>>(), now).text(lang))?;
             let rows: Vec<_> = views.iter().map(|v| row(v, out)).collect();
             out.table([&c::HEAD_GATEWAY, &c::HEAD_CLOCK, &c::HEAD_OFFSET, &c::HEAD_REASON].map(|h| h.get(lang)), &rows)?;
             for v in views {

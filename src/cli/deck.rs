@@ -31,8 +31,11 @@ pub struct Scene {
     /// On-screen guidance.
     pub guide: Vec<tui::guide::Step>,
     /// Run on the engine's thread before it starts, with the open store.
-    pub prepare: Box<dyn FnOnce(&Store) -> Result<(), Message> + Send>,
+    pub prepare: Prepare,
 }
+
+/// Work on the open store before the engine starts; its error ends the deck with that sentence.
+pub type Prepare = Box<dyn FnOnce(&Store) -> Result<(), Message> + Send>;
 
 impl Default for Scene {
     fn default() -> Self {

@@ -101,7 +101,7 @@ impl From<ReasonCode> for Exit {
             C::RateLimited => Self::RateLimited,
             C::ClockBlocked | C::ClockMoved => Self::Clock,
             C::ReadOnly => Self::ReadOnly,
-            C::VaultLocked => Self::Locked,
+            C::VaultLocked | C::KeyringAbsent => Self::Locked,
             _ => Self::Failed,
         }
     }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     clock::{gate::GateView, timezone},
-    domain::{GatewayId, Stamp},
+    domain::{GatewayId, ReasonCode, Stamp},
     engine::{add, command::NewGateway, world::secret_name},
     i18n::{Message, command as c},
     providers::{Look, registry},
@@ -207,8 +207,18 @@ pub async fn add(house: &Session, args: &Add, out: &mut Output) -> Ran {
     {
         return Ok(exit);
     }
-    let new = NewGateway { name: args.name.clone(), kind: args.kind.clone(), url, secret, allow_plaintext: args.allow_plaintext };
-    let done = add::add(&house.world, new).await;
+    let mut new =
+        NewGateway { name: args.name.clone(), kind: args.kind.clone(), url, secret, allow_plaintext: args.allow_plaintext, passphrase: None };
+    let mut done = add::add(&house.world, new.clone()).await;
+    if let Some(why) = done.trouble.as_ref().filter(|why| why.code == ReasonCode::KeyringAbsent)
+        && std::io::IsTerminal::is_terminal(&std::io::stdin())
+    {
+        refused(why, out);
+        new.passphrase = prompt::secret(None, &c::ASK_NEW_PASSPHRASE, out).ok();
+        if new.passphrase.is_some() {
+            done = add::add(&house.world, new).await;
+        }
+    }
     // What failed is told once, with its remedy, below.
     for (_, line) in done.lines.iter().filter(|(well, _)| *well) {
         out.note(line);
@@ -243,7 +253,7 @@ pub async fn secret(house: &Session, command: &SecretCommand, out: &mut Output) 
                     return Ok(Exit::Usage);
                 }
             };
-            if let Err(why) = house.world.ensure_vault().await {
+            if let Err(why) = house.world.ensure_vault(None).await {
                 return Ok(refused(&why, out));
             }
             Ok(kept(house.world.store().secret_put(&secret_name(&g.id, spec.name), &secret).await, &c::SECRET_KEPT, gateway, out))

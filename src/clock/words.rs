@@ -6,7 +6,7 @@ pub use super::figures::of_view as figures;
 use super::{
     Verdict, figures as fig,
     gate::GateView,
-    http_date, kernel,
+    http_date, judge, kernel,
     sample::{By, Interval, Sample, Subject},
     timezone::ZoneTrouble,
     verdict::{Cause, Side},
@@ -54,7 +54,7 @@ pub struct Evidence {
 }
 
 /// The header line over all gateways. Worst first, and who is wrong only where a third clock told.
-pub fn headline(views: &[GateView], now: &Stamp) -> Headline {
+pub fn headline(views: &[&GateView], now: &Stamp) -> Headline {
     let Some(worst) = views.iter().max_by_key(|v| (v.verdict, v.worst_ms().unwrap_or(0))) else {
         return Headline { verdict: Verdict::Unknown, parts: vec![Message::new(&w::HEAD_NONE)] };
     };
@@ -66,8 +66,8 @@ pub fn headline(views: &[GateView], now: &Stamp) -> Headline {
     Headline { verdict: worst.verdict, parts }
 }
 
-fn all_well(views: &[GateView], now: &Stamp) -> Message {
-    let within = fig::bound(views.iter().filter_map(GateView::worst_ms).max().unwrap_or(0));
+fn all_well(views: &[&GateView], now: &Stamp) -> Message {
+    let within = fig::bound(views.iter().filter_map(|v| v.worst_ms()).max().unwrap_or(0));
     let oldest = views.iter().filter_map(|v| v.remote.samples.iter().find(|s| s.interval.is_some())).map(|s| s.at.age(now)).max();
     let m = match views {
         [one] => Message::new(&w::HEAD_OK_ONE).with("gateway", one.gateway.as_str()),
@@ -76,9 +76,9 @@ fn all_well(views: &[GateView], now: &Stamp) -> Message {
     m.with("within", within).with("age", age(oldest.unwrap_or_default()))
 }
 
-fn unknown(views: &[GateView], worst: &GateView) -> Vec<Message> {
+fn unknown(views: &[&GateView], worst: &GateView) -> Vec<Message> {
     let unknown: Vec<_> = views.iter().filter(|v| v.verdict == Verdict::Unknown).collect();
-    let named = unknown.first().copied().unwrap_or(worst);
+    let named = unknown.first().map_or(worst, |v| **v);
     let head = match unknown.len() {
         0 | 1 => Message::new(&w::HEAD_UNKNOWN),
         n => Message::new(&w::HEAD_UNKNOWN_MORE).with("n", (n - 1).to_string()),
@@ -88,7 +88,7 @@ fn unknown(views: &[GateView], worst: &GateView) -> Vec<Message> {
     parts
 }
 
-fn trouble(views: &[GateView], worst: &GateView) -> Vec<Message> {
+fn trouble(views: &[&GateView], worst: &GateView) -> Vec<Message> {
     let on_host = worst.side == Some(Side::Host);
     let skew = if on_host { worst.host.skew } else { worst.remote.skew.or(worst.host.skew) };
     let Some(skew) = skew else { return unknown(views, worst) };
@@ -110,13 +110,13 @@ fn trouble(views: &[GateView], worst: &GateView) -> Vec<Message> {
     parts
 }
 
-fn others(views: &[GateView], but: &GateView) -> Option<Message> {
+fn others(views: &[&GateView], but: &GateView) -> Option<Message> {
     let rest = || views.iter().filter(|v| v.gateway != but.gateway);
     let off = rest().filter(|v| matches!(v.verdict, Verdict::Blocked | Verdict::Warn)).count();
     if off > 0 {
         return Some(Message::new(&w::HEAD_MORE).with("n", off.to_string()));
     }
-    let worst = rest().filter(|v| v.verdict == Verdict::Ok).filter_map(GateView::worst_ms).max()?;
+    let worst = rest().filter(|v| v.verdict == Verdict::Ok).filter_map(|v| v.worst_ms()).max()?;
     Some(Message::new(&w::HEAD_OTHERS).with("within", fig::bound(worst)))
 }
 
@@ -189,12 +189,28 @@ pub fn remedy(view: &GateView) -> Option<Message> {
     }))
 }
 
-/// Every sample of a view as a line: this host first, then the gateway, newest first.
+/// What a view rests on, a line a source: this host first, then the gateway. Samples of one source that agree are joined.
 pub fn evidence(view: &GateView, limits: super::Limits) -> Vec<Evidence> {
-    let samples = view.host.samples.iter().chain(&view.remote.samples);
-    samples
-        .map(|s| Evidence { gateway: s.gateway.clone(), by: by(s.by), probes: s.probes, figure: figure(s), at: s.at, verdict: alone(s, limits) })
-        .collect()
+    let mut lines: Vec<Sample> = Vec::new();
+    for s in view.host.samples.iter().chain(&view.remote.samples) {
+        let same = lines.iter_mut().find(|l| l.by == s.by && l.subject == s.subject && l.gateway == s.gateway);
+        let joined = same.as_ref().and_then(|l| judge::meet(l.interval.as_ref()?, s.interval.as_ref()?));
+        match (same, joined) {
+            // The newest one gives the instant: samples come newest first.
+            (Some(line), Some(both)) => {
+                line.interval = Some(both);
+                line.probes = line.probes.saturating_add(s.probes);
+            }
+            (Some(line), None) if line.interval.is_none() && s.interval.is_none() && line.detail == s.detail => line.probes += s.probes,
+            _ => lines.push(s.clone()),
+        }
+    }
+    let told = |s: Sample| {
+        let (figure, verdict) = (figure(&s), alone(&s, limits));
+        let gateway = s.gateway.filter(|_| s.subject == Subject::Gateway);
+        Evidence { gateway, by: by(s.by), probes: s.probes, figure, at: s.at, verdict }
+    };
+    lines.into_iter().map(told).collect()
 }
 
 fn alone(sample: &Sample, limits: super::Limits) -> Option<Verdict> {

@@ -73,7 +73,7 @@ fn every_cause_and_remedy_reads_well_in_both_languages() {
     for (name, v) in cases() {
         writeln!(out, "# {name}: {} {}", v.verdict.name(), figures(&v)).unwrap();
         for lang in [Lang::En, Lang::Zh] {
-            let head = headline(std::slice::from_ref(&v), &now).text(lang);
+            let head = headline(&[&v], &now).text(lang);
             let lines = [Some(head), cause(&v).map(|m| m.text(lang)), remedy(&v).map(|m| m.text(lang))];
             for line in lines.iter().skip(1).flatten() {
                 assert!(line.width() <= 90, "{} cells: {line}", line.width());
@@ -100,7 +100,7 @@ fn the_header_names_the_worst_and_bounds_the_others() {
         vec![ok("a", 100), view("b", &Says::Silent, None), view("c", &Says::Silent, None)],
     ] {
         for lang in [Lang::En, Lang::Zh] {
-            writeln!(out, "{}", headline(&views, &now).text(lang)).unwrap();
+            writeln!(out, "{}", headline(&views.iter().collect::<Vec<_>>(), &now).text(lang)).unwrap();
         }
     }
     insta::assert_snapshot!(out);

@@ -159,6 +159,8 @@ codes! {
     ClockUnknown = "clock_unknown",
     /// The vault is locked.
     VaultLocked = "vault_locked",
+    /// No keyring answers, so a new vault needs a passphrase.
+    KeyringAbsent = "keyring_absent",
     /// pairdeck is read-only.
     ReadOnly = "read_only",
     /// The store cannot be written.

@@ -100,6 +100,7 @@ impl Actor {
 
     async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         self.world.seed_all().await;
+        self.world.gate.push(crate::clock::kernel::sample(self.world.time.now()));
         for gateway in self.world.gateways() {
             let view = gateway.view();
             self.world.mailbox.put(|m| {
@@ -285,12 +286,14 @@ impl Actor {
         self.tasks.spawn(async move {
             let _slot = slots.acquire().await;
             let mut host = DeckHost { id, ops: ops.clone(), mailbox: world.mailbox.clone(), answers };
+            world.set_acting(&armed.target, true);
             let ended = ops::fire(&world, &armed, &mut host, &cancel).await;
             close(&world, &ops, &armed, &ended);
             if let Some(gateway) = world.gateway(&armed.target.gateway) {
                 super::look(&world, &gateway, &armed.target).await;
                 refresh(&gateway);
             }
+            world.set_acting(&armed.target, false);
         });
     }
 

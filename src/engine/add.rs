@@ -29,7 +29,6 @@ pub async fn check(world: &Arc<World>, new: &NewGateway) -> AddCheck {
         }
         Err(why) => {
             let why = why.with("gateway", &new.name);
-            check.lines.push((false, Message::from(&why)));
             check.trouble = Some(why);
         }
     }
@@ -43,7 +42,6 @@ pub async fn add(world: &Arc<World>, new: NewGateway) -> AddCheck {
         return result;
     }
     if let Err(why) = save(world, &new).await {
-        result.lines.push((false, Message::from(&why)));
         result.trouble = Some(why);
         return result;
     }
@@ -57,7 +55,7 @@ async fn save(world: &Arc<World>, new: &NewGateway) -> Result<(), Reason> {
         return Err(Reason::new(ReasonCode::ReadOnly));
     }
     let id = GatewayId::new(&new.name);
-    world.ensure_vault().await?;
+    world.ensure_vault(new.passphrase.clone()).await?;
     let spec = (world.providers)(&new.kind).map(|p| p.spec()).ok_or_else(|| Reason::new(ReasonCode::Internal))?;
     if let Some(secret) = spec.secrets.first() {
         world.store.secret_put(&secret_name(&id, secret.name), &new.secret).await.map_err(|e| store_reason(&e))?;

@@ -93,4 +93,6 @@ pub struct NewGateway {
     pub secret: Secret,
     /// Plain http to a host other than loopback is accepted.
     pub allow_plaintext: bool,
+    /// For a new vault where no keyring answers: chosen by the operator after being told so.
+    pub passphrase: Option<Secret>,
 }

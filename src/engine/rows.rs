@@ -2,7 +2,8 @@
 
 use super::world::{Gateway, World};
 use crate::{
-    domain::{Link, Reason, RemoteId, Row, Source, Stamp, State, Target},
+    domain::{Clean, Link, Reason, RemoteId, Row, Source, Stamp, State, Target},
+    i18n::{Message, engine as words},
     providers::Report,
     store::Change,
 };
@@ -16,6 +17,9 @@ type Key = (RemoteId, Option<RemoteId>);
 
 /// An unchanged row is shown anew at most this often, so that "seen <1m ago" stays true without a redraw a poll.
 const CONFIRM: Duration = Duration::from_secs(50);
+
+/// More losses than this in one report are told as a number.
+const FEW: usize = 3;
 
 /// The rows of one gateway.
 #[derive(Default)]
@@ -106,6 +110,7 @@ impl World {
     pub(super) fn merge(&self, gateway: &Arc<Gateway>, report: Report) {
         let now = self.time.now();
         let mut diff = Diff::default();
+        let was_broken = gateway.link().state.is_problem() && gateway.link().reason.is_some();
         let gateway_changed = gateway.with_state(|link, facts, stale, book| match report {
             Report::All { rows, complete } => {
                 let keep: HashSet<Key> = rows.iter().map(|r| (r.account.clone(), r.device.clone())).collect();
@@ -142,12 +147,33 @@ impl World {
                 changed
             }
         });
+        let back = was_broken && gateway.link().state == State::Online;
+        if back {
+            self.toast(true, Message::new(&words::RECONNECTED).with("gateway", gateway.id.as_str()), None);
+        }
+        self.news_of(gateway, &diff.changes);
         self.tell(gateway, diff, gateway_changed);
+    }
+
+    /// Losses that nobody here asked for, as toasts: each by name while they are few.
+    fn news_of(&self, gateway: &Arc<Gateway>, changes: &[Change]) {
+        let lost: Vec<&Change> = changes.iter().filter(|c| c.to.is_problem() && !c.from.is_problem() && !self.is_ours(&c.target)).collect();
+        if lost.len() > FEW {
+            let text = Message::new(&words::MANY_LOST).with("n", lost.len().to_string()).with("gateway", gateway.id.as_str());
+            return self.toast(false, text, None);
+        }
+        for change in lost {
+            let label = self.row(&change.target).map_or_else(|| Clean::new(change.target.account.as_str()), |r| r.label);
+            let why = change.reason.as_ref().map_or_else(|| Message::new(crate::i18n::state::word(change.to)), Message::from);
+            self.toast(false, Message::new(&words::ROW_LOST).with("label", label.as_str()).nest("why", why), Some(change.target.clone()));
+        }
     }
 
     /// Marks the gateway as broken for `reason`: its rows stay, stale.
     pub(super) fn broken(&self, gateway: &Arc<Gateway>, reason: Reason) {
         let now = self.time.now();
+        let was_well = gateway.link().state == State::Online;
+        let text = Message::new(&words::LOST).with("gateway", gateway.id.as_str()).nest("why", Message::from(&reason));
         let changed = gateway.with_state(|link, _, stale, _| {
             let state = reason.code.gateway_state();
             let changed = link.state != state || link.reason.as_ref().map(|r| r.code) != Some(reason.code) || !*stale;
@@ -161,6 +187,9 @@ impl World {
         });
         if changed {
             self.tell(gateway, Diff::default(), true);
+        }
+        if was_well {
+            self.toast(false, text, None);
         }
     }
 

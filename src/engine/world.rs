@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     clock::{Limits, gate::Gate, sample::Sample},
-    domain::{Action, Effect, GatewayId, Link, Not, Reason, ReasonCode, RemoteId, Row, Secrets, Target, Time, ids::TargetName},
+    domain::{Action, Effect, GatewayId, Link, Not, Reason, ReasonCode, RemoteId, Row, Secret, Secrets, Target, Time, ids::TargetName},
     i18n::Message,
     providers::{Attention, Cx, Fut, GatewayFacts, KindSpec, Memo, Provider, Samples, http},
     store::{Store, StoreError, config},
@@ -69,6 +69,7 @@ pub struct World {
     pub(super) following: AtomicBool,
     gateways: RwLock<BTreeMap<GatewayId, Arc<Gateway>>>,
     pairing: Mutex<HashSet<String>>,
+    acting: Mutex<HashSet<String>>,
 }
 
 /// One gateway as the engine holds it.
@@ -129,6 +130,7 @@ impl World {
             following: AtomicBool::new(false),
             gateways: RwLock::new(BTreeMap::new()),
             pairing: Mutex::new(HashSet::new()),
+            acting: Mutex::new(HashSet::new()),
         });
         for (rank, g) in parts.gateways.into_iter().enumerate() {
             world.insert(g, rank);
@@ -144,7 +146,7 @@ impl World {
     }
 
     /// A gateway that is not listed, with a first secret that is not stored: to try out what was typed.
-    pub(super) fn trial(&self, settings: config::Gateway, secret: crate::domain::Secret) -> Option<Arc<Gateway>> {
+    pub(super) fn trial(&self, settings: config::Gateway, secret: Secret) -> Option<Arc<Gateway>> {
         let gateway = self.build(settings, usize::MAX)?;
         if let Some(spec) = gateway.spec.secrets.first() {
             lock(&gateway.state).secrets.insert(spec.name.to_owned(), secret);
@@ -192,18 +194,25 @@ impl World {
         }
     }
 
-    /// An open vault for the first secret: made in the keyring when there is none yet. Never in a weaker place unasked.
-    pub async fn ensure_vault(&self) -> Result<(), Reason> {
-        match self.vault.state() {
-            VaultState::Open(_) => Ok(()),
-            VaultState::Absent => self.vault.create(Source::Keyring, None).await,
-            VaultState::Opening => match self.open_vault().await {
-                VaultState::Open(_) => Ok(()),
-                VaultState::Absent => self.vault.create(Source::Keyring, None).await,
-                VaultState::Locked(why) => Err(why),
-                VaultState::Opening => Err(Reason::new(ReasonCode::VaultLocked)),
-            },
-            VaultState::Locked(why) => Err(why),
+    /// An open vault for the first secret. Where there is none yet it is made: with `passphrase` if one was given, else in
+    /// the keyring. Never in a weaker place unasked.
+    ///
+    /// # Errors
+    /// [`ReasonCode::KeyringAbsent`] when no keyring answers and a passphrase must be chosen; else why it does not open.
+    pub async fn ensure_vault(&self, passphrase: Option<Secret>) -> Result<(), Reason> {
+        let state = match self.vault.state() {
+            VaultState::Opening => self.open_vault().await,
+            state => state,
+        };
+        match (state, passphrase) {
+            (VaultState::Open(_), _) => Ok(()),
+            (VaultState::Absent, Some(p)) => self.vault.create(Source::Passphrase, Some(p)).await,
+            (VaultState::Absent, None) => {
+                let made = self.vault.create(Source::Keyring, None).await;
+                made.map_err(|why| Reason { code: ReasonCode::KeyringAbsent, ..why })
+            }
+            (VaultState::Locked(why), _) => Err(why),
+            (VaultState::Opening, _) => Err(Reason::new(ReasonCode::VaultLocked)),
         }
     }
 
@@ -346,6 +355,21 @@ impl World {
         } else {
             set.remove(&target.id());
         }
+    }
+
+    /// Notes that an op of ours is under way for this target, or no longer: what it changes is no news.
+    pub(super) fn set_acting(&self, target: &Target, on: bool) {
+        let mut set = lock(&self.acting);
+        if on {
+            set.insert(target.id());
+        } else {
+            set.remove(&target.id());
+        }
+    }
+
+    /// True while pairdeck itself changes this target.
+    pub(super) fn is_ours(&self, target: &Target) -> bool {
+        self.is_pairing(target) || lock(&self.acting).contains(&target.id())
     }
 
     /// True while an attempt of ours is under way for this target.

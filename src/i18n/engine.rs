@@ -30,13 +30,12 @@ catalogue! { "engine";
     OP_TAKEN_BACK = "{what}: taken back", "{what}：已撤回";
     OP_BUSY = "{label} is held by another action", "{label} 正有其他操作";
     OP_RESUMED = "{what}: begun by an ended process, now {phase}", "{what}：由已结束的进程开始，现为 {phase}";
-    QUEUE_FULL = "too much at once: press it again", "操作过多：请再按一次";
     RECONNECTED = "{gateway} answers again", "{gateway} 恢复响应";
-    LOST = "{gateway} is lost", "失去 {gateway}";
+    LOST = "{gateway} is lost. {why}", "失去 {gateway}。{why}";
+    ROW_LOST = "{label}: {why}", "{label}：{why}";
     MANY_LOST = "{n} accounts of {gateway} lost their link", "{gateway} 有 {n} 个账号断开";
     ADD_REACHABLE = "reachable", "可访问";
     ADD_KEY_OK = "key accepted, {n} accounts", "密钥有效，{n} 个账号";
     ADD_NAME_TAKEN = "the name {name} is taken", "名称 {name} 已被使用";
     ADD_SAVED = "{name} added", "已添加 {name}";
-    VAULT_OPENED = "vault open", "密钥库已打开";
 }

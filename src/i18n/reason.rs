@@ -101,6 +101,8 @@ catalogue! { "reason";
     CLOCK_UNKNOWN_DO = "`c` shows what was asked.", "按 c 查看询问过什么。";
     VAULT_LOCKED = "Keyring is locked; states are shown, secrets cannot be used.", "密钥环已锁：可看状态，不能用密钥。";
     VAULT_LOCKED_DO = "`m u` unlocks.", "按 m u 解锁。";
+    KEYRING_ABSENT = "No keyring answers here, so the new vault needs a passphrase.", "此处没有可用的密钥环，新密钥库需要口令。";
+    KEYRING_ABSENT_DO = "Choose one (`pairdeck secret init`): 8 characters or more; each start asks for it.", "设一个至少 8 个字符的口令（pairdeck secret init）；每次启动都会询问。";
     READ_ONLY = "This deck is read-only (`--read-only`). Nothing is changed from here.", "本面板为只读（--read-only），不会做任何更改。";
     STORE_UNWRITABLE = "The store cannot be written, so nothing is started that must be journaled.", "数据库不可写，不会开始任何需要记录的操作。";
     STORE_UNWRITABLE_DO = "On this host: check space and rights of pairdeck's folder.", "检查 pairdeck 目录的空间和权限。";
@@ -175,6 +177,7 @@ pub fn text(code: ReasonCode) -> &'static Words {
         C::ClockMoved => &CLOCK_MOVED,
         C::ClockUnknown => &CLOCK_UNKNOWN,
         C::VaultLocked => &VAULT_LOCKED,
+        C::KeyringAbsent => &KEYRING_ABSENT,
         C::ReadOnly => &READ_ONLY,
         C::StoreUnwritable => &STORE_UNWRITABLE,
         C::StoreBroken => &STORE_BROKEN,
@@ -238,6 +241,7 @@ pub fn remedy(code: ReasonCode) -> Option<&'static Words> {
         C::ClockMoved => &CLOCK_MOVED_DO,
         C::ClockUnknown => &CLOCK_UNKNOWN_DO,
         C::VaultLocked => &VAULT_LOCKED_DO,
+        C::KeyringAbsent => &KEYRING_ABSENT_DO,
         C::StoreUnwritable => &STORE_UNWRITABLE_DO,
         C::StoreBroken => &STORE_BROKEN_DO,
         C::Foreign => &FOREIGN_DO,

@@ -104,7 +104,7 @@ pub enum Report {
 }
 
 /// What is known of a gateway itself.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct GatewayFacts {
     /// Server version, if told.
     pub version: Option<crate::domain::Clean>,
@@ -114,6 +114,13 @@ pub struct GatewayFacts {
     pub whole: bool,
     /// Warnings worth a badge or a line.
     pub warnings: Vec<Message>,
+}
+
+impl Default for GatewayFacts {
+    /// Before anything was told: nothing is denied yet. A plan proves its rights before it destroys anything.
+    fn default() -> Self {
+        Self { version: None, feed: Feed::Polling, whole: true, warnings: Vec::new() }
+    }
 }
 
 /// How states arrive.

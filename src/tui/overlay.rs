@@ -86,7 +86,9 @@ pub struct AddForm {
     pub url: Field,
     /// The first secret.
     pub key: Field,
-    /// Which line has the focus: 0 kind, 1 name, 2 url, 3 key.
+    /// A passphrase for a new vault; asked for only where no keyring answers.
+    pub passphrase: Option<Field>,
+    /// Which line has the focus: 0 kind, 1 name, 2 url, 3 key, 4 passphrase.
     pub at: usize,
     /// The answer to the last check.
     pub check: Option<AddCheck>,
@@ -103,6 +105,7 @@ impl AddForm {
             1 => Some(&mut self.name),
             2 => Some(&mut self.url),
             3 => Some(&mut self.key),
+            4 => self.passphrase.as_mut(),
             _ => None,
         }
     }

@@ -104,7 +104,7 @@ pub fn offset(ms: i64) -> String {
     if abs < 60_000 {
         return format!("{sign}{}.{} s", abs / 1000, abs % 1000 / 100);
     }
-    let s = abs / 1000;
+    let s = (abs + 500) / 1000;
     format!("{sign}{}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
 }
 

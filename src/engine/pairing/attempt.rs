@@ -75,10 +75,7 @@ pub async fn run(
     cancel: &CancellationToken,
 ) -> PairEnd {
     let Some(gateway) = world.gateway(&start.target.gateway) else { return PairEnd::Failed(Reason::new(ReasonCode::Gone)) };
-    let label = world.row(&start.target).map_or_else(|| crate::domain::Clean::new(start.target.account.as_str()), |r| r.label);
-    let feed = gateway.facts().feed;
-    let number = start.want.number.as_deref();
-    let record = Record::new(world, gateway.spec, feed, start.target, label, start.want.method, number, watcher);
+    let record = Record::new(world, &gateway, start.target, &start.want, watcher);
     let mut visit = Visit {
         world,
         gateway,

@@ -3,15 +3,15 @@
 use super::{
     super::{
         mailbox::{PairStage, PairView},
-        world::World,
+        world::{Gateway, World},
     },
     News, Watcher,
 };
 use crate::{
     clock::Verdict,
-    domain::{Clean, Method, OfferKind, Stamp, Target},
+    domain::{Clean, Method, OfferKind, Stamp, Target, Want},
     i18n::{Message, engine as words},
-    providers::{Feed, KindSpec},
+    providers::KindSpec,
     store::Attempt,
 };
 use std::sync::Arc;
@@ -30,16 +30,9 @@ pub(super) struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    pub(super) fn new(
-        world: &Arc<World>,
-        spec: &'static KindSpec,
-        feed: Feed,
-        target: Target,
-        label: Clean,
-        method: Method,
-        number: Option<&str>,
-        watcher: &'a mut dyn Watcher,
-    ) -> Self {
+    pub(super) fn new(world: &Arc<World>, gateway: &Gateway, target: Target, want: &Want, watcher: &'a mut dyn Watcher) -> Self {
+        let (spec, method) = (gateway.spec, want.method);
+        let label = world.row(&target).map_or_else(|| Clean::new(target.account.as_str()), |r| r.label);
         let view = PairView {
             target,
             label,
@@ -47,12 +40,12 @@ impl<'a> Record<'a> {
             phone: phone(spec, method),
             attempt: 1,
             method,
-            number: number.map(Clean::new),
+            number: want.number.as_deref().map(Clean::new),
             stage: PairStage::AskingClock,
             gate: None,
             overridden: false,
             discarded: 0,
-            feed,
+            feed: gateway.facts().feed,
             began: world.time.now(),
             log: Vec::new(),
         };

@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn an_instance_token_neither_creates_nor_regenerates() {
-        let narrow = GatewayFacts::default();
+        let narrow = GatewayFacts { whole: false, ..GatewayFacts::default() };
         for a in [Action::Regenerate, Action::Do("create".into())] {
             assert!(matches!(can(&row(State::Offline), &a, &narrow), Err(Not::Unsupported(_))));
             assert!(can(&row(State::Offline), &a, &whole()).is_ok());

@@ -1,9 +1,10 @@
 //! The add form.
 
 use crate::{
-    domain::Secret,
+    domain::{ReasonCode, Secret},
     engine::{Command, command::NewGateway, mailbox::AddCheck},
     i18n::{Message, deck as w},
+    providers::KindSpec,
     tui::{
         app::App,
         edit::Field,
@@ -20,8 +21,17 @@ pub(super) fn open(app: &mut App) {
         app.say(Level::Hint, &Message::new(&w::READ_ONLY));
         return;
     }
-    let form =
-        AddForm { kind: 0, name: Field::with(""), url: Field::with(""), key: Field::secret(), at: 1, check: None, asking: false, then_add: false };
+    let form = AddForm {
+        kind: 0,
+        name: Field::with(""),
+        url: Field::with(""),
+        key: Field::secret(),
+        passphrase: None,
+        at: 1,
+        check: None,
+        asking: false,
+        then_add: false,
+    };
     app.overlays.push(Overlay::Add(Box::new(form)));
 }
 
@@ -29,21 +39,12 @@ pub(super) fn open(app: &mut App) {
 pub(super) fn key(app: &mut App, key: &KeyEvent, out: &mut Vec<Do>) {
     let kinds = app.opts.kinds.clone();
     let Some(Overlay::Add(f)) = app.overlays.last_mut() else { return };
-    let gateway = |f: &AddForm| {
-        let kind = kinds.get(f.kind)?;
-        let full = !f.name.is_empty() && !f.url.is_empty() && !f.key.is_empty();
-        full.then(|| NewGateway {
-            name: f.name.text().trim().to_owned(),
-            kind: kind.kind.to_owned(),
-            url: f.url.text().trim().to_owned(),
-            secret: Secret::new(f.key.text().to_owned()),
-            allow_plaintext: false,
-        })
-    };
+    let gateway = |f: &AddForm| described(&kinds, f);
     match key.code {
         KeyCode::Tab | KeyCode::Down | KeyCode::BackTab | KeyCode::Up => {
             let back = matches!(key.code, KeyCode::BackTab | KeyCode::Up);
-            f.at = if back { (f.at + 3) % 4 } else { (f.at + 1) % 4 };
+            let lines = 4 + usize::from(f.passphrase.is_some());
+            f.at = if back { (f.at + lines - 1) % lines } else { (f.at + 1) % lines };
             if f.check.is_none()
                 && !f.asking
                 && let Some(g) = gateway(f)
@@ -72,6 +73,10 @@ pub(super) fn key(app: &mut App, key: &KeyEvent, out: &mut Vec<Do>) {
                 }
             }
         },
+        // The passphrase is not part of what was checked.
+        _ if f.at == 4 => {
+            let _ = f.field().is_some_and(|field| field.key(key));
+        }
         _ => {
             if f.field().is_some_and(|field| field.key(key)) {
                 f.check = None;
@@ -100,18 +105,30 @@ pub(super) fn answer(app: &mut App, check: AddCheck, out: &mut Vec<Do>) {
     }
     f.asking = false;
     let fine = check.trouble.is_none();
+    if check.trouble.as_ref().is_some_and(|r| r.code == ReasonCode::KeyringAbsent) && f.passphrase.is_none() {
+        f.passphrase = Some(Field::secret());
+        f.at = 4;
+    }
     f.check = Some(check);
     if fine
         && std::mem::take(&mut f.then_add)
-        && let Some(kind) = kinds.get(f.kind)
+        && let Some(g) = described(&kinds, f)
     {
         f.asking = true;
-        out.push(Do::Send(Command::AddGateway(NewGateway {
-            name: f.name.text().trim().to_owned(),
-            kind: kind.kind.to_owned(),
-            url: f.url.text().trim().to_owned(),
-            secret: Secret::new(f.key.text().to_owned()),
-            allow_plaintext: false,
-        })));
+        out.push(Do::Send(Command::AddGateway(g)));
     }
+}
+
+/// What the form describes, once nothing is missing.
+fn described(kinds: &[&KindSpec], f: &AddForm) -> Option<NewGateway> {
+    let kind = kinds.get(f.kind)?;
+    let full = !f.name.is_empty() && !f.url.is_empty() && !f.key.is_empty();
+    full.then(|| NewGateway {
+        name: f.name.text().trim().to_owned(),
+        kind: kind.kind.to_owned(),
+        url: f.url.text().trim().to_owned(),
+        secret: Secret::new(f.key.text().to_owned()),
+        allow_plaintext: false,
+        passphrase: f.passphrase.as_ref().filter(|p| !p.is_empty()).map(|p| Secret::new(p.text().to_owned())),
+    })
 }

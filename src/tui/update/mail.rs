@@ -5,10 +5,11 @@ use crate::{
     domain::Method,
     engine::{
         Mail,
-        mailbox::{PairStage, PairView},
+        mailbox::{PairStage, PairView, Status, VaultView},
     },
     tui::{
         app::{App, PairingState},
+        edit::Field,
         effect::Do,
         fleet::Change,
         overlay::Overlay,
@@ -62,6 +63,11 @@ pub(super) fn take(app: &mut App, mail: Mail, out: &mut Vec<Do>) {
         app.say_text(if t.good { Level::Good } else { Level::Bad }, text);
     }
     if let Some(status) = mail.status {
+        let locked = |s: &Status| matches!(s.vault, VaultView::Locked(_));
+        // Asked for once, when it turns out to be locked; later `m u` does. Never over something the operator is doing.
+        if locked(&status) && !app.status.as_ref().is_some_and(locked) && app.overlays.is_empty() && app.pairing.is_none() {
+            app.overlays.push(Overlay::Unlock(Field::secret()));
+        }
         app.status = Some(status);
         app.dirty = true;
     }

@@ -2,11 +2,7 @@
 
 use super::{layout::Areas, paint};
 use crate::{
-    clock::{
-        Verdict,
-        gate::GateView,
-        verdict::{Cause, Side},
-    },
+    clock::{Verdict, gate::GateView, words},
     domain::State,
     engine::mailbox::VaultView,
     i18n::{Message, deck as w},
@@ -120,20 +116,18 @@ fn clock_line(app: &App, frame: &mut Frame, area: Rect) {
         return;
     }
     let lang = app.lang();
-    let (text, role) = match worst(app) {
-        None => (w::CLOCK_NOT_ASKED.get(lang).to_owned(), Role::Dim),
-        Some(g) => match g.verdict {
-            Verdict::Ok => {
-                let far = app.gates.values().filter_map(|g| g.remote.skew).map(|i| i.lo_ms.abs().max(i.hi_ms.abs())).max().unwrap_or(0);
-                let m = Message::new(&w::CLOCK_OK)
-                    .with("n", app.gates.len().to_string())
-                    .with("max", format!("{}.{} s", far / 1000, far % 1000 / 100))
-                    .with("age", text::age(g.at.age(&app.now)));
-                (m.text(lang), Role::Plain)
-            }
-            Verdict::Unknown => (Message::new(&w::CLOCK_UNVERIFIED).with("gateway", g.gateway.as_str()).text(lang), Role::Dim),
-            Verdict::Warn | Verdict::Blocked => (trouble(app, g), if g.verdict == Verdict::Blocked { Role::Bad } else { Role::Warn }),
-        },
+    let (text, role) = if app.gates.is_empty() {
+        (w::CLOCK_NOT_ASKED.get(lang).to_owned(), Role::Dim)
+    } else {
+        let views: Vec<_> = app.gates.values().collect();
+        let head = words::headline(&views, &app.now);
+        let text = head.text(lang);
+        match head.verdict {
+            Verdict::Ok => (text, Role::Plain),
+            Verdict::Unknown => (text, Role::Dim),
+            Verdict::Warn => (format!("⚠ {text}"), Role::Warn),
+            Verdict::Blocked => (format!("⚠ {text}"), Role::Bad),
+        }
     };
     let buf = frame.buffer_mut();
     let hint = format!("{} {}", app.keymap.key(crate::tui::keymap::Act::Clock), w::CLOCK_WHY.get(lang));
@@ -142,28 +136,4 @@ fn clock_line(app: &App, frame: &mut Frame, area: Rect) {
     if role != Role::Plain {
         paint::put(buf, area, hint_at, &hint, app.theme.style(Role::Dim));
     }
-}
-
-/// One sentence on a gate that is not well: who, how far, who is wrong if known, and what it looks like.
-fn trouble(app: &App, g: &GateView) -> String {
-    let lang = app.lang();
-    let figures = middle(g);
-    let mut out = match figures {
-        Some((m, err)) if g.side != Some(Side::Host) => {
-            let m = Message::new(if m >= 0 { &w::CLOCK_AHEAD } else { &w::CLOCK_BEHIND })
-                .with("gateway", g.gateway.as_str())
-                .with("skew", text::offset(m.abs()).trim_start_matches('+'))
-                .with("err", format!("{}.{} s", err / 1000, err % 1000 / 100));
-            m.text(lang)
-        }
-        _ => w::CLOCK_HOST_WRONG.get(lang).to_owned(),
-    };
-    let others = app.gates.values().filter(|o| o.gateway != g.gateway && o.verdict == Verdict::Ok).count();
-    if others > 0 {
-        out.push_str(&Message::new(&w::CLOCK_OTHERS).with("n", others.to_string()).text(lang));
-    }
-    if matches!(g.remote.cause, Some(Cause::LocalTimeAsUtc { .. })) {
-        out.push_str(w::CLOCK_LOOKS_LOCAL.get(lang));
-    }
-    out
 }

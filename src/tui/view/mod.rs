@@ -89,16 +89,18 @@ fn pairing_screen(app: &App, p: &PairingState, frame: &mut Frame, drawn: &mut Dr
 
 fn deck(app: &App, frame: &mut Frame, areas: &layout::Areas, drawn: &mut Drawn) -> Option<Position> {
     header::draw(app, frame, areas);
-    let cursor = if app.fleet.gateways().is_empty() && app.overlays.is_empty() {
-        overlays::welcome(app, frame, areas.body);
+    let empty = app.fleet.gateways().is_empty();
+    let cursor = if empty {
+        // Nothing to tell about: the welcome has the whole width.
+        overlays::welcome(app, frame, areas.detail.map_or(areas.body, |d| areas.body.union(d)));
         None
     } else {
         tree::draw(app, frame, areas)
     };
-    if let Some(d) = areas.detail {
+    if let Some(d) = areas.detail.filter(|_| !empty) {
         detail::pane(app, frame, d);
     }
-    if areas.peek.height > 0 {
+    if areas.peek.height > 0 && !empty {
         detail::peek(app, frame, areas.peek);
     }
     drawn.armed = armed::row(app, frame, areas);

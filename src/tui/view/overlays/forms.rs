@@ -35,9 +35,9 @@ pub(super) fn add(app: &App, f: &AddForm) -> Panel {
     let secret = app.opts.kinds.get(f.kind).and_then(|k| k.secrets.first()).map_or(w::ADD_KEY.get(lang), |s| s.words.get(lang));
     let mut rows = vec![kinds];
     let mut cursor = (0, 0);
-    for (n, (name, field)) in
-        [(w::ADD_NAME.get(lang), &f.name), (w::ADD_URL.get(lang), &f.url), (w::ADD_KEY.get(lang), &f.key)].into_iter().enumerate()
-    {
+    let mut fields = vec![(w::ADD_NAME.get(lang), &f.name), (w::ADD_URL.get(lang), &f.url), (w::ADD_KEY.get(lang), &f.key)];
+    fields.extend(f.passphrase.as_ref().map(|p| (w::ADD_SEAL.get(lang), p)));
+    for (n, (name, field)) in fields.into_iter().enumerate() {
         if f.at == n + 1 {
             cursor = (n + 1, label(name).len().max(9) + field.cursor());
         }

@@ -104,7 +104,12 @@ impl Panel<'_> {
                 vec![self.head(Glyph::Override, Role::Warn, &self.word(&w::NEEDS), ""), lost, self.reason(2, why)]
             }
             PairStage::Linked { facts, took_s, n } => {
-                let words = if self.is_qr() { &w::TOOK_QR } else { &w::TOOK_CODE };
+                let words = match (*n, self.is_qr()) {
+                    // Its session was still there: it came back before any code was needed.
+                    (0, _) => &w::TOOK_NONE,
+                    (_, true) => &w::TOOK_QR,
+                    (_, false) => &w::TOOK_CODE,
+                };
                 let took = self.say(Message::new(words).with("s", took_s.to_string()).with("n", n.to_string()));
                 let head = self.say(Message::new(&w::PAIRED).with("label", self.view.label.as_str()));
                 let mut lines = Part::new(1);
