@@ -45,7 +45,9 @@ impl Default for Scene {
 
 /// Runs the deck until the operator leaves.
 pub fn run(globals: &Globals, paths: &Paths, config: Config, scene: Scene, out: &mut Output) -> Exit {
-    if !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
+    // Lines need no terminal: a reader or a script may stand at either end.
+    let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    if !terminal && !globals.plain {
         out.complain(&Message::new(&c::NO_TERMINAL));
         return Exit::Usage;
     }
@@ -72,7 +74,10 @@ fn deck(globals: &Globals, paths: &Paths, config: Config, scene: Scene, out: &mu
     let (engine, world) = engine(globals, paths, config, scene, time, mailbox.clone())?;
     start.can = can(world);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let ended = {
+    let ended = if globals.plain {
+        let mut voice = tui::plain::Spoken::default();
+        runtime.block_on(tui::plain::run(start, engine.commands.clone(), mailbox.clone(), tui::plain::typed_lines(), &mut voice))
+    } else {
         let mut desk = Real::open(start.mouse)?;
         let keys = crossterm::event::EventStream::new();
         // The desk is dropped, and with it the terminal restored, before anything is said on stderr.
@@ -173,6 +178,9 @@ fn start(globals: &Globals, paths: &Paths, config: &Config, scene: &Scene, cache
     }
     start.ascii |= globals.ascii || !utf8();
     start.read_only = globals.read_only;
+    if globals.plain && config.arming.swift_seconds == config::Arming::default().swift_seconds {
+        start.swift = tui::plain::SWIFT;
+    }
     start.gateways = views(config, &cached);
     let known: Vec<_> = config.gateways.iter().map(|g| GatewayId::new(&g.name)).collect();
     start.rows = cached.rows.into_iter().filter(|r| known.contains(&r.gateway)).collect();

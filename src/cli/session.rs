@@ -4,7 +4,7 @@ use super::{Exit, Globals, Output, prompt};
 use crate::{
     clock::{Limits, SystemTime, kernel},
     domain::{GatewayId, OpPhase, Reason, ReasonCode, Row, Time, ids::TargetName},
-    engine::{Mailbox, Parts, World, actor::Quiet, look_all, ops, world::Unresolved},
+    engine::{Mailbox, Parts, World, hosts::Quiet, look_all, names::Unresolved, ops},
     i18n::{Lang, Message, command as c, reason},
     providers::registry,
     store::{Store, StoreError, config, locks::ProcessLock, paths::Paths},

@@ -143,6 +143,16 @@ impl Gate {
         kept.push_front(sample);
         kept.truncate(KEPT);
     }
+    /// Drops what was measured of this gateway before `since`, if something usable was measured after: a person asked again,
+    /// because its clock was put right. Kept, the old samples would contradict the new ones for a minute.
+    pub fn renew(&self, gateway: &GatewayId, since: &Stamp) {
+        if let Some(samples) = self.inner().gateways.get_mut(gateway) {
+            let after = |s: &Sample| s.at.boot >= since.boot;
+            if samples.iter().any(|s| s.interval.is_some() && after(s)) {
+                samples.retain(after);
+            }
+        }
+    }
     /// Forgets a gateway that is no longer configured.
     pub fn forget(&self, gateway: &GatewayId) {
         let mut inner = self.inner();

@@ -15,6 +15,7 @@ pub mod deck;
 pub mod engine;
 pub mod evolution;
 pub mod pairing;
+pub mod plain;
 pub mod reason;
 pub mod state;
 pub mod store;
@@ -110,7 +111,7 @@ impl<'de> Deserialize<'de> for Message {
 
 /// All catalogues, for lookup by name and for the checks.
 pub fn all() -> impl Iterator<Item = &'static Words> {
-    [clock::ALL, command::ALL, common::ALL, deck::ALL, engine::ALL, evolution::ALL, pairing::ALL, reason::ALL, state::ALL, store::ALL]
+    [clock::ALL, command::ALL, common::ALL, deck::ALL, engine::ALL, evolution::ALL, pairing::ALL, plain::ALL, reason::ALL, state::ALL, store::ALL]
         .into_iter()
         .flat_map(|c| c.iter().copied())
 }

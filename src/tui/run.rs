@@ -121,7 +121,7 @@ pub async fn run<D: Desk>(
     }
 }
 
-async fn until(at: Option<Instant>) {
+pub(super) async fn until(at: Option<Instant>) {
     match at {
         Some(at) => sleep_until(at).await,
         None => std::future::pending().await,
@@ -208,14 +208,14 @@ impl<D: Desk> Deck<'_, D> {
 }
 
 /// The signals that the deck answers.
-struct Signals {
+pub(super) struct Signals {
     #[cfg(unix)]
     inner: Option<[(tokio::signal::unix::Signal, Signal); 4]>,
 }
 
 impl Signals {
     #[cfg(unix)]
-    fn new(on: bool) -> io::Result<Self> {
+    pub(super) fn new(on: bool) -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         if !on {
             return Ok(Self { inner: None });
@@ -226,12 +226,12 @@ impl Signals {
     }
 
     #[cfg(not(unix))]
-    fn new(_on: bool) -> io::Result<Self> {
+    pub(super) fn new(_on: bool) -> io::Result<Self> {
         Ok(Self {})
     }
 
     #[cfg(unix)]
-    async fn next(&mut self) -> Signal {
+    pub(super) async fn next(&mut self) -> Signal {
         let Some([int, term, hup, stop]) = &mut self.inner else { return std::future::pending().await };
         tokio::select! {
             _ = int.0.recv() => int.1,
@@ -242,7 +242,7 @@ impl Signals {
     }
 
     #[cfg(not(unix))]
-    async fn next(&mut self) -> Signal {
+    pub(super) async fn next(&mut self) -> Signal {
         std::future::pending().await
     }
 }

@@ -88,7 +88,7 @@ pub struct Start {
     pub qr_least: (u16, u16),
     /// On-screen guidance of the demo.
     pub guide: Vec<Step>,
-    /// Clocks; read only by [`super::run`].
+    /// Clocks; read only by [`mod@super::run`].
     pub time: Arc<dyn Time>,
     /// Listen to INT, TERM, HUP and TSTP.
     pub signals: bool,

@@ -41,6 +41,7 @@ pub struct Toasts {
     log: VecDeque<Entry>,
     unseen: usize,
     recent: VecDeque<Boot>,
+    pushed: usize,
 }
 
 impl Toasts {
@@ -48,6 +49,7 @@ impl Toasts {
     pub fn push(&mut self, now: Stamp, level: Level, text: String, stay: Option<Duration>, lang: Lang) {
         let at = now.boot_now();
         let entry = Entry { at: now, level, text };
+        self.pushed += 1;
         self.log.push_back(entry.clone());
         if self.log.len() > LOG {
             self.log.pop_front();
@@ -98,6 +100,11 @@ impl Toasts {
     /// What the row shows, and how many more there are.
     pub fn current(&self) -> Option<(&Entry, usize)> {
         self.current.as_ref().map(|(e, _)| (e, self.unseen))
+    }
+
+    /// How many there were since the start: who tells each once remembers this.
+    pub fn pushed(&self) -> usize {
+        self.pushed
     }
 
     /// The log, oldest first.

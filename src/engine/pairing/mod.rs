@@ -3,6 +3,7 @@
 
 mod attempt;
 mod driver;
+mod gate;
 mod keys;
 mod record;
 

@@ -23,13 +23,13 @@ use std::{
 use tokio::sync::mpsc;
 
 /// A clock that runs with tokio's (paused) time, plus jumps of the boot clock.
-pub(super) struct Clock {
+pub(in crate::tui) struct Clock {
     began: tokio::time::Instant,
-    pub(super) jump: AtomicU64,
+    pub(in crate::tui) jump: AtomicU64,
 }
 
 impl Clock {
-    pub(super) fn new() -> Arc<Self> {
+    pub(in crate::tui) fn new() -> Arc<Self> {
         Arc::new(Self { began: tokio::time::Instant::now(), jump: AtomicU64::new(0) })
     }
 }

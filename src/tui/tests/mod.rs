@@ -5,7 +5,7 @@
 mod arming;
 mod bulk;
 mod flow;
-mod hands;
+pub(super) mod hands;
 mod pictures;
-mod sample;
+pub(super) mod sample;
 mod sizes;

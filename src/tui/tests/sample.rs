@@ -23,26 +23,26 @@ use crate::{
 };
 use std::{sync::Arc, time::Duration};
 
-pub(super) const WALL: i64 = 1_763_198_040_000;
-pub(super) const BOOT: u64 = 1_000_000_000;
+pub(in crate::tui) const WALL: i64 = 1_763_198_040_000;
+pub(in crate::tui) const BOOT: u64 = 1_000_000_000;
 
-pub(super) fn at(seconds_ago: u64) -> Stamp {
+pub(in crate::tui) fn at(seconds_ago: u64) -> Stamp {
     let ms = seconds_ago * 1000;
     Stamp { wall: Wall(WALL - i64::try_from(ms).unwrap()), boot: Some((1, Boot(BOOT - ms))) }
 }
 
-pub(super) fn later(ms: u64) -> Stamp {
+pub(in crate::tui) fn later(ms: u64) -> Stamp {
     Stamp { wall: Wall(WALL + i64::try_from(ms).unwrap()), boot: Some((1, Boot(BOOT + ms))) }
 }
 
-pub(super) struct Still;
+pub(in crate::tui) struct Still;
 impl Time for Still {
     fn now(&self) -> Stamp {
         at(0)
     }
 }
 
-pub(super) static PHONE: KindSpec = KindSpec {
+pub(in crate::tui) static PHONE: KindSpec = KindSpec {
     kind: "phone",
     name: "PhoneGate",
     platform: "Phonely",
@@ -59,7 +59,7 @@ pub(super) static PHONE: KindSpec = KindSpec {
     phone_qr: &[],
     phone_code: &[],
 };
-pub(super) static IM: KindSpec = KindSpec {
+pub(in crate::tui) static IM: KindSpec = KindSpec {
     kind: "im",
     name: "ImCore",
     platform: "Im",
@@ -74,11 +74,11 @@ pub(super) static IM: KindSpec = KindSpec {
     phone_code: &[],
 };
 
-pub(super) fn link(state: State, ago: u64) -> Link {
+pub(in crate::tui) fn link(state: State, ago: u64) -> Link {
     Link { state, since: Some(at(ago)), observed_at: Some(at(5)), source: Source::Events, reason: None, witnesses: Vec::new() }
 }
 
-pub(super) fn gateway(name: &str, spec: &'static KindSpec, rank: usize) -> GatewayView {
+pub(in crate::tui) fn gateway(name: &str, spec: &'static KindSpec, rank: usize) -> GatewayView {
     GatewayView {
         id: GatewayId::new(name),
         spec,
@@ -90,7 +90,7 @@ pub(super) fn gateway(name: &str, spec: &'static KindSpec, rank: usize) -> Gatew
     }
 }
 
-pub(super) fn row(gateway: &str, name: &str, number: Option<&str>, state: State, ago: u64) -> Row {
+pub(in crate::tui) fn row(gateway: &str, name: &str, number: Option<&str>, state: State, ago: u64) -> Row {
     Row {
         gateway: GatewayId::new(gateway),
         account: RemoteId::new(name),
@@ -120,12 +120,12 @@ fn device(gateway: &str, account: &str, name: &str, state: State, ago: u64) -> R
     }
 }
 
-pub(super) fn because(mut r: Row, reason: Reason) -> Row {
+pub(in crate::tui) fn because(mut r: Row, reason: Reason) -> Row {
     r.link.reason = Some(reason);
     r
 }
 
-pub(super) fn fleet() -> (Vec<GatewayView>, Vec<Row>) {
+pub(in crate::tui) fn fleet() -> (Vec<GatewayView>, Vec<Row>) {
     let mut far = gateway("wa-eu", &PHONE, 1);
     far.link = link(State::Unreachable, 420);
     far.link.observed_at = Some(at(420));
@@ -158,7 +158,7 @@ pub(super) fn fleet() -> (Vec<GatewayView>, Vec<Row>) {
 }
 
 /// As a provider would answer: an online row pairs only after a wipe; regenerate is a *hold* action.
-pub(super) fn can(row: &Row, action: &Action, _: &GatewayFacts) -> Result<Effect, Not> {
+pub(in crate::tui) fn can(row: &Row, action: &Action, _: &GatewayFacts) -> Result<Effect, Not> {
     let effect =
         |tier, loses: Vec<Message>| Effect { tier, says: Message::new(&w::OP_RUNNING).with("what", action.name()), loses, restorable: false };
     match action {
@@ -169,7 +169,7 @@ pub(super) fn can(row: &Row, action: &Action, _: &GatewayFacts) -> Result<Effect
     }
 }
 
-pub(super) fn start(time: Arc<dyn Time>) -> Start {
+pub(in crate::tui) fn start(time: Arc<dyn Time>) -> Start {
     let (gateways, rows) = fleet();
     let mut s = Start::new(time, Arc::new(can));
     s.gateways = gateways;
@@ -180,7 +180,7 @@ pub(super) fn start(time: Arc<dyn Time>) -> Start {
     s
 }
 
-pub(super) fn blocked_gate() -> GateView {
+pub(in crate::tui) fn blocked_gate() -> GateView {
     let sample = |subject, by, lo, hi| Sample {
         gateway: Some(GatewayId::new("wa-sp")),
         subject,
@@ -211,7 +211,7 @@ pub(super) fn blocked_gate() -> GateView {
     }
 }
 
-pub(super) fn app(w: u16, h: u16, tune: impl FnOnce(&mut Start)) -> App {
+pub(in crate::tui) fn app(w: u16, h: u16, tune: impl FnOnce(&mut Start)) -> App {
     let mut s = start(Arc::new(Still));
     tune(&mut s);
     let mut app = App::new(s, at(0), (w, h)).unwrap();
@@ -221,13 +221,13 @@ pub(super) fn app(w: u16, h: u16, tune: impl FnOnce(&mut Start)) -> App {
     app
 }
 
-pub(super) fn picture(app: &App) -> String {
+pub(in crate::tui) fn picture(app: &App) -> String {
     let mut paper = Paper::new(app.size.0, app.size.1).unwrap();
     paper.draw(&mut |f| view::draw(app, f)).unwrap();
     paper.text()
 }
 
-pub(super) fn op(id: i64, target: Target, action: Action, tier: Tier, phase: OpPhase, now: Stamp) -> OpView {
+pub(in crate::tui) fn op(id: i64, target: Target, action: Action, tier: Tier, phase: OpPhase, now: Stamp) -> OpView {
     OpView {
         id,
         label: Clean::new(target.account.as_str()),
@@ -246,7 +246,7 @@ pub(super) fn op(id: i64, target: Target, action: Action, tier: Tier, phase: OpP
     }
 }
 
-pub(super) fn attempt(stage: PairStage, now: Stamp) -> PairView {
+pub(in crate::tui) fn attempt(stage: PairStage, now: Stamp) -> PairView {
     PairView {
         target: Target::account(&GatewayId::new("wa-sp"), &RemoteId::new("shop-b")),
         label: Clean::new("shop-b"),

@@ -15,7 +15,9 @@ use super::{
     app::App,
     effect::Do,
     event::{Event, Signal},
+    fleet::Slot,
     guide::Guide,
+    keymap::{Act, Mode},
     keys::Chord,
     rows::Node,
     run::Exit,
@@ -79,6 +81,47 @@ pub fn update(app: &mut App, event: Event, now: Stamp) -> Vec<Do> {
     out
 }
 
+/// Carries out an act without its key: for a deck where commands are typed as words.
+pub fn perform(app: &mut App, act: Act, now: Stamp) -> Vec<Do> {
+    typed(app, now, |app, out| if act.mode() == Mode::Pairing { pairing::perform(app, act, out) } else { act::act(app, act, out) })
+}
+
+/// Arms an action on the row under the cursor, for the same deck.
+pub fn arm(app: &mut App, action: crate::domain::Action, now: Stamp) -> Vec<Do> {
+    typed(app, now, |app, out| act::arm(app, action, out))
+}
+
+/// Leaves the pairing screen, for the same deck.
+pub fn leave(app: &mut App, now: Stamp) -> Vec<Do> {
+    typed(app, now, pairing::leave)
+}
+
+fn typed(app: &mut App, now: Stamp, change: impl FnOnce(&mut App, &mut Vec<Do>)) -> Vec<Do> {
+    app.now = now;
+    app.last_key = now.boot_now();
+    app.toasts.key();
+    let mut out = Vec::new();
+    change(app, &mut out);
+    tick(app, &mut out);
+    look(app, &mut out);
+    out
+}
+
+/// Puts the cursor on a row by identity, unfolding what hides it: for a deck whose rows are named, not pointed at. False
+/// when no line shows it.
+pub fn aim(app: &mut App, slot: Slot) -> bool {
+    let Some(e) = app.fleet.get(slot) else { return false };
+    let (gateway, account) = (e.row.gateway.clone(), e.row.account.clone());
+    if app.rows.position(Node::Row(slot)).is_none() {
+        app.rows.gateway_folds.insert(gateway.clone(), true);
+        app.rows.account_folds.insert((gateway, account), true);
+        app.reorder_by_hand();
+    }
+    let Some(at) = app.rows.position(Node::Row(slot)) else { return false };
+    deck::go(app, at);
+    true
+}
+
 /// Stops the program until it is continued. Nothing may fire meanwhile.
 fn suspend(app: &mut App, out: &mut Vec<Do>) {
     armed::undo_all(app, out, true);
@@ -132,6 +175,10 @@ fn escape(app: &mut App, out: &mut Vec<Do>) {
 fn resize(app: &mut App, w: u16, h: u16) {
     app.size = (w, h);
     app.revealed = None;
+    // "The QR does not fit" was said of the old size.
+    if let Some(crate::tui::overlay::Overlay::Pair(form)) = app.overlays.last_mut() {
+        form.trouble = None;
+    }
     flat(app);
     app.scroll_into_view();
     app.dirty = true;

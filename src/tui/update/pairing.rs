@@ -72,6 +72,18 @@ pub(super) fn key(app: &mut App, key: &KeyEvent, out: &mut Vec<Do>) {
     }
 }
 
+/// An act of the pairing screen without its key.
+pub(super) fn perform(app: &mut App, act: Act, out: &mut Vec<Do>) {
+    let Some(p) = app.pairing.as_mut() else { return };
+    if std::mem::take(&mut p.screen.get_mut().override_armed) {
+        if act == Act::PairConfirm {
+            send(out, PairKey::Override);
+        }
+        return;
+    }
+    pairing_act(app, act, out);
+}
+
 /// `Enter` goes on with what the stage offers.
 fn enter(app: &mut App, out: &mut Vec<Do>) {
     let Some(p) = &app.pairing else { return };

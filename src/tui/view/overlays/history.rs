@@ -16,6 +16,11 @@ use crate::{
     },
 };
 
+/// The lines of a timeline as text, newest first.
+pub(crate) fn lines(app: &App, t: &Timeline) -> Vec<String> {
+    timeline(app, t).rows.iter().map(Row::text).collect()
+}
+
 pub(super) fn timeline(app: &App, t: &Timeline) -> Panel {
     let lang = app.lang();
     let mut rows = Vec::new();

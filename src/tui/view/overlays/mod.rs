@@ -17,6 +17,7 @@ use ratatui::{
 };
 
 pub use forms::welcome;
+pub(crate) use history::lines as timeline_lines;
 pub(crate) use lists::{MenuItem, MenuWhat, menu_items, palette_items, states};
 
 /// Draws the topmost overlay. Returns where the cursor stands.

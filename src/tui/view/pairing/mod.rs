@@ -8,6 +8,7 @@ mod keys;
 mod panel;
 mod part;
 mod screen;
+pub mod spoken;
 #[cfg(test)]
 mod tests;
 mod text;

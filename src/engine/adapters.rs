@@ -1,0 +1,44 @@
+//! What a provider's context is made of: its memo in the store, its clock samples on the way to the gate.
+
+use super::mailbox::Mailbox;
+use crate::{
+    clock::{gate::Gate, sample::Sample},
+    domain::{GatewayId, Reason},
+    providers::{Fut, Memo, Samples},
+    store::Store,
+};
+use std::sync::Arc;
+
+/// A gateway's memo, kept by the store.
+pub(super) struct StoreMemo {
+    pub(super) store: Store,
+    pub(super) gateway: GatewayId,
+}
+
+impl Memo for StoreMemo {
+    fn get<'a>(&'a self, key: &'a str) -> Fut<'a, Option<serde_json::Value>> {
+        Box::pin(async move { self.store.memo_get(&self.gateway, key).await.ok().flatten() })
+    }
+    fn put<'a>(&'a self, key: &'a str, value: serde_json::Value) -> Fut<'a, Result<(), Reason>> {
+        Box::pin(async move { self.store.memo_put(&self.gateway, key, value).await.map_err(|e| e.reason()) })
+    }
+}
+
+/// Hands samples to gate, store and header.
+pub(super) struct GateSamples {
+    pub(super) gate: Arc<Gate>,
+    pub(super) store: Store,
+    pub(super) mailbox: Mailbox,
+}
+
+impl Samples for GateSamples {
+    fn push(&self, sample: Sample) {
+        let Some(gateway) = sample.gateway.clone() else { return };
+        self.store.samples(vec![sample.clone()]);
+        self.gate.push(sample);
+        let view = self.gate.view(&gateway);
+        self.mailbox.put(|m| {
+            m.gates.insert(gateway, view);
+        });
+    }
+}

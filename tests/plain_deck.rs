@@ -1,0 +1,28 @@
+//! The spoken deck as a whole program in a terminal: lines only, the terminal stays in its own line mode.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use support::pty::Start;
+
+/// The number that was last said before that name.
+fn number(text: &str, name: &str) -> String {
+    let line = text.lines().rev().find(|l| l.contains(&format!(". {name},"))).expect("the row was said");
+    line.split('.').next().unwrap().trim().to_owned()
+}
+
+#[test]
+fn a_wipe_is_armed_and_taken_back_by_typed_lines_without_one_escape_sequence() {
+    let home = tempfile::tempdir().unwrap();
+    let mut pty = Start::new(env!("CARGO_BIN_EXE_pairdeck")).args(["demo", "--plain"]).env("HOME", home.path()).size(200, 100).spawn();
+    let text = pty.wait_for("shop-paulista, online");
+    pty.keys(&format!("{} w<Enter>", number(&text, "shop-paulista")));
+    pty.wait_for("Wipe shop-paulista in 10 seconds.");
+    pty.keys("u<Enter>");
+    pty.wait_for("taken back; nothing was sent");
+    pty.keys("?<Enter>");
+    pty.wait_for("3 w: wipe its session.");
+    pty.keys("q<Enter>");
+    pty.assert_exit(0);
+    assert!(!pty.raw().contains(&0x1b), "an escape sequence was written");
+}
