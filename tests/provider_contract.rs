@@ -223,3 +223,31 @@ async fn a_password_in_the_middle_and_a_secret_shown_once_fit_the_same_pairing()
     let lines = p.world.store().history(HistoryQuery { pairing: true, limit: 10, ..HistoryQuery::default() }).await.unwrap();
     assert_eq!(lines.len(), 1, "the attempt is in the history");
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_only_an_unreachable_server_stopped_goes_on_when_it_is_back() {
+    let b = Bench::new();
+    let one = b.process().await;
+    // Its first request is carried out, then nothing is heard any more.
+    b.server.lock().unwrap().away_after = Some(1);
+    let ended = act(&one, "g:u1/1", Action::Regenerate).await;
+    assert_eq!(ended.phase, OpPhase::Ambiguous, "{ended:?}");
+    one.world.shut();
+    drop(one);
+    // The next process meets the same silence and leaves it as it is; the one after it finishes.
+    let two = b.process().await;
+    let seen = ops::resume_all(&two.world, |_| Box::new(Quiet), &CancellationToken::new()).await;
+    assert_eq!(seen[0].1.phase, OpPhase::Ambiguous, "{seen:?}");
+    two.world.shut();
+    drop(two);
+    b.server.lock().unwrap().away_after = None;
+    let three = b.process().await;
+    let done = ops::resume_all(&three.world, |_| Box::new(Quiet), &CancellationToken::new()).await;
+    assert_eq!(done[0].1.phase, OpPhase::Done, "{done:?}");
+    assert!(b.token("u1", 1) != OLD && !b.token("u1", 1).is_empty());
+    // Once finished it is not shown again.
+    three.world.shut();
+    drop(three);
+    let four = b.process().await;
+    assert!(ops::resume_all(&four.world, |_| Box::new(Quiet), &CancellationToken::new()).await.is_empty());
+}

@@ -125,11 +125,11 @@ impl Floor {
         op
     }
 
-    /// Runs `verb name` and kills it at the point; its end if the point never came.
-    fn killed(&self, verb: &str, name: &str, point: &Point) -> Option<Ran> {
+    /// Runs the program and kills it at the point; its end if the point never came.
+    fn killed(&self, args: &[&str], point: &Point) -> Option<Ran> {
         let gateway = self.servers.gateway("wa");
         gateway.clear_log();
-        let mut command = self.home.command(&[verb, name, "--yes", "--json"]);
+        let mut command = self.home.command(args);
         match point {
             Point::Journal { n, after } => {
                 command.env("PAIRDECK_DEBUG_KILL_AT", format!("journal:{n}:{}", if *after { "after" } else { "before" }));
@@ -142,7 +142,7 @@ impl Floor {
                 }
                 gateway.fault(if *done { Fault::Mute } else { Fault::Hang }, 1, None);
                 let mut child = command.spawn().unwrap();
-                until(&format!("{verb}: {point}"), || {
+                until(&format!("{args:?}: {point}"), || {
                     let log = gateway.log().0;
                     log.len() >= *n && (!done || log[n - 1].status != 0) || child.try_wait().unwrap().is_some()
                 });
@@ -163,11 +163,21 @@ fn where_it_stands(op: Option<&Op>) -> String {
 }
 
 /// Kills, lets the next process come, and judges. Returns the table's row.
-fn judge(floor: &mut Floor, verb: &str, number: usize, point: &Point) -> Option<String> {
+///
+/// With `earlier` a process was killed there before, and it is the one that finishes its work which is killed at `point`.
+fn judge(floor: &mut Floor, verb: &str, earlier: Option<&Point>, number: usize, point: &Point) -> Option<String> {
     let name = format!("shop-{number}");
     floor.seed(&name);
     let (id, token, before) = floor.read(&name).unwrap();
-    if floor.killed(verb, &name, point).is_some() {
+    let act = [verb, &name, "--yes", "--json"];
+    let killed = match earlier {
+        None => floor.killed(&act, point),
+        Some(earlier) => {
+            assert!(floor.killed(&act, earlier).is_none(), "{earlier} never came");
+            floor.killed(&["list", "--json"], point)
+        }
+    };
+    if killed.is_some() {
         floor.op();
         return None;
     }
@@ -248,14 +258,29 @@ fn everywhere(verb: &'static str, steps_wanted: &[&str]) {
     let mut first = Floor::new();
     let (steps, asked) = undisturbed(&mut first, verb);
     assert_eq!(steps, steps_wanted);
-    // Commits on both sides until one run is never killed: that many there are.
+    let (commits, rows) = sweep(first, verb, None, &asked);
+    // arm, planning, the plan, each step begun and done, the end.
+    assert!(commits >= 4 + 2 * steps.len(), "{commits} commits for {} steps", steps.len());
+    table(verb, commits, &asked, &rows);
+}
+
+fn table(what: &str, commits: usize, asked: &[String], rows: &[String]) {
+    println!("\n{what}: {commits} journal commits, {} requests, {} kill points; lost 0, ambiguous 0", asked.len(), rows.len());
+    println!("{:<22} | {:<58} | outcome", "journal at the kill", "killed at");
+    for row in rows {
+        println!("{row}");
+    }
+}
+
+/// Every commit on both sides until one run is never killed, which tells how many there are; then every request.
+fn sweep(mut first: Floor, verb: &str, earlier: Option<&Point>, asked: &[String]) -> (usize, Vec<String>) {
     let mut commits = 0;
     let mut rows = Vec::new();
     let mut number = 1;
     for n in 1.. {
         let mut met = false;
         for after in [false, true] {
-            if let Some(row) = judge(&mut first, verb, number, &Point::Journal { n, after }) {
+            if let Some(row) = judge(&mut first, verb, earlier, number, &Point::Journal { n, after }) {
                 met = true;
                 rows.push(row);
             }
@@ -266,9 +291,7 @@ fn everywhere(verb: &'static str, steps_wanted: &[&str]) {
         }
         commits = n;
     }
-    // arm, planning, the plan, each step begun and done, the end.
-    assert!(commits >= 4 + 2 * steps.len(), "{commits} commits for {} steps", steps.len());
-    let points = requests(&asked);
+    let points = requests(asked);
     let changing = points.iter().filter(|p| matches!(p, Point::Request { what, .. } if !what.starts_with("GET "))).count();
     assert!(changing > 0);
     let todo = Mutex::new(points.iter().cloned().enumerate());
@@ -276,7 +299,7 @@ fn everywhere(verb: &'static str, steps_wanted: &[&str]) {
     let work = |floor: &mut Floor| {
         loop {
             let Some((i, point)) = todo.lock().unwrap().next() else { break };
-            let row = judge(floor, verb, 1000 + i, &point).unwrap_or_else(|| panic!("{point} never came"));
+            let row = judge(floor, verb, earlier, 1000 + i, &point).unwrap_or_else(|| panic!("{point} never came"));
             made.lock().unwrap().insert(i, row);
         }
         floor.home.keeps_secrets();
@@ -288,11 +311,7 @@ fn everywhere(verb: &'static str, steps_wanted: &[&str]) {
         work(&mut first);
     });
     rows.extend(made.into_inner().unwrap().into_values());
-    println!("\n{verb}: {} steps, {commits} journal commits, {} requests, {} kill points; lost 0, ambiguous 0", steps.len(), asked.len(), rows.len());
-    println!("{:<22} | {:<58} | outcome", "journal at the kill", "killed at");
-    for row in rows {
-        println!("{row}");
-    }
+    (commits, rows)
 }
 
 #[test]
@@ -304,4 +323,23 @@ fn a_regenerate_killed_anywhere_is_finished_or_taken_back_by_the_next_process() 
 #[test]
 fn a_wipe_killed_anywhere_is_finished_or_taken_back_by_the_next_process() {
     everywhere("wipe", &["logout", "closed"]);
+}
+
+#[test]
+fn the_process_that_finishes_a_regenerate_may_be_killed_anywhere_too() {
+    let mut first = Floor::new();
+    let (_, asked) = undisturbed(&mut first, "regenerate");
+    // The worst moment: deleted, and nothing made anew.
+    let n = 1 + asked.iter().position(|r| r.starts_with("DELETE /instance/delete/")).unwrap();
+    let deleted = Point::Request { n, what: asked[n - 1].clone(), done: true };
+    first.seed("shop-0");
+    assert!(first.killed(&["regenerate", "shop-0", "--yes"], &deleted).is_none());
+    assert!(first.read("shop-0").is_none());
+    first.servers.gateway("wa").clear_log();
+    first.home.run(&["list", "--json"]).exits(0);
+    let asked = first.servers.asked("wa");
+    first.op();
+    http(&first.url, "DELETE", "/instance/delete/shop-0", KEY, None);
+    let (commits, rows) = sweep(first, "regenerate", Some(&deleted), &asked);
+    table("finishing a regenerate that was killed after its delete", commits, &asked, &rows);
 }

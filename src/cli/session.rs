@@ -73,7 +73,7 @@ impl Session {
             lock: None,
         });
         world.gate().push(kernel::sample(time.now()));
-        Ok(Self { world, paths, read_only: globals.read_only, lock: lock })
+        Ok(Self { world, paths, read_only: globals.read_only, lock })
     }
 
     /// Opens the vault and loads secrets. A vault with a passphrase asks for it on a terminal. Without a vault nothing is

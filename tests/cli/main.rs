@@ -1,6 +1,6 @@
 //! The real program without a screen, against servers of the sandbox: what scripts rely on.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub)]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -36,6 +36,8 @@ pub struct Server {
     pub kill: Option<(usize, Kill)>,
     /// The request of this number is carried out, and its answer lost.
     pub lose_reply: Option<usize>,
+    /// Every request after so many gets no answer and is not carried out.
+    pub away_after: Option<usize>,
     /// Somebody else's token, put in after the request of this number.
     pub meddle: Option<(usize, String)>,
     pub password: String,
@@ -76,6 +78,9 @@ impl Toy {
             let mut s = self.0.lock().unwrap();
             s.log.push(what);
             let n = s.log.len();
+            if s.away_after.is_some_and(|last| n > last) {
+                return Err(Reason::new(ReasonCode::Unreachable));
+            }
             match s.kill {
                 Some((at, Kill::Before)) if at == n => (true, None),
                 Some((at, Kill::After)) if at == n => (true, Some(act(&mut s))),
