@@ -5,8 +5,8 @@ use super::{
     rows::Book,
 };
 use crate::{
-    clock::{Limits, gate::Gate, sample::Sample},
-    domain::{Action, Effect, GatewayId, Link, Not, Reason, ReasonCode, RemoteId, Row, Secret, Secrets, Target, Time, ids::TargetName},
+    clock::{Limits, Verdict, gate::Gate, sample::Sample},
+    domain::{Action, Effect, GatewayId, Link, Not, Reason, ReasonCode, RemoteId, Row, Secret, Secrets, Stamp, Target, Time, ids::TargetName},
     i18n::Message,
     providers::{Attention, Cx, Fut, GatewayFacts, KindSpec, Memo, Provider, Samples, http},
     store::{Store, StoreError, config},
@@ -18,6 +18,7 @@ use std::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -288,7 +289,12 @@ impl World {
             fingerprint_key: self.store.fingerprint_key(),
             cancel,
             memo: Arc::new(StoreMemo { store: self.store.clone(), gateway: gateway.id.clone() }),
-            samples: Arc::new(GateSamples { gate: self.gate.clone(), store: self.store.clone(), mailbox: self.mailbox.clone() }),
+            samples: Arc::new(GateSamples {
+                gate: self.gate.clone(),
+                store: self.store.clone(),
+                mailbox: self.mailbox.clone(),
+                kept: Mutex::new(None),
+            }),
             seen: gateway.attention.subscribe(),
         })
     }
@@ -449,14 +455,26 @@ struct GateSamples {
     gate: Arc<Gate>,
     store: Store,
     mailbox: Mailbox,
+    /// Verdict and epoch that the last kept sample stood for, and when it was taken.
+    kept: Mutex<Option<(Verdict, u64, Stamp)>>,
 }
+
+/// Samples that say nothing new are kept this often: every answer of a server is one, and a disk need not hear of each.
+const KEEP: Duration = Duration::from_secs(60);
 
 impl Samples for GateSamples {
     fn push(&self, sample: Sample) {
         let Some(gateway) = sample.gateway.clone() else { return };
-        self.store.samples(vec![sample.clone()]);
-        self.gate.push(sample);
+        let at = sample.at;
+        self.gate.push(sample.clone());
         let view = self.gate.view(&gateway);
+        {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            if kept.is_none_or(|(verdict, epoch, then)| verdict != view.verdict || epoch != view.epoch || then.age(&at) >= KEEP) {
+                *kept = Some((view.verdict, view.epoch, at));
+                self.store.samples(vec![sample]);
+            }
+        }
         self.mailbox.put(|m| {
             m.gates.insert(gateway, view);
         });

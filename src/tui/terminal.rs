@@ -86,7 +86,7 @@ impl Real {
                 before(info);
             }));
         });
-        crossterm::style::force_color_output(true);
+        super::widget::qr::keep_colours();
         let opened = take(mouse).and_then(|()| Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(64 * 1024, io::stdout()))));
         match opened {
             Ok(inner) => Ok(Self { inner, mouse }),
