@@ -7,8 +7,8 @@ use pairdeck::{
     clock::now::TokioTime,
     domain::*,
     engine::{
-        actor::Quiet,
         command::PairKey,
+        hosts::Quiet,
         ops,
         pairing::{self, News, PairEnd, Watcher},
     },
@@ -61,7 +61,7 @@ async fn devices_are_rows_of_their_own_and_names_find_them() {
     let p = b.process().await;
     assert_eq!(p.world.rows().len(), 8);
     assert_eq!(p.world.resolve("g:u1/4").unwrap().device, Some(RemoteId::new("4")));
-    assert!(matches!(p.world.resolve("nobody"), Err(pairdeck::engine::world::Unresolved::Unknown)));
+    assert!(matches!(p.world.resolve("nobody"), Err(pairdeck::engine::names::Unresolved::Unknown)));
 }
 
 #[tokio::test(start_paused = true)]

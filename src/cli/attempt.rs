@@ -10,7 +10,7 @@ use super::{
     op::stop_on_signal,
     pair::{self, Teller},
     run::Ran,
-    session::Session,
+    session::{LIMIT, Session},
 };
 use crate::{
     clock::gate::Shown,
@@ -20,6 +20,7 @@ use crate::{
         pairing::{self as engine, News, PairEnd, Start, Watcher},
     },
     i18n::{Message, command as c},
+    providers::Look,
     tui::{png, widget::qr},
 };
 use std::{
@@ -36,7 +37,7 @@ use tokio_util::sync::CancellationToken;
 /// # Errors
 /// When the reader of stdout has gone.
 pub async fn run(house: &Session, args: &Pair, out: &mut Output) -> Ran {
-    if let Err(exit) = house.unlock(out).await {
+    if let Err(exit) = house.ready(out).await {
         return Ok(exit);
     }
     let row = match house.resolve(&args.target, out).await {
@@ -62,6 +63,12 @@ pub async fn run(house: &Session, args: &Pair, out: &mut Output) -> Ran {
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(args.retry_delay)) => {}
             () = cancel.cancelled() => break Exit::Interrupted,
+        }
+        // What the last attempt told of the clocks may be from before the pause.
+        if let Some(gateway) = house.world.gateway(&row.gateway)
+            && let Ok(cx) = house.world.cx(&gateway, cancel.child_token())
+        {
+            let _ = tokio::time::timeout(LIMIT, gateway.provider().look(&cx, None, Look::Probe)).await;
         }
     };
     signal.abort();
@@ -109,6 +116,7 @@ async fn once(house: &Session, row: &Row, args: &Pair, out: &mut Output, cancel:
         keys,
         allow_skew: args.allow_clock_skew,
         wipe_spoilt: args.wipe_spoilt,
+        wiped: false,
         attended,
         png: args.png.as_deref(),
         time: house.world.time().clone(),
@@ -155,6 +163,7 @@ struct Inner<'a> {
     keys: mpsc::Sender<PairKey>,
     allow_skew: bool,
     wipe_spoilt: bool,
+    wiped: bool,
     attended: bool,
     png: Option<&'a Path>,
     time: Arc<dyn Time>,
@@ -240,9 +249,14 @@ impl Inner<'_> {
             }
             News::Linked(facts, took_s) => self.tell(&PairLine::Linked(facts, took_s, self.offer)),
             News::Failed(why) => {
+                if self.wipe_spoilt && engine::spoilt(why.code) && !std::mem::replace(&mut self.wiped, true) {
+                    // Agreed to beforehand. A session that is spoilt again after that is another matter.
+                    self.press(PairKey::Agree);
+                    return self.tell(&PairLine::Waiting(&Reason::new(ReasonCode::EndingOldSession)));
+                }
                 let told = self.tell(&PairLine::Failed(why));
                 let exit = Exit::from(why.code).or_failed();
-                if exit == Exit::Person && !self.wipe_spoilt && why.code != ReasonCode::CredentialRefused {
+                if engine::spoilt(why.code) && !self.wipe_spoilt {
                     self.out.complain(&Message::new(&c::PAIR_WIPE_SPOILT));
                 }
                 self.leave(exit);

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 /// # Errors
 /// When the reader of stdout has gone.
 pub async fn run(house: &Session, action: Action, args: &Act, out: &mut Output) -> Ran {
-    if let Err(exit) = house.unlock(out).await {
+    if let Err(exit) = house.ready(out).await {
         return Ok(exit);
     }
     let (row, inputs) = match row(house, &action, args, out).await {

@@ -35,7 +35,7 @@ pub fn render(op: &Op, old_fp: Option<&str>, new_fp: Option<&str>, as_json: bool
         for lost in op.plan.iter().flat_map(|p| &p.loses) {
             out.note(&Message::new(&c::LOST).with("what", lost.text(lang)));
         }
-    } else if let Some(remedy) = op.reason.as_ref().and_then(|r| reason::remedy_sentence(r, lang)) {
+    } else if let Some(remedy) = op.reason.as_ref().and_then(|r| super::session::remedy(r, lang)) {
         out.complain_text(&remedy);
     }
     Ok(exit)

@@ -86,7 +86,7 @@ impl<'a> Teller<'a> {
             }
             PairLine::Failed(r) => {
                 out.complain(&Message::new(&c::PAIR_FAILED).with("reason", reason::full(r, lang)));
-                if let Some(remedy) = reason::remedy_sentence(r, lang) {
+                if let Some(remedy) = super::session::remedy(r, lang) {
                     out.complain_text(&remedy);
                 }
             }

@@ -14,7 +14,7 @@ use crate::{
     engine::{add, command::NewGateway, world::secret_name},
     i18n::{Message, command as c},
     providers::{Look, registry},
-    store::HistoryQuery,
+    store::{HistoryQuery, config},
     vault::VaultState,
 };
 use std::collections::HashSet;
@@ -29,7 +29,7 @@ pub type Ran = Result<Exit, Gone>;
 /// When the reader of stdout has gone.
 pub async fn list(house: &Session, as_json: bool, out: &mut Output) -> Ran {
     // Rows of the cache are listed with a locked vault too; the gateways' own links say why they are old.
-    let locked = house.unlock(out).await.err();
+    let locked = house.ready(out).await.err();
     house.refresh(None, out).await;
     let gateways = house.world.gateways();
     let links: Vec<_> = gateways.iter().map(|g| (g.id.clone(), g.spec.kind, g.link())).collect();
@@ -43,7 +43,7 @@ pub async fn list(house: &Session, as_json: bool, out: &mut Output) -> Ran {
 /// # Errors
 /// When the reader of stdout has gone.
 pub async fn status(house: &Session, args: &One, out: &mut Output) -> Ran {
-    if let Err(exit) = house.unlock(out).await {
+    if let Err(exit) = house.ready(out).await {
         return Ok(exit);
     }
     let row = match house.resolve(&args.target, out).await {
@@ -186,6 +186,14 @@ pub async fn add(house: &Session, args: &Add, out: &mut Output) -> Ran {
             return Ok(Exit::Usage);
         }
     };
+    let listed = config::NewGateway { name: args.name.clone(), kind: args.kind.clone(), url: url.clone(), allow_plaintext: args.allow_plaintext };
+    if let Err(errors) = config::check_gateway(&house.paths.config, &listed) {
+        // Before a key is asked for or sent anywhere.
+        for line in errors.text(out.lang).lines() {
+            out.complain_text(line);
+        }
+        return Ok(Exit::Usage);
+    }
     let question = provider.spec().secrets.first().map_or(&c::ASK_KEY, |s| s.words);
     let secret = match prompt::secret(args.api_key_file.as_deref(), question, out) {
         Ok(secret) => secret,
@@ -211,7 +219,8 @@ pub async fn add(house: &Session, args: &Add, out: &mut Output) -> Ran {
             done = add::add(&house.world, new).await;
         }
     }
-    for (_, line) in &done.lines {
+    // What failed is told once, with its remedy, below.
+    for (_, line) in done.lines.iter().filter(|(well, _)| *well) {
         out.note(line);
     }
     if args.json {

@@ -3,14 +3,15 @@
 use super::{Exit, Globals, Output, prompt};
 use crate::{
     clock::{Limits, SystemTime, kernel},
-    domain::{GatewayId, Reason, Row, Time, ids::TargetName},
-    engine::{Mailbox, Parts, World, look_all, world::Unresolved},
-    i18n::{Message, command as c, reason},
+    domain::{GatewayId, OpPhase, Reason, ReasonCode, Row, Time, ids::TargetName},
+    engine::{Mailbox, Parts, World, hosts::Quiet, look_all, names::Unresolved, ops},
+    i18n::{Lang, Message, command as c, reason},
     providers::registry,
     store::{Store, StoreError, config, locks::ProcessLock, paths::Paths},
     vault::{Source, Vault, VaultState},
 };
 use std::{sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
 
 /// How long one gateway may take to answer a headless command.
 pub const LIMIT: Duration = Duration::from_secs(20);
@@ -36,7 +37,8 @@ pub struct Session {
     pub world: Arc<World>,
     /// Folders and files.
     pub paths: Paths,
-    _lock: ProcessLock,
+    read_only: bool,
+    lock: Option<ProcessLock>,
 }
 
 impl Session {
@@ -48,7 +50,15 @@ impl Session {
         let time: Arc<dyn Time> = Arc::new(SystemTime::new());
         let vault = Vault::new();
         let store = Store::open(&paths, vault.clone(), time.clone()).map_err(|e| broken(&e, out))?;
-        let lock = ProcessLock::take(&paths).map_err(|e| broken(&e, out))?;
+        // A folder that cannot be written takes neither lock nor journal: states are shown, and nothing is begun.
+        let lock = match (ProcessLock::take(&paths), store.trouble()) {
+            (Ok(lock), _) => Some(lock),
+            (Err(_), Some(why)) => {
+                refused(&why, out);
+                None
+            }
+            (Err(e), None) => return Err(broken(&e, out)),
+        };
         let world = World::new(Parts {
             gateways: settings.gateways,
             clock_limits: settings.clock_limits,
@@ -59,11 +69,11 @@ impl Session {
             read_only: globals.read_only,
             providers: Arc::new(registry::provider),
             paths: paths.clone(),
-            owner: lock.name().into(),
+            owner: lock.as_ref().map_or("", |l| l.name()).into(),
             lock: None,
         });
         world.gate().push(kernel::sample(time.now()));
-        Ok(Self { world, paths, _lock: lock })
+        Ok(Self { world, paths, read_only: globals.read_only, lock: lock })
     }
 
     /// Opens the vault and loads secrets. A vault with a passphrase asks for it on a terminal. Without a vault nothing is
@@ -80,8 +90,32 @@ impl Session {
         match state {
             VaultState::Open(_) | VaultState::Absent => self.world.load_secrets().await.map_err(|e| broken(&e, out)),
             VaultState::Locked(why) => Err(refused(&why, out)),
-            VaultState::Opening => Err(refused(&Reason::new(crate::domain::ReasonCode::VaultLocked), out)),
+            VaultState::Opening => Err(refused(&Reason::new(ReasonCode::VaultLocked), out)),
         }
+    }
+
+    /// Opens the vault, then finishes what ended processes left: before anything else is asked or done. With `--read-only`
+    /// nothing is touched. What became of each op is said on stderr.
+    ///
+    /// # Errors
+    /// As [`Session::unlock`].
+    pub async fn ready(&self, out: &mut Output) -> Result<(), Exit> {
+        self.unlock(out).await?;
+        if self.read_only || self.lock.is_none() {
+            return Ok(());
+        }
+        for (op, ended) in ops::resume_all(&self.world, |_| Box::new(Quiet), &CancellationToken::new()).await {
+            let why = ended.reason.as_ref().map(|r| reason::full(r, out.lang)).unwrap_or_default();
+            let words = match ended.phase {
+                OpPhase::Done => &c::LEFT_DONE,
+                OpPhase::Ambiguous => &c::LEFT_AMBIGUOUS,
+                OpPhase::Cancelled => &c::LEFT_CANCELLED,
+                _ => &c::LEFT_FAILED,
+            };
+            let said = Message::new(words).with("action", op.action.name()).with("target", op.target.id()).with("reason", why);
+            if ended.phase == OpPhase::Ambiguous { out.complain(&said) } else { out.note(&said) }
+        }
+        Ok(())
     }
 
     /// Fills the rows from the cache, then from the servers. What failed is said, and stays on the gateways' links.
@@ -116,6 +150,12 @@ impl Session {
             Unresolved::Ambiguous(ids) => Message::new(&c::NAME_AMBIGUOUS).with("name", name).with("candidates", ids.join(", ")),
             Unresolved::Malformed => Message::new(&c::NAME_BROKEN).with("name", name),
         });
+        let lang = out.lang;
+        if exit != Exit::Name {
+            for remedy in failed.iter().filter_map(|(_, why)| remedy(why, lang)) {
+                out.complain_text(&remedy);
+            }
+        }
         Err(exit)
     }
 
@@ -141,10 +181,26 @@ impl Session {
 pub fn refused(why: &Reason, out: &mut Output) -> Exit {
     let lang = out.lang;
     out.complain_text(&reason::full(why, lang));
-    if let Some(remedy) = reason::remedy_sentence(why, lang) {
+    if let Some(remedy) = remedy(why, lang) {
         out.complain_text(&remedy);
     }
     Exit::from(why.code).or_failed()
+}
+
+/// What to do, for somebody at a shell: where the sentence of the deck names its keys, the command stands instead.
+pub fn remedy(why: &Reason, lang: Lang) -> Option<String> {
+    let words = match why.code {
+        ReasonCode::VaultLocked => Some(&c::VAULT_LOCKED_DO),
+        ReasonCode::AttemptSpoilt | ReasonCode::ServerRestarted | ReasonCode::MayBeLinked | ReasonCode::BadSession => Some(&c::SPOILT_DO),
+        ReasonCode::ServerRefused => Some(&c::REFUSED_DO),
+        ReasonCode::ClockBlocked | ReasonCode::ClockUnknown => Some(&c::CLOCK_DO),
+        ReasonCode::QrLimit | ReasonCode::AttemptExpired => Some(&c::AGAIN_DO),
+        ReasonCode::Busy => Some(&c::BUSY_DO),
+        ReasonCode::KilledInFlight | ReasonCode::Foreign => Some(&c::LOOK_DO),
+        ReasonCode::NotFound => Some(&c::CREATE_DO),
+        _ => None,
+    };
+    words.map_or_else(|| reason::remedy_sentence(why, lang), |w| Some(w.get(lang).to_owned()))
 }
 
 /// Says what is wrong with the store, and the code that it ends with.

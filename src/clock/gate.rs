@@ -143,6 +143,16 @@ impl Gate {
         kept.push_front(sample);
         kept.truncate(KEPT);
     }
+    /// Drops what was measured of this gateway before `since`, if something usable was measured after: a person asked again,
+    /// because its clock was put right. Kept, the old samples would contradict the new ones for a minute.
+    pub fn renew(&self, gateway: &GatewayId, since: &Stamp) {
+        if let Some(samples) = self.inner().gateways.get_mut(gateway) {
+            let after = |s: &Sample| s.at.boot >= since.boot;
+            if samples.iter().any(|s| s.interval.is_some() && after(s)) {
+                samples.retain(after);
+            }
+        }
+    }
     /// Forgets a gateway that is no longer configured.
     pub fn forget(&self, gateway: &GatewayId) {
         let mut inner = self.inner();
@@ -178,6 +188,12 @@ impl Gate {
         let mut inner = self.inner();
         let samples = inner.gateways.entry(gateway.clone()).or_default().make_contiguous();
         !samples.iter().any(|s| judge::usable(s, &now, TTL_PAIRING)) || judge::torn(samples, &now, TTL_PAIRING)
+    }
+    /// True when the samples contradict each other: one more probe, more than a second after the newest, settles it.
+    pub fn is_torn(&self, gateway: &GatewayId) -> bool {
+        let now = self.time.now();
+        let mut inner = self.inner();
+        judge::torn(inner.gateways.entry(gateway.clone()).or_default().make_contiguous(), &now, TTL_PAIRING)
     }
     /// Lets an Offer through, or says why not. A blocked Offer is dropped: it may never be shown later.
     pub fn admit(&self, gateway: &GatewayId, offer: Ungated, consent: &Consent) -> Result<Shown, Hidden> {

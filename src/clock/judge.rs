@@ -107,7 +107,7 @@ fn drift(age: Duration) -> i64 {
 }
 
 /// What both allow. Two that just miss each other meet in the gap.
-fn meet(a: &Interval, b: &Interval) -> Option<Interval> {
+pub(super) fn meet(a: &Interval, b: &Interval) -> Option<Interval> {
     let (lo, hi) = (a.lo_ms.max(b.lo_ms), a.hi_ms.min(b.hi_ms));
     (lo.saturating_sub(hi) <= LATE_MS).then(|| Interval::new(lo, hi))
 }

@@ -6,7 +6,7 @@ pub use super::figures::of_view as figures;
 use super::{
     Verdict, figures as fig,
     gate::GateView,
-    http_date, kernel,
+    http_date, judge, kernel,
     sample::{By, Interval, Sample, Subject},
     timezone::ZoneTrouble,
     verdict::{Cause, Side},
@@ -189,12 +189,28 @@ pub fn remedy(view: &GateView) -> Option<Message> {
     }))
 }
 
-/// Every sample of a view as a line: this host first, then the gateway, newest first.
+/// What a view rests on, a line a source: this host first, then the gateway. Samples of one source that agree are joined.
 pub fn evidence(view: &GateView, limits: super::Limits) -> Vec<Evidence> {
-    let samples = view.host.samples.iter().chain(&view.remote.samples);
-    samples
-        .map(|s| Evidence { gateway: s.gateway.clone(), by: by(s.by), probes: s.probes, figure: figure(s), at: s.at, verdict: alone(s, limits) })
-        .collect()
+    let mut lines: Vec<Sample> = Vec::new();
+    for s in view.host.samples.iter().chain(&view.remote.samples) {
+        let same = lines.iter_mut().find(|l| l.by == s.by && l.subject == s.subject && l.gateway == s.gateway);
+        let joined = same.as_ref().and_then(|l| judge::meet(l.interval.as_ref()?, s.interval.as_ref()?));
+        match (same, joined) {
+            // The newest one gives the instant: samples come newest first.
+            (Some(line), Some(both)) => {
+                line.interval = Some(both);
+                line.probes = line.probes.saturating_add(s.probes);
+            }
+            (Some(line), None) if line.interval.is_none() && s.interval.is_none() && line.detail == s.detail => line.probes += s.probes,
+            _ => lines.push(s.clone()),
+        }
+    }
+    let told = |s: Sample| {
+        let (figure, verdict) = (figure(&s), alone(&s, limits));
+        let gateway = s.gateway.filter(|_| s.subject == Subject::Gateway);
+        Evidence { gateway, by: by(s.by), probes: s.probes, figure, at: s.at, verdict }
+    };
+    lines.into_iter().map(told).collect()
 }
 
 fn alone(sample: &Sample, limits: super::Limits) -> Option<Verdict> {

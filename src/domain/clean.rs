@@ -79,7 +79,8 @@ fn is_mark(c: char) -> bool {
     unicode_width::UnicodeWidthChar::width(c) == Some(0) && !is_hidden(c)
 }
 
-fn is_hidden(c: char) -> bool {
+/// True for what is never drawn: controls, marks of direction, fillers, private characters.
+pub(super) fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{00AD}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180B}'..='\u{180F}'

@@ -99,11 +99,12 @@ impl TargetName {
     }
 }
 
-/// Percent-encodes what separates the parts of a target, control characters and blanks at the ends of words.
+/// Percent-encodes what separates the parts of a target, blanks, and everything that a terminal must not be shown: an id is
+/// drawn and copied, and reads back exactly.
 pub fn escape(s: &str) -> String {
     let mut out = String::with_capacity(s.len());
     for c in s.chars() {
-        if matches!(c, ':' | '/' | '%' | ' ') || c.is_control() {
+        if matches!(c, ':' | '/' | '%' | ' ') || super::clean::is_hidden(c) {
             let mut buf = [0; 4];
             for b in c.encode_utf8(&mut buf).bytes() {
                 out.push_str(&format!("%{b:02X}"));

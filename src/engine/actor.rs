@@ -1,19 +1,19 @@
 //! The engine's own thread: takes commands one by one, hands each to its room, and never lets one wait for another.
 
 use super::{
-    add,
     command::{Command, PairKey},
+    follow,
+    hosts::{Quiet, Screen},
     live::{self, DeckHost, LiveOp, LiveOps},
-    mailbox::{HistoryLine, Mailbox, PairView, Status},
-    ops::{self, Armed, Ended, Host, Progress},
-    pairing::{self, News, Watcher},
-    watch,
+    mailbox::Mailbox,
+    ops::{self, Armed},
+    outcome::{blank_row, close, not_armed, show_resumed},
+    pairing,
     world::{Gateway, Parts, World},
 };
 use crate::{
-    domain::{Answer, Effect, GatewayId, Inputs, Op, OpPhase, Prompt, Reason, ReasonCode, Target, Tier, Want},
-    i18n::{Message, engine as words},
-    store::{HistoryQuery, locks::WatchLock},
+    domain::{GatewayId, Inputs, OpPhase, Reason, ReasonCode, Target, Tier, Want},
+    i18n::Message,
     vault::VaultState,
 };
 use std::{future::Future, pin::Pin, sync::Arc};
@@ -70,15 +70,16 @@ pub fn spawn(mailbox: Mailbox, build: impl FnOnce() -> Result<Parts, Message> + 
     Ok((Handle { commands: tx, thread: Some(thread) }, shared))
 }
 
-struct Actor {
-    world: Arc<World>,
+/// The running engine. Its errands that only read are in a room of their own.
+pub(super) struct Actor {
+    pub(super) world: Arc<World>,
     ops: LiveOps,
-    tasks: TaskTracker,
+    pub(super) tasks: TaskTracker,
     slots: Arc<tokio::sync::Semaphore>,
     pair_keys: Option<mpsc::Sender<PairKey>>,
     pair_cancel: CancellationToken,
-    started: bool,
-    ready: mpsc::Sender<()>,
+    pub(super) started: bool,
+    pub(super) ready: mpsc::Sender<()>,
     ready_in: Option<mpsc::Receiver<()>>,
 }
 
@@ -224,7 +225,7 @@ impl Actor {
         });
         let world = self.world.clone();
         // Not tracked: it ends with the world, and nobody waits for it at quit.
-        tokio::spawn(async move { watch_or_follow(world).await });
+        tokio::spawn(async move { follow::watch_or_follow(world).await });
     }
 
     async fn arm(&mut self, target: Target, action: crate::domain::Action, inputs: Inputs) {
@@ -331,7 +332,10 @@ impl Actor {
             let mut watcher = Screen { mailbox: world.mailbox.clone() };
             let start = pairing::Start { target, want };
             let end = pairing::run(&world, start, &mut rx, &mut watcher, &cancel).await;
-            if !matches!(end, pairing::PairEnd::Linked) {
+            // The success is on screen a request before the attempt is over: who leaves in between has left.
+            rx.close();
+            let left = std::iter::from_fn(|| rx.try_recv().ok()).any(|k| matches!(k, PairKey::Leave));
+            if left || !matches!(end, pairing::PairEnd::Linked) {
                 world.mailbox.put(|m| m.pairing = Some(None));
             }
         });
@@ -374,216 +378,8 @@ impl Actor {
             self.tasks.spawn(f(self.world.clone(), gateway));
         }
     }
-
-    fn history(&self, target: Target) {
-        let world = self.world.clone();
-        self.tasks.spawn(async move {
-            let query = HistoryQuery { target: Some(target.clone()), limit: 500, ..HistoryQuery::default() };
-            let lines: Vec<HistoryLine> = match world.store.history(query).await {
-                Ok(lines) => lines.into_iter().map(|(_, line)| line).collect(),
-                Err(_) => Vec::new(),
-            };
-            world.mailbox.put(|m| m.history = Some((target, lines)));
-        });
-    }
-
-    fn reveal(&self, target: Target) {
-        let world = self.world.clone();
-        self.tasks.spawn(async move {
-            let Some(gateway) = world.gateway(&target.gateway) else { return };
-            let result = match world.cx(&gateway, CancellationToken::new()) {
-                Ok(cx) => gateway.provider.reveal(&cx, &target).await,
-                Err(why) => Err(why),
-            };
-            ops::audit(&world, &target, "reveal", None, if result.is_ok() { "shown" } else { "failed" }).await;
-            world.mailbox.put(|m| m.revealed = Some((target, result)));
-        });
-    }
-
-    fn add(&self, new: super::command::NewGateway, save: bool) {
-        let world = self.world.clone();
-        let watching = self.started;
-        let ready = self.ready.clone();
-        self.tasks.spawn(async move {
-            let check = if save { add::add(&world, new).await } else { add::check(&world, &new).await };
-            let (added, name) = (check.added, GatewayId::new(&check.name));
-            world.mailbox.put(|m| m.add_check = Some(check));
-            world.tell_status();
-            if !added {
-                return;
-            }
-            if watching {
-                if let Some(gateway) = world.gateway(&name) {
-                    tokio::spawn(watch::run(world.clone(), gateway));
-                }
-            } else {
-                let _ = ready.send(()).await;
-            }
-        });
-    }
 }
 
 fn refresh(gateway: &Gateway) {
     gateway.attention.send_modify(|a| a.refresh += 1);
-}
-
-/// The watcher polls; everybody else learns from the store until the watcher is gone.
-async fn watch_or_follow(world: Arc<World>) {
-    let mut lock = WatchLock::try_take(&world.paths).ok().flatten();
-    if lock.is_none() {
-        world.follow(true);
-        let mut standby = standby(world.paths.clone());
-        loop {
-            tokio::select! {
-                () = world.stop.cancelled() => return,
-                got = &mut standby => {
-                    lock = got.ok();
-                    break;
-                }
-                () = world.store.changed() => world.reread().await,
-            }
-        }
-        world.follow(false);
-    }
-    for gateway in world.gateways() {
-        tokio::spawn(watch::run(world.clone(), gateway));
-    }
-    world.stop.cancelled().await;
-    drop(lock);
-}
-
-/// Waits for the watch lock on a thread of its own: a blocked file lock cannot be cancelled, the thread ends with the process.
-fn standby(paths: crate::store::Paths) -> tokio::sync::oneshot::Receiver<WatchLock> {
-    let (tx, rx) = tokio::sync::oneshot::channel();
-    let _ = std::thread::Builder::new().name("standby".into()).spawn(move || {
-        if let Ok(lock) = WatchLock::take_blocking(&paths) {
-            let _ = tx.send(lock);
-        }
-    });
-    rx
-}
-
-impl World {
-    fn follow(&self, on: bool) {
-        self.following.store(on, std::sync::atomic::Ordering::Relaxed);
-        self.tell_status();
-    }
-
-    /// Rows as the watching process stored them.
-    async fn reread(&self) {
-        for gateway in self.gateways() {
-            if let Ok(rows) = self.store.rows(Some(gateway.id.clone())).await {
-                self.merge(&gateway, crate::providers::Report::All { rows, complete: true });
-            }
-        }
-    }
-
-    /// Header facts.
-    pub(super) fn tell_status(&self) {
-        let status = Status {
-            vault: self.vault.state().view(),
-            follower: self.following.load(std::sync::atomic::Ordering::Relaxed),
-            store_trouble: self.store.trouble(),
-        };
-        self.mailbox.put(|m| m.status = Some(status));
-    }
-}
-
-/// Closes the view of an op and tells the outcome.
-fn close(world: &Arc<World>, ops: &LiveOps, armed: &Armed, ended: &Ended) {
-    ops.show(&world.mailbox, armed.id, |view| {
-        view.phase = ended.phase;
-        view.reason.clone_from(&ended.reason);
-        view.outcome = Some(outcome(view, ended));
-    });
-    if let Some(op) = ops.remove(armed.id)
-        && let Some(text) = op.view.outcome
-    {
-        world.toast(ended.phase == OpPhase::Done, text, Some(armed.target.clone()));
-    }
-}
-
-fn outcome(view: &super::mailbox::OpView, ended: &Ended) -> Message {
-    let what = live::what(view);
-    let why = || live::why(ended.reason.as_ref());
-    match ended.phase {
-        OpPhase::Done => match &ended.new {
-            Some(fp) => Message::new(&words::OP_DONE_TOKEN).with("what", what.as_str()).with("fp", fp.to_string()),
-            None => Message::new(&words::OP_DONE).with("what", what.as_str()),
-        },
-        OpPhase::Cancelled if ended.steps.is_empty() => Message::new(&words::OP_CANCELLED).with("what", what.as_str()),
-        OpPhase::Cancelled => Message::new(&words::OP_TAKEN_BACK).with("what", what.as_str()),
-        OpPhase::Failed => Message::new(&words::OP_FAILED).with("what", what.as_str()).nest("why", why()),
-        _ => Message::new(&words::OP_AMBIGUOUS).with("what", what.as_str()).nest("why", why()),
-    }
-}
-
-fn not_armed(why: &ops::NotArmed, row: &crate::domain::Row) -> Message {
-    use crate::domain::Not;
-    match why {
-        ops::NotArmed::Busy(_) => Message::new(&words::OP_BUSY).with("label", row.label.as_str()),
-        ops::NotArmed::Trouble(why) | ops::NotArmed::Not(Not::Trouble(why)) => live::why(Some(why)),
-        ops::NotArmed::Not(Not::ReadOnly) => Message::new(&crate::i18n::reason::READ_ONLY),
-        ops::NotArmed::Not(Not::Locked) => Message::new(&crate::i18n::reason::VAULT_LOCKED),
-        ops::NotArmed::Not(Not::Unsupported(m) | Not::NotNow(m)) => m.clone(),
-        ops::NotArmed::Not(Not::Person(prompt)) => prompt.words.clone(),
-    }
-}
-
-/// A row for a name that is not there yet.
-fn blank_row(target: &Target) -> crate::domain::Row {
-    crate::domain::Row {
-        gateway: target.gateway.clone(),
-        account: target.account.clone(),
-        device: target.device.clone(),
-        incarnation: None,
-        label: crate::domain::Clean::new(target.account.as_str()),
-        identity: None,
-        link: crate::domain::Link::unknown(),
-        tokens: Vec::new(),
-        facts: Vec::new(),
-    }
-}
-
-fn show_resumed(world: &Arc<World>, ops: &LiveOps, op: &Op, ended: &Ended) {
-    if ended.phase == OpPhase::Cancelled && op.plan.is_none() {
-        return;
-    }
-    let row = world.row(&op.target).unwrap_or_else(|| blank_row(&op.target));
-    let plan_loses = op.plan.as_ref().map(|p| p.loses.clone()).unwrap_or_default();
-    let effect = Effect { tier: Tier::Hold, loses: plan_loses, says: Message::new(&words::OP_RESUMED), restorable: false };
-    let armed = Armed { id: op.id, action: op.action.clone(), target: op.target.clone(), inputs: Inputs::new() };
-    let mut view = live::view(world, &armed, &row, &effect, ended.phase);
-    view.reason.clone_from(&ended.reason);
-    let text = outcome(&view, ended);
-    view.outcome = Some(text.clone());
-    let (answers, _) = mpsc::channel(1);
-    if ended.phase == OpPhase::Ambiguous {
-        ops.insert(LiveOp { armed, cancel: CancellationToken::new(), answers, answers_in: None, view: view.clone() });
-    }
-    world.mailbox.put(|m| {
-        m.ops.insert(op.id, view);
-    });
-    world.toast(ended.phase == OpPhase::Done, text, Some(op.target.clone()));
-}
-
-/// A host that nobody watches: progress is not told, questions stay unanswered.
-pub struct Quiet;
-
-impl Host for Quiet {
-    fn progress(&mut self, _: Progress) {}
-    fn ask<'a>(&'a mut self, _: &'a Prompt) -> Pin<Box<dyn Future<Output = Option<Answer>> + Send + 'a>> {
-        Box::pin(std::future::ready(None))
-    }
-}
-
-struct Screen {
-    mailbox: Mailbox,
-}
-
-impl Watcher for Screen {
-    fn view(&mut self, view: &PairView) {
-        self.mailbox.put(|m| m.pairing = Some(Some(view.clone())));
-    }
-    fn news(&mut self, _: News<'_>) {}
 }

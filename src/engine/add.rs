@@ -3,7 +3,7 @@
 use super::{
     command::NewGateway,
     mailbox::AddCheck,
-    world::{World, secret_name, store_reason},
+    world::{World, secret_name},
 };
 use crate::{
     domain::{GatewayId, Reason, ReasonCode},
@@ -58,7 +58,7 @@ async fn save(world: &Arc<World>, new: &NewGateway) -> Result<(), Reason> {
     world.ensure_vault(new.passphrase.clone()).await?;
     let spec = (world.providers)(&new.kind).map(|p| p.spec()).ok_or_else(|| Reason::new(ReasonCode::Internal))?;
     if let Some(secret) = spec.secrets.first() {
-        world.store.secret_put(&secret_name(&id, secret.name), &new.secret).await.map_err(|e| store_reason(&e))?;
+        world.store.secret_put(&secret_name(&id, secret.name), &new.secret).await.map_err(|e| e.reason())?;
     }
     let settings = settings(new);
     let listed = config::NewGateway {
@@ -70,7 +70,7 @@ async fn save(world: &Arc<World>, new: &NewGateway) -> Result<(), Reason> {
     config::add_gateway(&world.paths.config, &listed).map_err(|e| Reason::new(ReasonCode::StoreUnwritable).raw(e.text(crate::i18n::Lang::En)))?;
     let rank = world.gateways().len();
     if let Some(gateway) = world.insert(settings, rank) {
-        world.load_gateway_secrets(&gateway).await.map_err(|e| store_reason(&e))?;
+        world.load_gateway_secrets(&gateway).await.map_err(|e| e.reason())?;
         let view = gateway.view();
         world.mailbox.put(|m| {
             m.gateways.insert(id, view);

@@ -7,12 +7,18 @@
 //! * [`pairing`]: attempts, and the one place where an Offer meets the gate. * [`actor`]: commands in, mailbox out.
 
 pub mod actor;
+mod adapters;
 pub mod add;
 mod backoff;
 pub mod command;
+mod errands;
+mod follow;
+pub mod hosts;
 mod live;
 pub mod mailbox;
+pub mod names;
 pub mod ops;
+mod outcome;
 pub mod pairing;
 mod rows;
 mod watch;

@@ -1,14 +1,15 @@
 //! What every room of the engine shares: gateways with their rows, store, vault, gate, time.
 
 use super::{
+    adapters::{GateSamples, StoreMemo},
     mailbox::{GatewayView, Mailbox, Toast},
     rows::Book,
 };
 use crate::{
-    clock::{Limits, Verdict, gate::Gate, sample::Sample},
-    domain::{Action, Effect, GatewayId, Link, Not, Reason, ReasonCode, RemoteId, Row, Secret, Secrets, Stamp, Target, Time, ids::TargetName},
+    clock::{Limits, gate::Gate},
+    domain::{Action, Effect, GatewayId, Link, Not, Reason, ReasonCode, Row, Secret, Secrets, Target, Time},
     i18n::Message,
-    providers::{Attention, Cx, Fut, GatewayFacts, KindSpec, Memo, Provider, Samples, http},
+    providers::{Attention, Cx, GatewayFacts, KindSpec, Provider, http},
     store::{Store, StoreError, config},
     vault::{Source, Vault, VaultState},
 };
@@ -18,7 +19,6 @@ use std::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -96,17 +96,6 @@ struct GatewayState {
     book: Book,
 }
 
-/// Why a name could not be resolved to one row.
-#[derive(Debug)]
-pub enum Unresolved {
-    /// Nothing of that name.
-    Unknown,
-    /// Several rows; their ids.
-    Ambiguous(Vec<String>),
-    /// The name itself is broken.
-    Malformed,
-}
-
 pub(super) fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
     m.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -175,7 +164,8 @@ impl World {
             stop: self.stop.child_token(),
             state: Mutex::new(GatewayState {
                 link: Link::unknown(),
-                facts: GatewayFacts::default(),
+                // Whole until a provider tells otherwise: a headless command hears no watch, and a plan proves its right itself.
+                facts: GatewayFacts { whole: true, ..GatewayFacts::default() },
                 stale: true,
                 secrets: Secrets::new(),
                 book: Book::default(),
@@ -321,31 +311,6 @@ impl World {
         self.gateways().iter().flat_map(|g| lock(&g.state).book.all()).collect()
     }
 
-    /// The one row that an operator's name means.
-    pub fn resolve(&self, name: &str) -> Result<Row, Unresolved> {
-        let matches = |wanted: &TargetName| -> Vec<Row> {
-            self.rows()
-                .into_iter()
-                .filter(|r| {
-                    wanted.gateway.as_deref().is_none_or(|g| r.gateway.as_str() == g)
-                        && r.account.as_str() == wanted.account
-                        && r.device.as_ref().map(RemoteId::as_str) == wanted.device.as_deref()
-                })
-                .collect()
-        };
-        let wanted = TargetName::parse(name).ok_or(Unresolved::Malformed)?;
-        let mut found = matches(&wanted);
-        if found.is_empty() {
-            // What was typed without escapes: exactly that account.
-            found = matches(&TargetName { gateway: None, account: name.to_owned(), device: None });
-        }
-        match found.len() {
-            0 => Err(Unresolved::Unknown),
-            1 => found.pop().ok_or(Unresolved::Unknown),
-            _ => Err(Unresolved::Ambiguous(found.iter().map(|r| r.target().id()).collect())),
-        }
-    }
-
     /// Puts a short line of news before the operator.
     pub(super) fn toast(&self, good: bool, text: Message, target: Option<Target>) {
         let at = self.time.now();
@@ -430,53 +395,4 @@ impl Gateway {
 /// Name of a gateway's secret in the store.
 pub fn secret_name(gateway: &GatewayId, secret: &str) -> String {
     format!("gateway/{}/{secret}", gateway.as_str())
-}
-
-struct StoreMemo {
-    store: Store,
-    gateway: GatewayId,
-}
-
-impl Memo for StoreMemo {
-    fn get<'a>(&'a self, key: &'a str) -> Fut<'a, Option<serde_json::Value>> {
-        Box::pin(async move { self.store.memo_get(&self.gateway, key).await.ok().flatten() })
-    }
-    fn put<'a>(&'a self, key: &'a str, value: serde_json::Value) -> Fut<'a, Result<(), Reason>> {
-        Box::pin(async move { self.store.memo_put(&self.gateway, key, value).await.map_err(|e| store_reason(&e)) })
-    }
-}
-
-/// A store error as a reason for people.
-pub(super) fn store_reason(e: &StoreError) -> Reason {
-    e.reason()
-}
-
-struct GateSamples {
-    gate: Arc<Gate>,
-    store: Store,
-    mailbox: Mailbox,
-    /// Verdict and epoch that the last kept sample stood for, and when it was taken.
-    kept: Mutex<Option<(Verdict, u64, Stamp)>>,
-}
-
-/// Samples that say nothing new are kept this often: every answer of a server is one, and a disk need not hear of each.
-const KEEP: Duration = Duration::from_secs(60);
-
-impl Samples for GateSamples {
-    fn push(&self, sample: Sample) {
-        let Some(gateway) = sample.gateway.clone() else { return };
-        let at = sample.at;
-        self.gate.push(sample.clone());
-        let view = self.gate.view(&gateway);
-        {
-            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            if kept.is_none_or(|(verdict, epoch, then)| verdict != view.verdict || epoch != view.epoch || then.age(&at) >= KEEP) {
-                *kept = Some((view.verdict, view.epoch, at));
-                self.store.samples(vec![sample]);
-            }
-        }
-        self.mailbox.put(|m| {
-            m.gates.insert(gateway, view);
-        });
-    }
 }

@@ -86,6 +86,18 @@ catalogue! { "command";
     SECRET_TOO_LONG = "a secret has at most {max} bytes", "密钥最多 {max} 字节";
     SECRET_NO_TERMINAL = "not on a terminal: give the secret with a file or - for stdin", "非终端环境：用文件或 - 从标准输入提供密钥";
 
+    VAULT_LOCKED_DO = "Unlock the keyring, or run it on a terminal to type the passphrase; where no vault is yet, `pairdeck secret init` makes one, with --insecure-key-file also where there is no keyring.", "请解锁密钥环，或在终端运行以输入口令；尚无保管库时用 pairdeck secret init 建立，没有密钥环时可加 --insecure-key-file。";
+    SPOILT_DO = "`pairdeck pair --wipe-spoilt` wipes it and starts again.", "pairdeck pair --wipe-spoilt 会清除会话并重新开始。";
+    REFUSED_DO = "`pairdeck status` shows how it stands; `pairdeck do restart` often helps.", "pairdeck status 显示其状态；pairdeck do restart 常有用。";
+    CLOCK_DO = "`pairdeck clock` shows which clock and what to do.", "pairdeck clock 显示是哪个时钟及处理办法。";
+    AGAIN_DO = "`pairdeck pair` starts a new attempt; --retries does so by itself.", "pairdeck pair 重新开始；--retries 可自动重试。";
+    BUSY_DO = "Wait for it; `pairdeck history` shows who acts.", "请等待；pairdeck history 显示操作者。";
+    LOOK_DO = "`pairdeck status` and `pairdeck history` show what was found; decide, then start anew.", "用 pairdeck status 和 pairdeck history 查看，决定后重新开始。";
+    CREATE_DO = "`pairdeck do create GATEWAY:NAME` creates it.", "pairdeck do create 网关:名称 可创建。";
+    LEFT_DONE = "{action} of {target}, left by a process that ended: finished now", "上一进程遗留的 {target} {action}：现已完成";
+    LEFT_CANCELLED = "{action} of {target}, left by a process that ended: nothing had been done, taken back", "上一进程遗留的 {target} {action}：尚未执行，已撤回";
+    LEFT_FAILED = "{action} of {target}, left by a process that ended: {reason}", "上一进程遗留的 {target} {action}：{reason}";
+    LEFT_AMBIGUOUS = "{action} of {target} is not finished: what the server did is not known: {reason}", "{target} 的 {action} 未完成：服务器是否执行未知：{reason}";
     DONE = "{action} of {target} done", "{target} 的 {action} 已完成";
     DONE_NEW = "{action} of {target} done, new token fp {fp}", "{target} 的 {action} 已完成，新令牌 fp {fp}";
     UNCHANGED = "{target} is unchanged: the platform gave the same token", "{target} 未变：平台返回同一令牌";

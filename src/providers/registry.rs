@@ -16,3 +16,17 @@ pub fn provider(kind: &str) -> Option<Arc<dyn Provider>> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_configuration_takes_exactly_the_kinds_that_have_a_provider() {
+        let known: Vec<&str> = kinds().iter().map(|k| k.kind).collect();
+        assert_eq!(known, crate::store::config::KINDS);
+        for kind in known {
+            assert_eq!(provider(kind).map(|p| p.spec().kind), Some(kind));
+        }
+    }
+}

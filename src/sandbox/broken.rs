@@ -36,7 +36,7 @@ pub(crate) async fn broken(fault: &Fault, inner: &Arc<Inner>) -> Option<Result<R
             tokio::time::sleep(*d).await;
             return None;
         }
-        Fault::Hang => {
+        Fault::Hang | Fault::Mute => {
             // An hour is for ever; the connection's end ends it sooner.
             tokio::time::sleep(Duration::from_secs(3600)).await;
             Err(Dropped)

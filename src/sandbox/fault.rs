@@ -23,8 +23,10 @@ pub enum Fault {
     Drop,
     /// The connection closes in the middle of the body.
     Half,
-    /// No answer at all.
+    /// No answer at all, and nothing is done.
     Hang,
+    /// Carried out in full, and no answer ever comes.
+    Mute,
     /// 401, whatever the key.
     Unauthorized,
     /// 404 of a proxy: HTML.
@@ -48,6 +50,7 @@ impl Fault {
             "drop" => Self::Drop,
             "half" => Self::Half,
             "hang" => Self::Hang,
+            "mute" => Self::Mute,
             "unauthorized" | "401" => Self::Unauthorized,
             "not_found" | "404" => Self::NotFound,
             "too_many" | "429" => Self::TooMany(u32::try_from(n.unwrap_or(2)).ok()?),
@@ -56,8 +59,22 @@ impl Fault {
     }
 
     /// The names that `parse` knows.
-    pub const KINDS: &'static [&'static str] =
-        &["slow", "5xx", "garbage", "wrong_shape", "html", "huge", "redirect", "drop", "half", "hang", "unauthorized", "not_found", "too_many"];
+    pub const KINDS: &'static [&'static str] = &[
+        "slow",
+        "5xx",
+        "garbage",
+        "wrong_shape",
+        "html",
+        "huge",
+        "redirect",
+        "drop",
+        "half",
+        "hang",
+        "mute",
+        "unauthorized",
+        "not_found",
+        "too_many",
+    ];
 }
 
 /// Faults still to come, in order. At most a thousand.

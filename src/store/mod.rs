@@ -6,6 +6,7 @@ pub mod config;
 mod follow;
 mod history;
 mod keeper;
+mod kill;
 pub mod locks;
 mod ops;
 pub(crate) mod paths;
@@ -266,6 +267,11 @@ impl Store {
     /// Takes an op over from a dead owner. False when its owner lives or somebody else was faster.
     pub async fn op_adopt(&self, id: i64, owner: Box<str>) -> Result<bool, StoreError> {
         self.ask(move |db| ops::adopt(db, id, &owner)).await
+    }
+
+    /// Opens an ambiguous op of a dead owner again. False when a newer op stands on its account or somebody else was faster.
+    pub async fn op_reopen(&self, id: i64, owner: Box<str>) -> Result<bool, StoreError> {
+        self.ask(move |db| ops::reopen(db, id, &owner)).await
     }
 
     // --- vault.db: secrets and memos ---

@@ -106,7 +106,7 @@ fn cancel(tx: &Transaction<'_>, t: &Tools<'_>, id: i64) -> Result<(), StoreError
 }
 
 pub(super) fn arm(db: &mut Db, new: &NewOp) -> Result<i64, StoreError> {
-    db.vault_tx(|tx, t| {
+    db.journal_tx(|tx, t| {
         let (gateway, account) = (new.target.gateway.as_str(), new.target.account.as_str());
         let sql = format!("SELECT {COLUMNS} FROM op WHERE gateway = ?1 AND account = ?2 AND {OPEN}");
         let claimed = tx.query_row(&sql, [gateway, account], raw).optional().map_err(|e| t.explain(e))?;
@@ -126,7 +126,7 @@ pub(super) fn arm(db: &mut Db, new: &NewOp) -> Result<i64, StoreError> {
 }
 
 pub(super) fn plan(db: &mut Db, id: i64, plan: &Plan) -> Result<(), StoreError> {
-    db.vault_tx(|tx, t| {
+    db.journal_tx(|tx, t| {
         let old = find(tx, t, id)?.ok_or_else(gone)?;
         let stored = StoredPlan { v: plan.v, steps: plan.steps.clone(), pivot: plan.pivot, loses: plan.loses.clone(), clear: plan.clear.clone() };
         let (generation, blob) = seal_all(tx, t, id, old.generation, &plan.sealed)?;
@@ -149,11 +149,11 @@ fn seal_all(tx: &Transaction<'_>, t: &Tools<'_>, id: i64, old: i64, sealed: &Sec
 pub(super) fn step(db: &mut Db, id: i64, step: usize, begun: bool) -> Result<(), StoreError> {
     let step = i64::try_from(step).unwrap_or(i64::MAX);
     let sql = format!("UPDATE op SET step = ?2, begun = ?3 WHERE id = ?1 AND {OPEN}");
-    db.vault_tx(|tx, t| one(tx.execute(&sql, params![id, step, begun]), t))
+    db.journal_tx(|tx, t| one(tx.execute(&sql, params![id, step, begun]), t))
 }
 
 pub(super) fn merge(db: &mut Db, id: i64, clear: serde_json::Value, new: Secrets) -> Result<(), StoreError> {
-    db.vault_tx(|tx, t| {
+    db.journal_tx(|tx, t| {
         let raw = find(tx, t, id)?.ok_or_else(gone)?;
         let mut stored = raw.plan.ok_or_else(gone)?;
         if let serde_json::Value::Object(more) = clear {
@@ -177,14 +177,14 @@ pub(super) fn merge(db: &mut Db, id: i64, clear: serde_json::Value, new: Secrets
 
 pub(super) fn phase(db: &mut Db, id: i64, phase: OpPhase) -> Result<(), StoreError> {
     let sql = format!("UPDATE op SET phase = ?2 WHERE id = ?1 AND {OPEN}");
-    db.vault_tx(|tx, t| one(tx.execute(&sql, params![id, phase.name()]), t))
+    db.journal_tx(|tx, t| one(tx.execute(&sql, params![id, phase.name()]), t))
 }
 
 pub(super) fn end(db: &mut Db, id: i64, phase: OpPhase, reason: Option<&Reason>) -> Result<(), StoreError> {
     // Ambiguous and owed ops still need what only the journal knows (a token that the remote may have by now).
     let keep = matches!(phase, OpPhase::Ambiguous | OpPhase::Owed);
     let reason = reason.map(text).transpose()?;
-    db.vault_tx(|tx, t| {
+    db.journal_tx(|tx, t| {
         let sql = "UPDATE op SET phase = ?2, reason = ?3, ended = ?4, sealed = CASE WHEN ?5 THEN sealed END WHERE id = ?1";
         one(tx.execute(sql, params![id, phase.name(), reason, t.time.now().wall.0, keep]), t)
     })
@@ -209,7 +209,7 @@ pub(super) fn unfinished(db: &mut Db) -> Result<Vec<Op>, StoreError> {
 }
 
 pub(super) fn adopt(db: &mut Db, id: i64, owner: &str) -> Result<bool, StoreError> {
-    db.vault_tx(|tx, t| {
+    db.journal_tx(|tx, t| {
         let Some(raw) = find(tx, t, id)? else { return Ok(false) };
         let takeable = raw.op.phase.open() || matches!(raw.op.phase, OpPhase::Ambiguous | OpPhase::Owed);
         if !takeable || (&*raw.op.owner != owner && locks::owner_lives(t.locks, &raw.op.owner)) {
@@ -217,6 +217,23 @@ pub(super) fn adopt(db: &mut Db, id: i64, owner: &str) -> Result<bool, StoreErro
         }
         // Immediate transaction: of two who saw the same dead owner, the second reads the first as living.
         tx.execute("UPDATE op SET owner = ?2 WHERE id = ?1", params![id, owner]).map(|n| n == 1).map_err(|e| t.explain(e))
+    })
+}
+
+/// Opens an ambiguous op again for `owner`, so that it can go on; its own checks decide what is still to be done. False when
+/// its owner lives, it is not ambiguous any more, or a newer op holds the account.
+pub(super) fn reopen(db: &mut Db, id: i64, owner: &str) -> Result<bool, StoreError> {
+    db.journal_tx(|tx, t| {
+        let Some(raw) = find(tx, t, id)? else { return Ok(false) };
+        if raw.op.phase != OpPhase::Ambiguous || locks::owner_lives(t.locks, &raw.op.owner) {
+            return Ok(false);
+        }
+        let (gateway, account) = (raw.op.target.gateway.as_str(), raw.op.target.account.as_str());
+        let sql = format!(
+            "UPDATE op SET owner = ?2, phase = 'running', reason = NULL, ended = NULL WHERE id = ?1
+             AND NOT EXISTS (SELECT 1 FROM op WHERE gateway = ?3 AND account = ?4 AND (id > ?1 OR {OPEN}))"
+        );
+        tx.execute(&sql, params![id, owner, gateway, account]).map(|n| n == 1).map_err(|e| t.explain(e))
     })
 }
 

@@ -1,7 +1,7 @@
 //! The store thread: it alone touches the databases. Jobs come over a bounded queue and are answered one by one; cache and
 //! history writes gather in a pending box and are committed together at most 250 ms later, after the jobs.
 
-use super::{Change, KnownGateway, StoreError, cache, history, schema};
+use super::{Change, KnownGateway, StoreError, cache, history, kill, schema};
 use crate::{
     clock::sample::Sample,
     domain::{GatewayId, Row, Target, Time},
@@ -100,6 +100,17 @@ impl Db {
         let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(explain)?;
         let out = work(&tx, &tools)?;
         tx.commit().map_err(explain)?;
+        Ok(out)
+    }
+
+    /// As [`Db::vault_tx`], for writes of the journal: the points where tests kill the process.
+    pub(super) fn journal_tx<T>(&mut self, work: impl FnOnce(&Transaction<'_>, &Tools<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let out = self.vault_tx(|tx, t| {
+            let out = work(tx, t)?;
+            kill::point(kill::Side::Before);
+            Ok(out)
+        })?;
+        kill::point(kill::Side::After);
         Ok(out)
     }
 

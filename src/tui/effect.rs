@@ -3,7 +3,7 @@
 use super::run::Exit;
 use crate::engine::Command;
 
-/// One effect, carried out by [`super::run`].
+/// One effect, carried out by [`mod@super::run`].
 #[derive(Debug)]
 pub enum Do {
     /// For the engine.

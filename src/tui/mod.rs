@@ -1,7 +1,7 @@
 //! The deck: what an operator sees and presses.
 //!
 //! Elm-like: an [`event::Event`] goes through [`update::update`], which changes the [`app::App`] and answers with
-//! [`effect::Do`]s; [`view`] only reads. Nothing here awaits or does I/O except [`run`], [`terminal`] and [`plain`]; nothing here knows
+//! [`effect::Do`]s; [`view`] only reads. Nothing here awaits or does I/O except [`mod@run`], [`terminal`] and [`plain`]; nothing here knows
 //! a provider. Time enters as a value with each event.
 
 pub mod app;

@@ -89,7 +89,7 @@ pub struct Start {
     pub qr_least: (u16, u16),
     /// On-screen guidance of the demo.
     pub guide: Vec<Step>,
-    /// Clocks; read only by [`super::run`].
+    /// Clocks; read only by [`mod@super::run`].
     pub time: Arc<dyn Time>,
     /// Zone of the times on the pairing screen.
     pub zone: TimeZone,

@@ -7,7 +7,7 @@ mod run;
 pub use resume::resume_all;
 pub use run::{Ended, Host, Progress, run};
 
-use super::world::{World, store_reason};
+use super::world::World;
 use crate::{
     domain::{Action, Effect, Inputs, Not, Op, OpPhase, Reason, ReasonCode, Row, Target},
     store::{Audit, NewOp, StoreError},
@@ -52,7 +52,7 @@ pub(super) async fn claim(world: &Arc<World>, target: Target, action: Action) ->
     let op = NewOp { action, target, owner: world.owner.clone(), at: world.time.now() };
     world.store.arm(op).await.map_err(|e| match e {
         StoreError::Busy(op) => NotArmed::Busy(op),
-        other => NotArmed::Trouble(store_reason(&other)),
+        other => NotArmed::Trouble(other.reason()),
     })
 }
 
@@ -74,7 +74,7 @@ async fn plan_and_run(world: &Arc<World>, armed: &Armed, host: &mut dyn Host, ca
         return end(world, armed.id, OpPhase::Failed, Some(Reason::new(ReasonCode::Gone))).await;
     };
     if let Err(e) = world.store.op_phase(armed.id, OpPhase::Planning).await {
-        return end(world, armed.id, OpPhase::Failed, Some(store_reason(&e))).await;
+        return end(world, armed.id, OpPhase::Failed, Some(e.reason())).await;
     }
     let cx = match world.cx(&gateway, cancel.child_token()) {
         Ok(cx) => cx,
@@ -89,7 +89,7 @@ async fn plan_and_run(world: &Arc<World>, armed: &Armed, host: &mut dyn Host, ca
     }
     // Everything that a step needs, new secrets included, is committed before the first request.
     if let Err(e) = world.store.op_plan(armed.id, plan).await {
-        return end(world, armed.id, OpPhase::Failed, Some(store_reason(&e))).await;
+        return end(world, armed.id, OpPhase::Failed, Some(e.reason())).await;
     }
     run(world, armed.id, host, cancel).await
 }

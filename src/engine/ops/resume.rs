@@ -12,7 +12,9 @@ use tokio_util::sync::CancellationToken;
 const OLDEST: Duration = Duration::from_secs(24 * 3600);
 
 /// Adopts every op whose owner is gone and brings it to an end. Needs the vault open. Returns what became of each;
-/// ambiguous ones of earlier runs are among them, untouched.
+/// ambiguous ones of earlier runs are among them, untouched unless only an unreachable server kept them from going on.
+///
+/// An op whose gateway this process does not know, or whose sealed part it cannot open, is left as it stands.
 pub async fn resume_all(world: &Arc<World>, mut host: impl FnMut(&Op) -> Box<dyn Host>, cancel: &CancellationToken) -> Vec<(Op, Ended)> {
     let mut all = Vec::new();
     let Ok(ops) = world.store.ops_unfinished().await else { return all };
@@ -20,12 +22,15 @@ pub async fn resume_all(world: &Arc<World>, mut host: impl FnMut(&Op) -> Box<dyn
         if op.owner == world.owner {
             continue;
         }
+        let known = op.plan.is_some() && world.gateway(&op.target.gateway).is_some();
         if matches!(op.phase, OpPhase::Ambiguous | OpPhase::Owed) {
-            let ended = Ended { phase: op.phase, reason: op.reason.clone(), old: None, new: None, steps: Vec::new(), loses: Vec::new() };
-            all.push((op, ended));
-            continue;
-        }
-        if !matches!(world.store.op_adopt(op.id, world.owner.clone()).await, Ok(true)) {
+            let again = known && op.phase == OpPhase::Ambiguous && op.reason.as_ref().is_some_and(|r| r.code.passes()) && !old(world, &op);
+            if !again || !matches!(world.store.op_reopen(op.id, world.owner.clone()).await, Ok(true)) {
+                let ended = Ended { phase: op.phase, reason: op.reason.clone(), old: None, new: None, steps: Vec::new(), loses: Vec::new() };
+                all.push((op, ended));
+                continue;
+            }
+        } else if !known || !matches!(world.store.op_adopt(op.id, world.owner.clone()).await, Ok(true)) {
             continue;
         }
         let ended = resume(world, &op, host(&op).as_mut(), cancel).await;
@@ -35,15 +40,16 @@ pub async fn resume_all(world: &Arc<World>, mut host: impl FnMut(&Op) -> Box<dyn
     all
 }
 
+fn old(world: &Arc<World>, op: &Op) -> bool {
+    op.at.age(&world.time.now()) > OLDEST
+}
+
 async fn resume(world: &Arc<World>, op: &Op, host: &mut dyn Host, cancel: &CancellationToken) -> Ended {
-    let Some(plan) = &op.plan else {
-        // Armed or planning only (a pairing attempt has no plan either): it never touched anything lasting.
-        return super::end(world, op.id, OpPhase::Cancelled, Some(Reason::new(ReasonCode::Cancelled))).await;
-    };
-    if op.at.age(&world.time.now()) > OLDEST {
+    if old(world, op) {
         return super::end(world, op.id, OpPhase::Ambiguous, Some(Reason::new(ReasonCode::KilledInFlight))).await;
     }
-    if op.step < plan.pivot || (op.step == plan.pivot && !op.begun) {
+    let pivot = op.plan.as_ref().map_or(0, |p| p.pivot);
+    if op.step < pivot || (op.step == pivot && !op.begun) {
         // Before the pivot: recovery takes back, which the runner does when it starts cancelled.
         let back = CancellationToken::new();
         back.cancel();

@@ -3,10 +3,7 @@
 //! Every step is journaled as begun before its request leaves. After a lost reply, a failure or a crash its check decides
 //! what happened before anything is repeated. Before the pivot everything can be taken back; from it on, only forwards.
 
-use super::super::{
-    backoff::Backoff,
-    world::{World, store_reason},
-};
+use super::super::{backoff::Backoff, world::World};
 use crate::{
     domain::{Answer, Finding, Fingerprint, Op, OpPhase, Prompt, Reason, ReasonCode, Replay, StepEnd},
     i18n::Message,
@@ -82,7 +79,7 @@ pub async fn run(world: &Arc<World>, id: i64, host: &mut dyn Host, cancel: &Canc
     let op = match world.store.op(id).await {
         Ok(Some(op)) if op.plan.is_some() => op,
         Ok(_) => return super::end(world, id, OpPhase::Failed, Some(Reason::new(ReasonCode::Gone))).await,
-        Err(e) => return Ended { phase: OpPhase::Failed, reason: Some(store_reason(&e)), old: None, new: None, steps: vec![], loses: vec![] },
+        Err(e) => return Ended { phase: OpPhase::Failed, reason: Some(e.reason()), old: None, new: None, steps: vec![], loses: vec![] },
     };
     let Some(gateway) = world.gateway(&op.target.gateway) else {
         return super::end(world, id, OpPhase::Ambiguous, Some(Reason::new(ReasonCode::Gone))).await;
@@ -96,7 +93,7 @@ pub async fn run(world: &Arc<World>, id: i64, host: &mut dyn Host, cancel: &Canc
     let (phase, reason) = match runner.forwards().await {
         Ok(end) => end,
         // The journal does not take it: nothing more is sent, and the next process finds the op as it stands.
-        Err(e) => (OpPhase::Ambiguous, Some(store_reason(&e))),
+        Err(e) => (OpPhase::Ambiguous, Some(e.reason())),
     };
     runner.close(phase, reason).await
 }
@@ -191,6 +188,18 @@ impl Runner<'_> {
                         break;
                     }
                 }
+            }
+        }
+        if self.op.begun && step.replay != Replay::Never {
+            // The last try may have been carried out, or refused in full: what stands there now says which.
+            match self.provider.check(&self.cx, &self.op, &step.id).await {
+                Finding::Done => return Ok(Tried::Done),
+                Finding::Foreign(why) => return Ok(Tried::Stop(OpPhase::Ambiguous, why)),
+                Finding::NotDone => {
+                    self.op.begun = false;
+                    self.world.store.op_step(self.op.id, self.op.step, false).await?;
+                }
+                Finding::CannotTell(_) => {}
             }
         }
         Ok(Tried::GaveUp(last))

@@ -14,13 +14,12 @@ use super::{
 };
 use crate::{
     clock::{
-        Verdict,
         gate::{Consent, Hidden, Shown},
-        kernel, steps,
+        steps,
     },
     domain::{Action, OfferKind, OpPhase, Plan, Reason, ReasonCode, Stamp, Target, Ungated, Want},
     i18n::{Message, engine as words},
-    providers::{Look, PairEvent, Report},
+    providers::{PairEvent, Report},
 };
 use std::{sync::Arc, time::Duration};
 use tokio::sync::mpsc;
@@ -329,82 +328,9 @@ impl Visit<'_> {
         None
     }
 
-    /// Asks the gateway for the time by the cheapest call. An answer's `Date` reaches the gate by itself.
-    pub(super) async fn ask_clock(&mut self) -> Option<Reason> {
-        self.world.gate.push(kernel::sample(self.record.now()));
-        let cx = match self.world.cx(&self.gateway, CancellationToken::new()) {
-            Ok(cx) => cx,
-            Err(why) => return Some(why),
-        };
-        let target = self.target();
-        match self.gateway.provider.look(&cx, Some(&target), Look::Probe).await {
-            Ok(_) => None,
-            Err(why) => Some(why.with("gateway", self.gateway.id.as_str())),
-        }
-    }
-
     /// Refreshes the row after an attempt.
     async fn look(&self) {
         super::super::look(self.world, &self.gateway, &self.target()).await;
-    }
-
-    /// The gate before anything is sent.
-    async fn open_gate(&mut self, cancel: &CancellationToken) -> Result<(), Next> {
-        let mut fresh = false;
-        loop {
-            if !fresh && self.world.gate.is_old(&self.gateway.id) {
-                self.record.stage(PairStage::AskingClock);
-                if let Some(why) = self.ask_clock().await
-                    && self.world.gate.is_old(&self.gateway.id)
-                    && why.code != ReasonCode::NotFound
-                {
-                    return Err(self.failed(why, cancel).await);
-                }
-            }
-            match self.world.gate.may_start(&self.gateway.id, &self.consent) {
-                Ok(view) => {
-                    self.record.gate(view);
-                    return Ok(());
-                }
-                Err(view) => {
-                    self.record.gate(*view.clone());
-                    self.record.log(&words::PAIR_BLOCKED);
-                    self.record.stage(PairStage::Blocked { started: false });
-                    self.record.news(News::Blocked(&view, false));
-                    fresh = self.wait_blocked(cancel).await?;
-                }
-            }
-        }
-    }
-
-    /// Waits before a closed gate. True when the operator overrode it.
-    async fn wait_blocked(&mut self, cancel: &CancellationToken) -> Result<bool, Next> {
-        loop {
-            let key = tokio::select! {
-                () = cancel.cancelled() => None,
-                key = self.keys.recv() => key,
-            };
-            match key {
-                None | Some(PairKey::Leave) => {
-                    self.record.finish("blocked").await;
-                    ops::audit(self.world, &self.target(), "pair", Some(Verdict::Blocked), "blocked").await;
-                    return Err(Next::End(PairEnd::Left { blocked: true }));
-                }
-                Some(PairKey::Again) => {
-                    self.record.stage(PairStage::AskingClock);
-                    if let Some(why) = self.ask_clock().await {
-                        return Err(self.failed(why, cancel).await);
-                    }
-                    return Ok(true);
-                }
-                Some(PairKey::Override) => {
-                    self.override_gate().await;
-                    return Ok(true);
-                }
-                Some(PairKey::Switch(method, number)) => self.switch(method, number),
-                Some(_) => {}
-            }
-        }
     }
 
     /// Ends the running session on the server through the ordinary wipe, then the next session may begin.
@@ -415,7 +341,7 @@ impl Visit<'_> {
         self.record.news(News::Waiting(&Reason::new(ReasonCode::EndingOldSession)));
         let id = ops::claim(self.world, self.target(), Action::Wipe).await.map_err(not_armed)?;
         let armed = ops::Armed { id, action: Action::Wipe, target: self.target(), inputs: crate::domain::Inputs::new() };
-        let ended = ops::fire(self.world, &armed, &mut super::super::actor::Quiet, cancel).await;
+        let ended = ops::fire(self.world, &armed, &mut super::super::hosts::Quiet, cancel).await;
         self.wiped(ended)
     }
 
@@ -424,11 +350,11 @@ impl Visit<'_> {
         let action = plan.action.clone();
         let id = ops::claim(self.world, self.target(), action.clone()).await.map_err(not_armed)?;
         if let Err(e) = self.world.store.op_plan(id, plan).await {
-            let why = super::super::world::store_reason(&e);
+            let why = e.reason();
             ops::end(self.world, id, OpPhase::Failed, Some(why.clone())).await;
             return Err(why);
         }
-        let ended = ops::run(self.world, id, &mut super::super::actor::Quiet, cancel).await;
+        let ended = ops::run(self.world, id, &mut super::super::hosts::Quiet, cancel).await;
         ops::audit(self.world, &self.target(), action.name(), None, ended.phase.name()).await;
         self.wiped(ended)
     }
@@ -453,7 +379,7 @@ pub(super) enum Over {
 }
 
 /// True when the session must be wiped before the next attempt.
-pub(super) fn spoilt(code: ReasonCode) -> bool {
+pub fn spoilt(code: ReasonCode) -> bool {
     SPOILT.contains(&code)
 }
 

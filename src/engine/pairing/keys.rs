@@ -1,7 +1,7 @@
 //! What a person's keys do to a running attempt.
 
 use super::{
-    super::{command::PairKey, mailbox::PairStage, ops},
+    super::{command::PairKey, mailbox::PairStage},
     News, PairEnd,
     attempt::{Held, Visit, spoilt},
     driver::Driver,
@@ -31,7 +31,7 @@ impl Visit<'_> {
                 return Some(Next::End(PairEnd::Left { blocked }));
             }
             Some(PairKey::Again) => {
-                self.ask_clock().await;
+                self.ask_clock_anew().await;
                 return Some(Next::Restart);
             }
             Some(PairKey::Show) => match self.held.take() {
@@ -59,18 +59,6 @@ impl Visit<'_> {
             Some(PairKey::Agree) => {}
         }
         None
-    }
-
-    /// The second key of the override: covers this attempt, until the clock moves or the skew grows. Goes into the audit.
-    pub(super) async fn override_gate(&mut self) {
-        let view = self.world.gate.view(&self.gateway.id);
-        let skew = view.worst_ms().unwrap_or(0);
-        self.consent.blocked = view.overriding();
-        self.record.view.overridden = true;
-        self.record.log(&words::PAIR_OVERRIDE);
-        let outcome = format!("clock_override skew_ms={skew}");
-        ops::audit(self.world, &self.target(), "pair", Some(view.verdict), &outcome).await;
-        self.record.gate(view);
     }
 
     pub(super) fn switch(&mut self, method: Method, number: Option<Box<str>>) {

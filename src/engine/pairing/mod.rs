@@ -3,10 +3,11 @@
 
 mod attempt;
 mod driver;
+mod gate;
 mod keys;
 mod record;
 
-pub use attempt::{Start, run};
+pub use attempt::{Start, run, spoilt};
 
 use super::mailbox::PairView;
 use crate::{

@@ -1,7 +1,7 @@
 //! Evolution API: WhatsApp accounts behind a gateway that speaks HTTP and Socket.IO.
 //!
-//! [`wire`] decodes, [`api`] calls, [`events`] listens; [`state`] concludes, [`fresh`] proves; [`watch`], [`plans`] and
-//! [`pair`] are the three things that the engine runs. Nothing here journals, draws or retries a destructive call.
+//! `wire` decodes, `api` calls, `events` listens; `state` concludes, `fresh` proves; `watch`, `plans` and
+//! `pair` are the three things that the engine runs. Nothing here journals, draws or retries a destructive call.
 
 mod api;
 mod attempt;

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::sandbox::{
     broken::{Dropped, broken},
+    fault::Fault,
     json::{Json, map},
     log::Request as Logged,
 };
@@ -44,6 +45,12 @@ impl Gateway {
         }
         let fault = inner.knobs().faults.take(&target);
         let answer = match fault {
+            Some(Fault::Mute) => {
+                let done = inner.answer(&mut parts, &target, body.as_ref()).await;
+                // The log shows that it was carried out; the answer stays here until the connection ends.
+                inner.log().answered(noted, done.status().as_u16());
+                return broken(&Fault::Mute, inner).await.unwrap_or(Err(Dropped));
+            }
             Some(f) => match broken(&f, inner).await {
                 Some(done) => done,
                 None => Ok(inner.answer(&mut parts, &target, body.as_ref()).await),

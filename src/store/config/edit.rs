@@ -27,6 +27,18 @@ pub struct NewGateway {
 /// The file as it stands has mistakes, the name is taken, or what would be written does not pass the check: nothing is
 /// changed then.
 pub fn add_gateway(path: &Path, new: &NewGateway) -> Result<Config, ConfigErrors> {
+    finish(path, &with_gateway(path, new)?)
+}
+
+/// Says whether [`add_gateway`] would take it; nothing is written.
+///
+/// # Errors
+/// As there.
+pub fn check_gateway(path: &Path, new: &NewGateway) -> Result<Config, ConfigErrors> {
+    Config::parse(&with_gateway(path, new)?.to_string(), path)
+}
+
+fn with_gateway(path: &Path, new: &NewGateway) -> Result<DocumentMut, ConfigErrors> {
     if Config::load(path)?.gateway(&new.name).is_some() {
         return Err(named(path, &new.name, &words::CONFIG_EXISTS));
     }
@@ -46,7 +58,7 @@ pub fn add_gateway(path: &Path, new: &NewGateway) -> Result<Config, ConfigErrors
     if let Some(tables) = slot.as_table_like_mut() {
         tables.insert(&new.name, Item::Table(table));
     }
-    finish(path, &doc)
+    Ok(doc)
 }
 
 /// Removes a gateway's table with the comments that stand directly above it.

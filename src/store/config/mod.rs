@@ -6,7 +6,7 @@ mod error;
 mod read;
 mod values;
 
-pub use edit::{NewGateway, add_gateway, remove_gateway};
+pub use edit::{NewGateway, add_gateway, check_gateway, remove_gateway};
 pub use error::{ConfigError, ConfigErrors};
 
 use crate::i18n::Lang;

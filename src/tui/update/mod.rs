@@ -175,6 +175,10 @@ fn escape(app: &mut App, out: &mut Vec<Do>) {
 fn resize(app: &mut App, w: u16, h: u16) {
     app.size = (w, h);
     app.revealed = None;
+    // "The QR does not fit" was said of the old size.
+    if let Some(crate::tui::overlay::Overlay::Pair(form)) = app.overlays.last_mut() {
+        form.trouble = None;
+    }
     flat(app);
     app.scroll_into_view();
     app.dirty = true;

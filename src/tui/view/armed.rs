@@ -95,6 +95,25 @@ pub fn draw(app: &App, frame: &mut Frame, area: Rect) -> bool {
     true
 }
 
+/// What the action that waits for Enter would lose, line by line above the armed row: nobody agrees to what was cut off.
+pub fn losses(app: &App, frame: &mut Frame, body: Rect) {
+    let Some(o) = app.armed.newest().filter(|o| !o.fires && !o.view.loses.is_empty()) else { return };
+    let (lang, cells) = (app.lang(), usize::from(body.width.saturating_sub(6)));
+    let mut lines: Vec<String> = Vec::new();
+    for lost in &o.view.loses {
+        let words = crate::i18n::Message::new(&crate::i18n::pairing::LOSES).with("what", lost.text(lang)).text(lang);
+        lines.extend(text::wrap(&words, cells));
+    }
+    let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(body.height.saturating_sub(1));
+    let buf = frame.buffer_mut();
+    for (n, words) in (0..height).zip(&lines) {
+        let area = Rect { y: body.bottom() - height + n, height: 1, ..body };
+        paint::clear(buf, area);
+        paint::put(buf, area, 2, "⚠", app.theme.style(Role::Warn));
+        paint::put(buf, area, 4, words, app.theme.style(Role::Plain));
+    }
+}
+
 /// The toast row.
 pub fn toast(app: &App, frame: &mut Frame, area: Rect) {
     if area.height == 0 {

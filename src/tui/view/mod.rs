@@ -106,6 +106,7 @@ fn deck(app: &App, frame: &mut Frame, areas: &layout::Areas, drawn: &mut Drawn) 
     if areas.peek.height > 0 && !empty {
         detail::peek(app, frame, areas.peek);
     }
+    armed::losses(app, frame, areas.body);
     drawn.armed = armed::row(app, frame, areas);
     footer::draw(app, frame, areas);
     cursor

@@ -1,0 +1,57 @@
+//! Errands of the engine that touch no row: history, a revealed token, a gateway to be added.
+
+use super::{actor::Actor, add, command::NewGateway, mailbox::HistoryLine, ops, watch};
+use crate::{
+    domain::{GatewayId, Target},
+    store::HistoryQuery,
+};
+use tokio_util::sync::CancellationToken;
+
+impl Actor {
+    pub(super) fn history(&self, target: Target) {
+        let world = self.world.clone();
+        self.tasks.spawn(async move {
+            let query = HistoryQuery { target: Some(target.clone()), limit: 500, ..HistoryQuery::default() };
+            let lines: Vec<HistoryLine> = match world.store.history(query).await {
+                Ok(lines) => lines.into_iter().map(|(_, line)| line).collect(),
+                Err(_) => Vec::new(),
+            };
+            world.mailbox.put(|m| m.history = Some((target, lines)));
+        });
+    }
+
+    pub(super) fn reveal(&self, target: Target) {
+        let world = self.world.clone();
+        self.tasks.spawn(async move {
+            let Some(gateway) = world.gateway(&target.gateway) else { return };
+            let result = match world.cx(&gateway, CancellationToken::new()) {
+                Ok(cx) => gateway.provider.reveal(&cx, &target).await,
+                Err(why) => Err(why),
+            };
+            ops::audit(&world, &target, "reveal", None, if result.is_ok() { "shown" } else { "failed" }).await;
+            world.mailbox.put(|m| m.revealed = Some((target, result)));
+        });
+    }
+
+    pub(super) fn add(&self, new: NewGateway, save: bool) {
+        let world = self.world.clone();
+        let watching = self.started;
+        let ready = self.ready.clone();
+        self.tasks.spawn(async move {
+            let check = if save { add::add(&world, new).await } else { add::check(&world, &new).await };
+            let (added, name) = (check.added, GatewayId::new(&check.name));
+            world.mailbox.put(|m| m.add_check = Some(check));
+            world.tell_status();
+            if !added {
+                return;
+            }
+            if watching {
+                if let Some(gateway) = world.gateway(&name) {
+                    tokio::spawn(watch::run(world.clone(), gateway));
+                }
+            } else {
+                let _ = ready.send(()).await;
+            }
+        });
+    }
+}

@@ -1,0 +1,64 @@
+//! One process watches a store; the others learn from it, and take over when it is gone.
+
+use super::{mailbox::Status, watch, world::World};
+use crate::store::locks::WatchLock;
+use std::sync::{Arc, atomic::Ordering};
+
+/// The watcher polls; everybody else learns from the store until the watcher is gone.
+pub(super) async fn watch_or_follow(world: Arc<World>) {
+    let mut lock = WatchLock::try_take(&world.paths).ok().flatten();
+    if lock.is_none() {
+        world.follow(true);
+        let mut standby = standby(world.paths.clone());
+        loop {
+            tokio::select! {
+                () = world.stop.cancelled() => return,
+                got = &mut standby => {
+                    lock = got.ok();
+                    break;
+                }
+                () = world.store.changed() => world.reread().await,
+            }
+        }
+        world.follow(false);
+    }
+    for gateway in world.gateways() {
+        tokio::spawn(watch::run(world.clone(), gateway));
+    }
+    world.stop.cancelled().await;
+    drop(lock);
+}
+
+/// Waits for the watch lock on a thread of its own: a blocked file lock cannot be cancelled, the thread ends with the process.
+fn standby(paths: crate::store::Paths) -> tokio::sync::oneshot::Receiver<WatchLock> {
+    let (tx, rx) = tokio::sync::oneshot::channel();
+    let _ = std::thread::Builder::new().name("standby".into()).spawn(move || {
+        if let Ok(lock) = WatchLock::take_blocking(&paths) {
+            let _ = tx.send(lock);
+        }
+    });
+    rx
+}
+
+impl World {
+    fn follow(&self, on: bool) {
+        self.following.store(on, Ordering::Relaxed);
+        self.tell_status();
+    }
+
+    /// Rows as the watching process stored them.
+    async fn reread(&self) {
+        for gateway in self.gateways() {
+            if let Ok(rows) = self.store.rows(Some(gateway.id.clone())).await {
+                self.merge(&gateway, crate::providers::Report::All { rows, complete: true });
+            }
+        }
+    }
+
+    /// Header facts.
+    pub(super) fn tell_status(&self) {
+        let status =
+            Status { vault: self.vault.state().view(), follower: self.following.load(Ordering::Relaxed), store_trouble: self.store.trouble() };
+        self.mailbox.put(|m| m.status = Some(status));
+    }
+}

@@ -1,0 +1,42 @@
+//! From a name that an operator typed to the one row that it means.
+
+use super::world::World;
+use crate::domain::{RemoteId, Row, ids::TargetName};
+
+/// Why a name could not be resolved to one row.
+#[derive(Debug)]
+pub enum Unresolved {
+    /// Nothing of that name.
+    Unknown,
+    /// Several rows; their ids.
+    Ambiguous(Vec<String>),
+    /// The name itself is broken.
+    Malformed,
+}
+
+impl World {
+    /// The one row that an operator's name means.
+    pub fn resolve(&self, name: &str) -> Result<Row, Unresolved> {
+        let matches = |wanted: &TargetName| -> Vec<Row> {
+            self.rows()
+                .into_iter()
+                .filter(|r| {
+                    wanted.gateway.as_deref().is_none_or(|g| r.gateway.as_str() == g)
+                        && r.account.as_str() == wanted.account
+                        && r.device.as_ref().map(RemoteId::as_str) == wanted.device.as_deref()
+                })
+                .collect()
+        };
+        let wanted = TargetName::parse(name).ok_or(Unresolved::Malformed)?;
+        let mut found = matches(&wanted);
+        if found.is_empty() {
+            // What was typed without escapes: exactly that account.
+            found = matches(&TargetName { gateway: None, account: name.to_owned(), device: None });
+        }
+        match found.len() {
+            0 => Err(Unresolved::Unknown),
+            1 => found.pop().ok_or(Unresolved::Unknown),
+            _ => Err(Unresolved::Ambiguous(found.iter().map(|r| r.target().id()).collect())),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What an op came to, as views and sentences for the deck.
+
+use super::{
+    live::{self, LiveOp, LiveOps},
+    mailbox::OpView,
+    ops::{self, Armed, Ended},
+    world::World,
+};
+use crate::{
+    domain::{Clean, Effect, Inputs, Link, Op, OpPhase, Row, Target, Tier},
+    i18n::{Message, engine as words},
+};
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// Closes the view of an op and tells the outcome.
+pub(super) fn close(world: &Arc<World>, ops: &LiveOps, armed: &Armed, ended: &Ended) {
+    ops.show(&world.mailbox, armed.id, |view| {
+        view.phase = ended.phase;
+        view.reason.clone_from(&ended.reason);
+        view.outcome = Some(outcome(view, ended));
+    });
+    if let Some(op) = ops.remove(armed.id)
+        && let Some(text) = op.view.outcome
+    {
+        world.toast(ended.phase == OpPhase::Done, text, Some(armed.target.clone()));
+    }
+}
+
+fn outcome(view: &OpView, ended: &Ended) -> Message {
+    let what = live::what(view);
+    let why = || live::why(ended.reason.as_ref());
+    match ended.phase {
+        OpPhase::Done => match &ended.new {
+            Some(fp) => Message::new(&words::OP_DONE_TOKEN).with("what", what.as_str()).with("fp", fp.to_string()),
+            None => Message::new(&words::OP_DONE).with("what", what.as_str()),
+        },
+        OpPhase::Cancelled if ended.steps.is_empty() => Message::new(&words::OP_CANCELLED).with("what", what.as_str()),
+        OpPhase::Cancelled => Message::new(&words::OP_TAKEN_BACK).with("what", what.as_str()),
+        OpPhase::Failed => Message::new(&words::OP_FAILED).with("what", what.as_str()).nest("why", why()),
+        _ => Message::new(&words::OP_AMBIGUOUS).with("what", what.as_str()).nest("why", why()),
+    }
+}
+
+pub(super) fn not_armed(why: &ops::NotArmed, row: &Row) -> Message {
+    use crate::domain::Not;
+    match why {
+        ops::NotArmed::Busy(_) => Message::new(&words::OP_BUSY).with("label", row.label.as_str()),
+        ops::NotArmed::Trouble(why) | ops::NotArmed::Not(Not::Trouble(why)) => live::why(Some(why)),
+        ops::NotArmed::Not(Not::ReadOnly) => Message::new(&crate::i18n::reason::READ_ONLY),
+        ops::NotArmed::Not(Not::Locked) => Message::new(&crate::i18n::reason::VAULT_LOCKED),
+        ops::NotArmed::Not(Not::Unsupported(m) | Not::NotNow(m)) => m.clone(),
+        ops::NotArmed::Not(Not::Person(prompt)) => prompt.words.clone(),
+    }
+}
+
+/// A row for a name that is not there yet.
+pub(super) fn blank_row(target: &Target) -> Row {
+    Row {
+        gateway: target.gateway.clone(),
+        account: target.account.clone(),
+        device: target.device.clone(),
+        incarnation: None,
+        label: Clean::new(target.account.as_str()),
+        identity: None,
+        link: Link::unknown(),
+        tokens: Vec::new(),
+        facts: Vec::new(),
+    }
+}
+
+pub(super) fn show_resumed(world: &Arc<World>, ops: &LiveOps, op: &Op, ended: &Ended) {
+    if ended.phase == OpPhase::Cancelled && op.plan.is_none() {
+        return;
+    }
+    let row = world.row(&op.target).unwrap_or_else(|| blank_row(&op.target));
+    let plan_loses = op.plan.as_ref().map(|p| p.loses.clone()).unwrap_or_default();
+    let effect = Effect { tier: Tier::Hold, loses: plan_loses, says: Message::new(&words::OP_RESUMED), restorable: false };
+    let armed = Armed { id: op.id, action: op.action.clone(), target: op.target.clone(), inputs: Inputs::new() };
+    let mut view = live::view(world, &armed, &row, &effect, ended.phase);
+    view.reason.clone_from(&ended.reason);
+    let text = outcome(&view, ended);
+    view.outcome = Some(text.clone());
+    let (answers, _) = mpsc::channel(1);
+    if ended.phase == OpPhase::Ambiguous {
+        ops.insert(LiveOp { armed, cancel: CancellationToken::new(), answers, answers_in: None, view: view.clone() });
+    }
+    world.mailbox.put(|m| {
+        m.ops.insert(op.id, view);
+    });
+    world.toast(ended.phase == OpPhase::Done, text, Some(op.target.clone()));
+}

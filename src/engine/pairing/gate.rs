@@ -1,0 +1,122 @@
+//! The gate in a visit: asked before anything is sent, waited for while it blocks, overridden by a person only.
+
+use super::{
+    super::{command::PairKey, mailbox::PairStage, ops},
+    News, PairEnd,
+    attempt::Visit,
+    keys::Next,
+};
+use crate::{
+    clock::{Verdict, kernel},
+    domain::{Reason, ReasonCode},
+    i18n::engine as words,
+    providers::Look,
+};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Two probes must be further apart than this to be believed against older ones.
+const SETTLE: Duration = Duration::from_millis(1500);
+
+impl Visit<'_> {
+    /// Asks the gateway for the time by the cheapest call. An answer's `Date` reaches the gate by itself.
+    pub(super) async fn ask_clock(&mut self) -> Option<Reason> {
+        self.world.gate.push(kernel::sample(self.record.now()));
+        let cx = match self.world.cx(&self.gateway, CancellationToken::new()) {
+            Ok(cx) => cx,
+            Err(why) => return Some(why),
+        };
+        let target = self.target();
+        match self.gateway.provider.look(&cx, Some(&target), Look::Probe).await {
+            Ok(_) => None,
+            Err(why) => Some(why.with("gateway", self.gateway.id.as_str())),
+        }
+    }
+
+    /// The same because a person says that a clock was put right: what was measured before does not count against it.
+    pub(super) async fn ask_clock_anew(&mut self) -> Option<Reason> {
+        let since = self.record.now();
+        let why = self.ask_clock().await;
+        self.world.gate.renew(&self.gateway.id, &since);
+        why
+    }
+
+    /// The gate before anything is sent.
+    pub(super) async fn open_gate(&mut self, cancel: &CancellationToken) -> Result<(), Next> {
+        let mut fresh = false;
+        loop {
+            if !fresh && self.world.gate.is_old(&self.gateway.id) {
+                self.record.stage(PairStage::AskingClock);
+                if let Some(why) = self.ask_clock().await
+                    && self.world.gate.is_old(&self.gateway.id)
+                    && why.code != ReasonCode::NotFound
+                {
+                    return Err(self.failed(why, cancel).await);
+                }
+                if self.world.gate.is_torn(&self.gateway.id) {
+                    // The gateway's clock was just set, or a proxy answered: nothing is begun on a doubt that a second settles.
+                    tokio::select! {
+                        () = cancel.cancelled() => {}
+                        () = tokio::time::sleep(SETTLE) => {}
+                    }
+                    let _ = self.ask_clock().await;
+                }
+            }
+            match self.world.gate.may_start(&self.gateway.id, &self.consent) {
+                Ok(view) => {
+                    self.record.gate(view);
+                    return Ok(());
+                }
+                Err(view) => {
+                    self.record.gate(*view.clone());
+                    self.record.log(&words::PAIR_BLOCKED);
+                    self.record.stage(PairStage::Blocked { started: false });
+                    self.record.news(News::Blocked(&view, false));
+                    fresh = self.wait_blocked(cancel).await?;
+                }
+            }
+        }
+    }
+
+    /// Waits before a closed gate. True when the operator overrode it.
+    async fn wait_blocked(&mut self, cancel: &CancellationToken) -> Result<bool, Next> {
+        loop {
+            let key = tokio::select! {
+                () = cancel.cancelled() => None,
+                key = self.keys.recv() => key,
+            };
+            match key {
+                None | Some(PairKey::Leave) => {
+                    self.record.finish("blocked").await;
+                    ops::audit(self.world, &self.target(), "pair", Some(Verdict::Blocked), "blocked").await;
+                    return Err(Next::End(PairEnd::Left { blocked: true }));
+                }
+                Some(PairKey::Again) => {
+                    self.record.stage(PairStage::AskingClock);
+                    if let Some(why) = self.ask_clock_anew().await {
+                        return Err(self.failed(why, cancel).await);
+                    }
+                    return Ok(true);
+                }
+                Some(PairKey::Override) => {
+                    self.override_gate().await;
+                    return Ok(true);
+                }
+                Some(PairKey::Switch(method, number)) => self.switch(method, number),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// The second key of the override: covers this attempt, until the clock moves or the skew grows. Goes into the audit.
+    pub(super) async fn override_gate(&mut self) {
+        let view = self.world.gate.view(&self.gateway.id);
+        let skew = view.worst_ms().unwrap_or(0);
+        self.consent.blocked = view.overriding();
+        self.record.view.overridden = true;
+        self.record.log(&words::PAIR_OVERRIDE);
+        let outcome = format!("clock_override skew_ms={skew}");
+        ops::audit(self.world, &self.target(), "pair", Some(view.verdict), &outcome).await;
+        self.record.gate(view);
+    }
+}

@@ -1,0 +1,126 @@
+//! What is kept here: add, remove, secrets.
+
+use crate::{
+    fleet::{EU_KEY, WA_KEY},
+    support::house::{Home, Servers, instance, quick},
+};
+use pairdeck::sandbox::{Past, Settings};
+use serde_json::json;
+use std::{fs, os::unix::fs::PermissionsExt};
+
+fn servers() -> Servers {
+    let eu = Settings { base_path: "/evo".to_owned(), ..quick(EU_KEY) };
+    Servers::start(vec![("wa", quick(WA_KEY), vec![instance("shop-on", Past::Online)]), ("eu", eu, vec![])])
+}
+
+fn empty() -> Home {
+    let mut home = Home::empty();
+    home.canary(WA_KEY);
+    home.canary(EU_KEY);
+    home
+}
+
+#[test]
+fn a_gateway_is_added_from_stdin_and_its_key_is_nowhere_in_clear() {
+    let servers = servers();
+    let home = empty();
+    home.run(&["secret", "init", "--insecure-key-file"]).exits(0).says(&["key file"]);
+    let ran = home.run_with(&["add", "evolution", "wa", "--url", &servers.url("wa"), "--api-key-file", "-"], WA_KEY).exits(0);
+    assert_eq!(ran.stdout, "");
+    let text = fs::read_to_string(home.file("config.toml")).unwrap();
+    assert!(text.contains("[gateway.wa]") && text.contains(&servers.url("wa")), "{text}");
+    assert_eq!(home.run(&["list", "--json"]).exits(0).json()["accounts"][0]["id"], "wa:shop-on");
+    // A key from a file; a base path behind a proxy.
+    let file = home.file("key.txt");
+    fs::write(&file, format!("{EU_KEY}\n")).unwrap();
+    let doc = home.run(&["add", "evolution", "eu", "--url", &servers.url("eu"), "--api-key-file", file.to_str().unwrap(), "--json"]).exits(0).json();
+    assert_eq!((&doc["added"], &doc["reason"]), (&json!(true), &json!(null)));
+    fs::remove_file(&file).unwrap();
+    let status = home.run(&["secret", "status"]).exits(0).stdout;
+    assert!(status.contains("gateway/wa/api_key") && status.contains("gateway/eu/api_key"), "{status}");
+    home.keeps_secrets();
+    for entry in fs::read_dir(home.path()).unwrap().flatten() {
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode & 0o077, 0, "{} is {mode:o}", entry.path().display());
+    }
+}
+
+#[test]
+fn a_wrong_key_ends_with_4_and_nothing_is_saved() {
+    let servers = servers();
+    let mut home = empty();
+    home.canary("CANARY-wrong-1111111111");
+    home.run(&["secret", "init", "--insecure-key-file"]).exits(0);
+    let add = ["add", "evolution", "wa", "--url", &servers.url("wa"), "--api-key-file", "-"];
+    home.run_with(&add, "CANARY-wrong-1111111111").exits(4).says(&["refused"]);
+    assert!(!home.file("config.toml").exists());
+    assert!(!home.run(&["secret", "status"]).exits(0).stdout.contains("gateway/"));
+    let doc = home.run_with(&[&add[..], &["--json"]].concat(), "CANARY-wrong-1111111111").exits(4).json();
+    assert_eq!((&doc["added"], &doc["reason"]["code"]), (&json!(false), &json!("credential_refused")));
+    home.keeps_secrets();
+}
+
+#[test]
+fn what_cannot_be_added_says_why_and_sends_no_key() {
+    let servers = servers();
+    let home = empty();
+    home.run(&["secret", "init", "--insecure-key-file"]).exits(0);
+    let url = servers.url("wa");
+    home.run_with(&["add", "carrier-pigeon", "wa", "--url", &url, "--api-key-file", "-"], WA_KEY).exits(2).says(&["evolution"]);
+    home.run(&["add", "evolution", "wa", "--api-key-file", "-"]).exits(2).says(&["--url"]);
+    home.run(&["add", "evolution", "wa", "--url", &url]).exits(2).says(&["stdin"]);
+    home.run_with(&["add", "evolution", "wa", "--url", &url, "--api-key-file", "-"], "\n").exits(2).says(&["empty"]);
+    home.run_with(&["add", "evolution", "wa", "--url", "http://192.0.2.1:8080", "--api-key-file", "-"], WA_KEY).exits(2).says(&["allow_plaintext"]);
+    for name in ["a b", "", "-x", "../x"] {
+        home.run_with(&["add", "evolution", "--url", &url, "--api-key-file", "-", "--", name], WA_KEY).exits(2).says(&["letters"]);
+    }
+    for url in ["ftp://127.0.0.1", "127.0.0.1", "http://user:CANARY@127.0.0.1/"] {
+        let ran = home.run_with(&["add", "evolution", "wa", "--url", url, "--api-key-file", "-"], WA_KEY).exits(2);
+        assert!(!ran.stderr.contains("CANARY"), "{}", ran.stderr);
+    }
+    assert_eq!(servers.asked("wa"), [""; 0]);
+    assert!(!home.file("config.toml").exists());
+    home.run_with(&["add", "evolution", "wa", "--url", &url, "--api-key-file", "-"], WA_KEY).exits(0);
+    home.run_with(&["add", "evolution", "wa", "--url", &url, "--api-key-file", "-"], WA_KEY).exits(2).says(&["wa"]);
+    home.run_with(&["--read-only", "add", "evolution", "w2", "--url", &url, "--api-key-file", "-"], WA_KEY).exits(11);
+}
+
+#[test]
+fn without_any_place_for_the_vault_key_nothing_is_kept_and_the_way_out_is_named() {
+    let servers = servers();
+    let home = empty();
+    let ran = home.run_with(&["add", "evolution", "wa", "--url", &servers.url("wa"), "--api-key-file", "-"], WA_KEY);
+    assert_eq!(ran.code, 12, "{ran:?}");
+    assert!(ran.stderr.contains("secret init"), "{}", ran.stderr);
+    assert!(!home.file("config.toml").exists());
+    home.keeps_secrets();
+}
+
+#[test]
+fn a_removed_gateway_leaves_neither_key_nor_rows() {
+    let servers = servers();
+    let home = Home::of(&servers);
+    home.run(&["list"]).exits(0);
+    home.run(&["remove", "wa"]).exits(2).says(&["--yes"]);
+    servers.gateway("wa").clear_log();
+    home.run(&["remove", "wa", "--yes"]).exits(0);
+    assert_eq!(servers.asked("wa"), [""; 0], "its server is not told");
+    let text = fs::read_to_string(home.file("config.toml")).unwrap();
+    assert!(!text.contains("gateway.wa]") && text.contains("gateway.eu]"), "{text}");
+    assert!(!home.run(&["secret", "status"]).exits(0).stdout.contains("gateway/wa/"));
+    assert_eq!(home.run(&["list", "--json"]).exits(0).json()["accounts"], json!([]));
+}
+
+#[test]
+fn secrets_are_set_shown_by_name_and_forgotten() {
+    let servers = servers();
+    let home = Home::of(&servers);
+    home.run(&["secret", "forget", "wa"]).exits(0);
+    home.run(&["status", "wa:shop-on"]).exits(4).says(&["secret set wa"]);
+    home.run(&["secret", "set", "wa"]).exits(2).says(&["stdin"]);
+    home.run(&["secret", "set", "wa", "--file", "/nonexistent/key"]).exits(2).says(&["/nonexistent/key"]);
+    home.run_with(&["secret", "set", "wa", "--file", "-"], WA_KEY).exits(0);
+    home.run(&["status", "wa:shop-on"]).exits(0);
+    home.run(&["secret", "init", "--insecure-key-file"]).says(&["already"]);
+    home.keeps_secrets();
+}

@@ -1,0 +1,13 @@
+//! The real program without a screen, against servers of the sandbox: what scripts rely on.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod acting;
+mod adding;
+mod fleet;
+mod misc;
+mod pairing;
+mod reading;

@@ -1,0 +1,15 @@
+//! The whole deck, a real process in a real pseudo-terminal, against a sandbox that the test drives: what an operator does
+//! and sees, key by key. Nothing here knows the deck's inside.
+#![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod deck {
+    mod acting;
+    mod cache;
+    mod clock;
+    pub mod hands;
+    pub mod house;
+    mod leaving;
+    mod looks;
+    mod pairing;
+}
+mod support;

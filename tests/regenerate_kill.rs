@@ -1,0 +1,307 @@
+//! SIGKILL of the real program at every request and on both sides of every journal commit of a regenerate and of a wipe. The
+//! points are enumerated from a run of the same plan, never picked. After each the next process must finish it or take it
+//! back, and everything that the server gives back is compared with what was there before.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
+
+mod support;
+
+use pairdeck::{
+    domain::{Op, OpPhase},
+    sandbox::{Fault, Past},
+    store::Store,
+};
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, fmt, sync::Mutex, thread, time::Duration};
+use support::house::{Home, Ran, Servers, http, instance, quick, until};
+
+const KEY: &str = "CANARY-kill-b7d1f09a4c";
+const PROXY_PASSWORD: &str = "CANARY-proxy-5521c0ff";
+const KINDS: [&str; 9] = ["settings", "webhook", "websocket", "rabbitmq", "nats", "sqs", "kafka", "pusher", "proxy"];
+const WORKERS: usize = 4;
+
+/// Where a process is killed.
+#[derive(Clone, Debug)]
+enum Point {
+    /// The Nth request, before or after it is carried out.
+    Request { n: usize, what: String, done: bool },
+    /// The Nth commit of the journal.
+    Journal { n: usize, after: bool },
+}
+
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request { n, what, done } => write!(f, "request {n:>2} {} {what}", if *done { "after " } else { "before" }),
+            Self::Journal { n, after } => write!(f, "journal {n:>2} {}", if *after { "after " } else { "before" }),
+        }
+    }
+}
+
+/// One server and one home, used for one point after another.
+struct Floor {
+    servers: Servers,
+    home: Home,
+    url: String,
+    ops: i64,
+}
+
+/// Everything about an instance that must survive.
+#[derive(Debug, PartialEq)]
+struct Kept {
+    found: BTreeMap<&'static str, Value>,
+    integration: Value,
+    number: Value,
+}
+
+impl Floor {
+    fn new() -> Self {
+        let servers = Servers::start(vec![("wa", quick(KEY), vec![])]);
+        let mut home = Home::of(&servers);
+        home.canary(PROXY_PASSWORD);
+        let url = servers.url("wa");
+        Self { servers, home, url, ops: 0 }
+    }
+
+    fn get(&self, path: &str) -> Value {
+        let (status, body) = http(&self.url, "GET", path, KEY, None);
+        assert_eq!(status, 200, "{path}: {body}");
+        body
+    }
+
+    /// An online instance with something set of every kind.
+    fn seed(&self, name: &str) {
+        self.servers.gateway("wa").seed(&[instance(name, Past::Online)]);
+        let events = json!(["QRCODE_UPDATED", "CONNECTION_UPDATE"]);
+        let channel = json!({ "enabled": true, "events": events });
+        let settings = json!({ "rejectCall": true, "msgCall": "busy 忙", "groupsIgnore": true, "alwaysOnline": false, "readMessages": true,
+            "readStatus": false, "syncFullHistory": true, "wavoipToken": "" });
+        let webhook = json!({ "enabled": true, "url": "http://127.0.0.1:9/hook", "events": events, "byEvents": true, "base64": true,
+            "headers": { "x-shop": "7" } });
+        let proxy = json!({ "enabled": true, "host": "127.0.0.1", "port": "3128", "protocol": "http", "username": "u", "password": PROXY_PASSWORD });
+        for kind in KINDS {
+            let body = match kind {
+                "settings" => settings.clone(),
+                "proxy" => proxy.clone(),
+                "webhook" => json!({ "webhook": webhook }),
+                _ => json!({ kind: channel }),
+            };
+            let (status, said) = http(&self.url, "POST", &format!("/{kind}/set/{name}"), KEY, Some(&body));
+            assert!(status < 300, "{kind}: {status} {said}");
+        }
+    }
+
+    /// The one row of that name: its id, its token, and what must survive.
+    fn read(&self, name: &str) -> Option<(String, String, Kept)> {
+        let all = self.get("/instance/fetchInstances");
+        let mut rows: Vec<_> = all.as_array().unwrap().iter().filter(|r| r["name"] == name).collect();
+        assert!(rows.len() <= 1, "{name} is there {} times", rows.len());
+        let row = rows.pop()?;
+        let found = KINDS
+            .into_iter()
+            .map(|kind| {
+                let mut v = self.get(&format!("/{kind}/find/{name}"));
+                if let Some(m) = v.as_object_mut() {
+                    m.retain(|k, _| !["id", "createdAt", "updatedAt", "instanceId"].contains(&k.as_str()));
+                }
+                (kind, v)
+            })
+            .collect();
+        let text = |k: &str| row[k].as_str().unwrap().to_owned();
+        Some((text("id"), text("token"), Kept { found, integration: row["integration"].clone(), number: row["number"].clone() }))
+    }
+
+    /// The newest op since the last call.
+    fn op(&mut self) -> Option<Op> {
+        let from = self.ops;
+        let (op, ops) = self.home.store(async |store: &Store| {
+            let (mut last, mut id) = (None, from);
+            while let Some(op) = store.op(id + 1).await.unwrap() {
+                (last, id) = (Some(op), id + 1);
+            }
+            (last, id)
+        });
+        self.ops = ops;
+        op
+    }
+
+    /// Runs `verb name` and kills it at the point; its end if the point never came.
+    fn killed(&self, verb: &str, name: &str, point: &Point) -> Option<Ran> {
+        let gateway = self.servers.gateway("wa");
+        gateway.clear_log();
+        let mut command = self.home.command(&[verb, name, "--yes", "--json"]);
+        match point {
+            Point::Journal { n, after } => {
+                command.env("PAIRDECK_DEBUG_KILL_AT", format!("journal:{n}:{}", if *after { "after" } else { "before" }));
+                let ran = self.home.finish(command.spawn().unwrap());
+                (ran.code != -9).then_some(ran)
+            }
+            Point::Request { n, done, .. } => {
+                if *n > 1 {
+                    gateway.fault(Fault::Slow(Duration::ZERO), u32::try_from(n - 1).unwrap(), None);
+                }
+                gateway.fault(if *done { Fault::Mute } else { Fault::Hang }, 1, None);
+                let mut child = command.spawn().unwrap();
+                until(&format!("{verb}: {point}"), || {
+                    let log = gateway.log().0;
+                    log.len() >= *n && (!done || log[n - 1].status != 0) || child.try_wait().unwrap().is_some()
+                });
+                let over = child.try_wait().unwrap().is_some();
+                child.kill().unwrap();
+                let ran = self.home.finish(child);
+                gateway.heal();
+                over.then_some(ran)
+            }
+        }
+    }
+}
+
+fn where_it_stands(op: Option<&Op>) -> String {
+    let Some(op) = op else { return "no op".to_owned() };
+    let step = op.plan.as_ref().and_then(|p| p.steps.get(op.step)).map_or("-", |s| &s.id);
+    format!("{} {step}{}", op.phase.name(), if op.begun { " begun" } else { "" })
+}
+
+/// Kills, lets the next process come, and judges. Returns the table's row.
+fn judge(floor: &mut Floor, verb: &str, number: usize, point: &Point) -> Option<String> {
+    let name = format!("shop-{number}");
+    floor.seed(&name);
+    let (id, token, before) = floor.read(&name).unwrap();
+    if floor.killed(verb, &name, point).is_some() {
+        floor.op();
+        return None;
+    }
+    let left = floor.op();
+    let chosen = left.as_ref().and_then(|op| op.plan.as_ref()).and_then(|p| p.sealed.get("token").cloned());
+    let stood = where_it_stands(left.as_ref());
+    let past_pivot = left.as_ref().is_some_and(|op| op.phase == OpPhase::Done || op.step > 0 || op.begun);
+
+    // Any process that comes next: here one that only lists.
+    let next = floor.home.run(&["list", "--json"]).exits(0);
+    let at = || format!("{point}; {stood}; the next process: {}", next.stderr);
+    let (new_id, new_token, after) = floor.read(&name).unwrap_or_else(|| panic!("the instance is lost: {}", at()));
+    assert_eq!(before, after, "{}", at());
+    let ended = left.as_ref().map(|op| floor.home.store(async |s: &Store| s.op(op.id).await.unwrap().unwrap()).phase);
+    let outcome = match (verb, past_pivot) {
+        ("regenerate", true) => {
+            assert_eq!(ended, Some(OpPhase::Done), "{}", at());
+            assert_ne!((&new_id, &new_token), (&id, &token), "{}", at());
+            if let Some(chosen) = &chosen {
+                assert!(*chosen == pairdeck::domain::Secret::new(new_token.clone()), "a token that is not the journaled one: {}", at());
+            }
+            "finished, journaled token"
+        }
+        ("wipe", true) => {
+            assert_eq!(ended, Some(OpPhase::Done), "{}", at());
+            assert_eq!((&new_id, &new_token), (&id, &token), "{}", at());
+            assert_eq!(floor.get(&format!("/instance/connectionState/{name}"))["instance"]["state"], "close", "{}", at());
+            "finished, session ended"
+        }
+        (_, false) => {
+            assert!(matches!(ended, None | Some(OpPhase::Cancelled)), "{ended:?} {}", at());
+            assert_eq!((&new_id, &new_token), (&id, &token), "{}", at());
+            assert_eq!(floor.get(&format!("/instance/connectionState/{name}"))["instance"]["state"], "open", "{}", at());
+            "taken back, nothing changed"
+        }
+        other => panic!("{other:?}"),
+    };
+    // An op that was left in the middle is told by the process that ended it.
+    if left.as_ref().is_some_and(|op| op.phase == OpPhase::Running) {
+        assert!(next.stderr.contains(&name), "{}", at());
+    }
+    // And that was all: the one after it changes nothing and says nothing.
+    floor.servers.gateway("wa").clear_log();
+    let quiet = floor.home.run(&["list", "--json"]).exits(0);
+    assert_eq!(quiet.stderr, "", "{}", at());
+    assert!(floor.servers.asked("wa").iter().all(|r| r.starts_with("GET ")), "{}", at());
+    if let Some(chosen) = chosen {
+        floor.home.canary(chosen.expose());
+    }
+    http(&floor.url, "DELETE", &format!("/instance/delete/{name}"), KEY, None);
+    Some(format!("{stood:<22} | {point:<58} | {outcome}", point = point.to_string().replace(&name, "…").replace("shop-0", "…")))
+}
+
+/// The plan's own steps and requests, from a run that nobody disturbs.
+fn undisturbed(floor: &mut Floor, verb: &str) -> (Vec<String>, Vec<String>) {
+    floor.seed("shop-0");
+    let (_, _, before) = floor.read("shop-0").unwrap();
+    floor.servers.gateway("wa").clear_log();
+    let ran = floor.home.run(&[verb, "shop-0", "--yes", "--json"]).exits(0);
+    let requests = floor.servers.asked("wa");
+    assert_eq!(floor.read("shop-0").unwrap().2, before);
+    let steps = ran.json()["steps"].as_array().unwrap().iter().map(|s| s["id"].as_str().unwrap().to_owned()).collect();
+    floor.op();
+    http(&floor.url, "DELETE", "/instance/delete/shop-0", KEY, None);
+    (steps, requests)
+}
+
+/// Every request: reads once, since before and after are the same to the server; all others on both sides.
+fn requests(all: &[String]) -> Vec<Point> {
+    let point = |(i, what): (usize, &String)| {
+        let sides = if what.starts_with("GET ") { &[true][..] } else { &[false, true] };
+        sides.iter().map(|done| Point::Request { n: i + 1, what: what.clone(), done: *done }).collect::<Vec<_>>()
+    };
+    all.iter().enumerate().flat_map(point).collect()
+}
+
+fn everywhere(verb: &'static str, steps_wanted: &[&str]) {
+    let mut first = Floor::new();
+    let (steps, asked) = undisturbed(&mut first, verb);
+    assert_eq!(steps, steps_wanted);
+    // Commits on both sides until one run is never killed: that many there are.
+    let mut commits = 0;
+    let mut rows = Vec::new();
+    let mut number = 1;
+    for n in 1.. {
+        let mut met = false;
+        for after in [false, true] {
+            if let Some(row) = judge(&mut first, verb, number, &Point::Journal { n, after }) {
+                met = true;
+                rows.push(row);
+            }
+            number += 1;
+        }
+        if !met {
+            break;
+        }
+        commits = n;
+    }
+    // arm, planning, the plan, each step begun and done, the end.
+    assert!(commits >= 4 + 2 * steps.len(), "{commits} commits for {} steps", steps.len());
+    let points = requests(&asked);
+    let changing = points.iter().filter(|p| matches!(p, Point::Request { what, .. } if !what.starts_with("GET "))).count();
+    assert!(changing > 0);
+    let todo = Mutex::new(points.iter().cloned().enumerate());
+    let made = Mutex::new(BTreeMap::new());
+    let work = |floor: &mut Floor| {
+        loop {
+            let Some((i, point)) = todo.lock().unwrap().next() else { break };
+            let row = judge(floor, verb, 1000 + i, &point).unwrap_or_else(|| panic!("{point} never came"));
+            made.lock().unwrap().insert(i, row);
+        }
+        floor.home.keeps_secrets();
+    };
+    thread::scope(|s| {
+        for _ in 1..WORKERS {
+            s.spawn(|| work(&mut Floor::new()));
+        }
+        work(&mut first);
+    });
+    rows.extend(made.into_inner().unwrap().into_values());
+    println!("\n{verb}: {} steps, {commits} journal commits, {} requests, {} kill points; lost 0, ambiguous 0", steps.len(), asked.len(), rows.len());
+    println!("{:<22} | {:<58} | outcome", "journal at the kill", "killed at");
+    for row in rows {
+        println!("{row}");
+    }
+}
+
+#[test]
+fn a_regenerate_killed_anywhere_is_finished_or_taken_back_by_the_next_process() {
+    let steps: Vec<&str> = ["delete", "create"].into_iter().chain(KINDS).chain(["verify"]).collect();
+    everywhere("regenerate", &steps);
+}
+
+#[test]
+fn a_wipe_killed_anywhere_is_finished_or_taken_back_by_the_next_process() {
+    everywhere("wipe", &["logout", "closed"]);
+}
