@@ -17,7 +17,7 @@ use crate::{
         first_frame,
         locks::ProcessLock,
     },
-    tui::{self, Start, keymap::KeyOverride, png, start::Badge, terminal::Real, theme::Theme},
+    tui::{self, Start, keymap::KeyOverride, png, start::Badge, terminal::Real, theme::Theme, widget::qr::Palette},
     vault::{Source, Vault},
 };
 use std::{io::IsTerminal, path::Path, sync::Arc, time::Duration};
@@ -198,6 +198,8 @@ fn start(globals: &Globals, paths: &Paths, config: &Config, scene: &Scene, cache
     }
     start.guide.clone_from(&scene.guide);
     start.png = Some(png_writer(paths));
+    start.zone = jiff::tz::TimeZone::system();
+    start.palette = palette();
     Ok(start)
 }
 
@@ -253,6 +255,14 @@ fn png_writer(paths: &Paths) -> tui::start::PngWriter {
     let folder = paths.vault_db().parent().map_or_else(std::env::temp_dir, Path::to_path_buf);
     // Always the same file: a picture of a dead code is of no use.
     Arc::new(move |payload| png::write(&png::path_in(&folder, "pairdeck", 1), payload).map_err(|e| std::io::Error::other(e.to_string())))
+}
+
+/// What this terminal understands of black and white. Only a terminal that says so gets 24 bits: others would show a QR in
+/// colours that no phone reads.
+fn palette() -> Palette {
+    let says = |name: &str| std::env::var(name).unwrap_or_default();
+    let direct = matches!(says("COLORTERM").as_str(), "truecolor" | "24bit") || says("TERM").ends_with("-direct");
+    if direct { Palette::Rgb } else { Palette::Indexed }
 }
 
 fn utf8() -> bool {

@@ -2,12 +2,15 @@
 
 use super::mailbox::Mailbox;
 use crate::{
-    clock::{gate::Gate, sample::Sample},
-    domain::{GatewayId, Reason},
+    clock::{Verdict, gate::Gate, sample::Sample},
+    domain::{GatewayId, Reason, Stamp},
     providers::{Fut, Memo, Samples},
     store::Store,
 };
-use std::sync::Arc;
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 /// A gateway's memo, kept by the store.
 pub(super) struct StoreMemo {
@@ -29,14 +32,26 @@ pub(super) struct GateSamples {
     pub(super) gate: Arc<Gate>,
     pub(super) store: Store,
     pub(super) mailbox: Mailbox,
+    /// Verdict and epoch that the last kept sample stood for, and when it was taken.
+    pub(super) kept: Mutex<Option<(Verdict, u64, Stamp)>>,
 }
+
+/// Samples that say nothing new are kept this often: every answer of a server is one, and a disk need not hear of each.
+const KEEP: Duration = Duration::from_secs(60);
 
 impl Samples for GateSamples {
     fn push(&self, sample: Sample) {
         let Some(gateway) = sample.gateway.clone() else { return };
-        self.store.samples(vec![sample.clone()]);
-        self.gate.push(sample);
+        let at = sample.at;
+        self.gate.push(sample.clone());
         let view = self.gate.view(&gateway);
+        {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            if kept.is_none_or(|(verdict, epoch, then)| verdict != view.verdict || epoch != view.epoch || then.age(&at) >= KEEP) {
+                *kept = Some((view.verdict, view.epoch, at));
+                self.store.samples(vec![sample]);
+            }
+        }
         self.mailbox.put(|m| {
             m.gates.insert(gateway, view);
         });

@@ -279,7 +279,12 @@ impl World {
             fingerprint_key: self.store.fingerprint_key(),
             cancel,
             memo: Arc::new(StoreMemo { store: self.store.clone(), gateway: gateway.id.clone() }),
-            samples: Arc::new(GateSamples { gate: self.gate.clone(), store: self.store.clone(), mailbox: self.mailbox.clone() }),
+            samples: Arc::new(GateSamples {
+                gate: self.gate.clone(),
+                store: self.store.clone(),
+                mailbox: self.mailbox.clone(),
+                kept: Mutex::new(None),
+            }),
             seen: gateway.attention.subscribe(),
         })
     }

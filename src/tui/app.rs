@@ -12,6 +12,7 @@ use super::{
     theme::Theme,
     toasts::{Level, Toasts},
     view::pairing::PairScreen,
+    widget::qr::Palette,
 };
 use crate::{
     clock::gate::GateView,
@@ -20,6 +21,7 @@ use crate::{
     i18n::{Lang, Message},
     providers::KindSpec,
 };
+use jiff::tz::TimeZone;
 use std::{
     cell::RefCell,
     collections::{BTreeMap, HashMap},
@@ -56,6 +58,10 @@ pub struct Opts {
     pub config_path: Option<PathBuf>,
     /// Columns and rows that the smallest QR needs.
     pub qr_least: (u16, u16),
+    /// Zone of the times on the pairing screen.
+    pub zone: TimeZone,
+    /// How black and white of a QR are said to this terminal.
+    pub palette: Palette,
     /// A picture of the QR can be written.
     pub png: bool,
 }
@@ -167,6 +173,8 @@ impl App {
                 kinds: start.kinds,
                 config_path: start.config_path,
                 qr_least: start.qr_least,
+                zone: start.zone,
+                palette: start.palette,
                 png: start.png.is_some(),
             },
             theme: if start.color { start.theme } else { Theme::mono() },

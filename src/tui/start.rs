@@ -1,12 +1,13 @@
 //! What the deck is given when it starts: options from the configuration, the cache's rows, and what it may not know itself.
 
-use super::{guide::Step, keymap::KeyOverride, theme::Theme};
+use super::{guide::Step, keymap::KeyOverride, theme::Theme, widget::qr::Palette};
 use crate::{
     domain::{Action, Effect, Not, Row, Time},
     engine::mailbox::{GatewayView, Status},
     i18n::Lang,
     providers::{GatewayFacts, KindSpec},
 };
+use jiff::tz::TimeZone;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 /// Whether an action can be done to a row; the providers' own answer, without the providers.
@@ -90,6 +91,10 @@ pub struct Start {
     pub guide: Vec<Step>,
     /// Clocks; read only by [`mod@super::run`].
     pub time: Arc<dyn Time>,
+    /// Zone of the times on the pairing screen.
+    pub zone: TimeZone,
+    /// How black and white of a QR are said to this terminal.
+    pub palette: Palette,
     /// Listen to INT, TERM, HUP and TSTP.
     pub signals: bool,
 }
@@ -120,6 +125,8 @@ impl Start {
             qr_least: (59, 32),
             guide: Vec::new(),
             time,
+            zone: TimeZone::UTC,
+            palette: Palette::Rgb,
             signals: true,
         }
     }

@@ -1,4 +1,8 @@
 //! The terminal itself: set up in one place, restored whatever happens.
+//!
+//! Whether this terminal draws `●` and frames two cells wide is not asked. crossterm 0.29 takes the cursor report for itself:
+//! its stream never hands it on, and the one call that returns it waits up to 2 s for a terminal that does not answer, on
+//! the same lock as the keys. `ui.ambiguous = "wide"` (or `--ascii`) draws in ASCII instead; `narrow` and `auto` do not.
 
 use super::{clipboard, view::Drawn};
 use crossterm::{
@@ -86,7 +90,7 @@ impl Real {
                 before(info);
             }));
         });
-        crossterm::style::force_color_output(true);
+        super::widget::qr::keep_colours();
         let opened = take(mouse).and_then(|()| Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(64 * 1024, io::stdout()))));
         match opened {
             Ok(inner) => Ok(Self { inner, mouse }),

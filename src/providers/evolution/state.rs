@@ -139,6 +139,8 @@ pub(super) fn row(gateway: &GatewayId, key: &[u8; 32], i: &Instance, memory: Opt
     if let Some(at) = i.created {
         fact("created_at", &w::FACT_CREATED, FactValue::At(Stamp::wall_only(at)));
     }
+    // Ten thousand rows are kept: no room to spare in each.
+    facts.shrink_to_fit();
     let tokens = i.token.iter().map(|t| TokenInfo {
         fingerprint: Fingerprint::of(key, t),
         length: t.len(),
@@ -158,6 +160,34 @@ pub(super) fn row(gateway: &GatewayId, key: &[u8; 32], i: &Instance, memory: Opt
         tokens: tokens.collect(),
         facts,
     }
+}
+
+/// A number that changes when a row tells something else than when it was observed: what was reported is remembered by it,
+/// because ten thousand whole rows would be kept for nothing but this comparison.
+pub(super) fn story(row: &Row) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut h = DefaultHasher::new();
+    let stamp = |s: &Stamp| (s.wall, s.boot);
+    (row.link.state, row.link.since.as_ref().map(stamp)).hash(&mut h);
+    row.link.reason.as_ref().map(|r| (r.code, &r.raw)).hash(&mut h);
+    for w in &row.link.witnesses {
+        (w.source, w.state).hash(&mut h);
+    }
+    (&row.incarnation, &row.identity).hash(&mut h);
+    for t in &row.tokens {
+        (&t.fingerprint, t.length, t.issued_at, t.expires_at, t.generation).hash(&mut h);
+    }
+    for f in &row.facts {
+        f.key.hash(&mut h);
+        match &f.value {
+            FactValue::Text(t) => (0, t).hash(&mut h),
+            FactValue::Number(t) => (1, t).hash(&mut h),
+            FactValue::Count(n) => (2, n).hash(&mut h),
+            FactValue::At(at) => (3, stamp(at)).hash(&mut h),
+            FactValue::Flag(on) => (4, on).hash(&mut h),
+        }
+    }
+    h.finish()
 }
 
 #[cfg(test)]

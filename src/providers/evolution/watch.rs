@@ -37,7 +37,8 @@ struct Watch<'a> {
     listed: Option<(List, Stamp)>,
     index: HashMap<Box<str>, usize>,
     memory: BTreeMap<Box<str>, Memory>,
-    sent: HashMap<Box<str>, Row>,
+    /// What was last reported of each row, as [`state::story`].
+    sent: HashMap<Box<str>, u64>,
     facts: GatewayFacts,
     facts_sent: bool,
     /// The root namespace was heard to talk: events of all rows come.
@@ -274,9 +275,10 @@ impl Watch<'_> {
             self.ask_memory(at).await;
         }
         let rows = self.rows();
-        let same = complete && rows.len() == self.sent.len() && rows.iter().all(|r| self.sent.get(r.account.as_str()).is_some_and(|s| same(s, r)));
-        let report = if same && !self.sent.is_empty() { Report::Alive(at) } else { Report::All { rows: rows.clone(), complete } };
-        self.sent = rows.into_iter().map(|r| (r.account.as_str().into(), r)).collect();
+        let now: HashMap<Box<str>, u64> = rows.iter().map(|r| (r.account.as_str().into(), state::story(r))).collect();
+        let same = complete && !now.is_empty() && now == self.sent;
+        let report = if same { Report::Alive(at) } else { Report::All { rows, complete } };
+        self.sent = now;
         self.dirty.clear();
         self.send(report).await;
         Ok(())
@@ -343,16 +345,6 @@ async fn open(api: Api) -> Tried {
         Ok(s) => Tried::Open(Box::new(s)),
         Err(e) => Tried::No(e),
     }
-}
-
-/// True when two rows differ in nothing but the instant of their observation.
-fn same(a: &Row, b: &Row) -> bool {
-    a.link.same_story(&b.link)
-        && a.link.since == b.link.since
-        && a.incarnation == b.incarnation
-        && a.identity == b.identity
-        && a.tokens == b.tokens
-        && a.facts == b.facts
 }
 
 /// `d` made longer by up to a half, so that many decks do not come back in step.

@@ -217,7 +217,7 @@ impl<V: Voice> Deck<'_, V> {
     /// Every clock that was asked.
     fn clock(&mut self) {
         let lang = self.app.lang();
-        let cx = ViewCx { now: self.app.now, lang, theme: &self.app.theme, ascii: true, color: false };
+        let cx = ViewCx { now: self.app.now, lang, theme: &self.app.theme, keymap: &self.app.keymap, ascii: true, color: false };
         let lines: Vec<String> = self.app.gates.values().flat_map(|g| panel::gate(g, &cx)).map(|l| spoken(&l)).collect();
         if lines.is_empty() {
             self.say(w::NO_CLOCK.get(lang));

@@ -88,7 +88,7 @@ impl Told {
         }
         self.stage = Some(stage);
         self.name = if app.hide_names { "····".to_owned() } else { view.label.to_string() };
-        let cx = ViewCx { now: app.now, lang, theme: &app.theme, ascii: true, color: false };
+        let cx = ViewCx { now: app.now, lang, theme: &app.theme, keymap: &app.keymap, ascii: true, color: false };
         match &view.stage {
             PairStage::Showing(shown) => self.offer(view, shown, app, &mut say, out),
             _ => {

@@ -2,6 +2,7 @@
 
 use super::{add, armed};
 use crate::{
+    clock::{gate::GateView, sample::Interval},
     domain::Method,
     engine::{
         Mail,
@@ -44,8 +45,11 @@ pub(super) fn take(app: &mut App, mail: Mail, out: &mut Vec<Do>) {
         app.rows.pending = true;
     }
     for (id, gate) in mail.gates {
-        app.gates.insert(id, gate);
-        app.dirty = true;
+        let before = app.gates.insert(id.clone(), gate);
+        // Every answer of a server measures anew. A figure that trembles is no reason to draw; whoever looks at figures sees
+        // each of them.
+        let looked_at = app.pairing.is_some() || app.overlays.iter().any(|o| matches!(o, Overlay::Clock { .. }));
+        app.dirty |= looked_at || before.is_none_or(|b| app.gates.get(&id).is_none_or(|g| tells_more(&b, g)));
     }
     let mut ops: Vec<_> = mail.ops.into_values().collect();
     ops.sort_by_key(|o| o.id);
@@ -90,6 +94,18 @@ pub(super) fn take(app: &mut App, mail: Mail, out: &mut Vec<Do>) {
     }
 }
 
+/// Whether a gate tells something else than before, small changes of its figures aside.
+fn tells_more(before: &GateView, now: &GateView) -> bool {
+    let far = |a: Option<Interval>, b: Option<Interval>| match (a, b) {
+        (Some(a), Some(b)) => (a.lo_ms + a.hi_ms).abs_diff(b.lo_ms + b.hi_ms) >= 2_000,
+        (a, b) => a.is_some() != b.is_some(),
+    };
+    (before.verdict, before.side, before.epoch) != (now.verdict, now.side, now.epoch)
+        || (before.host.cause, before.remote.cause) != (now.host.cause, now.remote.cause)
+        || far(before.host.skew, now.host.skew)
+        || far(before.remote.skew, now.remote.skew)
+}
+
 /// The pairing attempt changed, began or ended.
 fn attempt(app: &mut App, view: Option<PairView>) {
     app.dirty = true;
@@ -119,7 +135,8 @@ fn attempt(app: &mut App, view: Option<PairView>) {
             p.view = view;
         }
         _ => {
-            app.pairing = Some(PairingState { view, screen: RefCell::new(PairScreen::default()), leaving: false });
+            let screen = PairScreen::new(app.opts.zone.clone(), app.opts.palette);
+            app.pairing = Some(PairingState { view, screen: RefCell::new(screen), leaving: false });
             app.armed.focus = false;
         }
     }

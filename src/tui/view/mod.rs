@@ -13,6 +13,7 @@ pub mod tree;
 
 use super::{
     app::{App, PairingState},
+    keymap::Keymap,
     theme::Theme,
 };
 use crate::{domain::Stamp, i18n::Lang};
@@ -29,6 +30,8 @@ pub struct ViewCx<'a> {
     pub lang: Lang,
     /// Looks.
     pub theme: &'a Theme,
+    /// Keys.
+    pub keymap: &'a Keymap,
     /// Only ASCII.
     pub ascii: bool,
     /// Colours may be used. A QR brings its own either way.
@@ -72,7 +75,7 @@ pub fn draw(app: &App, frame: &mut Frame) -> Drawn {
 fn pairing_screen(app: &App, p: &PairingState, frame: &mut Frame, drawn: &mut Drawn) {
     let area = frame.area();
     let armed = u16::from(!app.armed.is_empty());
-    let cx = ViewCx { now: app.now, lang: app.opts.lang, theme: &app.theme, ascii: app.opts.ascii, color: app.opts.color };
+    let cx = ViewCx { now: app.now, lang: app.opts.lang, theme: &app.theme, keymap: &app.keymap, ascii: app.opts.ascii, color: app.opts.color };
     if let Ok(mut screen) = p.screen.try_borrow_mut() {
         pairing::draw_in(frame, Rect { height: area.height - armed, ..area }, &p.view, &mut screen, &cx);
     }

@@ -1,6 +1,6 @@
 //! What the watch makes of events.
 
-use super::{Watch, same};
+use super::Watch;
 use crate::{
     domain::Source,
     providers::{
@@ -66,10 +66,10 @@ impl Watch<'_> {
             let memory = self.memory.get(&name);
             reread |= memory.is_none_or(|m| &*m.word != "connecting" && *m.word != *i.status);
             let row = state::row(&self.cx.gateway, &self.cx.fingerprint_key, i, memory, *at);
-            if !self.sent.get(&name).is_some_and(|s| same(s, &row)) {
-                changed.push(row.clone());
+            let story = state::story(&row);
+            if self.sent.insert(name, story) != Some(story) {
+                changed.push(row);
             }
-            self.sent.insert(name, row);
         }
         if !changed.is_empty() {
             self.send(Report::Part(changed)).await;

@@ -5,44 +5,47 @@ use crate::{
     domain::OfferKind,
     engine::mailbox::{PairStage, PairView},
     i18n::{Words, pairing as w},
+    tui::keymap::{Act, Keymap},
 };
 
 /// Key names and words of the keys that work now, most needed first. `Esc` always leads or stands second.
-pub fn keys(view: &PairView, screen: &PairScreen) -> Vec<(&'static str, &'static Words)> {
-    const LEAVE: (&str, &Words) = ("Esc", &w::KEY_LEAVE);
-    const CLOCK: (&str, &Words) = ("c", &w::KEY_CLOCK);
-    const HELP: (&str, &Words) = ("?", &w::KEY_HELP);
-    const AGAIN: (&str, &Words) = ("r", &w::KEY_AGAIN);
+pub fn keys(view: &PairView, screen: &PairScreen, keymap: &Keymap) -> Vec<(String, &'static Words)> {
+    let key = |act| keymap.key(act);
+    let fixed = str::to_owned;
+    let leave: (String, &'static Words) = (fixed("Esc"), &w::KEY_LEAVE);
+    let clock: (String, &'static Words) = (key(Act::PairClock), &w::KEY_CLOCK);
+    let help: (String, &'static Words) = (key(Act::PairHelp), &w::KEY_HELP);
+    let again: (String, &'static Words) = (key(Act::PairAgain), &w::KEY_AGAIN);
     match &view.stage {
-        PairStage::AskingClock | PairStage::Waiting { .. } | PairStage::Discarded { .. } | PairStage::Moved { .. } => vec![LEAVE, CLOCK, HELP],
-        PairStage::Blocked { .. } if screen.override_armed => vec![("s", &w::KEY_GO_ON), ("Esc", &w::KEY_STAY)],
-        PairStage::Blocked { .. } => vec![LEAVE, ("r", &w::KEY_CHECK), ("!", &w::KEY_OVERRIDE), CLOCK, HELP],
-        PairStage::ClockUnknown | PairStage::Unproven => vec![("Enter", &w::KEY_SHOW), LEAVE, CLOCK, HELP],
+        PairStage::AskingClock | PairStage::Waiting { .. } | PairStage::Discarded { .. } | PairStage::Moved { .. } => vec![leave, clock, help],
+        PairStage::Blocked { .. } if screen.override_armed => vec![(key(Act::PairConfirm), &w::KEY_GO_ON), (fixed("Esc"), &w::KEY_STAY)],
+        PairStage::Blocked { .. } => vec![leave, (key(Act::PairAgain), &w::KEY_CHECK), (key(Act::PairOverride), &w::KEY_OVERRIDE), clock, help],
+        PairStage::ClockUnknown | PairStage::Unproven => vec![(fixed("Enter"), &w::KEY_SHOW), leave, clock, help],
         PairStage::Showing(shown) if shown.offer.kind == OfferKind::Qr => vec![
-            ("Esc", &w::KEY_LEAVE_ENDS),
-            ("k", &w::KEY_CODE),
-            ("o", &w::KEY_PNG),
-            ("y", &w::KEY_COPY),
-            CLOCK,
-            HELP,
-            AGAIN,
-            ("+", &w::KEY_LARGER),
-            ("-", &w::KEY_SMALLER),
-            ("i", &w::KEY_STYLE),
+            (fixed("Esc"), &w::KEY_LEAVE_ENDS),
+            (key(Act::PairCode), &w::KEY_CODE),
+            (key(Act::PairPng), &w::KEY_PNG),
+            (key(Act::PairCopy), &w::KEY_COPY),
+            clock,
+            help,
+            again,
+            (key(Act::PairLarger), &w::KEY_LARGER),
+            (key(Act::PairSmaller), &w::KEY_SMALLER),
+            (key(Act::PairStyle), &w::KEY_STYLE),
         ],
         PairStage::Showing(_) => {
-            let mut keys = vec![LEAVE, ("y", &w::KEY_COPY), ("g", &w::KEY_QR), AGAIN, CLOCK, HELP];
+            let mut keys = vec![leave, (key(Act::PairCopy), &w::KEY_COPY), (key(Act::PairQr), &w::KEY_QR), again, clock, help];
             if view.number.is_some() {
-                keys.insert(4, ("v", &w::KEY_NUMBER));
+                keys.insert(4, (key(Act::PairShow), &w::KEY_NUMBER));
             }
             keys
         }
-        PairStage::Expired { .. } => vec![LEAVE, AGAIN, CLOCK, HELP],
-        PairStage::Scanned { .. } => vec![LEAVE, HELP],
-        PairStage::Ask(_) => vec![("Enter", &w::KEY_SEND), LEAVE, ("ctrl-u", &w::KEY_CLEAR)],
-        PairStage::Needs { .. } => vec![("Enter", &w::KEY_AGREE), LEAVE, HELP],
-        PairStage::Linked { .. } => vec![("Enter", &w::KEY_DECK), HELP],
-        PairStage::Failed { wipe_first: true, .. } => vec![("Enter", &w::KEY_WIPE), LEAVE, HELP],
-        PairStage::Failed { .. } => vec![LEAVE, AGAIN, CLOCK, HELP],
+        PairStage::Expired { .. } => vec![leave, again, clock, help],
+        PairStage::Scanned { .. } => vec![leave, help],
+        PairStage::Ask(_) => vec![(fixed("Enter"), &w::KEY_SEND), leave, (fixed("ctrl-u"), &w::KEY_CLEAR)],
+        PairStage::Needs { .. } => vec![(fixed("Enter"), &w::KEY_AGREE), leave, help],
+        PairStage::Linked { .. } => vec![(fixed("Enter"), &w::KEY_DECK), help],
+        PairStage::Failed { wipe_first: true, .. } => vec![(fixed("Enter"), &w::KEY_WIPE), leave, help],
+        PairStage::Failed { .. } => vec![leave, again, clock, help],
     }
 }

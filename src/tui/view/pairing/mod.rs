@@ -23,7 +23,7 @@ use crate::{
     clock::{Verdict, gate::Shown},
     domain::{Boot, OfferKind},
     engine::mailbox::{PairStage, PairView},
-    i18n::{Message, pairing as w},
+    i18n::{Message, Words, pairing as w},
     tui::{
         theme::Role,
         widget::{
@@ -116,7 +116,7 @@ fn chrome(frame: &mut Frame, area: Rect, view: &PairView, screen: &PairScreen, c
 fn footer(view: &PairView, screen: &PairScreen, cx: &ViewCx, width: usize) -> Line<'static> {
     let mut line = Line::default();
     let narrow = width < 60;
-    for (key, words) in keys(view, screen) {
+    for (key, words) in keys(view, screen, cx.keymap) {
         let gap = if line.spans.is_empty() { "" } else { ["   ", "  "][usize::from(narrow)] };
         let words = if narrow && words == &w::KEY_LEAVE_ENDS { &w::KEY_LEAVE } else { words };
         let word = words.get(cx.lang);
@@ -220,8 +220,9 @@ fn offer_facts(view: &PairView, shown: &Shown, cx: &ViewCx, width: usize) -> Vec
 
 /// What to try when the phone does not read the QR, made from the live keys.
 fn help(view: &PairView, screen: &PairScreen, cx: &ViewCx, layout: Layout, width: usize) -> Part {
+    const TRY: [&Words; 5] = [&w::KEY_LARGER, &w::KEY_SMALLER, &w::KEY_STYLE, &w::KEY_PNG, &w::KEY_CODE];
     let mut part = Part::new(5).text(cx, Role::Plain, w::NOT_SCANNING.get(cx.lang).to_owned(), width);
-    for (key, words) in keys(view, screen).into_iter().filter(|(key, _)| matches!(*key, "+" | "-" | "i" | "o" | "k")) {
+    for (key, words) in keys(view, screen, cx.keymap).into_iter().filter(|(_, words)| TRY.contains(words)) {
         part = part.labelled(cx, Role::Plain, &format!("  {key}  "), words.get(cx.lang).to_owned(), width);
     }
     let cells = Message::new(&w::QR_CELLS).with("cols", layout.cols.to_string()).with("rows", layout.rows.to_string());

@@ -7,14 +7,18 @@ use super::*;
 use crate::{
     domain::{Fresh, Stamp, Wall},
     i18n::Lang,
-    tui::theme::Theme,
+    tui::{
+        keymap::{KeyOverride, Keymap},
+        theme::Theme,
+    },
 };
 use fixtures::{T0, at, long_qr, shown, stages, view};
 use ratatui::{Terminal, backend::TestBackend};
 
 fn paint_with(view: &PairView, screen: &mut PairScreen, (cols, rows): (u16, u16), now: Stamp, lang: Lang, ascii: bool) -> Terminal<TestBackend> {
     let theme = Theme::default();
-    let cx = ViewCx { now, lang, theme: &theme, ascii, color: true };
+    let keymap = Keymap::default();
+    let cx = ViewCx { now, lang, theme: &theme, keymap: &keymap, ascii, color: true };
     let mut terminal = Terminal::new(TestBackend::new(cols, rows)).unwrap();
     terminal.draw(|f| draw(f, view, screen, &cx)).unwrap();
     terminal
@@ -80,7 +84,7 @@ fn the_second_key_of_the_override_is_asked_for_with_the_figures() {
     let mut screen = PairScreen { override_armed: true, ..PairScreen::default() };
     let t = paint_with(&v, &mut screen, (80, 24), at(7_000), Lang::En, false);
     insta::assert_snapshot!("override_armed_80x24", without_modules(&t));
-    assert_eq!(keys(&v, &screen).first().map(|k| k.0), Some("s"));
+    assert_eq!(keys(&v, &screen, &Keymap::default()).first().map(|k| k.0.clone()).as_deref(), Some("s"));
 }
 
 #[test]
@@ -212,13 +216,22 @@ fn in_ascii_mode_no_character_of_ours_is_beyond_ascii() {
 #[test]
 fn every_stage_offers_a_way_out_first_or_second() {
     for (name, v) in stages() {
-        let keys = keys(&v, &PairScreen::default());
+        let keys = keys(&v, &PairScreen::default(), &Keymap::default());
         assert!(keys.iter().take(2).any(|k| k.0 == "Esc" || name == "linked" && k.0 == "Enter"), "{name}");
-        let mut names: Vec<_> = keys.iter().map(|k| k.0).collect();
+        let mut names: Vec<_> = keys.iter().map(|k| k.0.clone()).collect();
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), keys.len(), "{name}: a key stands twice");
     }
+}
+
+#[test]
+fn the_footer_names_keys_as_the_configuration_has_them() {
+    let act = crate::tui::keymap::Act::PairAgain.name().to_owned();
+    let keymap = Keymap::new(&[KeyOverride { act, keys: vec!["ctrl-r".into()], line: None }]).unwrap();
+    let (_, v) = stages().into_iter().find(|(name, _)| *name == "showing_code").unwrap();
+    let keys = keys(&v, &PairScreen::default(), &keymap);
+    assert!(keys.contains(&("ctrl-r".to_owned(), &w::KEY_AGAIN)), "{keys:?}");
 }
 
 #[test]
