@@ -58,7 +58,8 @@ fn view(payload: &str) -> PairView {
 fn bytes(payload: &str, (cols, rows): (u16, u16), screen: &mut PairScreen) -> Vec<u8> {
     let theme = Theme::default();
     let now = Stamp { wall: Wall(0), boot: Some((1, Boot(2_000))) };
-    let cx = ViewCx { now, lang: Lang::En, theme: &theme, ascii: false, color: true };
+    let keymap = pairdeck::tui::keymap::Keymap::default();
+    let cx = ViewCx { now, lang: Lang::En, theme: &theme, keymap: &keymap, ascii: false, color: true };
     let mut out = Vec::new();
     let options = TerminalOptions { viewport: Viewport::Fixed(Rect::new(0, 0, cols, rows)) };
     let mut terminal = Terminal::with_options(CrosstermBackend::new(&mut out), options).unwrap();

@@ -98,7 +98,14 @@ pub async fn run<D: Desk>(
                     Some(Err(_)) | None => Event::InputLost,
                 }
             }
-            signal = signals.next() => Event::Signal(signal),
+            signal = signals.next() => match signal {
+                Some(signal) => Event::Signal(signal),
+                None => {
+                    at_once = true;
+                    let size = deck.desk.size()?;
+                    Event::Resize(size.width, size.height)
+                }
+            },
             () = until(frame_at) => {
                 deck.draw()?;
                 continue;
@@ -210,7 +217,7 @@ impl<D: Desk> Deck<'_, D> {
 /// The signals that the deck answers.
 pub(super) struct Signals {
     #[cfg(unix)]
-    inner: Option<[(tokio::signal::unix::Signal, Signal); 4]>,
+    inner: Option<[(tokio::signal::unix::Signal, Option<Signal>); 5]>,
 }
 
 impl Signals {
@@ -220,9 +227,11 @@ impl Signals {
         if !on {
             return Ok(Self { inner: None });
         }
-        let end = |kind: SignalKind| signal(kind).map(|s| (s, Signal::End(kind.as_raw_value())));
-        let stop = signal(SignalKind::from_raw(libc::SIGTSTP))?;
-        Ok(Self { inner: Some([end(SignalKind::interrupt())?, end(SignalKind::terminate())?, end(SignalKind::hangup())?, (stop, Signal::Stop)]) })
+        let end = |kind: SignalKind| signal(kind).map(|s| (s, Some(Signal::End(kind.as_raw_value()))));
+        let stop = (signal(SignalKind::from_raw(libc::SIGTSTP))?, Some(Signal::Stop));
+        // crossterm 0.29 loses a new size that arrives in the same instant as a key: it returns the key and forgets the rest.
+        let size = (signal(SignalKind::window_change())?, None);
+        Ok(Self { inner: Some([end(SignalKind::interrupt())?, end(SignalKind::terminate())?, end(SignalKind::hangup())?, stop, size]) })
     }
 
     #[cfg(not(unix))]
@@ -230,19 +239,21 @@ impl Signals {
         Ok(Self {})
     }
 
+    /// The next signal; `None`: the terminal has another size.
     #[cfg(unix)]
-    pub(super) async fn next(&mut self) -> Signal {
-        let Some([int, term, hup, stop]) = &mut self.inner else { return std::future::pending().await };
+    pub(super) async fn next(&mut self) -> Option<Signal> {
+        let Some([int, term, hup, stop, size]) = &mut self.inner else { return std::future::pending().await };
         tokio::select! {
             _ = int.0.recv() => int.1,
             _ = term.0.recv() => term.1,
             _ = hup.0.recv() => hup.1,
             _ = stop.0.recv() => stop.1,
+            _ = size.0.recv() => size.1,
         }
     }
 
     #[cfg(not(unix))]
-    pub(super) async fn next(&mut self) -> Signal {
+    pub(super) async fn next(&mut self) -> Option<Signal> {
         std::future::pending().await
     }
 }

@@ -1,7 +1,7 @@
 //! Wiping and regenerating: armed, taken back, carried out, refused, and by two decks at once.
 
 use super::{
-    hands::{select, wait_row},
+    hands::{press, select, wait_row},
     house::{House, account},
 };
 use crate::support::pty::Pty;
@@ -14,8 +14,7 @@ fn house() -> House {
 /// Arms a wipe of `account` and waits for its countdown.
 fn arm(pty: &Pty, account: &str) {
     select(pty, account);
-    pty.keys("w");
-    pty.wait_until("the armed wipe", |s| (s.contents().contains("WIPE") && s.contents().contains("starts in")).then_some(()));
+    press(pty, "w", "the armed wipe", |s| (s.contents().contains("WIPE") && s.contents().contains("starts in")).then_some(()));
 }
 
 fn logouts(house: &House) -> Vec<Request> {
@@ -55,8 +54,7 @@ fn enter_starts_an_armed_wipe_now_but_not_while_the_key_repeats() {
     let pty = house.open(120, 40);
     select(&pty, "shop-a");
     // A key that was held, and an Enter that was on its way: all in the first instants.
-    pty.keys("wwwwww<Enter>");
-    pty.wait_for("starts in");
+    press(&pty, "wwwwww<Enter>", "the countdown", |s| s.contents().contains("starts in").then_some(()));
     pty.wait_for("starts in 2 s");
     assert_eq!(house.acts(), [], "neither the repeated key nor the early Enter started it");
     pty.keys("<Enter>");
@@ -119,8 +117,7 @@ fn regenerate_says_what_is_lost_waits_for_enter_and_puts_the_settings_back() {
 
     let pty = house.open(120, 40);
     select(&pty, "shop-a");
-    pty.keys("r");
-    let text = pty.wait_for("waits for Enter");
+    let text = press(&pty, "r", "the armed regenerate", |s| s.contents().contains("waits for Enter").then(|| s.contents()));
     for lost in ["old token", "messages"] {
         assert!(text.contains("lost: ") && text.contains(lost), "that the {lost} would be lost is not said:\n{text}");
     }
@@ -137,11 +134,13 @@ fn regenerate_says_what_is_lost_waits_for_enter_and_puts_the_settings_back() {
         }
         None
     });
-    let done = pty.wait_for("new fp");
+    let done = pty.wait_for("✓ shop-a: ");
     let new = house.gateway().token("shop-a").unwrap();
     assert_ne!(new.expose(), token.expose());
     assert!(!done.contains(new.expose()), "the token itself is never shown");
     pty.assert_never_wrote(new.expose());
+    // What the row shows of it is the new one's fingerprint, and it waits for a phone.
+    wait_row(&pty, "shop-a", "logged out");
     let after: Vec<_> = kept.iter().map(|(_, find, _)| lasting(&house.http("GET", find, "").1)).collect();
     assert_eq!(after, before);
     assert_eq!(house.acts().iter().filter(|r| r.path.contains("/instance/delete/")).count(), 1);
@@ -175,8 +174,12 @@ fn two_decks_that_wipe_the_same_row_log_it_out_once() {
     let (first, second) = (house.open(120, 40), house.open(120, 40));
     select(&first, "shop-a");
     select(&second, "shop-a");
-    first.keys("w");
-    second.keys("w");
+    for pty in [&first, &second] {
+        press(pty, "w", "the countdown, or why there is none", |s| {
+            let text = s.contents();
+            (text.contains("starts in") || text.contains("shop-a")).then_some(())
+        });
+    }
     wait_row(&first, "shop-a", "logged out");
     wait_row(&second, "shop-a", "logged out");
     for pty in [&first, &second] {

@@ -14,7 +14,7 @@ pub fn row(screen: &Screen, account: &str) -> Option<String> {
     // The pane beside the tree names the account too.
     let tree = |l: String| l.split('│').next().map(str::to_owned).unwrap_or_default();
     let named = |l: &String| l.starts_with([' ', '▌']) && l.split([' ', '~', '▌']).any(|w| w == account);
-    lines(screen).into_iter().skip(2).map(tree).find(named)
+    lines(screen).into_iter().map(tree).find(named)
 }
 
 /// Waits until the row of `account` says `what`.
@@ -40,13 +40,26 @@ pub fn select(pty: &Pty, account: &str) {
     panic!("{account} cannot be reached:\n{}", pty.text());
 }
 
+/// Presses `key` until `found` finds its answer: a key on a row that moved just now is refused, and says so.
+pub fn press<T>(pty: &Pty, key: &str, what: &str, mut found: impl FnMut(&Screen) -> Option<T>) -> T {
+    let refused = |s: &Screen| s.contents().contains("The row under the c").then_some(None);
+    for _ in 0..100 {
+        pty.keys(key);
+        // A refusal that is on screen already may be of the key before: the answer has a little time to come.
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        if let Some(t) = pty.wait_until(what, |s| found(s).map(Some).or_else(|| refused(s))) {
+            return t;
+        }
+    }
+    panic!("{key:?} was refused again and again:\n{}", pty.text());
+}
+
 /// Opens the form of a pairing on `account` and chooses `word`, `code` or `QR`.
 pub fn choose(pty: &Pty, account: &str, word: &str) {
     select(pty, account);
-    pty.keys("p");
     let form = format!("pair {account}");
     let chosen = format!("● {word}");
-    let text = pty.wait_until("the form", |s| (s.contents().contains(&form) && s.contents().contains("● ")).then(|| s.contents()));
+    let text = press(pty, "p", "the form", |s| (s.contents().contains(&form) && s.contents().contains("● ")).then(|| s.contents()));
     if !lines_with(&text, &chosen) {
         pty.keys("<Tab>");
         pty.wait_for(&chosen);

@@ -52,8 +52,7 @@ fn a_signal_disarms() {
     let house = house();
     let mut pty = house.open(120, 30);
     super::hands::select(&pty, "shop-a");
-    pty.keys("w");
-    pty.wait_for("starts in");
+    super::hands::press(&pty, "w", "the countdown", |s| s.contents().contains("starts in").then_some(()));
     pty.signal("HUP");
     pty.assert_exit(130);
     assert_eq!(house.acts(), []);

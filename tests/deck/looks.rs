@@ -11,8 +11,7 @@ fn a_small_terminal_shows_rows_and_an_armed_wipe() {
     let house = House::with(vec![account("shop-a", Past::Online), account("shop-b", Past::LoggedOut)]);
     let pty = house.open(40, 10);
     select(&pty, "shop-a");
-    pty.keys("w");
-    pty.wait_for("WIPE");
+    super::hands::press(&pty, "w", "the armed wipe", |s| s.contents().contains("WIPE").then_some(()));
     pty.keys("u");
     pty.wait_gone("WIPE");
     assert_eq!(house.acts(), []);

@@ -54,7 +54,10 @@ pub(super) fn meaning(word: &str, code: Option<i64>) -> State {
 
 /// The link of a row as the list and the server's memory have it. `listed` is when the list was read.
 pub(super) fn link(row: &Instance, memory: Option<&Memory>, listed: Stamp) -> Link {
-    let database = Witness { source: Source::List, says: Clean::new(&row.status), state: meaning(&row.status, row.code), observed_at: listed };
+    // And the other way round: a row that was made anew holds no code, and would seem to differ from what memory was told.
+    let told = memory.filter(|m| m.word.as_ref() == "close").and_then(|m| m.code).filter(|c| *c != 200);
+    let state = meaning(&row.status, row.code.or(told));
+    let database = Witness { source: Source::List, says: Clean::new(&row.status), state, observed_at: listed };
     let mut witnesses = Vec::with_capacity(2);
     if let Some(m) = memory {
         // A close that memory tells without a code is explained by the database's code, if that is of the same disconnect.

@@ -73,7 +73,10 @@ pub async fn run<V: Voice>(
                 None => deck.close(),
                 Some(Err(_)) => deck.event(Event::InputLost),
             },
-            signal = signals.next() => deck.event(Event::Signal(signal)),
+            // Another size is nothing to a deck of lines.
+            signal = signals.next() => if let Some(signal) = signal {
+                deck.event(Event::Signal(signal));
+            },
             () = mailbox.changed() => deck.mail(mailbox.take()),
             () = until(wake) => deck.event(Event::Tick),
         }
