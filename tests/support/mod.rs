@@ -5,6 +5,7 @@
 
 pub mod eye;
 pub mod pty;
+pub mod svg;
 
 use std::time::Duration;
 
