@@ -11,8 +11,8 @@ const PAD: usize = 10;
 const FOREGROUND: &str = "#d8dee4";
 const BACKGROUND: &str = "#14181d";
 const NAMED: [&str; 16] = [
-    "#14181d", "#d9626c", "#7fb069", "#d8b25c", "#6a9fd8", "#b48ac6", "#5fb3b3", "#c8ced4", "#7d8791", "#ff6b74", "#9ad07f", "#f0cc73", "#8abcf5", "#cfa5e0",
-    "#7fd4d4", "#ffffff",
+    "#14181d", "#d9626c", "#7fb069", "#d8b25c", "#6a9fd8", "#b48ac6", "#5fb3b3", "#c8ced4", "#7d8791", "#ff6b74", "#9ad07f", "#f0cc73", "#8abcf5",
+    "#cfa5e0", "#7fd4d4", "#ffffff",
 ];
 
 fn hex(color: Color, default: &str) -> String {
