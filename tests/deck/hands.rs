@@ -40,9 +40,10 @@ pub fn select(pty: &Pty, account: &str) {
     panic!("{account} cannot be reached:\n{}", pty.text());
 }
 
-/// Presses `key` until `found` finds its answer: a key on a row that moved just now is refused, and says so.
+/// Presses `key` until `found` finds its answer: a key on a row that moved just now, or of a
+/// gateway that has not answered yet, is refused, and says so.
 pub fn press<T>(pty: &Pty, key: &str, what: &str, mut found: impl FnMut(&Screen) -> Option<T>) -> T {
-    let refused = |s: &Screen| s.contents().contains("The row under the c").then_some(None);
+    let refused = |s: &Screen| lines(s).iter().any(|l| l.starts_with("  · ")).then_some(None);
     for _ in 0..100 {
         pty.keys(key);
         // A refusal that is on screen already may be of the key before: the answer has a little time to come.

@@ -6,6 +6,7 @@
 pub mod eye;
 pub mod house;
 pub mod pty;
+pub mod svg;
 
 use std::time::Duration;
 
