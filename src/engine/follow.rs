@@ -10,6 +10,8 @@ pub(super) async fn watch_or_follow(world: Arc<World>) {
     if lock.is_none() {
         world.follow(true);
         let mut standby = standby(world.paths.clone());
+        // What the watcher wrote before we listened.
+        world.reread().await;
         loop {
             tokio::select! {
                 () = world.stop.cancelled() => return,
@@ -48,9 +50,11 @@ impl World {
 
     /// Rows as the watching process stored them.
     async fn reread(&self) {
+        let Ok(known) = self.store.gateways().await else { return };
         for gateway in self.gateways() {
             if let Ok(rows) = self.store.rows(Some(gateway.id.clone())).await {
-                self.merge(&gateway, crate::providers::Report::All { rows, complete: true });
+                let link = known.iter().find(|k| k.id == gateway.id).map(|k| k.link.clone());
+                self.learn(&gateway, rows, link);
             }
         }
     }

@@ -1,6 +1,9 @@
 //! Rows as last observed, and the merge that finds out what really changed.
 
-use super::world::{Gateway, World};
+use super::{
+    mailbox::GatewayView,
+    world::{Gateway, World},
+};
 use crate::{
     domain::{Clean, Link, Reason, RemoteId, Row, Source, Stamp, State, Target},
     i18n::{Message, engine as words},
@@ -17,6 +20,9 @@ type Key = (RemoteId, Option<RemoteId>);
 
 /// An unchanged row is shown anew at most this often, so that "seen <1m ago" stays true without a redraw a poll.
 const CONFIRM: Duration = Duration::from_secs(50);
+
+/// A watching process that said nothing of a gateway for so long is not believed: it tells each poll or each minute.
+const HEARD: Duration = Duration::from_secs(150);
 
 /// More losses than this in one report are told as a number.
 const FEW: usize = 3;
@@ -52,6 +58,12 @@ impl Book {
             self.rows.insert(key, row);
             return;
         };
+        if old.incarnation.is_some() && row.incarnation.is_some() && old.incarnation != row.incarnation {
+            // A namesake that was made anew: nothing changed about anybody, somebody else is there.
+            diff.changed.push(row.clone());
+            *old = row;
+            return;
+        }
         if old.link.state == row.link.state {
             // A server's own instant wins; else the state holds since we first saw it.
             row.link.since = row.link.since.or(old.link.since);
@@ -169,6 +181,27 @@ impl World {
         }
     }
 
+    /// Takes what the watching process stored. It is as fresh as that process's own word on the gateway.
+    pub(super) fn learn(&self, gateway: &Arc<Gateway>, rows: Vec<Row>, known: Option<Link>) {
+        let now = self.time.now();
+        let mut diff = Diff::default();
+        let changed = gateway.with_state(|link, _, stale, book| {
+            let keep: HashSet<Key> = rows.iter().map(|r| (r.account.clone(), r.device.clone())).collect();
+            for row in rows {
+                book.put(self.overlay(row), now, &mut diff);
+            }
+            book.drop_missing(&keep, &mut diff);
+            let known = known.unwrap_or_else(Link::unknown);
+            let old = known.state != State::Online || known.observed_at.is_none_or(|at| at.age(&now) > HEARD);
+            let changed = *stale != old || *link != known;
+            *stale = old;
+            *link = known;
+            changed
+        });
+        let view = gateway.view();
+        self.show(gateway, diff, changed.then_some(view));
+    }
+
     /// Marks the gateway as broken for `reason`: its rows stay, stale.
     pub(super) fn broken(&self, gateway: &Arc<Gateway>, reason: Reason) {
         let now = self.time.now();
@@ -201,13 +234,10 @@ impl World {
         row
     }
 
-    fn tell(&self, gateway: &Arc<Gateway>, diff: Diff, gateway_changed: bool) {
-        if gateway_changed {
-            let view = gateway.view();
+    fn tell(&self, gateway: &Arc<Gateway>, mut diff: Diff, gateway_changed: bool) {
+        let view = gateway_changed.then(|| gateway.view());
+        if let Some(view) = &view {
             self.store.put_gateway(gateway.id.clone(), view.link.clone(), view.facts.version.clone());
-            self.mailbox.put(|m| {
-                m.gateways.insert(gateway.id.clone(), view);
-            });
         }
         if !diff.changed.is_empty() {
             self.store.put_rows(diff.changed.clone());
@@ -216,7 +246,16 @@ impl World {
             self.store.drop_rows(diff.gone.clone());
         }
         if !diff.changes.is_empty() {
-            self.store.changes(diff.changes);
+            self.store.changes(std::mem::take(&mut diff.changes));
+        }
+        self.show(gateway, diff, view);
+    }
+
+    fn show(&self, gateway: &Arc<Gateway>, diff: Diff, view: Option<GatewayView>) {
+        if let Some(view) = view {
+            self.mailbox.put(|m| {
+                m.gateways.insert(gateway.id.clone(), view);
+            });
         }
         if !(diff.changed.is_empty() && diff.confirmed.is_empty() && diff.gone.is_empty()) {
             self.mailbox.put(|m| {

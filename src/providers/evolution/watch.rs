@@ -259,7 +259,12 @@ impl Watch<'_> {
         let list = self.api.list().await?;
         let at = self.cx.time.now();
         self.index = list.rows.iter().enumerate().map(|(n, r)| (r.name.clone(), n)).collect();
-        self.memory.retain(|name, _| self.index.contains_key(name));
+        // What was said of an instance that was made anew was said of its predecessor.
+        let ids: HashMap<&str, Option<&str>> = self.listed.iter().flat_map(|(old, _)| &old.rows).map(|r| (&*r.name, r.id.as_deref())).collect();
+        self.memory.retain(|name, _| {
+            let now = self.index.get(name).and_then(|n| list.rows.get(*n));
+            now.is_some_and(|r| ids.get(&**name).is_none_or(|before| *before == r.id.as_deref()))
+        });
         if list.rows.iter().any(|r| r.token.as_ref() == Some(self.api.key())) {
             self.narrow();
         }
