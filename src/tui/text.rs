@@ -34,14 +34,24 @@ pub fn cut(text: &str, cells: usize) -> Cow<'_, str> {
 pub fn wrap(text: &str, cells: usize) -> Vec<String> {
     let cells = cells.max(1);
     let (mut lines, mut line, mut used) = (Vec::new(), String::new(), 0);
+    // Where the last word of the line begins.
+    let mut last = 0;
     for word in text.split_word_bounds() {
         let w = width(word);
         if used + w > cells && used > 0 {
+            // A full stop never stands alone on a line: its word goes with it.
+            let closing = !word.chars().any(|c| c.is_alphanumeric() || c.is_whitespace());
+            let carried = if closing && last > 0 && width(&line[last..]) + w <= cells { line.split_off(last) } else { String::new() };
             lines.push(std::mem::take(&mut line).trim_end().to_owned());
-            used = 0;
+            used = width(&carried);
+            line = carried;
+            last = 0;
             if word.trim().is_empty() {
                 continue;
             }
+        }
+        if word.chars().any(char::is_alphanumeric) {
+            last = line.len();
         }
         if w > cells {
             for g in word.graphemes(true) {
