@@ -222,4 +222,16 @@ mod tests {
         assert_eq!(names, ["wa-sp", "wa-eu"]);
         assert_eq!(demo.gateway.iter().map(|g| g.instances(None).len()).sum::<usize>(), 12);
     }
+
+    #[test]
+    fn the_accounts_that_the_tour_pairs_need_a_code_and_one_row_was_taken_over() {
+        let demo = Scenario::named("demo").unwrap().unwrap();
+        let all: Vec<_> = demo.gateway.iter().flat_map(|g| g.instances(None)).collect();
+        let past = |name: &str| all.iter().find(|i| i.name == name).map(|i| i.past);
+        assert_eq!(past("shop-centro"), Some(Past::New));
+        assert_eq!(past("suporte"), Some(Past::New), "a kept session would come online and never show the tour's QR");
+        assert_eq!(past("shop-mooca"), Some(Past::LoggedOut));
+        assert_eq!(past("shop-berlin"), Some(Past::New));
+        assert!(all.iter().any(|i| i.past == Past::Replaced), "the demo shows a session that another client took over");
+    }
 }
