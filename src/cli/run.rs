@@ -230,7 +230,13 @@ pub async fn add(house: &Session, args: &Add, out: &mut Output) -> Ran {
     Ok(match &done.trouble {
         None => Exit::Ok,
         Some(why) if args.json => Exit::from(why.code).or_failed(),
-        Some(why) => refused(why, out),
+        Some(why) if why.code == ReasonCode::KeyringAbsent => refused(why, out),
+        // Its remedy speaks of a gateway that is kept; this one is not.
+        Some(why) => {
+            out.complain_text(&crate::i18n::reason::full(why, out.lang));
+            out.complain(&Message::new(&c::ADD_NOT_KEPT));
+            Exit::from(why.code).or_failed()
+        }
     })
 }
 

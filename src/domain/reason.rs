@@ -59,6 +59,8 @@ macro_rules! codes {
 codes! {
     /// The phone or the server ended the session.
     LoggedOut = "logged_out",
+    /// The session was ended through the server's own API: a wipe, here or elsewhere.
+    Wiped = "wiped",
     /// The platform forbids the account.
     Forbidden = "forbidden",
     /// Another client took over the session.

@@ -126,4 +126,5 @@ catalogue! { "command";
     NO_TERMINAL = "the deck needs a terminal; `pairdeck list` and the other commands do not", "面板需要终端；pairdeck list 等命令不需要";
     STORE_BROKEN = "{why}", "{why}";
     OPENING = "opening; press it again in a moment", "正在打开，请稍后再按";
+    ADD_NOT_KEPT = "nothing was kept; put it right and run `pairdeck add` again", "未保存任何内容；更正后再次运行 pairdeck add";
 }

@@ -7,6 +7,7 @@ use crate::domain::{Reason, ReasonCode};
 catalogue! { "reason";
     LOGGED_OUT = "Logged out, usually from the phone.", "已退出登录，通常是在手机上操作的。";
     LOGGED_OUT_DO = "`p` pair it again.", "按 p 重新配对。";
+    WIPED = "Wiped: the session was ended through the server, from here or elsewhere.", "已清除：会话经服务器结束，由此处或他处操作。";
     FORBIDDEN = "The platform forbids this account to connect, usually a ban.", "平台禁止该账号连接，通常是被封禁。";
     FORBIDDEN_DO = "On the phone: open WhatsApp and read what it says about the account.", "在手机上打开 WhatsApp，查看账号提示。";
     REPLACED = "Another client took over this session.", "会话被另一个客户端顶替。";
@@ -127,6 +128,7 @@ pub fn text(code: ReasonCode) -> &'static Words {
     use ReasonCode as C;
     match code {
         C::LoggedOut => &LOGGED_OUT,
+        C::Wiped => &WIPED,
         C::Forbidden => &FORBIDDEN,
         C::Replaced => &REPLACED,
         C::TimedOut => &TIMED_OUT,
@@ -196,7 +198,7 @@ pub fn text(code: ReasonCode) -> &'static Words {
 pub fn remedy(code: ReasonCode) -> Option<&'static Words> {
     use ReasonCode as C;
     Some(match code {
-        C::LoggedOut => &LOGGED_OUT_DO,
+        C::LoggedOut | C::Wiped => &LOGGED_OUT_DO,
         C::Forbidden => &FORBIDDEN_DO,
         C::Replaced => &REPLACED_DO,
         C::TimedOut => &TIMED_OUT_DO,

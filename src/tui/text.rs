@@ -51,7 +51,8 @@ pub fn wrap(text: &str, cells: usize) -> Vec<String> {
             }
         }
         if word.chars().any(char::is_alphanumeric) {
-            last = line.len();
+            // An opening bracket belongs to the word behind it.
+            last = line.len() - usize::from(line.ends_with(['[', '(']));
         }
         if w > cells {
             for g in word.graphemes(true) {

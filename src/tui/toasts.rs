@@ -54,7 +54,10 @@ impl Toasts {
         if self.log.len() > LOG {
             self.log.pop_front();
         }
-        self.recent.push_back(at);
+        // What answers a key is never folded away: a dead key answers, however fast it is pressed.
+        if level != Level::Hint {
+            self.recent.push_back(at);
+        }
         while self.recent.front().is_some_and(|b| at.0.saturating_sub(b.0) > FLOOD) {
             self.recent.pop_front();
         }
@@ -68,7 +71,7 @@ impl Toasts {
             self.unseen += 1;
         }
         let mut shown = entry;
-        if self.recent.len() > FLOOD_AT {
+        if level != Level::Hint && self.recent.len() > FLOOD_AT {
             shown.text = Message::new(&w::TOAST_FLOOD).with("n", self.recent.len().to_string()).text(lang);
         }
         self.current = Some((shown, until));

@@ -26,6 +26,13 @@ pub(super) struct Memory {
     pub(super) exact: bool,
 }
 
+impl Memory {
+    /// What a source says at this instant; since when is not known.
+    pub(super) fn told(source: Source, word: &str, at: Stamp) -> Self {
+        Self { source, word: word.into(), code: None, since: at, at, exact: false }
+    }
+}
+
 /// The reason behind a disconnect code (Baileys' `DisconnectReason`).
 pub(super) fn disconnect(code: i64) -> ReasonCode {
     match code {
@@ -109,7 +116,9 @@ fn reason(row: &Instance, memory: Option<&Memory>, link: &Link) -> Option<Reason
                 Some(text) => format!("{code} {text}"),
                 None => code.to_string(),
             };
-            let reason = Reason::new(disconnect(code)).raw(raw);
+            // The server writes this text when its own logout was called (evolution 2.3.7, ws-global, +45.0).
+            let called = code == 401 && row.code == Some(code) && row.told.as_deref().is_some_and(|t| t.starts_with("Log out instance"));
+            let reason = Reason::new(if called { ReasonCode::Wiped } else { disconnect(code) }).raw(raw);
             Some(match row.disconnected {
                 Some(at) if row.code == Some(code) => reason.at(Stamp::wall_only(at)),
                 _ => reason,

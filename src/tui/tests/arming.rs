@@ -64,7 +64,7 @@ async fn quitting_drops_what_is_armed_and_names_it() {
     )
     .await;
     assert_eq!(ended.exit, Exit::Quit);
-    assert_eq!(ended.dropped, ["wipe shop-d"]);
+    assert_eq!(ended.dropped, ["wipe of shop-d taken back; nothing was sent"]);
 }
 
 #[tokio::test(start_paused = true)]

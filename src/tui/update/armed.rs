@@ -102,7 +102,8 @@ fn undo(app: &mut App, id: i64, out: &mut Vec<Do>, quiet: bool) {
     let lang = app.lang();
     let name = label(app, &o.view.target);
     if quiet {
-        app.dropped.push(format!("{} {}", verb(&o.view.action, lang), o.view.label));
+        let taken = Message::new(&w::TOAST_TAKEN_BACK).with("what", verb(&o.view.action, lang)).with("name", name);
+        app.dropped.push(taken.text(lang));
     } else {
         app.say(Level::Good, &Message::new(&w::TOAST_TAKEN_BACK).with("what", verb(&o.view.action, lang)).with("name", name));
     }

@@ -117,7 +117,7 @@ async fn a_wipe_ends_the_session_and_a_restart_of_a_closed_row_is_no_success() {
     carry_out(&s, Action::Wipe, None).await;
     let row = s.row("shop").await;
     assert_eq!(row.link.state, State::LoggedOut);
-    assert_eq!(row.link.reason.unwrap().code, ReasonCode::LoggedOut);
+    assert_eq!(row.link.reason.unwrap().code, ReasonCode::Wiped, "our own wipe is not blamed on the phone");
     let api = Api::new(&s.cx).unwrap();
     assert_eq!(api.restart("shop").await.unwrap_err().code, ReasonCode::ServerRefused);
     api.logout("shop").await.unwrap();

@@ -84,7 +84,7 @@ async fn u_takes_back_and_quitting_drops_what_is_armed() {
     )
     .await;
     assert_eq!(h.sent[2..], ["arm wipe shop-a", "undo 2", "quit"]);
-    assert_eq!((ended.exit, ended.dropped.as_slice()), (Exit::Quit, ["wipe shop-a".to_owned()].as_slice()));
+    assert_eq!((ended.exit, ended.dropped.as_slice()), (Exit::Quit, ["wipe of shop-a taken back; nothing was sent".to_owned()].as_slice()));
 }
 
 #[tokio::test(start_paused = true)]
