@@ -64,10 +64,10 @@ fn pictures_are_taken_when_asked_for() {
     pty.wait_gone("starts in");
 
     let pty = demo(100, 26);
-    walk(&pty, "suporte");
+    walk(&pty, "shop-mooca");
     pty.keys("<Enter>");
     pty.wait_for("┌─ suporte");
-    take(&pty, "detail", "Details of an account that another client took over");
+    take(&pty, "detail", "Details of an account whose phone logged it out");
 
     let pty = demo(92, 26);
     walk(&pty, "shop-mooca");
@@ -107,7 +107,7 @@ fn words(svg: &str) -> String {
 fn committed_pictures_can_be_read_and_show_what_the_readme_says() {
     let shown = [
         ("deck", vec!["WIPE", "shop-paulista", "wa-sp", "wa-eu", "starts in", "undo", "DEMO"]),
-        ("detail", vec!["suporte", "Reason", "Remedy", "Another client took over"]),
+        ("detail", vec!["shop-mooca", "Reason", "Remedy", "Logged out, usually"]),
         ("pairing", vec!["PAIR", "CODE 1", "dies in", "fresh:", "old code discarded"]),
         ("wipe", vec!["WIPE", "shop-wien", "starts in", "undo"]),
     ];
