@@ -66,7 +66,7 @@ fn pictures_are_taken_when_asked_for() {
     let pty = demo(100, 26);
     walk(&pty, "shop-mooca");
     pty.keys("<Enter>");
-    pty.wait_for("┌─ suporte");
+    pty.wait_for("┌─ shop-mooca");
     take(&pty, "detail", "Details of an account whose phone logged it out");
 
     let pty = demo(92, 26);
