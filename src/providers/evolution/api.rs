@@ -10,7 +10,11 @@ use crate::{
     },
 };
 use serde_json::Value;
-use std::{sync::Arc, time::Duration};
+use std::{
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
 
 /// Name of the gateway's secret.
 pub(super) const KEY: &str = "api_key";
@@ -108,11 +112,32 @@ impl Api {
 
     /// The whole list. A 404 of the route means a wrong base path.
     pub(super) async fn list(&self) -> Result<List, Reason> {
+        self.list_of(self.list_answer().await?).await
+    }
+
+    /// The whole list, unless it is byte for byte the one whose hash is `last`: what says nothing new is not decoded.
+    pub(super) async fn list_if_new(&self, last: &mut Option<u64>) -> Result<Option<List>, Reason> {
+        let answer = self.list_answer().await?;
+        let mut hasher = DefaultHasher::new();
+        answer.body.hash(&mut hasher);
+        let now = hasher.finish();
+        if *last == Some(now) {
+            return Ok(None);
+        }
+        let list = self.list_of(answer).await?;
+        *last = Some(now);
+        Ok(Some(list))
+    }
+
+    async fn list_answer(&self) -> Result<Answer, Reason> {
         let call = Call::get("/instance/fetchInstances").cap(CAP_LIST).within(LONG);
-        let answer = self.good(call).await.map_err(|r| match r.code {
+        self.good(call).await.map_err(|r| match r.code {
             ReasonCode::NotFound => Reason { code: ReasonCode::WrongAddress, ..r },
             _ => r,
-        })?;
+        })
+    }
+
+    async fn list_of(&self, answer: Answer) -> Result<List, Reason> {
         answer.decode(wire::list).await.map_err(|r| r.with("gateway", self.gateway().as_str()))
     }
 

@@ -16,7 +16,8 @@ use crate::{
 };
 use serde_json::json;
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, hash_map::DefaultHasher},
+    hash::{Hash, Hasher},
     time::Duration,
 };
 use tokio::time::{Instant, sleep_until};
@@ -39,6 +40,8 @@ struct Watch<'a> {
     memory: BTreeMap<Box<str>, Memory>,
     /// What was last reported of each row, as [`state::story`].
     sent: HashMap<Box<str>, u64>,
+    /// Hash of the list's bytes as last decoded.
+    body: Option<u64>,
     facts: GatewayFacts,
     facts_sent: bool,
     /// The root namespace was heard to talk: events of all rows come.
@@ -70,6 +73,7 @@ pub(super) async fn watch(cx: &Cx, out: Tx<Report>) -> Reason {
         index: HashMap::new(),
         memory: BTreeMap::new(),
         sent: HashMap::new(),
+        body: None,
         facts: GatewayFacts { whole: true, ..GatewayFacts::default() },
         facts_sent: false,
         global: matches!(cx.memo.get("feed").await, Some(v) if v["global"] == true),
@@ -256,8 +260,9 @@ impl Watch<'_> {
 
     /// Reads the list and what memory says, and reports what changed.
     async fn poll(&mut self) -> Result<(), Reason> {
-        let list = self.api.list().await?;
+        let new = self.api.list_if_new(&mut self.body).await?;
         let at = self.cx.time.now();
+        let Some(list) = new else { return self.same_list(at).await };
         self.index = list.rows.iter().enumerate().map(|(n, r)| (r.name.clone(), n)).collect();
         // What was said of an instance that was made anew was said of its predecessor.
         let ids: HashMap<&str, Option<&str>> = self.listed.iter().flat_map(|(old, _)| &old.rows).map(|r| (&*r.name, r.id.as_deref())).collect();
@@ -273,12 +278,44 @@ impl Watch<'_> {
                 self.warn(Message::new(words).with("n", n.to_string()));
             }
         }
-        let complete = list.broken == 0 && list.beyond == 0;
         self.doubt(&list).await;
         self.listed = Some((list, at));
         if self.facts.feed != Feed::Events {
             self.ask_memory(at).await;
         }
+        self.tell(at).await;
+        Ok(())
+    }
+
+    /// The database says what it said before: only memory may have changed.
+    async fn same_list(&mut self, at: Stamp) -> Result<(), Reason> {
+        if let Some((_, listed)) = &mut self.listed {
+            *listed = at;
+        }
+        let before = self.remembered();
+        if self.facts.feed != Feed::Events {
+            self.ask_memory(at).await;
+        }
+        if self.dirty.is_empty() && self.remembered() == before {
+            self.send(Report::Alive(at)).await;
+        } else {
+            self.tell(at).await;
+        }
+        Ok(())
+    }
+
+    /// A hash of what memory says, instants left out.
+    fn remembered(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        for (name, m) in &self.memory {
+            (name, &m.word, m.code).hash(&mut hasher);
+        }
+        hasher.finish()
+    }
+
+    /// Reports all rows, or that nothing changed.
+    async fn tell(&mut self, at: Stamp) {
+        let complete = self.listed.as_ref().is_some_and(|(list, _)| list.broken == 0 && list.beyond == 0);
         let rows = self.rows();
         let now: HashMap<Box<str>, u64> = rows.iter().map(|r| (r.account.as_str().into(), state::story(r))).collect();
         let same = complete && !now.is_empty() && now == self.sent;
@@ -286,7 +323,6 @@ impl Watch<'_> {
         self.sent = now;
         self.dirty.clear();
         self.send(report).await;
-        Ok(())
     }
 
     /// A change in the database that no event told means that the root does not talk (any more).
