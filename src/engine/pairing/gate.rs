@@ -81,11 +81,7 @@ impl Visit<'_> {
     /// Waits before a closed gate. True when the operator overrode it.
     async fn wait_blocked(&mut self, cancel: &CancellationToken) -> Result<bool, Next> {
         loop {
-            let key = tokio::select! {
-                () = cancel.cancelled() => None,
-                key = self.keys.recv() => key,
-            };
-            match key {
+            match self.wait_key(cancel).await {
                 None | Some(PairKey::Leave) => {
                     self.record.finish("blocked").await;
                     ops::audit(self.world, &self.target(), "pair", Some(Verdict::Blocked), "blocked").await;

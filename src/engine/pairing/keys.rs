@@ -23,6 +23,14 @@ pub(super) enum Next {
 }
 
 impl Visit<'_> {
+    /// The next key while nothing else runs; `None` when the visit is over.
+    pub(super) async fn wait_key(&mut self, cancel: &CancellationToken) -> Option<PairKey> {
+        tokio::select! {
+            () = cancel.cancelled() => None,
+            key = self.keys.recv() => key,
+        }
+    }
+
     /// A key during a running session. `Some` ends the session.
     pub(super) async fn key(&mut self, key: Option<PairKey>, driver: &Driver) -> Option<Next> {
         match key {
@@ -82,11 +90,7 @@ impl Visit<'_> {
         self.record.stage(PairStage::Failed { why: why.clone(), wipe_first });
         self.record.news(News::Failed(&why));
         loop {
-            let key = tokio::select! {
-                () = cancel.cancelled() => None,
-                key = self.keys.recv() => key,
-            };
-            match key {
+            match self.wait_key(cancel).await {
                 None | Some(PairKey::Leave) => return Next::End(PairEnd::Failed(why)),
                 Some(PairKey::Agree | PairKey::Again) if wipe_first => {
                     self.want.wipe_spoilt = true;
@@ -111,11 +115,7 @@ impl Visit<'_> {
         self.record.stage(PairStage::Needs { why: why.clone(), loses: plan.loses.clone() });
         self.record.news(News::Needs(&why));
         loop {
-            let key = tokio::select! {
-                () = cancel.cancelled() => None,
-                key = self.keys.recv() => key,
-            };
-            match key {
+            match self.wait_key(cancel).await {
                 None | Some(PairKey::Leave) => return Next::End(PairEnd::Failed(why)),
                 Some(PairKey::Agree) => return self.agreed(plan, cancel).await,
                 Some(PairKey::Again) => return Next::Restart,
