@@ -62,7 +62,7 @@ fn the_example_passes_its_own_check_and_says_the_defaults() {
     let example = Config::parse(config::EXAMPLE, Path::new("config.toml")).unwrap();
     let empty = Config::parse("", Path::new("config.toml")).unwrap();
     assert_eq!((&example.ui, &example.arming), (&empty.ui, &empty.arming));
-    assert_eq!(example.clock_limits, Some((5, 30)));
+    assert_eq!(example.clock.limits, Some((5, 30)));
     assert_eq!(example.gateways.len(), 2);
 }
 

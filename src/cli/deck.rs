@@ -2,7 +2,7 @@
 
 use super::{Exit, Globals, Output};
 use crate::{
-    clock::{Limits, SystemTime},
+    clock::SystemTime,
     domain::{GatewayId, Link, Not, Time},
     engine::{
         Command, Mailbox, Parts,
@@ -145,7 +145,7 @@ fn engine(
         let lock = ProcessLock::take(&paths).ok();
         let owner = lock.as_ref().map_or("", |l| l.name()).into();
         Ok(Parts {
-            clock_limits: config.clock_limits.map(|(ok_s, blocked_s)| Limits { ok_s, blocked_s }),
+            clock: config.clock,
             gateways: config.gateways,
             store,
             vault: scene.vault,

@@ -65,7 +65,7 @@ async fn tell(house: &Session, armed: &Armed, ended: &Ended, as_json: bool, out:
 
 /// The row that is meant. A creating verb names one that is not there yet.
 async fn row(house: &Session, action: &Action, args: &Act, out: &mut Output) -> Result<(Row, Inputs), Exit> {
-    let creates = |g: &GatewayId| house.world.gateway(g).is_some_and(|g| g.spec.verbs.iter().any(|v| v.id == action.name() && v.creates));
+    let creates = |g: &GatewayId| house.world.gateway(g).is_some_and(|g| g.spec.verbs.iter().any(|v| v.id == action.name() && v.creates()));
     let Some(TargetName { gateway: Some(gateway), account, device: None }) = TargetName::parse(&args.target) else {
         return house.resolve(&args.target, out).await.map(|r| (r, Inputs::new()));
     };

@@ -2,7 +2,7 @@
 
 use super::{Exit, Globals, Output, prompt};
 use crate::{
-    clock::{Limits, SystemTime, kernel},
+    clock::{SystemTime, kernel},
     domain::{GatewayId, OpPhase, Reason, ReasonCode, Row, Time, ids::TargetName},
     engine::{Mailbox, Parts, World, hosts::Quiet, look_all, names::Unresolved, ops},
     i18n::{Lang, Message, command as c, reason},
@@ -21,13 +21,13 @@ pub const LIMIT: Duration = Duration::from_secs(20);
 pub struct Settings {
     /// Gateways, in the order of the file.
     pub gateways: Vec<config::Gateway>,
-    /// Clock thresholds for gateways that set none.
-    pub clock_limits: Option<Limits>,
+    /// What it says of clocks.
+    pub clock: config::Clock,
 }
 
 impl From<config::Config> for Settings {
     fn from(c: config::Config) -> Self {
-        Self { gateways: c.gateways, clock_limits: c.clock_limits.map(|(ok_s, blocked_s)| Limits { ok_s, blocked_s }) }
+        Self { gateways: c.gateways, clock: c.clock }
     }
 }
 
@@ -61,7 +61,7 @@ impl Session {
         };
         let world = World::new(Parts {
             gateways: settings.gateways,
-            clock_limits: settings.clock_limits,
+            clock: settings.clock,
             store,
             vault,
             time: time.clone(),

@@ -23,6 +23,7 @@ pub fn sample(now: Stamp, floor: Wall) -> Sample {
         at: now,
         probes: 1,
         detail: Clean::new(if below { BELOW } else { ABOVE }),
+        server: None,
     }
 }
 

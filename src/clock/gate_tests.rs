@@ -35,7 +35,7 @@ impl Bench {
     fn reference(&self, lo_ms: i64, hi_ms: i64) {
         let interval = Some(Interval::new(lo_ms, hi_ms));
         let detail = Clean::new("2 of 2");
-        self.gate.push(Sample { gateway: None, subject: Subject::Host, by: By::Ntp, interval, at: self.time.now(), probes: 2, detail });
+        self.gate.push(Sample { gateway: None, subject: Subject::Host, by: By::Ntp, interval, at: self.time.now(), probes: 2, detail, server: None });
     }
     fn verdict(&self) -> Verdict {
         self.gate.strict(&self.wa).verdict

@@ -37,6 +37,7 @@ pub fn sample(gateway: &GatewayId, date: Option<&str>, age: Option<&str>, cache:
         at: Stamp { wall: t1, boot: received.boot },
         probes: 1,
         detail: Clean::new(detail),
+        server: None,
     }
 }
 

@@ -49,7 +49,16 @@ pub fn sample(now: Stamp) -> Sample {
 }
 
 fn as_sample(said: Discipline, now: Stamp) -> Sample {
-    Sample { gateway: None, subject: Subject::Host, by: By::Kernel, interval: None, at: now, probes: 1, detail: Clean::new(&said.detail()) }
+    Sample {
+        gateway: None,
+        subject: Subject::Host,
+        by: By::Kernel,
+        interval: None,
+        at: now,
+        probes: 1,
+        detail: Clean::new(&said.detail()),
+        server: None,
+    }
 }
 
 #[cfg(target_os = "linux")]

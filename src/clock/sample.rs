@@ -27,7 +27,9 @@ pub enum By {
     Floor,
     /// The platform's own time.
     ServerTime,
-    /// The gateway's timezone label.
+    /// What a time daemon on this host says (chrony, timesyncd): detail, never an offset of its own.
+    Daemon,
+    /// The gateway's timezone: local time minus UTC as it shows it. Never part of a skew.
     ZoneLabel,
 }
 
@@ -108,4 +110,7 @@ pub struct Sample {
     pub probes: u32,
     /// Detail or the reason why nothing usable came (`cached`, `no Date header`, `synced, max error 1.2 ms`).
     pub detail: Clean,
+    /// The server or daemon that was asked, where there are several.
+    #[serde(default)]
+    pub server: Option<Clean>,
 }

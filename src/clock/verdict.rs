@@ -64,6 +64,8 @@ pub enum Cause {
     NoDate,
     /// It was not asked yet.
     NotAsked,
+    /// Sources contradict each other; which is wrong is not known.
+    SourcesConflict,
 }
 
 /// What is concluded about one clock.
@@ -128,6 +130,7 @@ impl Cause {
             Self::DateUnusable => "date_unusable",
             Self::NoDate => "no_date",
             Self::NotAsked => "not_asked",
+            Self::SourcesConflict => "sources_conflict",
         }
     }
 }

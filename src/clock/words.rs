@@ -255,6 +255,7 @@ pub fn by(by: By) -> &'static Words {
         By::Kernel => &w::BY_KERNEL,
         By::Floor => &w::BY_FLOOR,
         By::ServerTime => &w::BY_SERVER_TIME,
+        By::Daemon => &w::BY_DAEMON,
         By::ZoneLabel => &w::BY_ZONE_LABEL,
     }
 }

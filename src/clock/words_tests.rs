@@ -33,6 +33,7 @@ fn view(name: &str, remote: &Says, host: Option<i64>) -> GateView {
         at: time.now(),
         probes: 2,
         detail: Clean::new(detail),
+        server: None,
     };
     if !matches!(remote, Says::Silent) {
         gate.push(sample(Some(id.clone()), Subject::Gateway, By::Date, interval, detail));

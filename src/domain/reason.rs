@@ -183,6 +183,36 @@ codes! {
     Gone = "gone",
     /// A person must decide or give something.
     PersonNeeded = "person_needed",
+    /// The client logs in on another device flag than the one that its token is on.
+    FlagMismatch = "flag_mismatch",
+    /// No token was ever issued for this device.
+    NeverIssued = "never_issued",
+    /// The token is empty: the device was quit.
+    TokenWiped = "token_wiped",
+    /// A later login on the same flag replaced the token.
+    TokenOverwritten = "token_overwritten",
+    /// The client holds an empty token.
+    TokenEmpty = "token_empty",
+    /// The server bans this uid: every login is refused.
+    Banned = "banned",
+    /// The server checks no tokens.
+    ChecksOff = "checks_off",
+    /// Uids of this form skip the token check.
+    VisitorUid = "visitor_uid",
+    /// Two clients take turns on one device flag.
+    FlagCollision = "flag_collision",
+    /// A later login on the same flag took the place of this one.
+    Displaced = "displaced",
+    /// The client tried before the token existed.
+    TooEarly = "too_early",
+    /// The server refuses what this uid sends.
+    SendBanned = "send_banned",
+    /// Nothing that the server tells speaks against this client.
+    NothingAgainst = "nothing_against",
+    /// The server would take this name or number, and it would not work.
+    BadTarget = "bad_target",
+    /// A node of the server's cluster does not answer.
+    ClusterPeer = "cluster_peer",
     /// Something inside pairdeck failed.
     Internal = "internal",
 }
@@ -201,6 +231,7 @@ impl ReasonCode {
                 | Self::Cancelled
                 | Self::NotYet
                 | Self::NeverPaired
+                | Self::NothingAgainst
         )
     }
 }

@@ -30,8 +30,8 @@ pub type Providers = Arc<dyn Fn(&str) -> Option<Arc<dyn Provider>> + Send + Sync
 pub struct Parts {
     /// Gateways, in the order of the configuration.
     pub gateways: Vec<config::Gateway>,
-    /// Clock thresholds for gateways that set none: (ok, blocked) in seconds; `None` takes the kind's.
-    pub clock_limits: Option<Limits>,
+    /// What the configuration says of clocks.
+    pub clock: config::Clock,
     /// The store.
     pub store: Store,
     /// The vault.
@@ -65,7 +65,7 @@ pub struct World {
     pub(super) stop: CancellationToken,
     pub(super) providers: Providers,
     _lock: Option<crate::store::locks::ProcessLock>,
-    clock_limits: Option<Limits>,
+    pub(super) clock: config::Clock,
     locked: AtomicBool,
     pub(super) following: AtomicBool,
     gateways: RwLock<BTreeMap<GatewayId, Arc<Gateway>>>,
@@ -115,7 +115,7 @@ impl World {
             paths: parts.paths,
             stop: CancellationToken::new(),
             providers: parts.providers,
-            clock_limits: parts.clock_limits,
+            clock: parts.clock,
             locked: AtomicBool::new(true),
             following: AtomicBool::new(false),
             gateways: RwLock::new(BTreeMap::new()),
@@ -148,10 +148,7 @@ impl World {
         let provider = (self.providers)(&settings.kind)?;
         let id = GatewayId::new(&settings.name);
         let spec = provider.spec();
-        let limits = match settings.clock_limits {
-            Some((ok_s, blocked_s)) => Limits { ok_s, blocked_s },
-            None => self.clock_limits.unwrap_or(spec.limits),
-        };
+        let limits = settings.clock_limits.or(self.clock.limits).map_or(spec.limits, |(ok_s, blocked_s)| Limits { ok_s, blocked_s });
         self.gate.limits(&id, limits);
         let gateway = Arc::new(Gateway {
             id: id.clone(),
@@ -365,10 +362,10 @@ impl Gateway {
         lock(&self.state).link.clone()
     }
 
-    /// True when a secret of that name is loaded.
+    /// True when every secret that it cannot do without is loaded.
     pub(super) fn has_secrets(&self) -> bool {
         let state = lock(&self.state);
-        self.spec.secrets.iter().all(|s| state.secrets.contains_key(s.name))
+        self.spec.secrets.iter().filter(|s| !s.optional).all(|s| state.secrets.contains_key(s.name))
     }
 
     /// As the deck shows it.

@@ -41,6 +41,7 @@ catalogue! { "clock";
     BY_KERNEL = "kernel", "内核";
     BY_FLOOR = "release date", "发布日期";
     BY_SERVER_TIME = "server time", "服务器时间";
+    BY_DAEMON = "time daemon", "时间守护进程";
     BY_ZONE_LABEL = "zone label", "时区标签";
     THIS_HOST = "this host", "本机";
     VERDICT_OK = "ok", "正常";

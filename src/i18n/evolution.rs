@@ -9,6 +9,7 @@ catalogue! { "evolution";
     FACT_CONTACTS = "Contacts", "联系人";
     FACT_CHATS = "Chats", "聊天";
     FACT_CREATED = "Created", "创建于";
+    ASK_NAME = "Name of the new instance", "新实例的名称";
     VERB_RESTART = "restart", "重启";
     VERB_CREATE = "create", "新建";
     VERB_DELETE = "delete", "删除";

@@ -19,6 +19,7 @@ pub mod plain;
 pub mod reason;
 pub mod state;
 pub mod store;
+pub mod wukongim;
 
 pub use catalogue::Words;
 
@@ -111,9 +112,22 @@ impl<'de> Deserialize<'de> for Message {
 
 /// All catalogues, for lookup by name and for the checks.
 pub fn all() -> impl Iterator<Item = &'static Words> {
-    [clock::ALL, command::ALL, common::ALL, deck::ALL, engine::ALL, evolution::ALL, pairing::ALL, plain::ALL, reason::ALL, state::ALL, store::ALL]
-        .into_iter()
-        .flat_map(|c| c.iter().copied())
+    [
+        clock::ALL,
+        command::ALL,
+        common::ALL,
+        deck::ALL,
+        engine::ALL,
+        evolution::ALL,
+        pairing::ALL,
+        plain::ALL,
+        reason::ALL,
+        state::ALL,
+        store::ALL,
+        wukongim::ALL,
+    ]
+    .into_iter()
+    .flat_map(|c| c.iter().copied())
 }
 
 /// The words of that name, as a store or a journal wrote it.

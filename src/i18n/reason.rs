@@ -119,6 +119,35 @@ catalogue! { "reason";
     NOT_YET = "The server allows it only later.", "服务器要求稍后才可执行。";
     GONE = "The row is not there any more.", "该行已不存在。";
     PERSON_NEEDED = "A person must decide.", "需要人工决定。";
+    FLAG_MISMATCH = "The client logs in with flag {client}; its token is on flag {server}.", "客户端用标志 {client} 登录，令牌却在标志 {server}。";
+    FLAG_MISMATCH_DO = "`f` shows the plan.", "按 f 看方案。";
+    NEVER_ISSUED = "No token was ever issued for {device}.", "从未为 {device} 签发令牌。";
+    NEVER_ISSUED_DO = "`m i` issues one; the client must wait until it was.", "按 m i 签发；客户端须等签发后再连接。";
+    TOKEN_WIPED = "The token is empty: this device was quit.", "令牌为空：该设备已被登出。";
+    TOKEN_WIPED_DO = "`r` issues a new one.", "按 r 签发新令牌。";
+    TOKEN_OVERWRITTEN = "A later login on the same flag replaced this token.", "同一标志的后一次登录覆盖了令牌。";
+    TOKEN_OVERWRITTEN_DO = "Give each platform its own flag: `f`.", "每个平台用单独的标志：按 f。";
+    TOKEN_EMPTY = "The client sends an empty token.", "客户端发送的令牌为空。";
+    TOKEN_EMPTY_DO = "In the client: give it the token that was issued; `T` shows it.", "在客户端填入已签发的令牌；按 T 查看。";
+    BANNED = "The server bans this uid: every login is refused, silently.", "服务器已封禁该 uid：所有登录都会被静默拒绝。";
+    BANNED_DO = "On the server: lift the ban of this uid (channel/info, ban = 0).", "在服务器上解除该 uid 的封禁（channel/info，ban = 0）。";
+    CHECKS_OFF = "The server does not check tokens: whoever knows a uid is let in.", "服务器不校验令牌：知道 uid 即可登录。";
+    CHECKS_OFF_DO = "On the server: set tokenAuthOn: true and restart it.", "在服务器上设置 tokenAuthOn: true 并重启。";
+    VISITOR_UID = "A uid ending in ___vstr skips the token check.", "以 ___vstr 结尾的 uid 会跳过令牌校验。";
+    VISITOR_UID_DO = "In config.toml: use another uid for this account.", "在 config.toml 中为该账号换一个 uid。";
+    FLAG_COLLISION = "Two clients take turns on {device}: each login kicks the other.", "两个客户端轮流占用 {device}：每次登录都会踢掉对方。";
+    FLAG_COLLISION_DO = "`f` shows the plan: give one of them a flag of its own.", "按 f 看方案：给其中一个单独的标志。";
+    DISPLACED = "Displaced by a later login on the same flag, from {by}.", "被同一标志的后一次登录（{by}）顶替。";
+    DISPLACED_DO = "`m i` issues it a token on a flag of its own.", "按 m i 在单独的标志上为它签发令牌。";
+    TOO_EARLY = "The client tried {seconds} s before the token existed.", "客户端在令牌存在前 {seconds} 秒就尝试登录。";
+    TOO_EARLY_DO = "In the client: connect only after the token was issued.", "在客户端：等令牌签发后再连接。";
+    SEND_BANNED = "Sending is forbidden for this uid: it was wiped hard.", "该 uid 已被禁止发送（硬清除）。";
+    SEND_BANNED_DO = "`m b` allows it again.", "按 m b 恢复。";
+    NOTHING_AGAINST = "Token and flag are right; the server tells no reason for a refusal.", "令牌和标志都正确；服务器没有给出拒绝原因。";
+    NOTHING_AGAINST_DO = "In the client: check the address that it connects to.", "检查客户端连接的地址。";
+    BAD_TARGET = "{what} cannot be used here: {why}.", "{what} 不能使用：{why}。";
+    CLUSTER_PEER = "A node of the server's cluster does not answer, so the list fails as a whole.", "集群中有节点无响应，整个查询失败。";
+    CLUSTER_PEER_DO = "On the server: check its cluster nodes.", "在服务器上检查集群节点。";
     INTERNAL = "Something inside pairdeck failed.", "pairdeck 内部出错。";
     INTERNAL_DO = "`L` shows the log; a report is welcome.", "按 L 查看日志；欢迎报告。";
 }
@@ -190,6 +219,21 @@ pub fn text(code: ReasonCode) -> &'static Words {
         C::NotYet => &NOT_YET,
         C::Gone => &GONE,
         C::PersonNeeded => &PERSON_NEEDED,
+        C::FlagMismatch => &FLAG_MISMATCH,
+        C::NeverIssued => &NEVER_ISSUED,
+        C::TokenWiped => &TOKEN_WIPED,
+        C::TokenOverwritten => &TOKEN_OVERWRITTEN,
+        C::TokenEmpty => &TOKEN_EMPTY,
+        C::Banned => &BANNED,
+        C::ChecksOff => &CHECKS_OFF,
+        C::VisitorUid => &VISITOR_UID,
+        C::FlagCollision => &FLAG_COLLISION,
+        C::Displaced => &DISPLACED,
+        C::TooEarly => &TOO_EARLY,
+        C::SendBanned => &SEND_BANNED,
+        C::NothingAgainst => &NOTHING_AGAINST,
+        C::BadTarget => &BAD_TARGET,
+        C::ClusterPeer => &CLUSTER_PEER,
         C::Internal => &INTERNAL,
     }
 }
@@ -249,6 +293,20 @@ pub fn remedy(code: ReasonCode) -> Option<&'static Words> {
         C::Foreign => &FOREIGN_DO,
         C::Busy => &BUSY_DO,
         C::KilledInFlight => &KILLED_IN_FLIGHT_DO,
+        C::FlagMismatch => &FLAG_MISMATCH_DO,
+        C::NeverIssued => &NEVER_ISSUED_DO,
+        C::TokenWiped => &TOKEN_WIPED_DO,
+        C::TokenOverwritten => &TOKEN_OVERWRITTEN_DO,
+        C::TokenEmpty => &TOKEN_EMPTY_DO,
+        C::Banned => &BANNED_DO,
+        C::ChecksOff => &CHECKS_OFF_DO,
+        C::VisitorUid => &VISITOR_UID_DO,
+        C::FlagCollision => &FLAG_COLLISION_DO,
+        C::Displaced => &DISPLACED_DO,
+        C::TooEarly => &TOO_EARLY_DO,
+        C::SendBanned => &SEND_BANNED_DO,
+        C::NothingAgainst => &NOTHING_AGAINST_DO,
+        C::ClusterPeer => &CLUSTER_PEER_DO,
         C::Internal => &INTERNAL_DO,
         C::RestartRequired
         | C::PlatformUnavailable
@@ -260,6 +318,7 @@ pub fn remedy(code: ReasonCode) -> Option<&'static Words> {
         | C::Cancelled
         | C::NotYet
         | C::Gone
+        | C::BadTarget
         | C::PersonNeeded => return None,
     })
 }

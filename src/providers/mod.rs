@@ -6,6 +6,7 @@
 pub mod evolution;
 pub mod http;
 pub mod registry;
+pub mod wukongim;
 
 use crate::{
     clock::{Limits, sample::Sample},
@@ -57,6 +58,8 @@ pub struct SecretSpec {
     pub name: &'static str,
     /// The question that asks for it.
     pub words: &'static Words,
+    /// True when a gateway may work without it.
+    pub optional: bool,
 }
 
 /// One verb of the `m` menu.
@@ -68,8 +71,54 @@ pub struct VerbSpec {
     pub key: char,
     /// What it does.
     pub words: &'static Words,
-    /// True when it makes a new row: then its input is a name and it needs no row.
-    pub creates: bool,
+    /// The rows whose menu shows it.
+    pub on: On,
+    /// What a person is asked before it is armed, in this order. Headless: `--set NAME=VALUE`.
+    pub asks: &'static [AskSpec],
+}
+
+impl VerbSpec {
+    /// True when it makes a new row: then its target is completed by what was asked and need not be there yet.
+    pub fn creates(&self) -> bool {
+        self.asks.iter().any(|a| a.becomes != Becomes::Input)
+    }
+}
+
+/// The rows that a verb is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum On {
+    /// The gateway (and any row of it): makes a new account.
+    Gateway,
+    /// An account (and its devices, meaning their account).
+    Account,
+    /// One device.
+    Device,
+    /// An account or one of its devices, whichever the cursor is on.
+    Row,
+}
+
+/// One thing asked for a verb.
+#[derive(Debug)]
+pub struct AskSpec {
+    /// Its name in [`Inputs`] and in `--set NAME=VALUE`.
+    pub name: &'static str,
+    /// The question.
+    pub words: &'static Words,
+    /// What the answer is for.
+    pub becomes: Becomes,
+    /// Taken when nothing is typed; `None`: something must be.
+    pub default: Option<&'static str>,
+}
+
+/// What an answer to an [`AskSpec`] is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Becomes {
+    /// The account of the target.
+    Account,
+    /// The device of the target.
+    Device,
+    /// An input of the plan.
+    Input,
 }
 
 /// One method of pairing.
@@ -220,6 +269,89 @@ pub trait Provider: Send + Sync {
     fn pair<'a>(&'a self, cx: &'a Cx, at: &'a Target, want: Want) -> Fut<'a, Result<Box<dyn Pairing>, Reason>>;
     /// The current token, for an operator who asked to see it.
     fn reveal<'a>(&'a self, cx: &'a Cx, at: &'a Target) -> Fut<'a, Result<Secret, Reason>>;
+    /// Why a client of this account cannot log in, worked out from management calls only: never by connecting as the client.
+    /// `None`: this kind has nothing to compare; the row's own reason is all there is.
+    fn why<'a>(&'a self, _cx: &'a Cx, _at: &'a Target, _claim: &'a Claim) -> Fut<'a, Result<Option<Diagnosis>, Reason>> {
+        Box::pin(async { Ok(None) })
+    }
+    /// What is wrong with what a client is about to use, without asking anybody. `None`: this kind has no such rules.
+    fn lint(&self, _settings: &crate::store::config::Gateway, _at: &Target, _claim: &Claim) -> Option<Vec<DiagLine>> {
+        None
+    }
+    /// Which slots an account's devices occupy and should occupy. `None`: this kind has no slots.
+    fn slots(&self, _settings: &crate::store::config::Gateway, _account: &Row, _devices: &[Row]) -> Option<SlotTable> {
+        None
+    }
+}
+
+/// What a client is about to use, or was seen to use when it was refused.
+#[derive(Debug, Default)]
+pub struct Claim {
+    /// The slot that it logs in on, as typed: a number or a configured name.
+    pub slot: Option<Box<str>>,
+    /// The level that it should have, as typed.
+    pub level: Option<Box<str>>,
+    /// The family of its library, where that implies a slot.
+    pub sdk: Option<Box<str>>,
+    /// The token that it holds.
+    pub token: Option<Secret>,
+    /// A line of the server's log, exactly as pasted: hostile text that holds tokens. Never kept, never shown as it is.
+    pub log: Option<Secret>,
+}
+
+/// What was found out about a client that cannot log in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Diagnosis {
+    /// What was compared, in the order in which a person reads it.
+    pub lines: Vec<DiagLine>,
+    /// The verdict; `None` when nothing speaks against the client.
+    pub reason: Option<Reason>,
+}
+
+/// One compared thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DiagLine {
+    /// How it stands.
+    pub mark: Mark,
+    /// What was found, secrets as fingerprints only.
+    pub text: Message,
+}
+
+/// How a compared thing stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// As it should be.
+    Good,
+    /// The cause, or one of them.
+    Bad,
+    /// Worth knowing.
+    Note,
+}
+
+/// The slots of one account: what is in use, what is planned, what would happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotTable {
+    /// Column heads, as many as each line has cells.
+    pub head: Vec<&'static Words>,
+    /// One line a slot.
+    pub lines: Vec<SlotLine>,
+    /// What is wrong with the plan or its use: collisions, drift, limits.
+    pub warnings: Vec<Message>,
+    /// What to do, one act each.
+    pub advice: Vec<Message>,
+}
+
+/// One slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotLine {
+    /// The device's id, as in targets.
+    pub slot: Box<str>,
+    /// One text a column, cleaned.
+    pub cells: Vec<crate::domain::Clean>,
+    /// The device's state; [`crate::domain::State::Unknown`] for a planned slot that nobody uses.
+    pub state: crate::domain::State,
+    /// What a login on this slot would do now, said before it happens.
+    pub would: Option<Message>,
 }
 
 /// A running attempt. Asking for the next event acknowledges that the last one is committed.

@@ -193,6 +193,7 @@ impl Provider for Toy {
                 at: cx.time.now(),
                 probes: 1,
                 detail: Clean::new(""),
+                server: None,
             });
             Ok(Report::All { rows: self.read(cx), complete: false })
         })
@@ -369,10 +370,11 @@ pub async fn process(home: &std::path::Path, server: &Shared, vault: &Vault, tim
         events: true,
         expect_timezone: None,
         clock_limits: None,
+        wukongim: config::WuKongIm::default(),
     };
     let world = World::new(Parts {
         gateways: vec![gateway],
-        clock_limits: None,
+        clock: config::Clock::default(),
         store,
         vault: vault.clone(),
         time,

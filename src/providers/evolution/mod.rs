@@ -15,7 +15,7 @@ mod state;
 mod watch;
 mod wire;
 
-use super::{Cx, Fut, GatewayFacts, KindSpec, Look, MethodSpec, Pairing, Provider, Report, SecretSpec, Tx, VerbSpec};
+use super::{AskSpec, Becomes, Cx, Fut, GatewayFacts, KindSpec, Look, MethodSpec, On, Pairing, Provider, Report, SecretSpec, Tx, VerbSpec};
 use crate::{
     clock::Limits,
     domain::{Action, Answer, Effect, Finding, Inputs, Method, Not, Op, Plan, Reason, ReasonCode, Row, Secret, Source, StepEnd, Target, Want},
@@ -30,11 +30,17 @@ pub static SPEC: KindSpec = KindSpec {
     name: "Evolution",
     platform: "WhatsApp",
     limits: Limits::DEFAULT,
-    secrets: &[SecretSpec { name: api::KEY, words: &w::KEY }],
+    secrets: &[SecretSpec { name: api::KEY, words: &w::KEY, optional: false }],
     verbs: &[
-        VerbSpec { id: "restart", key: 'r', words: &w::VERB_RESTART, creates: false },
-        VerbSpec { id: "create", key: 'c', words: &w::VERB_CREATE, creates: true },
-        VerbSpec { id: "delete", key: 'd', words: &w::VERB_DELETE, creates: false },
+        VerbSpec { id: "restart", key: 'r', words: &w::VERB_RESTART, on: On::Account, asks: &[] },
+        VerbSpec {
+            id: "create",
+            key: 'c',
+            words: &w::VERB_CREATE,
+            on: On::Gateway,
+            asks: &[AskSpec { name: "name", words: &w::ASK_NAME, becomes: Becomes::Account, default: None }],
+        },
+        VerbSpec { id: "delete", key: 'd', words: &w::VERB_DELETE, on: On::Account, asks: &[] },
     ],
     methods: &[MethodSpec { method: Method::Code, needs_number: true }, MethodSpec { method: Method::Qr, needs_number: false }],
     poll_seen: Duration::from_secs(5),

@@ -71,6 +71,7 @@ impl Stage {
             events: true,
             expect_timezone: None,
             clock_limits: None,
+            wukongim: config::WuKongIm::default(),
         };
         let kept = Arc::new(Kept::default());
         let (tx, rx) = seen::channel(Attention::default());

@@ -5,15 +5,18 @@ mod edit;
 mod error;
 mod read;
 mod values;
+mod wukongim;
 
 pub use edit::{NewGateway, add_gateway, check_gateway, remove_gateway};
 pub use error::{ConfigError, ConfigErrors};
+
+pub use wukongim::{PlanLine, Reserved, WuKongIm};
 
 use crate::i18n::Lang;
 use std::path::{Path, PathBuf};
 
 /// Kinds of gateways that a configuration may name.
-pub const KINDS: &[&str] = &["evolution"];
+pub const KINDS: &[&str] = &["evolution", "wukongim"];
 
 /// A commented configuration that passes this check.
 pub const EXAMPLE: &str = include_str!("../../../assets/config.example.toml");
@@ -27,12 +30,23 @@ pub struct Config {
     pub ui: Ui,
     /// `[arming]`.
     pub arming: Arming,
-    /// `[clock]`: thresholds in seconds (ok, blocked) for every gateway that names none.
-    pub clock_limits: Option<(u32, u32)>,
+    /// `[clock]`.
+    pub clock: Clock,
     /// `[keys]`: bindings as written; the deck checks actions and keys and reports by their place.
     pub keys: Vec<KeyLine>,
     /// `[gateway.NAME]`, in the order of the file.
     pub gateways: Vec<Gateway>,
+}
+
+/// `[clock]`.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Clock {
+    /// Thresholds in seconds (ok, blocked) for every gateway that names none; `None` takes the kind's.
+    pub limits: Option<(u32, u32)>,
+    /// `ntp`: servers that may be asked for the time, as `HOST[:PORT]`; none are asked unless they stand here.
+    pub ntp: Vec<NtpServer>,
+    /// `expect_timezone`: the timezone that this host should have, if declared.
+    pub expect_timezone: Option<String>,
 }
 
 /// One line of `[keys]`.
@@ -121,6 +135,17 @@ pub struct Gateway {
     pub expect_timezone: Option<String>,
     /// Clock thresholds in seconds (ok, blocked), if they differ from the kind's.
     pub clock_limits: Option<(u32, u32)>,
+    /// What only a `wukongim` gateway has; defaults for other kinds.
+    pub wukongim: WuKongIm,
+}
+
+/// An NTP server to ask.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct NtpServer {
+    /// Name or address (IPv6 without brackets).
+    pub host: String,
+    /// Port, 123 unless given.
+    pub port: u16,
 }
 
 impl Config {

@@ -156,7 +156,7 @@ fn walk<'a>(r: &mut Reader<'a>, table: &'a DeTable<'a>, config: &mut Config) {
         match key.0 {
             "ui" => ui(r, &key, config),
             "arming" => arming(r, &key, config),
-            "clock" => config.clock_limits = limits(r, key.2, "clock"),
+            "clock" => config.clock.limits = limits(r, key.2, "clock"),
             "keys" => keys(r, &key, config),
             "gateway" => gateways(r, &key, config),
             other => r.unknown(key.1.start, "", other, &["ui", "arming", "clock", "keys", "gateway"], &words::CONFIG_UNKNOWN_TABLE, None),
@@ -293,5 +293,15 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
         e.remedy = Some(Message::new(&words::CONFIG_PLAINTEXT_DO));
     }
     let kind = kind?.to_owned();
-    Some(Gateway { name: name.to_owned(), kind, url, allow_plaintext: plain, ca_file, events, expect_timezone: zone, clock_limits: clock })
+    Some(Gateway {
+        name: name.to_owned(),
+        kind,
+        url,
+        allow_plaintext: plain,
+        ca_file,
+        events,
+        expect_timezone: zone,
+        clock_limits: clock,
+        wukongim: super::WuKongIm::default(),
+    })
 }

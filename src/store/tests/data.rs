@@ -244,6 +244,7 @@ async fn memos_and_clock_samples_survive_a_restart_and_the_fingerprint_key_stays
         at: at(10),
         probes: 2,
         detail: Clean::new("2 probes"),
+        server: None,
     }]);
     store.flush().await;
     let key = store.fingerprint_key();

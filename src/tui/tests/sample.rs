@@ -13,7 +13,7 @@ use crate::{
     },
     engine::mailbox::{GatewayView, OpView, PairStage, PairView, Status, VaultView},
     i18n::{Message, deck as w},
-    providers::{Feed, GatewayFacts, KindSpec, MethodSpec, SecretSpec, VerbSpec},
+    providers::{AskSpec, Becomes, Feed, GatewayFacts, KindSpec, MethodSpec, On, SecretSpec, VerbSpec},
     tui::{
         app::App,
         start::Start,
@@ -47,10 +47,16 @@ pub(in crate::tui) static PHONE: KindSpec = KindSpec {
     name: "PhoneGate",
     platform: "Phonely",
     limits: Limits::DEFAULT,
-    secrets: &[SecretSpec { name: "api_key", words: &w::ADD_KEY }],
+    secrets: &[SecretSpec { name: "api_key", words: &w::ADD_KEY, optional: false }],
     verbs: &[
-        VerbSpec { id: "restart", key: 'r', words: &w::ACT_REDRAW, creates: false },
-        VerbSpec { id: "create", key: 'c', words: &w::ACT_ADD, creates: true },
+        VerbSpec { id: "restart", key: 'r', words: &w::ACT_REDRAW, on: On::Account, asks: &[] },
+        VerbSpec {
+            id: "create",
+            key: 'c',
+            words: &w::ACT_ADD,
+            on: On::Gateway,
+            asks: &[AskSpec { name: "name", words: &w::ADD_NAME, becomes: Becomes::Account, default: None }],
+        },
     ],
     methods: &[MethodSpec { method: Method::Code, needs_number: true }, MethodSpec { method: Method::Qr, needs_number: false }],
     poll_seen: Duration::from_secs(5),
@@ -189,6 +195,7 @@ pub(in crate::tui) fn blocked_gate() -> GateView {
         at: at(20),
         probes: 2,
         detail: Clean::new(""),
+        server: None,
     };
     GateView {
         gateway: GatewayId::new("wa-sp"),

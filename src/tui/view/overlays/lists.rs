@@ -95,7 +95,7 @@ pub(crate) fn menu_items(app: &App) -> Vec<MenuItem> {
         for v in g.view.spec.verbs {
             let dead = if app.opts.read_only {
                 Some(w::READ_ONLY.get(lang).to_owned())
-            } else if v.creates {
+            } else if v.creates() {
                 None
             } else {
                 match app.slot() {
@@ -103,7 +103,7 @@ pub(crate) fn menu_items(app: &App) -> Vec<MenuItem> {
                     None => Some(w::NEEDS_ROW.get(lang).to_owned()),
                 }
             };
-            let what = if v.creates { MenuWhat::Create(v.id) } else { MenuWhat::Verb(v.id) };
+            let what = if v.creates() { MenuWhat::Create(v.id) } else { MenuWhat::Verb(v.id) };
             items.push(MenuItem { key: v.key, words: v.words.get(lang).to_owned(), what, dead });
         }
     }

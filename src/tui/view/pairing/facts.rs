@@ -132,6 +132,7 @@ pub(super) fn cause(cause: Cause, cx: &ViewCx) -> String {
         Cause::DateUnusable => &w::CAUSE_DATE_UNUSABLE,
         Cause::NoDate => &w::CAUSE_NO_DATE,
         Cause::NotAsked => &w::CAUSE_NOT_ASKED,
+        Cause::SourcesConflict => &w::CAUSE_DATE_UNUSABLE,
     };
     words.get(cx.lang).to_owned()
 }
@@ -164,6 +165,7 @@ pub(super) fn sample(sample: &Sample, cx: &ViewCx) -> String {
         By::Kernel => &w::BY_KERNEL,
         By::Floor => &w::BY_FLOOR,
         By::ServerTime => &w::BY_SERVER,
+        By::Daemon => &w::BY_KERNEL,
         By::ZoneLabel => &w::BY_ZONE,
     }
     .get(cx.lang);

@@ -33,6 +33,7 @@ pub(super) fn gate(verdict: Verdict, skew_ms: i64, cause: Option<Cause>) -> Gate
         at: at(0),
         probes: 2,
         detail: Clean::new(""),
+        server: None,
     };
     let fine = Judgement { verdict: Verdict::Ok, skew: None, cause: None, samples: vec![] };
     let remote = Judgement { verdict, skew: Some(skew), cause, samples: vec![sample] };
