@@ -215,6 +215,8 @@ pub(in crate::tui) fn blocked_gate() -> GateView {
         side: Some(Side::Gateway),
         at: at(20),
         epoch: 1,
+        zone: None,
+        host_zone: None,
     }
 }
 
