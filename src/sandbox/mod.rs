@@ -16,6 +16,7 @@ mod scenario;
 mod serve;
 mod settings;
 mod sha1;
+mod sntp;
 
 pub use broken::Dropped;
 pub use clock::Clock;
@@ -24,6 +25,7 @@ pub use fault::Fault;
 pub use log::{Count, Request};
 pub use scenario::{MOST_ACCOUNTS, Scenario};
 pub use settings::{DateMode, Events, InstanceSpec, Past, Settings, Timing};
+pub use sntp::{Sntp, SntpFault, SntpSettings};
 
 use crate::domain::{Secret, Secrets};
 use std::{
