@@ -67,8 +67,9 @@ pub(super) async fn wait(api: &Api<'_>, uid: &str, flag: Option<u8>, before: &BT
             Err(r) if matches!(r.code, ReasonCode::NotInVersion | ReasonCode::CredentialMissing) => continue,
             Err(r) => return Err(r),
         };
-        let left: Vec<&Conn> = conns.iter().filter(|c| before.contains(&c.id) && flag.is_none_or(|f| may_be(c, f))).collect();
-        if left.is_empty() && !conns.is_empty() {
+        let (left, new): (Vec<&Conn>, Vec<&Conn>) = conns.iter().filter(|c| flag.is_none_or(|f| may_be(c, f))).partition(|c| before.contains(&c.id));
+        // Online by a connection of its own that was not there before. Without any, another node of a cluster has it.
+        if left.is_empty() && !new.is_empty() {
             return Ok(());
         }
         if look < PATIENT || (look - PATIENT) % 4 != 0 {
@@ -82,7 +83,11 @@ pub(super) async fn wait(api: &Api<'_>, uid: &str, flag: Option<u8>, before: &BT
             }
         }
     }
-    Err(if unclear { unclear_reason(flag.map_or_else(String::new, |f| f.to_string())) } else { Reason::new(ReasonCode::ServerRefused).raw("a connection stays listed") })
+    Err(if unclear {
+        unclear_reason(flag.map_or_else(String::new, |f| f.to_string()))
+    } else {
+        Reason::new(ReasonCode::ServerRefused).raw("a connection stays listed")
+    })
 }
 
 fn unclear_reason(device: String) -> Reason {

@@ -18,7 +18,7 @@ use super::{AskSpec, Becomes, Cx, Fut, GatewayFacts, KindSpec, Look, On, Pairing
 use crate::{
     clock::Limits,
     domain::{Action, Answer, Effect, Finding, Inputs, Not, Op, Plan, Reason, ReasonCode, Row, Secret, StepEnd, Target, Want},
-    i18n::{Message, wukongim as w},
+    i18n::wukongim as w,
 };
 use std::time::Duration;
 

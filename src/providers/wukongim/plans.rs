@@ -43,16 +43,7 @@ pub(super) fn foreign() -> Reason {
 }
 
 pub(super) fn empty(target: Target, action: &Action) -> Plan {
-    Plan {
-        v: PLAN_VERSION,
-        action: action.clone(),
-        target,
-        steps: Vec::new(),
-        pivot: 0,
-        loses: Vec::new(),
-        clear: json!({}),
-        sealed: Secrets::new(),
-    }
+    Plan { v: PLAN_VERSION, action: action.clone(), target, steps: Vec::new(), pivot: 0, loses: Vec::new(), clear: json!({}), sealed: Secrets::new() }
 }
 
 /// All that the server tells of a uid's devices.
@@ -113,10 +104,10 @@ pub(super) async fn plan(cx: &Cx, at: &Target, action: &Action, given: Inputs) -
         ("regenerate", Some(flag)) => token::regenerate(cx, &api, flag, &mut plan).await?,
         ("issue", Some(flag)) => token::issue(cx, &api, flag, token::level_asked(&given)?, &mut plan).await?,
         ("issue" | "regenerate", None) => return Err(Problem::Flag(String::new()).reason()),
-        ("wipe", flag) => wipe::wipe(&api, flag, &mut plan).await?,
+        ("wipe", flag) => wipe::wipe(cx, &api, flag, &mut plan).await?,
         ("hard-wipe", None) => {
             plan.steps.push(step("ban", message(&w::STEP_BAN), Replay::Free));
-            wipe::wipe(&api, None, &mut plan).await?;
+            wipe::wipe(cx, &api, None, &mut plan).await?;
             plan.loses.push(message(&w::LOSES_SENDING));
         }
         ("allow-sending", None) => plan.steps.push(step("allow", message(&w::STEP_ALLOW), Replay::Free)),
@@ -127,8 +118,8 @@ pub(super) async fn plan(cx: &Cx, at: &Target, action: &Action, given: Inputs) -
 }
 
 /// The step that empties a flag's token.
-pub(super) fn quit_step(cx: Option<&Cx>, flag: u8) -> Step {
-    let name = cx.map_or_else(|| flag.to_string(), |cx| flag_name(&cx.settings.wukongim, flag));
+pub(super) fn quit_step(cx: &Cx, flag: u8) -> Step {
+    let name = flag_name(&cx.settings.wukongim, flag);
     step(format!("quit:{flag}"), message(&w::STEP_QUIT).with("flag", name), Replay::Free)
 }
 

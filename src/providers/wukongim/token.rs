@@ -70,7 +70,7 @@ pub(super) async fn regenerate(cx: &Cx, api: &Api<'_>, flag: u8, plan: &mut Plan
         "flag": flag, "level": level, "old_level": device.level, "row": row_of(device), "had_token": has_token(device),
         "conns": leave::ids(&leave::of(api, &uid, Some(flag)).await, plan), TOLD: told,
     });
-    plan.steps = vec![quit_step(Some(cx), flag), token_step(level), step("verify", message(&w::STEP_VERIFY), Replay::Free)];
+    plan.steps = vec![quit_step(cx, flag), token_step(level), step("verify", message(&w::STEP_VERIFY), Replay::Free)];
     plan.loses = vec![message(&w::LOSES_TOKEN), message(&w::LOSES_SESSION)];
     Ok(())
 }

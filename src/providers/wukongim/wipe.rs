@@ -10,6 +10,7 @@ use super::{
 use crate::{
     domain::{Finding, Plan, Reason, ReasonCode, Replay, StepEnd},
     i18n::{Message, wukongim_act as w},
+    providers::Cx,
 };
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
@@ -18,7 +19,7 @@ use std::collections::BTreeSet;
 const USUAL: [u8; 3] = [0, 1, 2];
 
 /// The plan for one flag or for all.
-pub(super) async fn wipe(api: &Api<'_>, only: Option<u8>, plan: &mut Plan) -> Result<(), Reason> {
+pub(super) async fn wipe(cx: &Cx, api: &Api<'_>, only: Option<u8>, plan: &mut Plan) -> Result<(), Reason> {
     let uid = plan.target.account.as_str().to_owned();
     let seen = read(api, &uid).await?;
     let online = api.online(&[&uid]).await?;
@@ -38,7 +39,7 @@ pub(super) async fn wipe(api: &Api<'_>, only: Option<u8>, plan: &mut Plan) -> Re
     }
     let conns = leave::ids(&leave::of(api, &uid, only).await, plan);
     plan.clear = json!({ "flags": flags, "before": Value::Object(before), "conns": conns });
-    plan.steps.extend(flags.iter().map(|f| quit_step(None, *f)));
+    plan.steps.extend(flags.iter().map(|f| quit_step(cx, *f)));
     plan.steps.push(step("leave", message(&w::STEP_LEAVE), Replay::Free));
     plan.steps.push(step("verify", message(&w::STEP_EMPTY), Replay::Free));
     plan.loses = if only.is_some() {
