@@ -5,13 +5,13 @@
 
 use super::{
     api::{Api, Conn, Device},
-    plans::{conn_ids, message, step, unsent},
+    plans::{TOLD, conn_ids, done_with, failed, message, step, unsent},
     stands::{may_be, must_be},
     valid::flag_name,
 };
 use crate::{
     domain::{Plan, Reason, ReasonCode, Replay, StepEnd},
-    i18n::wukongim_act as w,
+    i18n::{Message, wukongim_act as w},
     providers::Cx,
 };
 use serde_json::json;
@@ -127,19 +127,24 @@ pub(super) async fn leave(api: &Api<'_>, plan: &Plan, flag: Option<u8>, now: boo
         };
         for conn in conns.iter().filter(|c| known.contains(&c.id)) {
             if let Err(why) = api.kick(conn).await {
-                return super::plans::failed(why);
+                return failed(why);
             }
         }
         return StepEnd::done();
     }
-    if plan.sealed.is_empty() && !plan.steps.iter().any(|s| s.id.starts_with("quit:")) {
-        // A kick: its clients may come back at once, with new connections.
-    } else {
-        // A wipe: whoever came in between its quits is meant too. Nobody comes after them where tokens are checked.
+    // After a kick clients may come back at once, with new connections. A wipe means whoever came in between its quits too.
+    if plan.steps.iter().any(|s| s.id.starts_with("quit:")) {
         known.extend(conn_ids(&of(api, uid, flag).await));
     }
     match wait(api, uid, flag, &known).await {
-        Ok(()) => super::plans::done_with(json!({ super::plans::TOLD: [message(&w::TOLD_REVOKED)] })),
+        Ok(()) => {
+            let mut told: Vec<Message> = serde_json::from_value(plan.clear[TOLD].clone()).unwrap_or_default();
+            // A kick revokes nothing: the same token is good for the next login.
+            if !plan.steps.iter().any(|s| &*s.id == "kick") {
+                told.insert(0, message(&w::TOLD_REVOKED));
+            }
+            done_with(json!({ TOLD: told }))
+        }
         Err(why) => unsent(why),
     }
 }
