@@ -1,15 +1,20 @@
 //! Clock evidence: samples as intervals, the verdict algebra, and the gate that every code must pass.
 //!
 //! Nothing here draws, and nothing here promises that a code will work. Sources measure ([`http_date`], [`kernel`],
-//! [`floor`], [`timezone`]); [`verdict`] joins; [`gate`] decides; [`words`] and [`report`] say it to people and to scripts.
+//! [`floor`], [`timezone`]); [`verdict`] joins; [`gate`] decides; [`notes`] advises beside it;
+//! [`words`] and [`report`] say it to people and to scripts.
 //! No source sends anything by itself: `Date` rides on calls that are made anyway.
 
+pub mod causes;
+pub mod container;
 pub mod figures;
 pub mod floor;
 pub mod gate;
 pub mod http_date;
 mod judge;
 pub mod kernel;
+pub mod moved;
+pub mod notes;
 pub mod now;
 pub mod report;
 pub mod sample;

@@ -6,6 +6,7 @@ mod error;
 mod read;
 mod values;
 mod wukongim;
+mod wukongim_read;
 
 pub use edit::{NewGateway, add_gateway, check_gateway, remove_gateway};
 pub use error::{ConfigError, ConfigErrors};
