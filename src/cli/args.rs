@@ -99,8 +99,8 @@ pub enum Command {
     /// End the lasting session of a target; it must be paired again.
     Wipe(Act),
     /// Replace the token of a target.
-    Regenerate(Act),
-    /// Run one of the rarer verbs: create, restart, delete and others of the target's kind.
+    Regenerate(Renew),
+    /// Run one of the rarer verbs: create, restart, delete, issue, kick and others of the target's kind.
     Do(DoVerb),
     /// Check the clocks of this host and of the gateways.
     Clock(ClockArgs),
@@ -267,7 +267,7 @@ impl Pair {
     }
 }
 
-/// `wipe` and `regenerate`.
+/// Commands that act on one target.
 #[derive(Args, Debug)]
 pub struct Act {
     /// `[GATEWAY:]ACCOUNT[/DEVICE]`.
@@ -280,11 +280,28 @@ pub struct Act {
     pub json: bool,
 }
 
+/// `regenerate`.
+#[derive(Args, Debug)]
+pub struct Renew {
+    /// What to do it to.
+    #[command(flatten)]
+    pub act: Act,
+    /// Print the new token on stdout, and nothing else there (with --json: as `token`).
+    #[arg(long)]
+    pub reveal: bool,
+}
+
 /// `do`.
 #[derive(Args, Debug)]
 pub struct DoVerb {
-    /// The verb: create, restart, delete and others of the target's kind.
+    /// The verb: create, restart, delete, issue, kick and others of the target's kind.
     pub verb: String,
+    /// What the verb asks for, such as level=master; once each.
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = named)]
+    pub set: Vec<(String, String)>,
+    /// Print the new token on stdout, and nothing else there (with --json: as `token`).
+    #[arg(long)]
+    pub reveal: bool,
     /// What to do it to.
     #[command(flatten)]
     pub act: Act,
@@ -344,6 +361,13 @@ pub enum SecretCommand {
 fn loopback(text: &str) -> Result<SocketAddr, String> {
     let addr: SocketAddr = text.parse().map_err(|_| "expected ADDRESS:PORT, such as 127.0.0.1:0".to_owned())?;
     if addr.ip().is_loopback() { Ok(addr) } else { Err("the sandbox listens on loopback only, such as 127.0.0.1:0".to_owned()) }
+}
+
+fn named(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE, such as level=master".to_owned()),
+    }
 }
 
 fn skew(text: &str) -> Result<f64, String> {

@@ -153,6 +153,7 @@ pub async fn doctor(house: &Session, first: Vec<doctor::Check>, as_json: bool, o
         (None, Err(e)) => Check::failed("store", &e.reason()),
         (None, Ok(())) => Check::new("store", Mark::Ok, Message::new(&c::CHECK_STORE).with("path", house.paths.data.to_string_lossy())),
     });
+    house.finish_left(out).await;
     checks.extend(doctor::timezone(&timezone::troubles(&timezone::read())));
     let failed = house.refresh(None, out).await;
     for g in house.world.gateways() {

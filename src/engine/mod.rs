@@ -28,6 +28,7 @@ pub mod world;
 
 pub use command::Command;
 pub use mailbox::{Mail, Mailbox};
+pub use outcome::blank_row;
 pub use world::{Parts, World};
 
 use crate::{

@@ -53,6 +53,11 @@ catalogue! { "command";
     STEP = "step {n} of {of}: {step}", "第 {n}/{of} 步：{step}";
     STEP_AGAIN = "trying again: {reason}", "重试：{reason}";
     TAKING_BACK = "taking it back", "正在撤销";
+    SET_UNKNOWN = "--set {name}: no such name; known: {known}", "--set {name}：没有此名称；可用：{known}";
+    SET_TWICE = "{name} is given twice (known: {known})", "{name} 重复给出（可用：{known}）";
+    SET_MISSING = "{target}: still needed: {missing}", "{target}：还需要：{missing}";
+    HOW_TO_READ = "the token is not printed: --reveal prints it, and on the deck `T` shows it", "令牌未打印：--reveal 打印，或在面板按 T 查看";
+    TOLD = "{what}", "{what}";
     VERB_UNKNOWN = "{verb} is no verb here; known: {verbs}", "{verb} 不是可用操作；可用：{verbs}";
 
     ASK_REMOVE = "Forget {name} here, with its sealed key and its cached rows? Nothing changes on its server. Type yes: ", "在此移除 {name} 及其封存密钥和缓存？服务器不受影响。输入 yes：";

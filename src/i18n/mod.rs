@@ -21,6 +21,7 @@ pub mod sntp;
 pub mod state;
 pub mod store;
 pub mod wukongim;
+pub mod wukongim_act;
 
 pub use catalogue::Words;
 
@@ -127,6 +128,7 @@ pub fn all() -> impl Iterator<Item = &'static Words> {
         state::ALL,
         store::ALL,
         wukongim::ALL,
+        wukongim_act::ALL,
     ]
     .into_iter()
     .flat_map(|c| c.iter().copied())
