@@ -9,7 +9,7 @@ use super::{
     verdict::{Cause, Side},
     zones::{self, Expected},
 };
-use crate::i18n::{Message, clock as w};
+use crate::i18n::{Message, Words, clock as w};
 
 /// The one conclusion that a view comes down to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,7 +106,7 @@ pub fn what(view: &GateView) -> Option<What> {
 fn without_figure(view: &GateView) -> Option<What> {
     match view.remote.cause {
         Some(Cause::NoDate) => Some(What::Date(DateTrouble::Missing)),
-        Some(Cause::DateUnusable) => Some(What::Date(date(view))),
+        Some(Cause::DateUnusable) => Some(date(view).map_or(What::Moved, What::Date)),
         Some(Cause::NotAsked) if view.remote.samples.is_empty() && view.epoch > 0 => Some(What::Moved),
         Some(Cause::NotAsked) => Some(What::NotAsked),
         _ => {
@@ -123,19 +123,21 @@ const fn minutes(cause: Option<Cause>) -> Option<i32> {
     }
 }
 
-/// What is wrong with the gateway's `Date`, as the samples of a view show.
-fn date(view: &GateView) -> DateTrouble {
+/// What is wrong with the gateway's `Date`, as the samples of a view show. `None`: nothing, but this host's clock was moved
+/// while it was asked.
+fn date(view: &GateView) -> Option<DateTrouble> {
     let dates: Vec<&Sample> = view.remote.samples.iter().filter(|s| s.by == By::Date).collect();
     let usable: Vec<&Sample> = dates.iter().copied().filter(|s| judge::usable(s, &view.at, TTL_SHOWN)).collect();
     if let Some(newest) = usable.first() {
-        return if usable.iter().any(|s| judge::frozen(newest, s)) { DateTrouble::Frozen } else { DateTrouble::Inconsistent };
+        return Some(if usable.iter().any(|s| judge::frozen(newest, s)) { DateTrouble::Frozen } else { DateTrouble::Inconsistent });
     }
-    match dates.first().map(|s| s.detail.as_str()) {
+    Some(match dates.first().map(|s| s.detail.as_str()) {
+        Some(http_date::STEPPED) => return None,
         Some(http_date::CACHED) => DateTrouble::Cached,
         Some(http_date::UNPARSABLE) => DateTrouble::Malformed,
         Some(http_date::NO_DATE) => DateTrouble::Missing,
         _ => DateTrouble::Inconsistent,
-    }
+    })
 }
 
 /// How far the sources of a clock lie apart, at the least, in milliseconds.
@@ -166,7 +168,10 @@ pub fn said(what: &What) -> Message {
         What::Host { skew, minutes: Some(m) } => {
             let words = if skew.mid() < 0 { &w::CAUSE_HOST_UTC_AHEAD } else { &w::CAUSE_HOST_UTC_BEHIND };
             // Reference minus host: a host that is ahead keeps the time of a zone east of Greenwich.
-            plain(words).with("skew", span(skew)).with("zones", list(zones::at(-m).iter().take(2)))
+            as_utc(words, skew, &list(zones::at(-m).iter().take(2)))
+        }
+        What::Gateway { skew, minutes: None, told: true } => {
+            plain(if skew.mid() < 0 { &w::CAUSE_GATEWAY_BEHIND } else { &w::CAUSE_GATEWAY_AHEAD }).with("skew", span(skew))
         }
         What::Gateway { skew, minutes: None, .. } => plain(if skew.mid() < 0 { &w::CAUSE_BEHIND } else { &w::CAUSE_AHEAD }).with("skew", span(skew)),
         What::Gateway { skew, minutes: Some(m), told } => {
@@ -174,7 +179,7 @@ pub fn said(what: &What) -> Message {
             // The gateway may be in a zone so far east, or this host in one so far west.
             let (gateway, host) = (zones::at(*m), zones::at(-m));
             let names = if *told { list(gateway.iter().take(2)) } else { list(gateway.iter().take(1).chain(host.iter().take(1))) };
-            plain(words).with("skew", span(skew)).with("zones", names)
+            as_utc(words, skew, &names)
         }
         What::Conflict(ms) => plain(&w::CAUSE_CONFLICT).with("skew", fig::span(*ms)),
         What::Date(why) => plain(match why {
@@ -192,15 +197,31 @@ pub fn said(what: &What) -> Message {
 }
 
 /// A sentence with the offset that was found and the declared zone.
-pub(super) fn zone(words: &'static crate::i18n::Words, e: &Expected) -> Message {
+pub(super) fn zone(words: &'static Words, e: &Expected) -> Message {
     let found = zones::iso(e.found.unwrap_or_default());
     Message::new(words).with("found", found).with("zone", &e.name).with("expected", zones::iso(e.minutes))
 }
 
-/// ` (Europe/Moscow, America/Sao_Paulo)`.
+/// ` (Europe/Moscow, America/Sao_Paulo)`: as many as leave the sentence on one line.
 fn list<'a>(names: impl Iterator<Item = &'a &'static str>) -> String {
-    let names: Vec<&str> = names.copied().collect();
-    if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) }
+    let mut all = String::new();
+    for name in names {
+        if !all.is_empty() && all.len() + 2 + name.len() > NAMES {
+            break;
+        }
+        all.push_str(if all.is_empty() { "" } else { ", " });
+        all.push_str(name);
+    }
+    all
+}
+
+/// Letters that a sentence has left for names of zones.
+const NAMES: usize = 32;
+
+/// A sentence with its figure and, where a place has that offset, examples.
+fn as_utc(words: &'static Words, skew: &Interval, names: &str) -> Message {
+    let m = Message::new(words).with("skew", fig::span(skew.mid()));
+    if names.is_empty() { m.with("zones", "") } else { m.nest("zones", Message::new(&w::ZONES).with("names", names)) }
 }
 
 /// The one thing to do about it; `None` when nothing needs doing.
