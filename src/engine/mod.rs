@@ -8,6 +8,7 @@
 
 pub mod actor;
 mod adapters;
+mod alarm;
 pub mod add;
 mod backoff;
 pub mod command;

@@ -115,6 +115,7 @@ impl Visit<'_> {
     async fn session(&mut self, cancel: &CancellationToken) -> Next {
         self.held = None;
         self.on_screen = None;
+        self.record.begin();
         if let Err(next) = self.open_gate(cancel).await {
             return next;
         }
@@ -217,6 +218,7 @@ impl Visit<'_> {
             PairEvent::Offer(mut offer) => {
                 self.offers += 1;
                 *offer.number_mut() = self.offers;
+                self.record.came(self.offers);
                 if let Some((n, kind, _)) = self.on_screen.take() {
                     self.record.log(offer_line(kind, n, OfferLine::Replaced));
                 }
