@@ -9,9 +9,12 @@ use crate::{
     clock::{figures, sample::OPEN, verdict::Cause, words as clock_words},
     engine::mailbox::{HistoryLine, HistoryWhat},
     i18n::{Lang, Message, command as c, reason, state},
-    store::{OfferLine, PairingCount},
+    store::{OfferLine, OfferOutcome, PairingCount},
 };
 use serde_json::{Value, json};
+
+/// Instants of codes that a line names.
+const TIMES: usize = 5;
 
 /// Lists what the store remembers; each line comes with the id of its target. `tally`: the attempts counted, for a summary.
 ///
@@ -89,6 +92,20 @@ fn bound(ms: i64) -> Value {
     if ms == OPEN { Value::Null } else { json!(seconds(ms)) }
 }
 
+/// When the codes that were shown were issued, the first ones.
+fn times(issued: &[OfferLine], lang: Lang) -> String {
+    let time = |o: &OfferLine| o.issued.rfc3339().get(11..19).unwrap_or_default().to_owned();
+    let mut shown: Vec<String> = issued.iter().filter(|o| matches!(o.outcome, OfferOutcome::Shown | OfferOutcome::Expired | OfferOutcome::Used)).map(time).collect();
+    if shown.is_empty() {
+        return String::new();
+    }
+    if shown.len() > TIMES {
+        shown.truncate(TIMES);
+        shown.push("…".to_owned());
+    }
+    Message::new(&c::ATTEMPT_ISSUED).with("times", shown.join(", ")).text(lang)
+}
+
 fn words(what: &HistoryWhat, lang: Lang) -> String {
     let m = match what {
         HistoryWhat::Change { from, to, reason } => Message::new(&c::CHANGE)
@@ -100,11 +117,15 @@ fn words(what: &HistoryWhat, lang: Lang) -> String {
             .with("to", clock_words::verdict(*to).get(lang))
             .with("skew", skew.as_ref().map(figures::of).unwrap_or_default())
             .with("cause", cause.map(Cause::name).unwrap_or_default()),
-        HistoryWhat::Pairing { outcome, verdict, discarded, overridden, took_s, .. } => {
+        HistoryWhat::Pairing { outcome, verdict, discarded, overridden, took_s, skew_ms, offers, issued } => {
+    PLACEHOLDER
             Message::new(if *overridden { &c::ATTEMPT_OVERRIDDEN } else { &c::ATTEMPT })
                 .with("outcome", outcome.as_str())
                 .with("took", took_s.to_string())
                 .with("verdict", clock_words::verdict(*verdict).get(lang))
+                .with("skew", off.unwrap_or_default())
+                .with("offers", offers.to_string())
+                .with("issued", times(issued, lang))
                 .with("discarded", discarded.to_string())
         }
         HistoryWhat::Audit { who, action, outcome } => {
@@ -120,7 +141,6 @@ mod tests {
     use super::*;
     use crate::{
         clock::{Verdict, now::TEST_WALL, sample::Interval},
-        store::OfferOutcome,
         domain::{Clean, Reason, ReasonCode, Stamp, State},
     };
 

@@ -26,8 +26,10 @@ catalogue! { "command";
     REMEDY_LINE = "  do: {remedy}", "  处理：{remedy}";
 
     CHANGE = "{from} → {to}  {reason}", "{from} → {to}  {reason}";
-    ATTEMPT = "pairing {outcome} in {took} s, clock {verdict}, old codes discarded {discarded}", "配对 {outcome}，{took} 秒，时钟{verdict}，丢弃旧码 {discarded} 个";
-    ATTEMPT_OVERRIDDEN = "pairing {outcome} in {took} s, clock {verdict} (overridden), old codes discarded {discarded}", "配对 {outcome}，{took} 秒，时钟{verdict}（已越过），丢弃旧码 {discarded} 个";
+    ATTEMPT = "pairing {outcome} in {took} s, clock {verdict}{skew}, codes shown {offers}{issued}, old codes discarded {discarded}", "配对 {outcome}，{took} 秒，时钟{verdict}{skew}，显示 {offers} 个{issued}，丢弃旧码 {discarded} 个";
+    ATTEMPT_OVERRIDDEN = "pairing {outcome} in {took} s, clock {verdict} (overridden){skew}, codes shown {offers}{issued}, old codes discarded {discarded}", "配对 {outcome}，{took} 秒，时钟{verdict}（已越过）{skew}，显示 {offers} 个{issued}，丢弃旧码 {discarded} 个";
+    ATTEMPT_SKEW = ", up to {skew} off", "，偏差最多 {skew}";
+    ATTEMPT_ISSUED = " (issued {times})", "（签发 {times}）";
     AUDIT = "{action} by {who}: {outcome}", "{who} 执行 {action}：{outcome}";
 
     CLOCK_EVENT = "clock {from} → {to}  {skew}  {cause}", "时钟{from} → {to}  {skew}  {cause}";

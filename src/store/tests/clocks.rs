@@ -84,7 +84,7 @@ async fn what_the_alarm_said_is_kept_once_and_stands_in_the_history() {
         })
         .collect();
     let cause = Some("local_time_as_utc");
-    assert_eq!(told, [("wa", 40, Verdict::Blocked, Verdict::Ok, cause), ("wa", 20, Verdict::Unknown, Verdict::Blocked, cause)]);
+    assert_eq!(told, [("wa", 40, Verdict::Blocked, Verdict::Ok, cause), ("wa", 20, Verdict::Ok, Verdict::Blocked, cause)]);
     assert_eq!(store.history(HistoryQuery { target: Some(target("a")), ..query.clone() }).await.unwrap().len(), 2, "of its gateway");
     let (_, cursor) = store.history_after(query.clone(), Cursor::default()).await.unwrap();
     assert_eq!(store.history_after(query.clone(), cursor).await.unwrap().0.len(), 0);
