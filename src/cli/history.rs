@@ -95,7 +95,8 @@ fn bound(ms: i64) -> Value {
 /// When the codes that were shown were issued, the first ones.
 fn times(issued: &[OfferLine], lang: Lang) -> String {
     let time = |o: &OfferLine| o.issued.rfc3339().get(11..19).unwrap_or_default().to_owned();
-    let mut shown: Vec<String> = issued.iter().filter(|o| matches!(o.outcome, OfferOutcome::Shown | OfferOutcome::Expired | OfferOutcome::Used)).map(time).collect();
+    let mut shown: Vec<String> =
+        issued.iter().filter(|o| matches!(o.outcome, OfferOutcome::Shown | OfferOutcome::Expired | OfferOutcome::Used)).map(time).collect();
     if shown.is_empty() {
         return String::new();
     }
@@ -118,7 +119,8 @@ fn words(what: &HistoryWhat, lang: Lang) -> String {
             .with("skew", skew.as_ref().map(figures::of).unwrap_or_default())
             .with("cause", cause.map(Cause::name).unwrap_or_default()),
         HistoryWhat::Pairing { outcome, verdict, discarded, overridden, took_s, skew_ms, offers, issued } => {
-    PLACEHOLDER
+            let figure = |ms: i64| if ms < 60_000 { figures::bound(ms) } else { figures::span(ms) };
+            let off = skew_ms.map(|ms| Message::new(&c::ATTEMPT_SKEW).with("skew", figure(ms)).text(lang));
             Message::new(if *overridden { &c::ATTEMPT_OVERRIDDEN } else { &c::ATTEMPT })
                 .with("outcome", outcome.as_str())
                 .with("took", took_s.to_string())

@@ -8,8 +8,8 @@
 
 pub mod actor;
 mod adapters;
-mod alarm;
 pub mod add;
+mod alarm;
 mod backoff;
 pub mod command;
 mod errands;

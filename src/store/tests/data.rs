@@ -229,7 +229,11 @@ async fn history_comes_newest_first_and_by_kind_target_and_time() {
     let counts = ask_counts(&store, HistoryQuery { target: Some(target("a")), ..Default::default() }).await;
     assert_eq!(counts, [(Verdict::Blocked, true, "linked".to_owned(), 1)]);
     assert_eq!(ask_counts(&store, HistoryQuery { target: Some(target("b")), ..Default::default() }).await, []);
-    assert_eq!(ask_counts(&store, HistoryQuery { since: Some(at(26).wall.0), ..Default::default() }).await, [], "the filters hold for the counts too");
+    assert_eq!(
+        ask_counts(&store, HistoryQuery { since: Some(at(26).wall.0), ..Default::default() }).await,
+        [],
+        "the filters hold for the counts too"
+    );
     assert_eq!(ask(HistoryQuery { pairing: true, ..Default::default() }).await.unwrap().len(), 1);
     assert_eq!(ask(HistoryQuery { audit: true, ..Default::default() }).await.unwrap().len(), 1);
     assert_eq!(ask(HistoryQuery { since: Some(at(20).wall.0), limit: 2, ..Default::default() }).await.unwrap().len(), 2);
