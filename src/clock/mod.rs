@@ -10,6 +10,7 @@ pub mod gate;
 pub mod http_date;
 mod judge;
 pub mod kernel;
+pub mod moved;
 pub mod now;
 pub mod report;
 pub mod sample;

@@ -29,6 +29,7 @@ impl Memo for StoreMemo {
 
 /// Hands samples to gate, store, alarm and header.
 pub(super) struct GateSamples {
+    pub(super) gateway: GatewayId,
     pub(super) gate: Arc<Gate>,
     pub(super) store: Store,
     pub(super) mailbox: Mailbox,
@@ -55,5 +56,9 @@ impl Samples for GateSamples {
             m.toasts.extend(toast);
             m.gates.insert(gateway, view);
         });
+    }
+
+    fn lost(&self) {
+        self.gate.lost(&self.gateway);
     }
 }

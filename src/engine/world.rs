@@ -134,6 +134,8 @@ impl World {
     /// Adds a configured gateway. `None` when its kind is not known here.
     pub(super) fn insert(&self, settings: config::Gateway, rank: usize) -> Option<Arc<Gateway>> {
         let gateway = self.build(settings, rank)?;
+        // A name that was there before may mean another address now.
+        self.gate.changed(&gateway.id);
         self.gateways.write().unwrap_or_else(PoisonError::into_inner).insert(gateway.id.clone(), gateway.clone());
         Some(gateway)
     }
@@ -280,6 +282,7 @@ impl World {
             cancel,
             memo: Arc::new(StoreMemo { store: self.store.clone(), gateway: gateway.id.clone() }),
             samples: Arc::new(GateSamples {
+                gateway: gateway.id.clone(),
                 gate: self.gate.clone(),
                 store: self.store.clone(),
                 mailbox: self.mailbox.clone(),

@@ -120,6 +120,7 @@ impl<'a> Record<'a> {
             News::Discarded(_) => self.issue(0, OfferOutcome::Discarded),
             News::Expired(n) => self.became(Some(*n), OfferOutcome::Expired),
             News::Hidden(why) if why.code == ReasonCode::ClockMoved => self.became(None, OfferOutcome::Hidden),
+            News::Blocked(_, true) => self.became(None, OfferOutcome::Hidden),
             News::Scanned(n) => self.became(Some(*n), OfferOutcome::Used),
             _ => {}
         }
