@@ -89,7 +89,6 @@ fn an_offer_says_whether_it_is_proven_and_what_the_clock_said() {
         verdict: Verdict::Ok,
         overridden: false,
         epoch: 0,
-        moved: None,
     };
     let v = PairLine::Offer(&offer(Fresh::Rotated)).json(Lang::En);
     assert_eq!(

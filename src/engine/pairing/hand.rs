@@ -134,7 +134,8 @@ impl Visit<'_> {
 
     pub(super) fn show(&mut self, shown: Shown) {
         let offer = &shown.offer;
-        self.hand.on_screen = Some(OnScreen { n: offer.n, kind: offer.kind, dies: offer.dies, payload: offer.payload.clone(), overridden: shown.overridden });
+        self.hand.on_screen =
+            Some(OnScreen { n: offer.n, kind: offer.kind, dies: offer.dies, payload: offer.payload.clone(), overridden: shown.overridden });
         self.record.log(offer_line(offer.kind, offer.n, OfferLine::Shown));
         if let Some(gate) = self.record.view.gate.clone() {
             self.record.news(News::Offer(&shown, &gate));
