@@ -6,7 +6,8 @@ use super::{
     http_date, judge,
     sample::{By, Interval, Sample},
     steps::{Moved, Reading},
-    verdict::{self, Judgement, Side},
+    verdict::{self, Cause, Judgement, Side},
+    zones::{self, Expected},
 };
 use crate::domain::{GatewayId, Offer, Stamp, Time, Ungated, Wall};
 use std::{
@@ -35,6 +36,10 @@ pub struct GateView {
     pub epoch: u64,
     /// How this host's clock was moved, until the gateway's was asked again.
     pub moved: Option<Moved>,
+    /// The timezone that was declared for the gateway, beside the one it shows.
+    pub zone: Option<Expected>,
+    /// The same of this host.
+    pub host_zone: Option<Expected>,
 }
 
 /// What those who hold a code listen to.
@@ -140,6 +145,10 @@ struct Inner {
     limits: HashMap<GatewayId, Limits>,
     gateways: HashMap<GatewayId, VecDeque<Sample>>,
     host: VecDeque<Sample>,
+    /// The newest timezone label of each gateway. It depends on no clock of this host, so nothing voids it.
+    labels: HashMap<GatewayId, Sample>,
+    /// Declared timezones; `None` is this host.
+    declared: HashMap<Option<GatewayId>, Arc<str>>,
 }
 
 impl Gate {
@@ -160,11 +169,23 @@ impl Gate {
     pub fn limits(&self, gateway: &GatewayId, limits: Limits) {
         self.inner().limits.insert(gateway.clone(), limits);
     }
+    /// Declares the timezone of a gateway, or (`gateway: None`) of this host. Another offset there is a warning, never more.
+    pub fn expect_zone(&self, gateway: Option<&GatewayId>, zone: Option<&str>) {
+        let mut inner = self.inner();
+        match zone {
+            Some(zone) => inner.declared.insert(gateway.cloned(), zone.into()),
+            None => inner.declared.remove(&gateway.cloned()),
+        };
+    }
     /// Takes one sample, of a gateway or (`gateway: None`) of this host.
     pub fn push(&self, sample: Sample) {
         self.sense();
         {
             let mut inner = self.inner();
+            if let (By::ZoneLabel, Some(gateway)) = (sample.by, sample.gateway.clone()) {
+                inner.labels.insert(gateway, sample);
+                return;
+            }
             // Measured before the clock was moved, delivered after.
             if inner.moved.is_some_and(|m| m.at.boot.is_some() && sample.at.boot < m.at.boot) {
                 return;
@@ -209,6 +230,8 @@ impl Gate {
         let mut inner = self.inner();
         inner.gateways.remove(gateway);
         inner.limits.remove(gateway);
+        inner.labels.remove(gateway);
+        inner.declared.remove(&Some(gateway.clone()));
     }
     /// Looks at this host's clocks. A step or a sleep since the last look voids every verdict, and is returned. Every use of a
     /// sample looks, so that none outlives a step; who shows a code looks twice a second.
@@ -266,11 +289,11 @@ impl Gate {
     }
     /// The conclusion on one gateway for header, overlay and JSON: samples count for ten minutes.
     pub fn view(&self, gateway: &GatewayId) -> GateView {
-        self.judged(gateway, TTL_SHOWN)
+        self.zoned(self.judged(gateway, TTL_SHOWN))
     }
     /// The conclusion that a code depends on: samples count for one minute.
     pub fn strict(&self, gateway: &GatewayId) -> GateView {
-        self.judged(gateway, TTL_PAIRING)
+        self.zoned(self.judged(gateway, TTL_PAIRING))
     }
     /// True when the newest usable sample of this gateway is older than 60 s (or than the current epoch), or when its
     /// samples contradict each other, so that it must be asked again.
@@ -305,6 +328,28 @@ impl Gate {
         if view.verdict == Verdict::Blocked && !consent.covers(&view) { Err(Box::new(view)) } else { Ok(view) }
     }
 
+    /// Adds what timezones say: evidence, and a warning where a declared one differs. It is no skew and blocks nothing.
+    fn zoned(&self, mut view: GateView) -> GateView {
+        let inner = self.inner();
+        let label = inner.labels.get(&view.gateway);
+        let shown = label.and_then(|s| zones::quarters(s.interval?.mid()));
+        // Compared at the instant of the label: summer time may have begun since.
+        let at = label.map_or(view.at.wall, |s| s.at.wall);
+        view.zone = inner.declared.get(&Some(view.gateway.clone())).and_then(|name| Expected::of(name, at, shown));
+        view.host_zone = inner.declared.get(&None).and_then(|name| Expected::of(name, view.at.wall, zones::own_offset(view.at.wall)));
+        view.remote.samples.extend(label.cloned());
+        let differs = |zone: &Option<Expected>| zone.as_ref().is_some_and(|z| z.differs().is_some());
+        for (zone, judged) in [(&view.zone, &mut view.remote), (&view.host_zone, &mut view.host)] {
+            if differs(zone) {
+                view.verdict = view.verdict.join(Verdict::Warn);
+                if judged.verdict == Verdict::Ok {
+                    (judged.verdict, judged.cause) = (Verdict::Warn, Some(Cause::ZoneDiffers));
+                }
+            }
+        }
+        view
+    }
+
     fn judged(&self, gateway: &GatewayId, ttl: Duration) -> GateView {
         self.sense();
         let now = self.time.now();
@@ -324,7 +369,7 @@ impl Gate {
         let verdict = if host.skew.is_some() { remote.verdict.join(host.verdict) } else { remote.verdict };
         let side = verdict::side(host.skew.as_ref(), remote.skew.as_ref(), limits);
         let moved = inner.moved.filter(|_| remote.samples.iter().all(|s| s.detail.as_str() == http_date::STEPPED));
-        GateView { gateway: gateway.clone(), verdict, host, remote, side, at: now, epoch, moved }
+        GateView { gateway: gateway.clone(), verdict, host, remote, side, at: now, epoch, moved, zone: None, host_zone: None }
     }
 }
 

@@ -125,6 +125,7 @@ impl World {
             pairing: Mutex::new(HashSet::new()),
             acting: Mutex::new(HashSet::new()),
         });
+        world.gate.expect_zone(None, world.clock.expect_timezone.as_deref());
         for (rank, g) in parts.gateways.into_iter().enumerate() {
             world.insert(g, rank);
         }
@@ -155,6 +156,7 @@ impl World {
         let spec = provider.spec();
         let limits = settings.clock_limits.or(self.clock.limits).map_or(spec.limits, |(ok_s, blocked_s)| Limits { ok_s, blocked_s });
         self.gate.limits(&id, limits);
+        self.gate.expect_zone(Some(&id), settings.expect_timezone.as_deref());
         let gateway = Arc::new(Gateway {
             id: id.clone(),
             spec,

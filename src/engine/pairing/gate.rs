@@ -72,13 +72,18 @@ impl Visit<'_> {
     /// Waits before a closed gate. True when the operator overrode it.
     async fn wait_blocked(&mut self, cancel: &CancellationToken) -> Result<bool, Next> {
         let mut moves = self.world.gate.moves();
+        // A person in front of a closed gate waits for somebody to set the clock right.
+        let _depends = self.world.gate.depend();
         loop {
             let key = tokio::select! {
                 key = self.wait_key(cancel) => key,
                 _ = moves.changed() => {
+                    let epoch = moves.borrow_and_update().epoch;
+                    if epoch == self.hand.epoch {
+                        continue;
+                    }
                     // Somebody set this host's clock, perhaps right: what blocked is no longer known.
-                    self.hand.epoch = moves.borrow_and_update().epoch;
-                    self.void_consent();
+                    self.catch_up();
                     return Ok(false);
                 }
             };

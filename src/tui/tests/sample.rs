@@ -216,6 +216,8 @@ pub(in crate::tui) fn blocked_gate() -> GateView {
         at: at(20),
         epoch: 1,
         moved: None,
+        zone: None,
+        host_zone: None,
     }
 }
 
