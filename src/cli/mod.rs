@@ -28,6 +28,7 @@ pub mod sandbox;
 pub mod session;
 pub mod since;
 pub mod status;
+pub mod tally;
 
 pub use args::{Cli, Command, Globals};
 pub use exit::Exit;

@@ -11,6 +11,7 @@ pub mod daemon;
 pub mod figures;
 pub mod floor;
 pub mod gate;
+pub mod headline;
 pub mod http_date;
 mod judge;
 pub mod kernel;
