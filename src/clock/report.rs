@@ -55,6 +55,7 @@ fn sample(s: &Sample) -> Value {
     json!({
         "subject": s.subject,
         "by": s.by,
+        "server": s.server.as_ref().map(crate::domain::Clean::as_str),
         "skew_s": skew(s.interval.as_ref()),
         "at": s.at.wall.rfc3339(),
         "probes": s.probes,

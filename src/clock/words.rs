@@ -15,7 +15,7 @@ use super::{
 use crate::{
     clock::floor,
     domain::{GatewayId, Stamp},
-    i18n::{Lang, Message, Words, clock as w},
+    i18n::{Lang, Message, Words, clock as w, sntp as n},
 };
 use std::time::Duration;
 
@@ -91,9 +91,12 @@ fn unknown(views: &[&GateView], worst: &GateView) -> Vec<Message> {
 fn trouble(views: &[&GateView], worst: &GateView) -> Vec<Message> {
     let on_host = worst.side == Some(Side::Host);
     let skew = if on_host { worst.host.skew } else { worst.remote.skew.or(worst.host.skew) };
+    if let Some(gap) = conflict_ms(worst) {
+        return vec![Message::new(&n::HEAD_CONFLICT).with("skew", fig::span(gap))];
+    }
     let Some(skew) = skew else { return unknown(views, worst) };
     let head = if skew.is_open() {
-        return vec![Message::new(&w::HEAD_FLOOR)];
+        return vec![Message::new(if worst.host.cause == Some(Cause::BeforeSaved) { &n::HEAD_SAVED } else { &w::HEAD_FLOOR })];
     } else if on_host {
         Message::new(&w::HEAD_HOST)
     } else {
@@ -120,6 +123,11 @@ fn others(views: &[&GateView], but: &GateView) -> Option<Message> {
     Some(Message::new(&w::HEAD_OTHERS).with("within", fig::bound(worst)))
 }
 
+/// By how much the sources of either clock contradict each other, where that is what is wrong.
+fn conflict_ms(view: &GateView) -> Option<i64> {
+    [&view.host, &view.remote].into_iter().find_map(super::verdict::Judgement::conflict_ms)
+}
+
 fn zone_minutes(view: &GateView) -> Option<i32> {
     [&view.remote, &view.host].into_iter().find_map(|j| match j.cause {
         Some(Cause::LocalTimeAsUtc { minutes }) => Some(minutes),
@@ -132,8 +140,13 @@ pub fn cause(view: &GateView) -> Option<Message> {
     if view.verdict == Verdict::Ok {
         return None;
     }
-    if view.host.cause == Some(Cause::BeforeBuild) {
-        return Some(Message::new(&w::CAUSE_FLOOR));
+    match view.host.cause {
+        Some(Cause::BeforeBuild) => return Some(Message::new(&w::CAUSE_FLOOR)),
+        Some(Cause::BeforeSaved) => return Some(Message::new(&n::CAUSE_SAVED)),
+        _ => {}
+    }
+    if let Some(gap) = conflict_ms(view) {
+        return Some(Message::new(&n::CAUSE_CONFLICT).with("skew", fig::span(gap)));
     }
     let host = view.host.skew.filter(|_| view.host.verdict != Verdict::Ok);
     let skew = |i: &Interval| fig::span(i.mid());
@@ -142,6 +155,8 @@ pub fn cause(view: &GateView) -> Option<Message> {
         (Some(Side::Host), _, Some(h)) => Some(Message::new(&w::CAUSE_HOST).with("skew", skew(&h))),
         (_, Some(r), _) if view.remote.verdict != Verdict::Ok => Some(off(view, r)),
         (_, _, Some(h)) => Some(Message::new(&w::CAUSE_HOST).with("skew", skew(&h))),
+        // It was blocked when a reference was last asked.
+        _ if view.remote.cause.is_none() && view.host.cause == Some(Cause::NotAsked) => Some(Message::new(&n::CAUSE_HOST_STALE)),
         _ => Some(Message::new(match view.remote.cause? {
             Cause::NoDate => &w::CAUSE_NO_DATE,
             Cause::NotAsked => &w::CAUSE_NOT_ASKED,
@@ -174,6 +189,9 @@ pub fn remedy(view: &GateView) -> Option<Message> {
     if view.verdict == Verdict::Ok {
         return None;
     }
+    if conflict_ms(view).is_some() {
+        return Some(Message::new(&n::DO_CONFLICT));
+    }
     let zone = zone_minutes(view).is_some();
     Some(Message::new(match (view.side, view.remote.cause) {
         (Some(Side::Host), _) if zone => &w::DO_UTC_HOST,
@@ -193,7 +211,7 @@ pub fn remedy(view: &GateView) -> Option<Message> {
 pub fn evidence(view: &GateView, limits: super::Limits) -> Vec<Evidence> {
     let mut lines: Vec<Sample> = Vec::new();
     for s in view.host.samples.iter().chain(&view.remote.samples) {
-        let same = lines.iter_mut().find(|l| l.by == s.by && l.subject == s.subject && l.gateway == s.gateway);
+        let same = lines.iter_mut().find(|l| l.by == s.by && l.subject == s.subject && l.gateway == s.gateway && l.server == s.server);
         let joined = same.as_ref().and_then(|l| judge::meet(l.interval.as_ref()?, s.interval.as_ref()?));
         match (same, joined) {
             // The newest one gives the instant: samples come newest first.
@@ -234,6 +252,12 @@ pub fn detail(sample: &Sample) -> Message {
     if let (By::Kernel, Some(error)) = (sample.by, text.strip_prefix("synced ")) {
         return Message::new(&w::DETAIL_SYNCED).with("error", error);
     }
+    if let (By::Daemon, Some((name, offset))) = (sample.by, super::daemon::parts(text)) {
+        return Message::new(&n::DAEMON).with("name", name).with("offset", offset);
+    }
+    if let Some(words) = super::sntp::words(&sample.detail) {
+        return Message::new(words);
+    }
     Message::new(match text {
         http_date::NO_DATE => &w::DETAIL_NO_DATE,
         http_date::CACHED => &w::DETAIL_CACHED,
@@ -243,6 +267,7 @@ pub fn detail(sample: &Sample) -> Message {
         kernel::UNTOLD => &w::DETAIL_UNTOLD,
         floor::ABOVE => &w::DETAIL_ABOVE,
         floor::BELOW => &w::DETAIL_BELOW,
+        floor::BELOW_SAVED => &n::BEFORE_SAVED,
         _ => return Message::new(&w::DETAIL_OTHER).with("text", text),
     })
 }

@@ -132,7 +132,8 @@ pub(super) fn cause(cause: Cause, cx: &ViewCx) -> String {
         Cause::DateUnusable => &w::CAUSE_DATE_UNUSABLE,
         Cause::NoDate => &w::CAUSE_NO_DATE,
         Cause::NotAsked => &w::CAUSE_NOT_ASKED,
-        Cause::SourcesConflict => &w::CAUSE_DATE_UNUSABLE,
+        Cause::BeforeSaved => &crate::i18n::sntp::CAUSE_SAVED,
+        Cause::SourcesConflict => &crate::i18n::sntp::CONFLICT,
     };
     words.get(cx.lang).to_owned()
 }
