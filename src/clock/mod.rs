@@ -2,9 +2,11 @@
 //!
 //! Nothing here draws, and nothing here promises that a code will work. Sources measure, all behind [`source::ClockSource`]
 //! ([`http_date`], [`sntp`], [`kernel`], [`daemon`], [`floor`]; [`timezone`] beside them); [`verdict`] joins; [`gate`]
-//! decides; [`words`] and [`report`] say it to people and to scripts. No source sends anything by itself: `Date` rides on
-//! calls that are made anyway, and a time server is asked only if somebody named it.
+//! decides; [`notes`] advises beside it; [`words`] and [`report`] say it to people and to scripts. No source sends anything
+//! by itself: `Date` rides on calls that are made anyway, and a time server is asked only if somebody named it.
 
+pub mod causes;
+pub mod container;
 pub mod daemon;
 pub mod figures;
 pub mod floor;
@@ -12,6 +14,8 @@ pub mod gate;
 pub mod http_date;
 mod judge;
 pub mod kernel;
+pub mod moved;
+pub mod notes;
 pub mod now;
 pub mod report;
 pub mod sample;

@@ -2,6 +2,18 @@
 //!
 //! Never connects as a user: a login would kick or zombify the real device. State is read from the management API alone.
 
+mod api;
+mod auth;
+mod collide;
+mod connz;
+mod devices;
+mod look;
+mod rows;
+mod uids;
+mod version;
+mod watch;
+mod wire;
+
 use super::{AskSpec, Becomes, Cx, Fut, GatewayFacts, KindSpec, Look, On, Pairing, Provider, Report, SecretSpec, Tx, VerbSpec};
 use crate::{
     clock::Limits,
@@ -59,14 +71,11 @@ impl Provider for WuKongIm {
     fn can(&self, _row: &Row, _action: &Action, _facts: &GatewayFacts) -> Result<Effect, Not> {
         Err(Not::Unsupported(Message::new(&w::NOT_BUILT)))
     }
-    fn watch<'a>(&'a self, cx: &'a Cx, _out: Tx<Report>) -> Fut<'a, Reason> {
-        Box::pin(async {
-            cx.cancel.cancelled().await;
-            not_yet()
-        })
+    fn watch<'a>(&'a self, cx: &'a Cx, out: Tx<Report>) -> Fut<'a, Reason> {
+        Box::pin(watch::watch(cx, out))
     }
-    fn look<'a>(&'a self, _cx: &'a Cx, _at: Option<&'a Target>, _how: Look) -> Fut<'a, Result<Report, Reason>> {
-        Box::pin(async { Err(not_yet()) })
+    fn look<'a>(&'a self, cx: &'a Cx, at: Option<&'a Target>, how: Look) -> Fut<'a, Result<Report, Reason>> {
+        Box::pin(look::look(cx, at, how))
     }
     fn plan<'a>(&'a self, _cx: &'a Cx, _at: &'a Target, _action: &'a Action, _given: Inputs) -> Fut<'a, Result<Plan, Reason>> {
         Box::pin(async { Err(not_yet()) })
@@ -83,7 +92,7 @@ impl Provider for WuKongIm {
     fn pair<'a>(&'a self, _cx: &'a Cx, _at: &'a Target, _want: Want) -> Fut<'a, Result<Box<dyn Pairing>, Reason>> {
         Box::pin(async { Err(not_yet()) })
     }
-    fn reveal<'a>(&'a self, _cx: &'a Cx, _at: &'a Target) -> Fut<'a, Result<Secret, Reason>> {
-        Box::pin(async { Err(not_yet()) })
+    fn reveal<'a>(&'a self, cx: &'a Cx, at: &'a Target) -> Fut<'a, Result<Secret, Reason>> {
+        Box::pin(look::reveal(cx, at))
     }
 }
