@@ -6,16 +6,18 @@ use super::{
     gate::{GateView, TTL_SHOWN},
     http_date, judge,
     sample::{By, Interval, Sample},
-    verdict::{Cause, Side},
+    verdict::{Cause, Judgement, Side},
     zones::{self, Expected},
 };
-use crate::i18n::{Message, Words, clock as w};
+use crate::i18n::{Message, Words, clock as w, sntp as n};
 
 /// The one conclusion that a view comes down to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
     /// This host shows a time before this program existed.
     BeforeBuild,
+    /// This host shows a time before the last one that was verified here.
+    BeforeSaved,
     /// Both clocks are wrong.
     Both {
         /// Reference minus host.
@@ -47,6 +49,8 @@ pub enum What {
     Moved,
     /// Nobody asked.
     NotAsked,
+    /// This host was blocked when a reference was last asked, and none was since.
+    HostNotAsked,
     /// The gateway's timezone is not the declared one. No skew.
     GatewayZone(Expected),
     /// This host's timezone is not the declared one. No skew.
@@ -86,11 +90,13 @@ pub fn what(view: &GateView) -> Option<What> {
     if view.verdict == Verdict::Ok {
         return None;
     }
-    if view.host.cause == Some(Cause::BeforeBuild) {
-        return Some(What::BeforeBuild);
+    match view.host.cause {
+        Some(Cause::BeforeBuild) => return Some(What::BeforeBuild),
+        Some(Cause::BeforeSaved) => return Some(What::BeforeSaved),
+        _ => {}
     }
-    if [&view.host, &view.remote].iter().any(|j| j.cause == Some(Cause::SourcesConflict)) {
-        return Some(What::Conflict(spread(view)));
+    if let Some(gap) = [&view.host, &view.remote].into_iter().filter_map(Judgement::conflict_ms).max() {
+        return Some(What::Conflict(gap));
     }
     let off = |v: Verdict, cause: Option<Cause>| v != Verdict::Ok && cause != Some(Cause::ZoneDiffers);
     let host = view.host.skew.filter(|_| off(view.host.verdict, view.host.cause));
@@ -109,6 +115,7 @@ fn without_figure(view: &GateView) -> Option<What> {
         Some(Cause::DateUnusable) => Some(date(view).map_or(What::Moved, What::Date)),
         Some(Cause::NotAsked) if view.remote.samples.is_empty() && view.epoch > 0 => Some(What::Moved),
         Some(Cause::NotAsked) => Some(What::NotAsked),
+        None if view.verdict == Verdict::Unknown && view.host.cause == Some(Cause::NotAsked) => Some(What::HostNotAsked),
         _ => {
             let differs = |z: &Option<Expected>| z.clone().filter(|e| e.differs().is_some());
             differs(&view.zone).map(What::GatewayZone).or_else(|| differs(&view.host_zone).map(What::HostZone))
@@ -140,16 +147,6 @@ fn date(view: &GateView) -> Option<DateTrouble> {
     })
 }
 
-/// How far the sources of a clock lie apart, at the least, in milliseconds.
-fn spread(view: &GateView) -> i64 {
-    let gap = |samples: &[Sample]| {
-        let all = || samples.iter().filter(|s| s.by != By::ZoneLabel).filter_map(|s| s.interval.as_ref()).filter(|i| !i.is_open());
-        let (lo, hi) = (all().map(|i| i.lo_ms).max()?, all().map(|i| i.hi_ms).min()?);
-        Some(lo.saturating_sub(hi))
-    };
-    [&view.host, &view.remote].iter().filter(|j| j.cause == Some(Cause::SourcesConflict)).filter_map(|j| gap(&j.samples)).max().unwrap_or(0)
-}
-
 /// Why the clock is not well, with figures; `None` when it is.
 pub fn cause(view: &GateView) -> Option<Message> {
     what(view).map(|what| said(&what))
@@ -161,6 +158,8 @@ pub fn said(what: &What) -> Message {
     let plain = |words| Message::new(words);
     match what {
         What::BeforeBuild => plain(&w::CAUSE_FLOOR),
+        What::BeforeSaved => plain(&n::CAUSE_SAVED),
+        What::HostNotAsked => plain(&n::CAUSE_HOST_STALE),
         What::Both { host, remote } => plain(&w::CAUSE_BOTH).with("host", span(host)).with("skew", span(remote)),
         What::Host { skew, minutes: None } => {
             plain(if skew.mid() < 0 { &w::CAUSE_HOST_AHEAD } else { &w::CAUSE_HOST_BEHIND }).with("skew", span(skew))
@@ -232,7 +231,7 @@ pub fn remedy(view: &GateView) -> Option<Message> {
 /// What to do about a conclusion.
 pub fn act(what: &What) -> Message {
     Message::new(match what {
-        What::BeforeBuild | What::Host { minutes: None, .. } => &w::DO_HOST,
+        What::BeforeBuild | What::BeforeSaved | What::Host { minutes: None, .. } => &w::DO_HOST,
         What::Both { .. } => &w::DO_BOTH,
         What::Host { minutes: Some(_), .. } => &w::DO_UTC_HOST,
         What::Gateway { minutes: Some(_), told: true, .. } => &w::DO_UTC_GATEWAY,
@@ -245,7 +244,7 @@ pub fn act(what: &What) -> Message {
         What::Date(DateTrouble::Frozen) => &w::DO_DATE_FROZEN,
         What::Date(DateTrouble::Malformed) => &w::DO_DATE_MALFORMED,
         What::Date(DateTrouble::Inconsistent) => &w::DO_DATE_INCONSISTENT,
-        What::Moved | What::NotAsked => &w::DO_ASK,
+        What::Moved | What::NotAsked | What::HostNotAsked => &w::DO_ASK,
         What::GatewayZone(e) => return zone(&w::DO_ZONE_GATEWAY, e),
         What::HostZone(e) => return zone(&w::DO_ZONE_HOST, e),
     })
