@@ -7,6 +7,7 @@ pub mod aim;
 pub mod args;
 mod attempt;
 pub mod clock;
+mod clock_host;
 pub mod completions;
 pub mod deck;
 pub mod demo;
