@@ -20,6 +20,7 @@ pub mod reason;
 pub mod state;
 pub mod store;
 pub mod wukongim;
+pub mod wukongim_why;
 
 pub use catalogue::Words;
 
@@ -125,6 +126,7 @@ pub fn all() -> impl Iterator<Item = &'static Words> {
         state::ALL,
         store::ALL,
         wukongim::ALL,
+        wukongim_why::ALL,
     ]
     .into_iter()
     .flat_map(|c| c.iter().copied())

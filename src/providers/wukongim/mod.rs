@@ -2,6 +2,9 @@
 //!
 //! Never connects as a user: a login would kick or zombify the real device. State is read from the management API alone.
 
+mod flags;
+mod logline;
+
 use super::{AskSpec, Becomes, Cx, Fut, GatewayFacts, KindSpec, Look, On, Pairing, Provider, Report, SecretSpec, Tx, VerbSpec};
 use crate::{
     clock::Limits,
