@@ -213,6 +213,8 @@ codes! {
     BadTarget = "bad_target",
     /// A node of the server's cluster does not answer.
     ClusterPeer = "cluster_peer",
+    /// This version of the server has no way to do or to tell that.
+    NotInVersion = "not_in_version",
     /// Something inside pairdeck failed.
     Internal = "internal",
 }

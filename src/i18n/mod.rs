@@ -20,6 +20,7 @@ pub mod reason;
 pub mod state;
 pub mod store;
 pub mod wukongim;
+pub mod wukongim_act;
 pub mod wukongim_why;
 
 pub use catalogue::Words;
@@ -127,6 +128,7 @@ pub fn all() -> impl Iterator<Item = &'static Words> {
         store::ALL,
         wukongim::ALL,
         wukongim_why::ALL,
+        wukongim_act::ALL,
     ]
     .into_iter()
     .flat_map(|c| c.iter().copied())

@@ -148,6 +148,7 @@ catalogue! { "reason";
     BAD_TARGET = "{what} cannot be used here: {why}.", "{what} 不能使用：{why}。";
     CLUSTER_PEER = "A node of the server's cluster does not answer, so the list fails as a whole.", "集群中有节点无响应，整个查询失败。";
     CLUSTER_PEER_DO = "On the server: check its cluster nodes.", "在服务器上检查集群节点。";
+    NOT_IN_VERSION = "This version of the server has no way to do that.", "此版本的服务器没有该功能。";
     INTERNAL = "Something inside pairdeck failed.", "pairdeck 内部出错。";
     INTERNAL_DO = "`L` shows the log; a report is welcome.", "按 L 查看日志；欢迎报告。";
 }
@@ -234,6 +235,7 @@ pub fn text(code: ReasonCode) -> &'static Words {
         C::NothingAgainst => &NOTHING_AGAINST,
         C::BadTarget => &BAD_TARGET,
         C::ClusterPeer => &CLUSTER_PEER,
+        C::NotInVersion => &NOT_IN_VERSION,
         C::Internal => &INTERNAL,
     }
 }
@@ -319,6 +321,7 @@ pub fn remedy(code: ReasonCode) -> Option<&'static Words> {
         | C::NotYet
         | C::Gone
         | C::BadTarget
+        | C::NotInVersion
         | C::PersonNeeded => return None,
     })
 }

@@ -28,7 +28,6 @@ catalogue! { "wukongim_why";
     CLIENT_FLAG_UNKNOWN = "Which flag the client uses is not known: --flag or --sdk tells it.", "客户端使用的标志未知：用 --flag 或 --sdk 指明。";
     BAD_SLOT = "{slot} is no device flag: a number from 0 to 255 or a configured name is needed.", "{slot} 不是设备标志：需要 0 到 255 的数字或已配置的名称。";
     BAD_SDK = "{sdk} is not known: native (flag 0) or js (flag 1).", "未知的 SDK：{sdk}；可用 native（标志 0）或 js（标志 1）。";
-    BAD_LEVEL = "{level} is no level: 0 slave or 1 master.", "{level} 不是级别：0 从或 1 主。";
 
     ROW = "{device}, {level}: fp {fp}, {length} characters, set {time}.", "{device}，{level}：fp {fp}，{length} 个字符，设置于 {time}。";
     ROW_HIDDEN = "{device}, {level}: a token is set; the server does not tell it.", "{device}，{level}：已设令牌，服务器不告知内容。";
@@ -52,9 +51,6 @@ catalogue! { "wukongim_why";
     MAY_BE_LOST = "The answer to a login is lost now and then (v2): let it try again.", "v2 偶尔会丢失登录应答：让它再试一次。";
 
     CHECK_UID = "uid {uid}: fine.", "uid {uid}：无误。";
-    CHECK_UID_EMPTY = "The uid is empty.", "uid 为空。";
-    CHECK_UID_CHARS = "The uid has one of @ # &: the server refuses it.", "uid 含 @ # & 之一：服务器会拒绝。";
-    CHECK_UID_SYSTEM = "{uid} is the server's own uid; no client may use it.", "{uid} 是服务器自用的 uid；客户端不得使用。";
     CHECK_FLAG = "Flag {flag}: fine.", "标志 {flag}：无误。";
     CHECK_FLAG_SYSTEM = "Flag 99 is the server's own; no client should log in with it.", "标志 99 由服务器自用；客户端不应使用。";
     CHECK_FLAG_RESERVED = "Flag {flag} is reserved for {what}.", "标志 {flag} 已预留给 {what}。";
@@ -63,7 +59,6 @@ catalogue! { "wukongim_why";
     CHECK_LEVEL = "Level {level}: fine.", "级别 {level}：无误。";
     CHECK_LEVEL_PLAN = "The plan says {planned} for flag {flag}, not {level}.", "方案规定标志 {flag} 为{planned}，而不是{level}。";
     CHECK_TOKEN = "The token has {length} characters.", "令牌有 {length} 个字符。";
-    CHECK_TOKEN_EMPTY = "The token is empty: the server refuses it.", "令牌为空：服务器会拒绝。";
     CHECK_TOKEN_SHORT = "The token has {length} characters; 22 or more are hard to guess.", "令牌只有 {length} 个字符；22 个以上才难以猜测。";
     CHECK_TOKEN_IS_UID = "The token is the uid itself: anybody can guess it.", "令牌就是 uid 本身：任何人都能猜到。";
 

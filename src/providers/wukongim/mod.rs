@@ -2,14 +2,24 @@
 //!
 //! Never connects as a user: a login would kick or zombify the real device. State is read from the management API alone.
 
+mod api;
+mod auth;
 mod flags;
+mod lint;
 mod logline;
+mod valid;
+mod version;
+mod why;
+mod wire;
 
-use super::{AskSpec, Becomes, Cx, Fut, GatewayFacts, KindSpec, Look, On, Pairing, Provider, Report, SecretSpec, Tx, VerbSpec};
+use super::{
+    AskSpec, Becomes, Claim, Cx, DiagLine, Diagnosis, Fut, GatewayFacts, KindSpec, Look, On, Pairing, Provider, Report, SecretSpec, Tx, VerbSpec,
+};
 use crate::{
     clock::Limits,
     domain::{Action, Answer, Effect, Finding, Inputs, Not, Op, Plan, Reason, ReasonCode, Row, Secret, StepEnd, Target, Want},
     i18n::{Message, wukongim as w},
+    store::config,
 };
 use std::time::Duration;
 
@@ -85,6 +95,12 @@ impl Provider for WuKongIm {
     }
     fn pair<'a>(&'a self, _cx: &'a Cx, _at: &'a Target, _want: Want) -> Fut<'a, Result<Box<dyn Pairing>, Reason>> {
         Box::pin(async { Err(not_yet()) })
+    }
+    fn why<'a>(&'a self, cx: &'a Cx, at: &'a Target, claim: &'a Claim) -> Fut<'a, Result<Option<Diagnosis>, Reason>> {
+        Box::pin(async move { why::why(cx, at, claim).await.map(Some) })
+    }
+    fn lint(&self, settings: &config::Gateway, at: &Target, claim: &Claim) -> Option<Vec<DiagLine>> {
+        Some(lint::lint(&settings.wukongim, at, claim))
     }
     fn reveal<'a>(&'a self, _cx: &'a Cx, _at: &'a Target) -> Fut<'a, Result<Secret, Reason>> {
         Box::pin(async { Err(not_yet()) })
