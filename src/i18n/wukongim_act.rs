@@ -20,7 +20,7 @@ catalogue! { "wukongim_act";
     NOT_ISSUED = "It never had a token: `m i` issues one.", "从未有过令牌：按 m i 签发。";
     NOT_BANNED = "The server bans this uid: lift the ban first (channel/info, ban = 0).", "服务器已封禁该 uid：请先解除（channel/info，ban = 0）。";
     NOT_OFFLINE_KICK = "It is not online; there is nothing to kick.", "不在线，无可踢。";
-    NOT_KICK_HERE = "This server has no way to end one connection (v2 has it from 2.1.1): `w` wipes.", "该服务器无法断开单个连接（v2 自 2.1.1 起支持）：按 w 清除。";
+    NOT_KICK_HERE = "This version cannot end a connection and keep its token (2.1.1 to 2.x can): `w` wipes.", "该版本无法在保留令牌的同时断开连接（2.1.1 起的 v2 可以）：按 w 清除。";
     NOT_V1 = "Version 1 tells neither token nor level, so they cannot be kept: `w` wipe, then `m i` issue.", "v1 不提供令牌和级别，无法保留：先按 w 清除，再按 m i 签发。";
     NOT_PAIR = "There is nothing to pair: `m i` issues a token.", "无需配对：按 m i 签发令牌。";
     NOT_VERB = "This kind of gateway has no such verb.", "此类网关没有该操作。";

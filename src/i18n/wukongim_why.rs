@@ -26,8 +26,6 @@ catalogue! { "wukongim_why";
     CLIENT_FLAG_SDK = "The client's library logs in with flag {flag} unless told otherwise.", "该客户端库默认用标志 {flag} 登录。";
     CLIENT_FLAG_LOG = "By the log the client logs in with flag {flag}.", "据日志，客户端用标志 {flag} 登录。";
     CLIENT_FLAG_UNKNOWN = "Which flag the client uses is not known: --flag or --sdk tells it.", "客户端使用的标志未知：用 --flag 或 --sdk 指明。";
-    BAD_SLOT = "{slot} is no device flag: a number from 0 to 255 or a configured name is needed.", "{slot} 不是设备标志：需要 0 到 255 的数字或已配置的名称。";
-    BAD_SDK = "{sdk} is not known: native (flag 0) or js (flag 1).", "未知的 SDK：{sdk}；可用 native（标志 0）或 js（标志 1）。";
 
     ROW = "{device}, {level}: fp {fp}, {length} characters, set {time}.", "{device}，{level}：fp {fp}，{length} 个字符，设置于 {time}。";
     ROW_HIDDEN = "{device}, {level}: a token is set; the server does not tell it.", "{device}，{level}：已设令牌，服务器不告知内容。";

@@ -278,6 +278,10 @@ pub trait Provider: Send + Sync {
     fn lint(&self, _settings: &crate::store::config::Gateway, _at: &Target, _claim: &Claim) -> Option<Vec<DiagLine>> {
         None
     }
+    /// The exact id of the device that an operator typed in one of its other forms, such as a slot's name. `None`: no such form.
+    fn slot(&self, _settings: &crate::store::config::Gateway, _typed: &str) -> Option<String> {
+        None
+    }
     /// Which slots an account's devices occupy and should occupy. `None`: this kind has no slots.
     fn slots(&self, _settings: &crate::store::config::Gateway, _account: &Row, _devices: &[Row]) -> Option<SlotTable> {
         None

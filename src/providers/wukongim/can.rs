@@ -26,9 +26,9 @@ fn is_v1(facts: &GatewayFacts) -> bool {
     version(facts).is_some_and(|v| v.0 == 1)
 }
 
-/// `/conn/kick` is there from 2.1.1; v3 has a kick of its own, by flag.
+/// `/conn/kick` is there from 2.1.1; the kick of v3 empties the token too.
 fn kicks(facts: &GatewayFacts) -> bool {
-    version(facts).is_none_or(|v| v >= (2, 1, 1))
+    version(facts).is_none_or(|v| v >= (2, 1, 1) && v.0 == 2)
 }
 
 /// See [`crate::providers::Provider::can`].
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn servers_say_what_they_cannot_do() {
         let r = row(Some("4"), State::Online);
-        for (version, good) in [("2.0.3", false), ("v2.1.0", false), ("2.1.1", true), ("2.2.5-20260422", true), ("v2", true), ("v3 beta", true)] {
+        for (version, good) in [("2.0.3", false), ("v2.1.0", false), ("2.1.1", true), ("2.2.5-20260422", true), ("v2", true), ("v3 beta", false)] {
             assert_eq!(can(&r, &verb("kick"), &facts(version)).is_ok(), good, "{version}");
         }
         assert!(matches!(can(&r, &Action::Regenerate, &facts("1.2.6")), Err(Not::Unsupported(_))));

@@ -9,9 +9,8 @@ use super::{
     logline,
 };
 use crate::{
-    domain::{Reason, ReasonCode, Secret, Target, Wall},
-    i18n::{Message, wukongim_why as w},
-    providers::{Claim, Cx, DiagLine, Diagnosis, Mark},
+    domain::{Reason, ReasonCode, Target, Wall},
+    providers::{Claim, Cx, Diagnosis},
 };
 use judge::{Asked, Seen, Told};
 
@@ -21,10 +20,7 @@ use judge::{Asked, Seen, Told};
 /// What kept the server from being asked.
 pub(super) async fn why(cx: &Cx, at: &Target, claim: &Claim) -> Result<Diagnosis, Reason> {
     let flags = Flags::new(&cx.settings.wukongim);
-    let asked = match asked(at, claim, &flags) {
-        Ok(asked) => asked,
-        Err(text) => return Ok(Diagnosis { lines: vec![DiagLine { mark: Mark::Bad, text }], reason: Some(Reason::new(ReasonCode::BadTarget)) }),
-    };
+    let asked = asked(at, claim, &flags)?;
     let api = Api::new(cx)?;
     let uid = at.account.as_str();
     let version = api.version().await?;
@@ -45,14 +41,15 @@ pub(super) async fn why(cx: &Cx, at: &Target, claim: &Claim) -> Result<Diagnosis
     Ok(judge::judge(&asked, &seen, &flags, &cx.fingerprint_key))
 }
 
-/// What was typed, read. `Err` says what cannot be read.
-fn asked<'a>(at: &'a Target, claim: &'a Claim, flags: &Flags<'_>) -> Result<Asked<'a>, Message> {
-    let read = |slot: &str| flags.read(slot).ok_or_else(|| Message::new(&w::BAD_SLOT).with("slot", slot));
+/// What was typed, read. `Err` says what cannot be.
+fn asked<'a>(at: &'a Target, claim: &'a Claim, flags: &Flags<'_>) -> Result<Asked<'a>, Reason> {
+    let bad = |what: String, why: &str| Reason::new(ReasonCode::BadTarget).with("what", what).with("why", why);
+    let read = |slot: &str| flags.read(slot).ok_or_else(|| bad(format!("flag {slot}"), "0…255"));
     let meant = at.device.as_ref().map(|d| read(d.as_str())).transpose()?;
     let client = match (&claim.slot, &claim.sdk) {
         (Some(slot), _) => Some((read(slot)?, Told::Typed)),
         (None, Some(sdk)) => {
-            let flag = flags::of_sdk(sdk).ok_or_else(|| Message::new(&w::BAD_SDK).with("sdk", sdk))?;
+            let flag = flags::of_sdk(sdk).ok_or_else(|| bad(format!("sdk {sdk}"), "native, js"))?;
             Some((flag, Told::Sdk))
         }
         (None, None) => None,

@@ -174,10 +174,10 @@ fn what_cannot_be_read_as_a_flag_is_refused_before_anybody_is_asked() {
     let flags = Flags::new(&settings);
     let at = Target::account(&GatewayId::new("im"), &RemoteId::new("u1"));
     for (claim, words) in [
-        (Claim { slot: Some("300".into()), ..Claim::default() }, "300 is no device flag: a number from 0 to 255 or a configured name is needed."),
-        (Claim { sdk: Some("perl".into()), ..Claim::default() }, "perl is not known: native (flag 0) or js (flag 1)."),
+        (Claim { slot: Some("300".into()), ..Claim::default() }, "flag 300 cannot be used here: 0…255."),
+        (Claim { sdk: Some("perl".into()), ..Claim::default() }, "sdk perl cannot be used here: native, js."),
     ] {
-        assert_eq!(asked(&at, &claim, &flags).err().map(|m| m.text(Lang::En)).as_deref(), Some(words));
+        assert_eq!(asked(&at, &claim, &flags).err().map(|r| crate::i18n::reason::sentence(&r, Lang::En)).as_deref(), Some(words));
     }
 }
 
