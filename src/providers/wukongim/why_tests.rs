@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 use super::*;
 use crate::{
-    domain::{GatewayId, RemoteId},
+    domain::{GatewayId, RemoteId, Secret},
     i18n::Lang,
     store::config::WuKongIm,
 };
