@@ -119,6 +119,7 @@ fn apart(a: &Sample, b: &Sample) -> bool {
     i64::try_from(between).unwrap_or(i64::MAX) > 1000 + rtt(a).max(rtt(b))
 }
 
-fn frozen(a: &Sample, b: &Sample) -> bool {
+/// True when two probes far enough apart name the same second.
+pub(super) fn frozen(a: &Sample, b: &Sample) -> bool {
     apart(a, b) && http_date::second_of(a).is_some_and(|d| http_date::second_of(b) == Some(d))
 }

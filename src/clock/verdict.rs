@@ -66,6 +66,8 @@ pub enum Cause {
     NotAsked,
     /// Sources contradict each other; which is wrong is not known.
     SourcesConflict,
+    /// Its timezone is not the declared one. The clock itself may be right.
+    ZoneDiffers,
 }
 
 /// What is concluded about one clock.
@@ -131,6 +133,7 @@ impl Cause {
             Self::NoDate => "no_date",
             Self::NotAsked => "not_asked",
             Self::SourcesConflict => "sources_conflict",
+            Self::ZoneDiffers => "zone_differs",
         }
     }
 }

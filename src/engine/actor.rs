@@ -100,6 +100,8 @@ impl Actor {
     }
 
     async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        // Not tracked: it ends with the world, and nobody waits for it at quit.
+        tokio::spawn(super::clock::watch(self.world.clone()));
         self.world.seed_all().await;
         self.world.gate.push(crate::clock::kernel::sample(self.world.time.now()));
         for gateway in self.world.gateways() {

@@ -29,6 +29,7 @@ impl Memo for StoreMemo {
 
 /// Hands samples to gate, store and header.
 pub(super) struct GateSamples {
+    pub(super) gateway: GatewayId,
     pub(super) gate: Arc<Gate>,
     pub(super) store: Store,
     pub(super) mailbox: Mailbox,
@@ -55,5 +56,9 @@ impl Samples for GateSamples {
         self.mailbox.put(|m| {
             m.gates.insert(gateway, view);
         });
+    }
+
+    fn lost(&self) {
+        self.gate.lost(&self.gateway);
     }
 }

@@ -122,6 +122,7 @@ impl World {
             pairing: Mutex::new(HashSet::new()),
             acting: Mutex::new(HashSet::new()),
         });
+        world.gate.expect_zone(None, world.clock.expect_timezone.as_deref());
         for (rank, g) in parts.gateways.into_iter().enumerate() {
             world.insert(g, rank);
         }
@@ -131,6 +132,8 @@ impl World {
     /// Adds a configured gateway. `None` when its kind is not known here.
     pub(super) fn insert(&self, settings: config::Gateway, rank: usize) -> Option<Arc<Gateway>> {
         let gateway = self.build(settings, rank)?;
+        // A name that was there before may mean another address now.
+        self.gate.changed(&gateway.id);
         self.gateways.write().unwrap_or_else(PoisonError::into_inner).insert(gateway.id.clone(), gateway.clone());
         Some(gateway)
     }
@@ -150,6 +153,7 @@ impl World {
         let spec = provider.spec();
         let limits = settings.clock_limits.or(self.clock.limits).map_or(spec.limits, |(ok_s, blocked_s)| Limits { ok_s, blocked_s });
         self.gate.limits(&id, limits);
+        self.gate.expect_zone(Some(&id), settings.expect_timezone.as_deref());
         let gateway = Arc::new(Gateway {
             id: id.clone(),
             spec,
@@ -277,6 +281,7 @@ impl World {
             cancel,
             memo: Arc::new(StoreMemo { store: self.store.clone(), gateway: gateway.id.clone() }),
             samples: Arc::new(GateSamples {
+                gateway: gateway.id.clone(),
                 gate: self.gate.clone(),
                 store: self.store.clone(),
                 mailbox: self.mailbox.clone(),

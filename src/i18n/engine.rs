@@ -11,6 +11,8 @@ catalogue! { "engine";
     PAIR_CODE_REPLACED = "code {n} replaced", "配对码 {n} 已更换";
     PAIR_HIDDEN_CLOCK = "code hidden: clock", "配对码已隐藏：时钟";
     PAIR_HIDDEN_MOVED = "code hidden: a clock was moved", "配对码已隐藏：时钟被调整";
+    PAIR_CLOCK_BACK = "clock ok again: a new code is asked for", "时钟已恢复：正在请求新码";
+    PAIR_THROWN = "the code that was hidden came again: not shown", "隐藏过的码再次出现：不予显示";
     PAIR_HIDDEN_UNPROVEN = "code held back: nothing proves that it is new", "配对码暂不显示：无法证明是新的";
     PAIR_BLOCKED = "not started: clock blocked", "未开始：时钟受阻";
     PAIR_OVERRIDE = "clock overridden for this attempt", "本次已忽略时钟";

@@ -17,6 +17,7 @@ pub mod evolution;
 pub mod pairing;
 pub mod plain;
 pub mod reason;
+pub mod sntp;
 pub mod state;
 pub mod store;
 pub mod wukongim;
@@ -116,6 +117,7 @@ impl<'de> Deserialize<'de> for Message {
 pub fn all() -> impl Iterator<Item = &'static Words> {
     [
         clock::ALL,
+        sntp::ALL,
         command::ALL,
         common::ALL,
         deck::ALL,

@@ -65,5 +65,8 @@ catalogue! { "store";
     CONFIG_ZONE = "a timezone name such as America/Sao_Paulo, or UTC", "时区名称，如 America/Sao_Paulo 或 UTC";
     CONFIG_EXISTS = "there is a gateway of this name already", "已有同名网关";
     CONFIG_NONE = "there is no gateway of this name", "没有此名称的网关";
+    CONFIG_LIST = "a list", "列表";
+    CONFIG_AT_MOST = "at most {n} entries", "最多 {n} 项";
+    CONFIG_NTP = "a host or address, perhaps with a port", "主机名或地址，可带端口";
     CONFIG_TWICE = "the setting stands twice", "设置重复";
 }

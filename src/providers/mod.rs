@@ -245,6 +245,8 @@ pub trait Memo: Send + Sync {
 pub trait Samples: Send + Sync {
     /// Takes one sample.
     fn push(&self, sample: Sample);
+    /// A request got no answer: what comes after an outage is not judged by what was measured before it.
+    fn lost(&self) {}
 }
 
 /// One kind of gateway.

@@ -1,17 +1,37 @@
 //! Answers that are wrong on purpose.
 
-use super::{evolution::Inner, fault::Fault};
+use super::fault::Fault;
 use axum::{
     body::{Body, Bytes},
     http::{HeaderValue, Response, StatusCode, header},
 };
 use futures_util::stream;
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, time::Duration};
 
 /// The connection closes without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection was dropped on purpose")]
 pub struct Dropped;
+
+/// In whose words the server itself fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Dress {
+    /// Express: a JSON body.
+    Express,
+    /// gin: no body at all.
+    Gin,
+}
+
+/// What a broken answer needs of its server.
+#[derive(Clone, Debug)]
+pub(crate) struct Front {
+    /// The `Date` header, if there is one.
+    pub(crate) date: Option<String>,
+    /// Where redirects lead.
+    pub(crate) sink: Option<String>,
+    /// Its words.
+    pub(crate) dress: Dress,
+}
 
 /// A proxy's page for a path that it does not know.
 pub(crate) const PROXY_404: &str = "<html>\r\n<head><title>404 Not Found</title></head>\r\n<body>\r\n<center><h1>404 Not Found</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n";
@@ -21,12 +41,12 @@ const HUGE: usize = 100 << 20;
 const PIECE: usize = 64 << 10;
 
 /// The broken answer, or `None` when the right one follows (after a wait).
-pub(crate) async fn broken(fault: &Fault, inner: &Arc<Inner>) -> Option<Result<Response<Body>, Dropped>> {
+pub(crate) async fn broken(fault: &Fault, front: &Front) -> Option<Result<Response<Body>, Dropped>> {
     let plain = |status: u16, kind: &'static str, body: String| {
         let mut r = Response::new(Body::from(body));
         *r.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         r.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-        if let Some(v) = inner.date_header().and_then(|d| HeaderValue::from_str(&d).ok()) {
+        if let Some(v) = front.date.as_deref().and_then(|d| HeaderValue::from_str(d).ok()) {
             r.headers_mut().insert(header::DATE, v);
         }
         r
@@ -42,6 +62,11 @@ pub(crate) async fn broken(fault: &Fault, inner: &Arc<Inner>) -> Option<Result<R
             Err(Dropped)
         }
         Fault::Drop => Err(Dropped),
+        Fault::Status(_) | Fault::Unauthorized if front.dress == Dress::Gin => {
+            let mut r = plain(if let Fault::Status(s) = fault { *s } else { 401 }, "text/plain", String::new());
+            r.headers_mut().remove(header::CONTENT_TYPE);
+            Ok(r)
+        }
         Fault::Status(s) => {
             let body = format!("{{\"status\":{s},\"error\":\"Internal Server Error\",\"response\":{{\"message\":\"Internal Server Error\"}}}}");
             Ok(plain(*s, "application/json; charset=utf-8", body))
@@ -62,7 +87,7 @@ pub(crate) async fn broken(fault: &Fault, inner: &Arc<Inner>) -> Option<Result<R
         }
         Fault::Redirect => {
             let mut r = plain(302, "text/html", String::new());
-            let to = format!("{}/caught", inner.sink.get().map_or("http://127.0.0.1:9", String::as_str));
+            let to = format!("{}/caught", front.sink.as_deref().unwrap_or("http://127.0.0.1:9"));
             if let Ok(v) = HeaderValue::from_str(&to) {
                 r.headers_mut().insert(header::LOCATION, v);
             }

@@ -1,10 +1,11 @@
 //! The control API for outsiders: what the handle can do, over loopback HTTP. `CONTRACT.md`, "Sandbox", holds its shape.
 
 use super::{
-    Gateways,
+    Server, Servers,
     broken::Dropped,
     evolution::{Gateway, Refused, decode},
     fault::Fault,
+    wukongim::Wukong,
 };
 use axum::{
     body::{Body, Bytes, to_bytes},
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 use std::convert::Infallible;
 
 /// Answers one request to the control API. `hosts` are the `Host` values that are ours: a web page's requests have others.
-pub(crate) async fn answer(gateways: Gateways, hosts: [String; 2], request: Request<Body>) -> Result<Response<Body>, Dropped> {
+pub(crate) async fn answer(servers: Servers, hosts: [String; 2], request: Request<Body>) -> Result<Response<Body>, Dropped> {
     let host = request.headers().get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or_default().to_owned();
     if !hosts.contains(&host) || request.headers().contains_key(header::ORIGIN) {
         return Ok(reply(403, &json!({ "v": 1, "error": "only for programs on this machine" })));
@@ -23,37 +24,70 @@ pub(crate) async fn answer(gateways: Gateways, hosts: [String; 2], request: Requ
     let (method, path) = (request.method().as_str().to_owned(), request.uri().path().to_owned());
     let body = to_bytes(request.into_body(), 1 << 20).await.unwrap_or_default();
     if method == "GET" && path == "/events" {
-        return Ok(events(&gateways));
+        return Ok(events(&servers));
     }
     let given: Value = if body.is_empty() { json!({}) } else { serde_json::from_slice(&body).unwrap_or(Value::Null) };
-    let (status, out) = if given.is_object() { act(&gateways, &method, &path, &given) } else { (400, error("the body is no JSON object")) };
+    let (status, out) = if given.is_object() { act(&servers, &method, &path, &given) } else { (400, error("the body is no JSON object")) };
     Ok(reply(status, &out))
 }
 
-fn act(gateways: &Gateways, method: &str, path: &str, given: &Value) -> (u16, Value) {
+/// The account that a call is about.
+enum Found {
+    Evolution(Gateway, String),
+    Wukong(Wukong, String),
+}
+
+impl Found {
+    /// The account `name` of a server, as it is or percent-decoded.
+    fn on(server: &Server, name: &str) -> Option<Self> {
+        let mut forms = [Some(name.to_owned()), decode(name)].into_iter().flatten();
+        match server {
+            Server::Evolution(g) => forms.find(|n| g.state(n).is_some()).map(|n| Self::Evolution(g.clone(), n)),
+            Server::Wukong(w) => forms.find(|n| w.knows(n)).map(|n| Self::Wukong(w.clone(), n)),
+        }
+    }
+
+    /// As an instance of the kind that has links to phones.
+    fn instance(self) -> Result<(Gateway, String), (u16, Value)> {
+        match self {
+            Self::Evolution(g, n) => Ok((g, n)),
+            Self::Wukong(..) => Err((409, error("there is nothing to scan: this kind has tokens"))),
+        }
+    }
+
+    /// As a user of the kind that has devices.
+    fn user(self) -> Result<(Wukong, String), (u16, Value)> {
+        match self {
+            Self::Wukong(w, n) => Ok((w, n)),
+            Self::Evolution(..) => Err((501, error("this kind has no devices that log in by themselves"))),
+        }
+    }
+}
+
+fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Value) {
     let text = |k: &str| given.get(k).and_then(Value::as_str);
-    let chosen = || -> Result<Vec<Gateway>, (u16, Value)> {
+    let chosen = || -> Result<Vec<Server>, (u16, Value)> {
         match text("gateway") {
-            None => Ok(gateways.iter().cloned().collect()),
-            Some(name) => match gateways.iter().find(|g| g.name() == name) {
-                Some(g) => Ok(vec![g.clone()]),
+            None => Ok(servers.iter().cloned().collect()),
+            Some(name) => match servers.iter().find(|s| s.name() == name) {
+                Some(s) => Ok(vec![s.clone()]),
                 None => Err((404, error("no such gateway here"))),
             },
         }
     };
-    // An account is named alone or as GATEWAY:ACCOUNT.
-    let account = || -> Result<(Gateway, String), (u16, Value)> {
+    // An account is named alone or as GATEWAY:ACCOUNT, a target as everywhere: `: / %` inside a name are percent-encoded. A name
+    // as it is will do where it is not ambiguous.
+    let account = || -> Result<Found, (u16, Value)> {
         let Some(name) = text("account") else { return Err((400, error("account is missing"))) };
-        // A target as everywhere: `: / %` inside a name are percent-encoded. A name as it is will do where it is not ambiguous.
-        let whole = |g: &Gateway| [Some(name.to_owned()), decode(name)].into_iter().flatten().find(|n| g.state(n).is_some());
-        let split = |g: &Gateway| {
+        let split = |s: &Server| {
             let (gateway, rest) = name.split_once(':')?;
-            (decode(gateway)? == g.name()).then_some(())?;
-            [Some(rest.to_owned()), decode(rest)].into_iter().flatten().find(|n| g.state(n).is_some())
+            (decode(gateway)? == s.name()).then_some(())?;
+            Found::on(s, rest)
         };
-        let mut found: Vec<_> = gateways.iter().filter_map(|g| Some((g.clone(), split(g)?))).collect();
+        let among = chosen()?;
+        let mut found: Vec<_> = among.iter().filter_map(split).collect();
         if found.is_empty() {
-            found = gateways.iter().filter_map(|g| Some((g.clone(), whole(g)?))).collect();
+            found = among.iter().filter_map(|s| Found::on(s, name)).collect();
         }
         match found.pop() {
             Some(one) if found.is_empty() => Ok(one),
@@ -61,11 +95,13 @@ fn act(gateways: &Gateways, method: &str, path: &str, given: &Value) -> (u16, Va
             None => Err((404, error("no such account here"))),
         }
     };
+    let flag = || given.get("flag").and_then(Value::as_i64);
+    let short = |what: &str| u8::try_from(given.get(what).and_then(Value::as_u64).unwrap_or(0)).map_err(|_| (400, error("0 to 255")));
     let done = (200, json!({ "v": 1, "ok": true }));
     let outcome = || -> Result<(u16, Value), (u16, Value)> {
         match (method, path) {
             ("GET", "/requests") => {
-                let all: Vec<_> = gateways.iter().flat_map(Gateway::requests).collect();
+                let all: Vec<_> = servers.iter().flat_map(Server::requests).collect();
                 Ok((200, serde_json::to_value(all).unwrap_or(Value::Null)))
             }
             ("POST", "/skew") => {
@@ -74,20 +110,38 @@ fn act(gateways: &Gateways, method: &str, path: &str, given: &Value) -> (u16, Va
                     Some(Value::Null) => None,
                     _ => return Err((400, error("seconds must be a number or null"))),
                 };
-                chosen()?.iter().for_each(|g| g.skew(seconds));
+                for s in chosen()? {
+                    match s {
+                        Server::Evolution(g) => g.skew(seconds),
+                        Server::Wukong(w) => w.skew(seconds),
+                    }
+                }
                 Ok(done)
             }
             ("POST", "/fault") => {
                 let kind = text("kind").unwrap_or_default();
+                let count = given.get("count").and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).unwrap_or(1);
+                if kind == "peer_down" {
+                    for s in chosen()? {
+                        if let Server::Wukong(w) = s {
+                            w.peer_down(count);
+                        }
+                    }
+                    return Ok(done);
+                }
                 let Some(fault) = Fault::parse(kind, given.get("value").and_then(Value::as_u64)) else {
                     return Err((400, json!({ "v": 1, "error": "unknown kind", "kinds": Fault::KINDS })));
                 };
-                let count = given.get("count").and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).unwrap_or(1);
-                chosen()?.iter().for_each(|g| g.fault(fault.clone(), count, text("path")));
+                for s in chosen()? {
+                    match s {
+                        Server::Evolution(g) => g.fault(fault.clone(), count, text("path")),
+                        Server::Wukong(w) => w.fault(fault.clone(), count, text("path")),
+                    }
+                }
                 Ok(done)
             }
             ("POST", "/scan") => {
-                let (gateway, name) = account()?;
+                let (gateway, name) = account()?.instance()?;
                 let done_by = match text("kind").unwrap_or("qr") {
                     "qr" => gateway.scan(&name, text("payload")),
                     "code" => gateway.type_code(&name, text("payload")),
@@ -96,13 +150,49 @@ fn act(gateways: &Gateways, method: &str, path: &str, given: &Value) -> (u16, Va
                 done_by.map(|()| done).map_err(refused)
             }
             ("POST", "/unlink") => {
-                let (gateway, name) = account()?;
+                let (gateway, name) = match account()? {
+                    Found::Wukong(w, uid) => {
+                        let flag = flag().and_then(|f| u8::try_from(f).ok());
+                        return Ok((200, json!({ "v": 1, "ok": true, "ended": w.unlink(&uid, flag) })));
+                    }
+                    Found::Evolution(g, n) => (g, n),
+                };
                 let reason = given.get("reason").and_then(|r| r.as_u64().or_else(|| r.as_str()?.parse().ok()));
                 let Some(code) = reason.and_then(|r| u16::try_from(r).ok()) else { return Err((400, error("reason is a status code such as 401"))) };
                 gateway.unlink(&name, code).map(|()| done).map_err(refused)
             }
-            ("POST", "/login" | "/expire") => Err((501, error("no such gateway here"))),
-            _ => Err((404, error("GET /requests /events, POST /skew /fault /scan /unlink /login /expire"))),
+            ("POST", "/login") => {
+                let (wukong, uid) = account()?.user()?;
+                let (flag, level) = (short("flag")?, short("level")?);
+                // A level is given out by a business server, which issues a token; without one the client comes back with the
+                // token that it has, which is the row's unless the call names another.
+                let token = match (text("token"), given.get("level").is_some()) {
+                    (Some(t), _) => t.to_owned(),
+                    (None, true) => {
+                        let token = wukong.made_up();
+                        wukong.issue(&uid, flag, level, &token).map_err(|e| (409, error(&e)))?;
+                        token
+                    }
+                    (None, false) => wukong.token(&uid, flag).map(|t| t.expose().to_owned()).unwrap_or_default(),
+                };
+                match wukong.login(&uid, flag, text("device_id").unwrap_or("sandbox"), &token) {
+                    Ok(id) => Ok((200, json!({ "v": 1, "ok": true, "conn_id": id }))),
+                    Err(why) => Err((409, json!({ "v": 1, "ok": false, "error": why.to_string() }))),
+                }
+            }
+            ("POST", "/expire") => {
+                let (wukong, uid) = account()?.user()?;
+                wukong.quit(&uid, flag().unwrap_or(-1));
+                Ok(done)
+            }
+            ("GET", "/log") => {
+                let lines = |s: &Server| match s {
+                    Server::Evolution(_) => Vec::new(),
+                    Server::Wukong(w) => w.log().into_iter().map(|l| json!({ "gateway": w.name(), "line": l })).collect(),
+                };
+                Ok((200, servers.iter().flat_map(lines).collect::<Vec<Value>>().into()))
+            }
+            _ => Err((404, error("GET /requests /events /log, POST /skew /fault /scan /unlink /login /expire"))),
         }
     };
     outcome().unwrap_or_else(|e| e)
@@ -124,32 +214,46 @@ fn reply(status: u16, body: &Value) -> Response<Body> {
     r
 }
 
-/// Events of all gateways, one JSON document a line, until either side ends it.
-fn events(gateways: &Gateways) -> Response<Body> {
+/// Events of all servers, one JSON document a line, until either side ends it.
+fn events(servers: &Servers) -> Response<Body> {
     let (tx, rx) = tokio::sync::mpsc::channel::<Bytes>(256);
-    for g in gateways.iter() {
-        let (tx, name, mut bus, cancel) = (tx.clone(), g.name().to_owned(), g.events(), g.inner.cancel.clone());
-        tokio::spawn(async move {
-            loop {
-                let e = tokio::select! {
-                    () = cancel.cancelled() => return,
-                    () = tx.closed() => return,
-                    e = bus.recv() => e,
-                };
-                use tokio::sync::broadcast::error::RecvError;
-                let line = match e {
-                    Ok(e) => format!("{{\"v\":1,\"gateway\":{},\"event\":{}}}\n", json!(name), e.envelope),
-                    Err(RecvError::Lagged(n)) => format!("{{\"v\":1,\"gateway\":{},\"lost\":{n}}}\n", json!(name)),
-                    Err(RecvError::Closed) => return,
-                };
-                if tx.send(Bytes::from(line)).await.is_err() {
-                    return;
-                }
-            }
-        });
+    for s in servers.iter() {
+        let (tx, name) = (tx.clone(), s.name().to_owned());
+        match s {
+            Server::Evolution(g) => forward(tx, name, g.events(), g.inner.cancel.clone(), |e| e.envelope.to_string()),
+            Server::Wukong(w) => forward(tx, name, w.events(), w.inner.cancel.clone(), |e| e.to_string()),
+        }
     }
     let body = stream::unfold(rx, |mut rx| async move { rx.recv().await.map(|b| (Ok::<_, Infallible>(b), rx)) });
     let mut r = Response::new(Body::from_stream(body));
     r.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
     r
+}
+
+/// Passes the events of one server on as lines.
+fn forward<E: Clone + Send + 'static>(
+    tx: tokio::sync::mpsc::Sender<Bytes>,
+    name: String,
+    mut bus: tokio::sync::broadcast::Receiver<E>,
+    cancel: tokio_util::sync::CancellationToken,
+    text: fn(&E) -> String,
+) {
+    tokio::spawn(async move {
+        loop {
+            let e = tokio::select! {
+                () = cancel.cancelled() => return,
+                () = tx.closed() => return,
+                e = bus.recv() => e,
+            };
+            use tokio::sync::broadcast::error::RecvError;
+            let line = match e {
+                Ok(e) => format!("{{\"v\":1,\"gateway\":{},\"event\":{}}}\n", json!(name), text(&e)),
+                Err(RecvError::Lagged(n)) => format!("{{\"v\":1,\"gateway\":{},\"lost\":{n}}}\n", json!(name)),
+                Err(RecvError::Closed) => return,
+            };
+            if tx.send(Bytes::from(line)).await.is_err() {
+                return;
+            }
+        }
+    });
 }

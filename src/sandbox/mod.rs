@@ -16,6 +16,8 @@ mod scenario;
 mod serve;
 mod settings;
 mod sha1;
+mod sntp;
+mod wukongim;
 
 pub use broken::Dropped;
 pub use clock::Clock;
@@ -24,6 +26,10 @@ pub use fault::Fault;
 pub use log::{Count, Request};
 pub use scenario::{MOST_ACCOUNTS, Scenario};
 pub use settings::{DateMode, Events, InstanceSpec, Past, Settings, Timing};
+pub use sntp::{Sntp, SntpFault, SntpSettings};
+pub use wukongim::{
+    DeviceRow, DeviceSpec, FightSpec, Manager, Manner, NoLogin, Port, Session, Stored, UidSpec, Version, Wukong, WukongSettings, WukongTiming,
+};
 
 use crate::domain::{Secret, Secrets};
 use std::{
@@ -36,8 +42,64 @@ use std::{
 };
 use tokio_util::sync::CancellationToken;
 
-/// All gateways of a sandbox.
-pub(crate) type Gateways = Arc<[Gateway]>;
+/// One server of a sandbox, of whichever kind.
+#[derive(Clone, Debug)]
+pub enum Server {
+    /// Kind `evolution`.
+    Evolution(Gateway),
+    /// Kind `wukongim`.
+    Wukong(Wukong),
+}
+
+/// What a server is to be.
+#[derive(Clone, Debug)]
+pub enum Part {
+    /// Kind `evolution`: settings and instances.
+    Evolution(Box<Settings>, Vec<InstanceSpec>),
+    /// Kind `wukongim`: settings and users.
+    Wukong(Box<WukongSettings>, Vec<UidSpec>),
+}
+
+/// All servers of a sandbox.
+pub(crate) type Servers = Arc<[Server]>;
+
+impl Server {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Evolution(g) => g.name(),
+            Self::Wukong(w) => w.name(),
+        }
+    }
+
+    /// Counts by method and path.
+    pub fn requests(&self) -> Vec<Count> {
+        match self {
+            Self::Evolution(g) => g.requests(),
+            Self::Wukong(w) => w.requests(),
+        }
+    }
+
+    fn info(&self) -> GatewayInfo {
+        let one = |name: &str, secret: &str| Secrets::from([(name.to_owned(), Secret::new(secret.to_owned()))]);
+        match self {
+            Self::Evolution(g) => GatewayInfo {
+                name: g.name().to_owned(),
+                kind: "evolution",
+                url: format!("{}{}", g.inner.url(), g.settings().base_path),
+                credentials: one("api_key", &g.settings().key),
+                more: Vec::new(),
+            },
+            Self::Wukong(w) => GatewayInfo {
+                name: w.name().to_owned(),
+                kind: "wukongim",
+                url: w.api_url(),
+                credentials: w.settings().manager_token.as_deref().map(|t| one("manager_token", t)).unwrap_or_default(),
+                more: vec![("uids", "all".to_owned()), ("manager_url", w.manager_url())],
+            },
+        }
+    }
+}
 
 /// What to start.
 #[derive(Clone, Debug)]
@@ -94,12 +156,15 @@ pub struct GatewayInfo {
     pub url: String,
     /// Its credentials, by the names of the provider.
     pub credentials: Secrets,
+    /// What the configuration says besides, key and value.
+    pub more: Vec<(&'static str, String)>,
 }
 
 /// Running servers. Dropping it ends them.
 #[derive(Debug)]
 pub struct Sandbox {
-    gateways: Gateways,
+    servers: Servers,
+    evolutions: Vec<Gateway>,
     control: String,
     cancel: CancellationToken,
     caught: Arc<AtomicU64>,
@@ -111,14 +176,19 @@ pub struct Sandbox {
 /// [`SandboxError`]: an unknown scenario, or an address that cannot be used.
 pub async fn start(options: Options) -> Result<Sandbox, SandboxError> {
     let scenario = Scenario::named(&options.scenario)?.ok_or_else(|| SandboxError::NoScenario(options.scenario.clone()))?;
+    let ahead = |date: DateMode| match date {
+        DateMode::Skewed(ms) => DateMode::Skewed(ms + (options.skew_s * 1000.0) as i64),
+        other => other,
+    };
     let parts = scenario.gateway.iter().map(|g| {
-        let mut settings = g.settings();
-        if let DateMode::Skewed(ms) = settings.date {
-            settings.date = DateMode::Skewed(ms + (options.skew_s * 1000.0) as i64);
+        let mut part = g.part(options.accounts);
+        match &mut part {
+            Part::Evolution(s, _) => s.date = ahead(s.date),
+            Part::Wukong(s, _) => s.date = ahead(s.date),
         }
-        (g.name.clone(), settings, g.instances(options.accounts))
+        (g.name.clone(), part)
     });
-    Sandbox::of(parts.collect(), &options).await
+    Sandbox::with(parts.collect(), &options).await
 }
 
 impl Sandbox {
@@ -127,6 +197,15 @@ impl Sandbox {
     /// # Errors
     /// [`SandboxError::Listen`].
     pub async fn of(parts: Vec<(String, Settings, Vec<InstanceSpec>)>, options: &Options) -> Result<Self, SandboxError> {
+        let parts = parts.into_iter().map(|(name, settings, instances)| (name, Part::Evolution(Box::new(settings), instances)));
+        Self::with(parts.collect(), options).await
+    }
+
+    /// Starts servers of one's own making, of any kind.
+    ///
+    /// # Errors
+    /// [`SandboxError::Listen`].
+    pub async fn with(parts: Vec<(String, Part)>, options: &Options) -> Result<Self, SandboxError> {
         let cancel = CancellationToken::new();
         let guard = cancel.clone().drop_guard();
         let any = SocketAddr::new(options.listen.ip(), 0);
@@ -144,49 +223,74 @@ impl Sandbox {
             count.fetch_add(1, Ordering::Relaxed);
             async { Ok(axum::http::Response::new(axum::body::Body::from("caught"))) }
         });
-        let mut gateways = Vec::new();
-        for (n, (name, settings, instances)) in parts.into_iter().enumerate() {
+        let mut servers = Vec::new();
+        for (n, (name, part)) in parts.into_iter().enumerate() {
             let (listener, local) = bind(if n == 0 { options.listen } else { any }).await?;
             let seed = options.seed.map(|s| s.wrapping_add(n as u64));
-            let gateway = Gateway::new(&name, settings, options.clock, seed, cancel.clone());
-            // Nobody else can have set them: the gateway is a line old.
-            let _ = gateway.inner.url.set(format!("http://{local}"));
-            let _ = gateway.inner.sink.set(format!("http://{sink_at}"));
-            gateway.seed(&instances);
-            let g = gateway.clone();
-            serve::spawn(listener, cancel.clone(), idle, move |r| {
-                let g = g.clone();
-                async move { g.handle(r).await }
-            });
-            gateways.push(gateway);
+            match part {
+                Part::Evolution(settings, instances) => {
+                    let gateway = Gateway::new(&name, *settings, options.clock, seed, cancel.clone());
+                    // Nobody else can have set them: the gateway is a line old.
+                    let _ = gateway.inner.url.set(format!("http://{local}"));
+                    let _ = gateway.inner.sink.set(format!("http://{sink_at}"));
+                    gateway.seed(&instances);
+                    let g = gateway.clone();
+                    serve::spawn(listener, cancel.clone(), idle, move |r| {
+                        let g = g.clone();
+                        async move { g.handle(r).await }
+                    });
+                    servers.push(Server::Evolution(gateway));
+                }
+                Part::Wukong(settings, users) => {
+                    let wukong = Wukong::new(&name, *settings, options.clock, seed, cancel.clone());
+                    let (manager, manager_at) = bind(any).await?;
+                    let (ws, ws_at) = bind(any).await?;
+                    wukong.listens([local, manager_at, ws_at], &format!("http://{sink_at}"));
+                    wukong.seed(&users);
+                    for (port, listener) in [(Port::Api, listener), (Port::Manager, manager), (Port::Ws, ws)] {
+                        let w = wukong.clone();
+                        // Go keeps idle connections for ever.
+                        serve::spawn(listener, cancel.clone(), None, move |r| {
+                            let w = w.clone();
+                            async move { w.handle(port, r).await }
+                        });
+                    }
+                    servers.push(Server::Wukong(wukong));
+                }
+            }
         }
-        let gateways: Gateways = gateways.into();
+        let servers: Servers = servers.into();
         let (listener, local) = bind(any).await?;
-        let (all, hosts) = (Arc::clone(&gateways), [local.to_string(), format!("localhost:{}", local.port())]);
+        let (all, hosts) = (Arc::clone(&servers), [local.to_string(), format!("localhost:{}", local.port())]);
         serve::spawn(listener, cancel.clone(), idle, move |r| control::answer(Arc::clone(&all), hosts.clone(), r));
         guard.disarm();
-        Ok(Self { gateways, control: format!("http://{local}"), cancel, caught })
+        let evolutions = servers.iter().filter_map(|s| if let Server::Evolution(g) = s { Some(g.clone()) } else { None }).collect();
+        Ok(Self { servers, evolutions, control: format!("http://{local}"), cancel, caught })
     }
 
     /// What clients need to know.
     pub fn gateways(&self) -> Vec<GatewayInfo> {
-        let info = |g: &Gateway| GatewayInfo {
-            name: g.name().to_owned(),
-            kind: "evolution",
-            url: format!("{}{}", g.inner.url(), g.settings().base_path),
-            credentials: Secrets::from([("api_key".to_owned(), Secret::new(g.settings().key.clone()))]),
-        };
-        self.gateways.iter().map(info).collect()
+        self.servers.iter().map(Server::info).collect()
     }
 
-    /// The handle of one gateway.
+    /// The handle of one gateway of kind `evolution`.
     pub fn gateway(&self, name: &str) -> Option<&Gateway> {
-        self.gateways.iter().find(|g| g.name() == name)
+        self.evolutions.iter().find(|g| g.name() == name)
     }
 
-    /// The handles of all gateways.
+    /// The handles of all gateways of kind `evolution`.
     pub fn handles(&self) -> &[Gateway] {
-        &self.gateways
+        &self.evolutions
+    }
+
+    /// The handle of one server of kind `wukongim`.
+    pub fn wukong(&self, name: &str) -> Option<&Wukong> {
+        self.servers.iter().find_map(|s| if let Server::Wukong(w) = s { Some(w).filter(|w| w.name() == name) } else { None })
+    }
+
+    /// All servers, in the order of the scenario.
+    pub fn servers(&self) -> &[Server] {
+        &self.servers
     }
 
     /// Where the control API listens.
@@ -201,7 +305,7 @@ impl Sandbox {
 
     /// Counts of all gateways.
     pub fn requests(&self) -> Vec<Count> {
-        self.gateways.iter().flat_map(Gateway::requests).collect()
+        self.servers.iter().flat_map(Server::requests).collect()
     }
 
     /// The first line on stdout of `pairdeck sandbox`, made-up credentials included.
@@ -211,7 +315,11 @@ impl Sandbox {
             .into_iter()
             .map(|g| {
                 let credentials: serde_json::Map<_, _> = g.credentials.iter().map(|(k, v)| (k.clone(), v.expose().into())).collect();
-                serde_json::json!({ "name": g.name, "kind": g.kind, "url": g.url, "credentials": credentials })
+                let mut out = serde_json::json!({ "name": g.name, "kind": g.kind, "url": g.url, "credentials": credentials });
+                for (key, value) in g.more.into_iter().filter(|(k, _)| k.ends_with("_url")) {
+                    out[key] = value.into();
+                }
+                out
             })
             .collect();
         serde_json::json!({ "v": 1, "gateways": gateways, "control": self.control, "home": home.map(|h| h.display().to_string()) })

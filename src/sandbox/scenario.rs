@@ -1,6 +1,10 @@
 //! Scenarios: data in `assets/scenarios`, built into the program.
 
-use super::settings::{DateMode, Events, InstanceSpec, Past, Settings};
+use super::{
+    Part,
+    settings::{DateMode, Events, InstanceSpec, Past, Settings},
+    wukongim::{DeviceSpec, FightSpec, Manager, UidSpec, Version, WukongSettings},
+};
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -17,6 +21,11 @@ const FILES: &[&str] = &[
     include_str!("../../assets/scenarios/spoilt.toml"),
     include_str!("../../assets/scenarios/licence.toml"),
     include_str!("../../assets/scenarios/flood.toml"),
+    include_str!("../../assets/scenarios/wukongim.toml"),
+    include_str!("../../assets/scenarios/wukongim-v3.toml"),
+    include_str!("../../assets/scenarios/wukongim-open.toml"),
+    include_str!("../../assets/scenarios/wukongim-crowd.toml"),
+    include_str!("../../assets/scenarios/demo-im.toml"),
 ];
 
 /// The most accounts that `--accounts` makes.
@@ -36,11 +45,27 @@ pub struct Scenario {
     pub(crate) gateway: Vec<GatewaySpec>,
 }
 
+/// What kind of server a gateway is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    #[default]
+    Evolution,
+    Wukongim,
+}
+
 /// A gateway as a file writes it; what is absent has the real server's default.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct GatewaySpec {
     pub(crate) name: String,
+    #[serde(default)]
+    kind: Kind,
+    /// What only kind `wukongim` has.
+    #[serde(default)]
+    wukongim: WukongFile,
+    #[serde(default)]
+    user: Vec<UserFile>,
     #[serde(default)]
     events: Events,
     #[serde(default)]
@@ -117,6 +142,52 @@ struct InstanceFile {
     deleted_after_s: Option<u64>,
 }
 
+/// A server of kind `wukongim`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct WukongFile {
+    version: Version,
+    version_text: String,
+    /// The API port asks for nothing.
+    open: bool,
+    manager_token: Option<String>,
+    token_auth_off: bool,
+    managers: Vec<Manager>,
+}
+
+/// One user.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct UserFile {
+    uid: String,
+    device: Vec<DeviceFile>,
+    ban: bool,
+    send_ban: bool,
+    system: bool,
+    fight: Option<FightFile>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct DeviceFile {
+    flag: u8,
+    level: u8,
+    token: String,
+    wiped: bool,
+    online: Vec<String>,
+    age_s: u64,
+    up_s: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FightFile {
+    flag: u8,
+    level: u8,
+    devices: [String; 2],
+    every_s: f64,
+}
+
 fn yes() -> bool {
     true
 }
@@ -140,6 +211,65 @@ impl Scenario {
 }
 
 impl GatewaySpec {
+    /// The server it asks for; `accounts` overrides the number of made ones.
+    pub(crate) fn part(&self, accounts: Option<usize>) -> Part {
+        match self.kind {
+            Kind::Evolution => Part::Evolution(Box::new(self.settings()), self.instances(accounts)),
+            Kind::Wukongim => Part::Wukong(Box::new(self.wukong()), self.users(accounts)),
+        }
+    }
+
+    fn wukong(&self) -> WukongSettings {
+        let mut s = WukongSettings::default();
+        let w = &self.wukongim;
+        s.version = w.version;
+        s.version_text.clone_from(&w.version_text);
+        s.token_auth_on = !w.token_auth_off;
+        s.manager_token = if w.open { None } else { w.manager_token.clone().or(s.manager_token) };
+        s.managers.clone_from(&w.managers);
+        s.reply_delay = self.reply_delay_ms.map_or(s.reply_delay, Duration::from_millis);
+        s.date = if self.no_date { DateMode::Missing } else { DateMode::Skewed((self.skew_s * 1000.0) as i64) };
+        s
+    }
+
+    fn users(&self, accounts: Option<usize>) -> Vec<UidSpec> {
+        let device = |d: &DeviceFile| DeviceSpec {
+            flag: d.flag,
+            level: d.level,
+            token: d.token.clone(),
+            wiped: d.wiped,
+            online: d.online.clone(),
+            age: Duration::from_secs(d.age_s),
+            up: Duration::from_secs(d.up_s),
+        };
+        let user = |u: &UserFile| UidSpec {
+            uid: u.uid.clone(),
+            devices: u.device.iter().map(device).collect(),
+            ban: u.ban,
+            send_ban: u.send_ban,
+            system: u.system,
+            fight: u.fight.as_ref().and_then(|f| {
+                let every = seconds(Some(f.every_s))?;
+                Some(FightSpec { flag: f.flag, level: f.level, devices: f.devices.clone(), every })
+            }),
+        };
+        let mut out: Vec<_> = self.user.iter().map(user).collect();
+        if let Some(make) = &self.make {
+            let count = accounts.unwrap_or(make.count).min(MOST_ACCOUNTS);
+            out.extend((1..=count).map(|n| {
+                // A phone for everybody, a browser for every other one; every third phone is online.
+                let age = Duration::from_secs(86_400 + n as u64 % 86_400);
+                let phone =
+                    DeviceSpec { level: 1, online: if n % 3 == 0 { vec![format!("phone-{n}")] } else { Vec::new() }, age, ..DeviceSpec::default() };
+                let web =
+                    DeviceSpec { flag: 1, online: if n % 10 == 0 { vec![format!("web-{n}")] } else { Vec::new() }, age, ..DeviceSpec::default() };
+                let devices = if n % 2 == 0 { vec![phone, web] } else { vec![phone] };
+                UidSpec { uid: format!("{}{n:05}", make.prefix), devices, ..UidSpec::default() }
+            }));
+        }
+        out
+    }
+
     /// The settings it asks for.
     pub(crate) fn settings(&self) -> Settings {
         let mut s = Settings::default();

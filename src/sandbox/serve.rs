@@ -38,10 +38,10 @@ where
     tokio::spawn(async move {
         loop {
             let Ok(permit) = Arc::clone(&free).acquire_owned().await else { return };
-            let stream = tokio::select! {
+            let (stream, from) = tokio::select! {
                 () = cancel.cancelled() => return,
                 s = listener.accept() => match s {
-                    Ok((s, _)) => s,
+                    Ok(s) => s,
                     // Out of descriptors or the like: later is better than never.
                     Err(_) => {
                         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -52,7 +52,12 @@ where
             let _ = stream.set_nodelay(true);
             let (answer, cancel) = (Arc::clone(&answer), cancel.clone());
             tokio::spawn(async move {
-                let service = hyper::service::service_fn(move |r: Request<hyper::body::Incoming>| answer(r.map(Body::new)));
+                let service = hyper::service::service_fn(move |r: Request<hyper::body::Incoming>| {
+                    let mut r = r.map(Body::new);
+                    // Who asks: a server may show it.
+                    r.extensions_mut().insert(from);
+                    answer(r)
+                });
                 let mut builder = hyper::server::conn::http1::Builder::new();
                 builder.auto_date_header(false).title_case_headers(true);
                 if idle.is_some() {

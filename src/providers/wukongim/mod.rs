@@ -5,15 +5,22 @@
 mod api;
 mod auth;
 mod can;
+mod collide;
+mod connz;
+mod devices;
 mod flags;
 mod leave;
 mod lint;
 mod logline;
+mod look;
 mod plans;
+mod rows;
 mod stands;
 mod token;
+mod uids;
 mod valid;
 mod version;
+mod watch;
 mod why;
 mod wipe;
 mod wire;
@@ -78,14 +85,11 @@ impl Provider for WuKongIm {
     fn can(&self, row: &Row, action: &Action, facts: &GatewayFacts) -> Result<Effect, Not> {
         can::can(row, action, facts)
     }
-    fn watch<'a>(&'a self, cx: &'a Cx, _out: Tx<Report>) -> Fut<'a, Reason> {
-        Box::pin(async {
-            cx.cancel.cancelled().await;
-            not_yet()
-        })
+    fn watch<'a>(&'a self, cx: &'a Cx, out: Tx<Report>) -> Fut<'a, Reason> {
+        Box::pin(watch::watch(cx, out))
     }
-    fn look<'a>(&'a self, _cx: &'a Cx, _at: Option<&'a Target>, _how: Look) -> Fut<'a, Result<Report, Reason>> {
-        Box::pin(async { Err(not_yet()) })
+    fn look<'a>(&'a self, cx: &'a Cx, at: Option<&'a Target>, how: Look) -> Fut<'a, Result<Report, Reason>> {
+        Box::pin(look::look(cx, at, how))
     }
     fn plan<'a>(&'a self, cx: &'a Cx, at: &'a Target, action: &'a Action, given: Inputs) -> Fut<'a, Result<Plan, Reason>> {
         Box::pin(plans::plan(cx, at, action, given))
@@ -112,7 +116,7 @@ impl Provider for WuKongIm {
     fn lint(&self, settings: &config::Gateway, at: &Target, claim: &Claim) -> Option<Vec<DiagLine>> {
         Some(lint::lint(&settings.wukongim, at, claim))
     }
-    fn reveal<'a>(&'a self, _cx: &'a Cx, _at: &'a Target) -> Fut<'a, Result<Secret, Reason>> {
-        Box::pin(async { Err(not_yet()) })
+    fn reveal<'a>(&'a self, cx: &'a Cx, at: &'a Target) -> Fut<'a, Result<Secret, Reason>> {
+        Box::pin(look::reveal(cx, at))
     }
 }

@@ -10,7 +10,7 @@ use super::{
     socketio,
 };
 use crate::sandbox::{
-    broken::{Dropped, broken},
+    broken::{Dress, Dropped, Front, broken},
     fault::Fault,
     json::{Json, map},
     log::Request as Logged,
@@ -44,14 +44,15 @@ impl Gateway {
             tokio::time::sleep(delay).await;
         }
         let fault = inner.knobs().faults.take(&target);
+        let front = Front { date: inner.date_header(), sink: inner.sink.get().cloned(), dress: Dress::Express };
         let answer = match fault {
             Some(Fault::Mute) => {
                 let done = inner.answer(&mut parts, &target, body.as_ref()).await;
                 // The log shows that it was carried out; the answer stays here until the connection ends.
                 inner.log().answered(noted, done.status().as_u16());
-                return broken(&Fault::Mute, inner).await.unwrap_or(Err(Dropped));
+                return broken(&Fault::Mute, &front).await.unwrap_or(Err(Dropped));
             }
-            Some(f) => match broken(&f, inner).await {
+            Some(f) => match broken(&f, &front).await {
                 Some(done) => done,
                 None => Ok(inner.answer(&mut parts, &target, body.as_ref()).await),
             },

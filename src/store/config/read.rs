@@ -1,6 +1,6 @@
 //! Walks the parsed file, table by table, and gathers every mistake instead of stopping at the first.
 
-use super::{Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, error::place, values};
+use super::{Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, clock, error::place, values};
 use crate::i18n::{Lang, Message, Words, store as words};
 use std::{ops::Range, path::Path};
 use toml::{
@@ -8,7 +8,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-type Key<'a> = (&'a str, Range<usize>, &'a Spanned<DeValue<'a>>);
+pub(super) type Key<'a> = (&'a str, Range<usize>, &'a Spanned<DeValue<'a>>);
 
 /// What is being read, and what was wrong so far.
 pub(super) struct Reader<'a> {
@@ -27,7 +27,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A value of another type than `expected`.
-    fn mistyped(&mut self, v: &Spanned<DeValue<'_>>, key: &str, expected: Message, example: &str) {
+    pub(super) fn mistyped(&mut self, v: &Spanned<DeValue<'_>>, key: &str, expected: Message, example: &str) {
         let found = match v.get_ref() {
             DeValue::String(_) => &words::CONFIG_A_TEXT,
             DeValue::Integer(_) => &words::CONFIG_A_NUMBER,
@@ -41,7 +41,7 @@ impl<'a> Reader<'a> {
         (e.expected, e.example) = (Some(expected), Some(example.to_owned()));
     }
 
-    fn text_of(&mut self, v: &'a Spanned<DeValue<'a>>, key: &str, example: &str) -> Option<(&'a str, usize)> {
+    pub(super) fn text_of(&mut self, v: &'a Spanned<DeValue<'a>>, key: &str, example: &str) -> Option<(&'a str, usize)> {
         match v.get_ref() {
             DeValue::String(s) => Some((s, v.span().start)),
             _ => {
@@ -59,7 +59,7 @@ impl<'a> Reader<'a> {
         found
     }
 
-    fn number_of(&mut self, v: &Spanned<DeValue<'_>>, key: &str, range: std::ops::RangeInclusive<u32>, example: &str) -> Option<u32> {
+    pub(super) fn number_of(&mut self, v: &Spanned<DeValue<'_>>, key: &str, range: std::ops::RangeInclusive<u32>, example: &str) -> Option<u32> {
         let expected = Message::new(&words::CONFIG_WHOLE).with("lo", range.start().to_string()).with("hi", range.end().to_string());
         let DeValue::Integer(n) = v.get_ref() else {
             self.mistyped(v, key, expected, example);
@@ -86,7 +86,7 @@ impl<'a> Reader<'a> {
         found
     }
 
-    fn table_of(&mut self, (name, _, v): &Key<'a>, example: &str) -> Option<&'a DeTable<'a>> {
+    pub(super) fn table_of(&mut self, (name, _, v): &Key<'a>, example: &str) -> Option<&'a DeTable<'a>> {
         match v.get_ref() {
             DeValue::Table(t) => Some(t),
             _ => {
@@ -97,7 +97,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A key that no table here knows: perhaps a secret, perhaps a slip.
-    fn unknown(&mut self, at: usize, path: &str, name: &str, known: &[&str], what: &'static Words, gateway: Option<&str>) {
+    pub(super) fn unknown(&mut self, at: usize, path: &str, name: &str, known: &[&str], what: &'static Words, gateway: Option<&str>) {
         let key = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
         if values::looks_secret(name) {
             let remedy = Message::new(&words::CONFIG_SECRET_DO).with("name", gateway.unwrap_or("NAME"));
@@ -112,7 +112,7 @@ impl<'a> Reader<'a> {
 }
 
 /// The keys of a table in the order of the file (the map itself sorts by name).
-fn in_order<'a>(table: &'a DeTable<'a>) -> Vec<Key<'a>> {
+pub(super) fn in_order<'a>(table: &'a DeTable<'a>) -> Vec<Key<'a>> {
     let mut keys: Vec<Key<'a>> = table.iter().map(|(k, v)| (k.get_ref().as_ref(), k.span(), v)).collect();
     keys.sort_by_key(|k| k.1.start);
     keys
@@ -156,7 +156,7 @@ fn walk<'a>(r: &mut Reader<'a>, table: &'a DeTable<'a>, config: &mut Config) {
         match key.0 {
             "ui" => ui(r, &key, config),
             "arming" => arming(r, &key, config),
-            "clock" => config.clock.limits = limits(r, key.2, "clock"),
+            "clock" => clock::clock(r, &key, config),
             "keys" => keys(r, &key, config),
             "gateway" => gateways(r, &key, config),
             other => r.unknown(key.1.start, "", other, &["ui", "arming", "clock", "keys", "gateway"], &words::CONFIG_UNKNOWN_TABLE, None),
@@ -205,37 +205,6 @@ fn arming<'a>(r: &mut Reader<'a>, key: &Key<'a>, config: &mut Config) {
     }
 }
 
-/// `ok_seconds` and `blocked_seconds`: both or none, in that order.
-fn limits<'a>(r: &mut Reader<'a>, v: &'a Spanned<DeValue<'a>>, path: &str) -> Option<(u32, u32)> {
-    const EXAMPLE: &str = "clock = { ok_seconds = 5, blocked_seconds = 30 }";
-    let DeValue::Table(table) = v.get_ref() else {
-        r.mistyped(v, path, Message::new(&words::CONFIG_TABLE), EXAMPLE);
-        return None;
-    };
-    let (mut ok, mut blocked, mut seen) = (None, None, 0);
-    for (name, at, v) in in_order(table) {
-        let key = format!("{path}.{name}");
-        match name {
-            "ok_seconds" => (ok, seen) = (r.number_of(v, &key, 1..=3600, "ok_seconds = 5"), seen + 1),
-            "blocked_seconds" => (blocked, seen) = (r.number_of(v, &key, 1..=86_400, "blocked_seconds = 30"), seen + 1),
-            other => r.unknown(at.start, path, other, &["ok_seconds", "blocked_seconds"], &words::CONFIG_UNKNOWN_KEY, None),
-        }
-    }
-    match (ok, blocked) {
-        (Some(a), Some(b)) if a < b => Some((a, b)),
-        (Some(_), Some(_)) => {
-            r.wrong(v.span().start, path, Message::new(&words::CONFIG_ORDER)).example = Some(EXAMPLE.to_owned());
-            None
-        }
-        _ if seen == 1 => {
-            let e = r.wrong(v.span().start, path, Message::new(&words::CONFIG_MISSING));
-            (e.expected, e.example) = (Some(Message::new(&words::CONFIG_BOTH)), Some(EXAMPLE.to_owned()));
-            None
-        }
-        _ => None,
-    }
-}
-
 fn keys<'a>(r: &mut Reader<'a>, key: &Key<'a>, config: &mut Config) {
     let Some(table) = r.table_of(key, "[keys]") else { return };
     for (name, _, v) in in_order(table) {
@@ -278,7 +247,7 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
             "ca_file" => ca_file = r.text_of(v, &full, "ca_file = \"/etc/ssl/our-ca.pem\"").map(|(t, _)| t.into()),
             "events" => events = r.choice(v, &full, &[("auto", true), ("off", false)]).unwrap_or(true),
             "expect_timezone" => zone = r.text_of(v, &full, "expect_timezone = \"UTC\"").and_then(|(t, at)| values::zone(r, t, at, &full)),
-            "clock" => clock = limits(r, v, &full),
+            "clock" => clock = clock::limits(r, v, &full),
             other => r.unknown(span.start, path, other, KNOWN, &words::CONFIG_UNKNOWN_KEY, Some(name)),
         }
     }

@@ -100,7 +100,7 @@ fn tells_more(before: &GateView, now: &GateView) -> bool {
         (Some(a), Some(b)) => (a.lo_ms + a.hi_ms).abs_diff(b.lo_ms + b.hi_ms) >= 2_000,
         (a, b) => a.is_some() != b.is_some(),
     };
-    (before.verdict, before.side, before.epoch) != (now.verdict, now.side, now.epoch)
+    (before.verdict, before.side, before.epoch, before.moved) != (now.verdict, now.side, now.epoch, now.moved)
         || (before.host.cause, before.remote.cause) != (now.host.cause, now.remote.cause)
         || far(before.host.skew, now.host.skew)
         || far(before.remote.skew, now.remote.skew)

@@ -1,0 +1,31 @@
+//! What stands at the other end of a session: a socket, or a client inside of the sandbox.
+
+use tokio::sync::mpsc;
+
+/// What the server tells a socket's task.
+#[derive(Debug)]
+pub(crate) enum Out {
+    /// A frame.
+    Text(String),
+    /// Close it (v1 and v3 do, v2 never gets there).
+    Close,
+}
+
+/// How a client inside of the sandbox takes a DISCONNECT.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Manner {
+    /// It hangs up and stays away, as the official SDKs do on reason 12.
+    #[default]
+    HangsUp,
+    /// It ignores the DISCONNECT and keeps its socket: on v2 it becomes a zombie.
+    Deaf,
+}
+
+/// The other end.
+#[derive(Clone, Debug)]
+pub(crate) enum Peer {
+    /// A WebSocket.
+    Socket(mpsc::Sender<Out>),
+    /// A client of the sandbox's own.
+    Inside(Manner),
+}
