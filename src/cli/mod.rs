@@ -6,6 +6,7 @@
 pub mod aim;
 pub mod args;
 mod attempt;
+pub mod check;
 pub mod clock;
 mod clock_host;
 pub mod completions;
@@ -30,6 +31,7 @@ pub mod session;
 pub mod since;
 pub mod status;
 pub mod tally;
+pub mod why;
 
 pub use args::{Cli, Command, Globals};
 pub use exit::Exit;

@@ -26,6 +26,7 @@ pub mod pairing;
 mod rows;
 mod watch;
 pub mod who;
+pub mod why;
 pub mod world;
 
 pub use command::Command;

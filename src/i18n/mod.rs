@@ -22,6 +22,7 @@ pub mod state;
 pub mod store;
 pub mod wukongim;
 pub mod wukongim_act;
+pub mod wukongim_why;
 
 pub use catalogue::Words;
 
@@ -128,6 +129,7 @@ pub fn all() -> impl Iterator<Item = &'static Words> {
         state::ALL,
         store::ALL,
         wukongim::ALL,
+        wukongim_why::ALL,
         wukongim_act::ALL,
     ]
     .into_iter()
