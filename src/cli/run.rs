@@ -4,7 +4,7 @@
 use super::{
     Exit, Gone, Output,
     args::{Add, ClockArgs, History, One, SecretCommand},
-    clock as clock_out, doctor, history, json, list, prompt,
+    clock as clock_out, clock_host, doctor, history, json, list, prompt,
     session::{self, LIMIT, Session, broken, refused},
     status,
 };
@@ -118,7 +118,12 @@ pub async fn clock(house: &Session, args: &ClockArgs, out: &mut Output) -> Ran {
     };
     // A clock is seen without a key too: a refused call carries a Date like any other.
     let _ = house.unlock(out).await;
-    let (views, now) = clocks(house, only.as_ref()).await;
+    let ((views, now), told, ()) = tokio::join!(clocks(house, only.as_ref()), house.world.ask_ntp_and(&args.ntp), house.world.ask_daemons());
+    if told && views.is_empty() {
+        return clock_host::render(&house.world.gate().host(), clock_out::Form::of(args), args.strict, out);
+    }
+    // Judged after the servers answered too.
+    let views: Vec<GateView> = views.iter().map(|v| house.world.gate().view(&v.gateway)).collect();
     let zone = timezone::troubles(&timezone::read());
     clock_out::render(&views, &zone, &now, clock_out::Form::of(args), out)
 }
@@ -159,7 +164,7 @@ pub async fn doctor(house: &Session, first: Vec<doctor::Check>, as_json: bool, o
     });
     house.finish_left(out).await;
     checks.extend(doctor::timezone(&timezone::troubles(&timezone::read())));
-    let failed = house.refresh(None, out).await;
+    let (failed, _, ()) = tokio::join!(house.refresh(None, out), house.world.ask_ntp_and(&[]), house.world.ask_daemons());
     for g in house.world.gateways() {
         checks.push(match failed.iter().find(|(id, _)| *id == g.id) {
             Some((_, why)) => Check::failed(g.id.as_str(), why),
@@ -199,8 +204,10 @@ pub async fn add(house: &Session, args: &Add, out: &mut Output) -> Ran {
         }
         return Ok(Exit::Usage);
     }
-    let question = provider.spec().secrets.first().map_or(&c::ASK_KEY, |s| s.words);
-    let secret = match prompt::secret(args.api_key_file.as_deref(), question, out) {
+    let spec = provider.spec().secrets.first();
+    let question = spec.map_or(&c::ASK_KEY, |s| s.words);
+    let ask = if spec.is_some_and(|s| s.optional) { prompt::secret_or_none } else { prompt::secret };
+    let secret = match ask(args.api_key_file.as_deref(), question, out) {
         Ok(secret) => secret,
         Err(why) => {
             out.complain(&why.0);

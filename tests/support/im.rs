@@ -17,7 +17,7 @@ use std::{
 /// A running server named `im`; dropping it ends it.
 pub struct Im {
     sandbox: Arc<Sandbox>,
-    key: String,
+    secrets: Vec<(&'static str, String)>,
 }
 
 impl Im {
@@ -28,7 +28,8 @@ impl Im {
 
     /// Starts one of these settings.
     pub fn with(settings: WukongSettings) -> Self {
-        let key = settings.manager_token.clone().unwrap_or_default();
+        let login = settings.managers.first().map(|m| [("manager_user", m.name.clone()), ("manager_password", m.password.clone())]);
+        let secrets = settings.manager_token.iter().map(|t| ("manager_token", t.clone())).chain(login.into_iter().flatten()).collect();
         let (tx, rx) = mpsc::channel();
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -39,14 +40,14 @@ impl Im {
                 sandbox.ended().await;
             });
         });
-        Self { sandbox: rx.recv_timeout(deadline()).unwrap(), key }
+        Self { sandbox: rx.recv_timeout(deadline()).unwrap(), secrets }
     }
 
     pub fn server(&self) -> &Wukong {
         self.sandbox.wukong("im").unwrap()
     }
 
-    /// A home whose configuration names the server, with `more` lines, and whose vault holds its manager token.
+    /// A home whose configuration names the server, with `more` lines, and whose vault holds its credentials.
     pub fn home_with(&self, more: &str) -> Home {
         let mut home = Home::empty();
         home.write_config(&format!(
@@ -59,12 +60,15 @@ impl Im {
             let vault = Vault::new();
             let store = Store::open(&Paths::in_home(&home.path()), vault.clone(), Arc::new(SystemTime::new())).unwrap();
             vault.create(Source::KeyFile, None).await.unwrap();
-            let name = secret_name(&GatewayId::new("im"), "manager_token");
-            store.secret_put(&name, &Secret::new(self.key.clone())).await.unwrap();
+            for (name, secret) in &self.secrets {
+                store.secret_put(&secret_name(&GatewayId::new("im"), name), &Secret::new(secret.clone())).await.unwrap();
+            }
             store.flush().await;
             store.close();
         });
-        home.canary(&self.key);
+        for (_, secret) in self.secrets.iter().filter(|(name, _)| *name != "manager_user") {
+            home.canary(secret);
+        }
         home
     }
 

@@ -4,7 +4,7 @@
 //! 2.2.5, session_trace R, Z): what is seen here is that the server's state lets go of it.
 
 use super::{
-    api::{Api, Conn, Device},
+    api::{Api, Conn, Device, Version},
     plans::{TOLD, conn_ids, done_with, failed, message, step, unsent},
     stands::{may_be, must_be},
     valid::flag_name,
@@ -97,6 +97,10 @@ fn unclear_reason(device: String) -> Reason {
 /// The plan of a kick: the token stays.
 pub(super) async fn kick(cx: &Cx, api: &Api<'_>, flag: Option<u8>, plan: &mut Plan) -> Result<(), Reason> {
     let uid = plan.target.account.as_str().to_owned();
+    let version = api.version().await?;
+    if !matches!(version, Version::V2 { kick: true, .. }) {
+        return Err(Reason::new(ReasonCode::NotInVersion).with("gateway", cx.gateway.as_str()).raw(version.shown().as_str()));
+    }
     let online = api.online(&[&uid]).await?;
     let mut conns = api.conns(&uid).await?;
     conns.retain(|c| flag.is_none_or(|f| may_be(c, f)));

@@ -15,6 +15,7 @@ mod logline;
 mod look;
 mod plans;
 mod rows;
+mod slots;
 mod stands;
 mod token;
 mod uids;
@@ -26,7 +27,8 @@ mod wipe;
 mod wire;
 
 use super::{
-    AskSpec, Becomes, Claim, Cx, DiagLine, Diagnosis, Fut, GatewayFacts, KindSpec, Look, On, Pairing, Provider, Report, SecretSpec, Tx, VerbSpec,
+    AskSpec, Becomes, Claim, Cx, DiagLine, Diagnosis, Fut, GatewayFacts, KindSpec, Look, On, Pairing, Provider, Report, SecretSpec, SlotTable, Tx,
+    VerbSpec,
 };
 use crate::{
     clock::Limits,
@@ -116,7 +118,13 @@ impl Provider for WuKongIm {
     fn lint(&self, settings: &config::Gateway, at: &Target, claim: &Claim) -> Option<Vec<DiagLine>> {
         Some(lint::lint(&settings.wukongim, at, claim))
     }
+    fn slots(&self, settings: &config::Gateway, _account: &Row, devices: &[Row]) -> Option<SlotTable> {
+        Some(slots::slots(&settings.wukongim, devices))
+    }
     fn reveal<'a>(&'a self, cx: &'a Cx, at: &'a Target) -> Fut<'a, Result<Secret, Reason>> {
         Box::pin(look::reveal(cx, at))
     }
 }
+
+#[cfg(test)]
+mod tests;
