@@ -49,6 +49,7 @@ pub async fn run(house: &Session, args: &Pair, out: &mut Output) -> Ran {
     }
     let cancel = CancellationToken::new();
     let signal = stop_on_signal(cancel.clone());
+    let clocks = tokio::spawn(crate::engine::clock::watch(house.world.clone()));
     let mut left = args.retries;
     let exit = loop {
         let exit = once(house, &row, args, out, &cancel).await?;
@@ -72,6 +73,7 @@ pub async fn run(house: &Session, args: &Pair, out: &mut Output) -> Ran {
         }
     };
     signal.abort();
+    clocks.abort();
     Ok(exit)
 }
 

@@ -1,6 +1,6 @@
 //! Offsets as figures: `-0.3 s ±0.6`, `+3:00:00.4 ±0.6`. The same in every language.
 
-use super::{gate::GateView, sample::Interval};
+use super::{gate::GateView, sample::Interval, zones};
 
 /// From here on hours, minutes and seconds are easier to read than seconds.
 const CLOCK_FORM_MS: i64 = 60_000;
@@ -26,6 +26,11 @@ pub fn of(skew: &Interval) -> String {
     let shown = (ms.saturating_add(50) / 100).saturating_mul(100);
     let unit = if shown < CLOCK_FORM_MS { " s" } else { "" };
     format!("{sign}{}{unit} ±{}", tenths(shown), err(skew, shown * mid.signum()))
+}
+
+/// Local time minus UTC: `+03:00`, or the seconds where it is no whole quarter of an hour.
+pub fn zone(offset: &Interval) -> String {
+    zones::quarters(offset.mid()).map_or_else(|| of(offset), zones::iso)
 }
 
 /// How far the ends of `skew` lie from the figure shown, in seconds, rounded up: `0.6`, `0.02`.

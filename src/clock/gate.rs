@@ -3,16 +3,19 @@
 use super::{
     Limits, Verdict,
     floor::{self, BUILD_FLOOR},
-    judge,
+    http_date, judge,
     sample::{By, Interval, Sample},
-    verdict::{self, Judgement, Side},
+    steps::{Moved, Reading},
+    verdict::{self, Cause, Judgement, Side},
+    zones::{self, Expected},
 };
 use crate::domain::{GatewayId, Offer, Stamp, Time, Ungated, Wall};
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
+use tokio::sync::watch;
 
 /// What the gate knows of one gateway, for header, evidence overlay and JSON.
 #[derive(Clone, Debug)]
@@ -31,6 +34,32 @@ pub struct GateView {
     pub at: Stamp,
     /// Rises whenever a clock was seen to move: a pass of an older epoch is void.
     pub epoch: u64,
+    /// How this host's clock was moved, until the gateway's was asked again.
+    pub moved: Option<Moved>,
+    /// The timezone that was declared for the gateway, beside the one it shows.
+    pub zone: Option<Expected>,
+    /// The same of this host.
+    pub host_zone: Option<Expected>,
+}
+
+/// What those who hold a code listen to.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Moves {
+    /// Rises whenever a clock was seen to move.
+    pub epoch: u64,
+    /// How it was moved the last time.
+    pub last: Option<Moved>,
+    /// How many codes or attempts depend on the clocks now.
+    pub depend: usize,
+}
+
+/// Something depends on the clocks while it lives: they are looked at twice a second.
+pub struct Depends(watch::Sender<Moves>);
+
+impl Drop for Depends {
+    fn drop(&mut self) {
+        self.0.send_modify(|m| m.depend = m.depend.saturating_sub(1));
+    }
 }
 
 /// An Offer that passed the gate, with the verdict that let it pass.
@@ -70,6 +99,8 @@ pub const TTL_PAIRING: Duration = Duration::from_secs(60);
 pub const TTL_SHOWN: Duration = Duration::from_secs(600);
 /// An override is void when a clock is surely off by more than this beyond what it was given for (milliseconds).
 const GROWTH_MS: i64 = 1000;
+/// Two words on one step, the kernel's and that of a look at the clocks, lie closer together than this.
+const TWICE: Duration = Duration::from_secs(2);
 /// Samples kept of one clock: one a second over the window of the judgement.
 const KEPT: usize = 64;
 
@@ -98,16 +129,26 @@ pub struct Gate {
     time: Arc<dyn Time>,
     floor: Wall,
     inner: Mutex<Inner>,
+    moves: watch::Sender<Moves>,
+    pushed: watch::Sender<u64>,
 }
 
 #[derive(Default)]
 struct Inner {
     epoch: u64,
-    /// When the epoch began: what was measured before is void.
-    since: Option<Stamp>,
+    /// The clocks as last looked at.
+    seen: Option<Reading>,
+    /// How the epoch began: what was measured before is void.
+    moved: Option<Moved>,
+    /// Gateways that could not be reached since their newest sample.
+    lost: HashSet<GatewayId>,
     limits: HashMap<GatewayId, Limits>,
     gateways: HashMap<GatewayId, VecDeque<Sample>>,
     host: VecDeque<Sample>,
+    /// The newest timezone label of each gateway. It depends on no clock of this host, so nothing voids it.
+    labels: HashMap<GatewayId, Sample>,
+    /// Declared timezones; `None` is this host.
+    declared: HashMap<Option<GatewayId>, Arc<str>>,
 }
 
 impl Gate {
@@ -117,7 +158,9 @@ impl Gate {
     }
     /// An empty gate with a floor of one's own: the later of the release and the last verified time.
     pub fn with_floor(time: Arc<dyn Time>, floor: Wall) -> Self {
-        Self { time, floor, inner: Mutex::default() }
+        let seen = Some(Reading::of(&*time));
+        let inner = Mutex::new(Inner { seen, ..Inner::default() });
+        Self { time, floor, inner, moves: watch::Sender::default(), pushed: watch::Sender::default() }
     }
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
@@ -126,22 +169,52 @@ impl Gate {
     pub fn limits(&self, gateway: &GatewayId, limits: Limits) {
         self.inner().limits.insert(gateway.clone(), limits);
     }
+    /// Declares the timezone of a gateway, or (`gateway: None`) of this host. Another offset there is a warning, never more.
+    pub fn expect_zone(&self, gateway: Option<&GatewayId>, zone: Option<&str>) {
+        let mut inner = self.inner();
+        match zone {
+            Some(zone) => inner.declared.insert(gateway.cloned(), zone.into()),
+            None => inner.declared.remove(&gateway.cloned()),
+        };
+    }
     /// Takes one sample, of a gateway or (`gateway: None`) of this host.
     pub fn push(&self, sample: Sample) {
-        let mut inner = self.inner();
-        // Measured before the clock was moved, delivered after.
-        if inner.since.as_ref().is_some_and(|s| s.boot.is_some() && sample.at.boot < s.boot) {
-            return;
+        self.sense();
+        {
+            let mut inner = self.inner();
+            if let (By::ZoneLabel, Some(gateway)) = (sample.by, sample.gateway.clone()) {
+                inner.labels.insert(gateway, sample);
+                return;
+            }
+            // Measured before the clock was moved, delivered after.
+            if inner.moved.is_some_and(|m| m.at.boot.is_some() && sample.at.boot < m.at.boot) {
+                return;
+            }
+            // A gateway that was away may have come back as another machine, or with another clock.
+            let back = sample.gateway.as_ref().is_some_and(|g| inner.lost.remove(g));
+            let kept = match &sample.gateway {
+                Some(g) => inner.gateways.entry(g.clone()).or_default(),
+                None => &mut inner.host,
+            };
+            if back {
+                kept.clear();
+            }
+            if matches!(sample.by, By::Kernel | By::Daemon) || sample.server.is_some() {
+                // Evidence that does not count: its newest word is enough, and must not push out what counts.
+                kept.retain(|s| s.by != sample.by || s.server != sample.server);
+            }
+            kept.push_front(sample);
+            kept.truncate(KEPT);
         }
-        let kept = match &sample.gateway {
-            Some(g) => inner.gateways.entry(g.clone()).or_default(),
-            None => &mut inner.host,
-        };
-        if sample.by == By::Kernel {
-            kept.retain(|s| s.by != By::Kernel);
-        }
-        kept.push_front(sample);
-        kept.truncate(KEPT);
+        self.pushed.send_modify(|n| *n = n.wrapping_add(1));
+    }
+    /// A request to this gateway got no answer: once one comes, what was measured before no longer counts.
+    pub fn lost(&self, gateway: &GatewayId) {
+        self.inner().lost.insert(gateway.clone());
+    }
+    /// Its address changed: whatever was measured is of another machine.
+    pub fn changed(&self, gateway: &GatewayId) {
+        self.inner().gateways.remove(gateway);
     }
     /// Drops what was measured of this gateway before `since`, if something usable was measured after: a person asked again,
     /// because its clock was put right. Kept, the old samples would contradict the new ones for a minute.
@@ -158,16 +231,58 @@ impl Gate {
         let mut inner = self.inner();
         inner.gateways.remove(gateway);
         inner.limits.remove(gateway);
+        inner.labels.remove(gateway);
+        inner.declared.remove(&Some(gateway.clone()));
     }
-    /// Notes that a clock was moved or the machine slept: voids every verdict. Returns the new epoch.
-    pub fn moved(&self) -> u64 {
-        let now = self.time.now();
+    /// Looks at this host's clocks. A step or a sleep since the last look voids every verdict, and is returned. Every use of a
+    /// sample looks, so that none outlives a step; who shows a code looks twice a second.
+    pub fn sense(&self) -> Option<Moved> {
         let mut inner = self.inner();
+        let now = Reading::of(&*self.time);
+        let how = inner.seen.replace(now).and_then(|before| before.until(&now))?;
+        self.void(inner, how);
+        Some(how)
+    }
+    /// Notes that the clock was set, by whoever knows it better than its reading: voids every verdict. Returns the new epoch.
+    pub fn moved(&self) -> u64 {
+        let mut inner = self.inner();
+        let now = Reading::of(&*self.time);
+        let how = inner.seen.replace(now).and_then(|before| before.until(&now));
+        self.void(inner, how.unwrap_or(Moved { by_ms: None, slept: None, at: now.at }))
+    }
+    /// The kernel says that the clock was set. What was noticed of it by a look a moment ago is not noticed twice.
+    pub fn was_set(&self) {
+        let noticed = |inner: &Inner, now: &Stamp| inner.moved.is_some_and(|m| m.at.age(now) < TWICE);
+        if self.sense().is_none() && !noticed(&self.inner(), &self.time.now()) {
+            self.moved();
+        }
+    }
+    fn void(&self, mut inner: MutexGuard<'_, Inner>, how: Moved) -> u64 {
         inner.epoch += 1;
-        inner.since = Some(now);
+        inner.moved = Some(how);
         inner.gateways.values_mut().for_each(VecDeque::clear);
         inner.host.clear();
-        inner.epoch
+        let epoch = inner.epoch;
+        drop(inner);
+        self.moves.send_modify(|m| (m.epoch, m.last) = (epoch, Some(how)));
+        epoch
+    }
+    /// Tells of each move of a clock, and of how much depends on the clocks.
+    pub fn moves(&self) -> watch::Receiver<Moves> {
+        self.moves.subscribe()
+    }
+    /// Tells of each sample that was taken, of whichever gateway.
+    pub fn pushed(&self) -> watch::Receiver<u64> {
+        self.pushed.subscribe()
+    }
+    /// Says that a code depends on the clocks until the guard is dropped.
+    pub fn depend(&self) -> Depends {
+        self.moves.send_modify(|m| m.depend += 1);
+        Depends(self.moves.clone())
+    }
+    /// When this gateway's clock was asked last, with whatever outcome. `None`: not since the clocks moved.
+    pub fn asked(&self, gateway: &GatewayId) -> Option<Stamp> {
+        self.inner().gateways.get(gateway)?.front().map(|s| s.at)
     }
     /// The current epoch: an Offer shown under a lower one must be hidden.
     pub fn epoch(&self) -> u64 {
@@ -175,15 +290,25 @@ impl Gate {
     }
     /// The conclusion on one gateway for header, overlay and JSON: samples count for ten minutes.
     pub fn view(&self, gateway: &GatewayId) -> GateView {
-        self.judged(gateway, TTL_SHOWN)
+        self.zoned(self.judged(gateway, TTL_SHOWN))
     }
     /// The conclusion that a code depends on: samples count for one minute.
     pub fn strict(&self, gateway: &GatewayId) -> GateView {
-        self.judged(gateway, TTL_PAIRING)
+        self.zoned(self.judged(gateway, TTL_PAIRING))
+    }
+    /// This host alone, by the default limits: for a house without gateways.
+    pub fn host(&self) -> Judgement {
+        self.judged(&GatewayId::new(""), TTL_SHOWN).host
+    }
+    /// True when no reference told anything about this host within `limit`.
+    pub fn is_host_old(&self, limit: Duration) -> bool {
+        let now = self.time.now();
+        !self.inner().host.iter().any(|s| s.by == By::Ntp && judge::usable(s, &now, limit))
     }
     /// True when the newest usable sample of this gateway is older than 60 s (or than the current epoch), or when its
     /// samples contradict each other, so that it must be asked again.
     pub fn is_old(&self, gateway: &GatewayId) -> bool {
+        self.sense();
         let now = self.time.now();
         let mut inner = self.inner();
         let samples = inner.gateways.entry(gateway.clone()).or_default().make_contiguous();
@@ -213,24 +338,60 @@ impl Gate {
         if view.verdict == Verdict::Blocked && !consent.covers(&view) { Err(Box::new(view)) } else { Ok(view) }
     }
 
+    /// Adds what timezones say: evidence, and a warning where a declared one differs. It is no skew and blocks nothing.
+    fn zoned(&self, mut view: GateView) -> GateView {
+        let inner = self.inner();
+        let label = inner.labels.get(&view.gateway);
+        let shown = label.and_then(|s| zones::quarters(s.interval?.mid()));
+        // Compared at the instant of the label: summer time may have begun since.
+        let at = label.map_or(view.at.wall, |s| s.at.wall);
+        view.zone = inner.declared.get(&Some(view.gateway.clone())).and_then(|name| Expected::of(name, at, shown));
+        view.host_zone = inner.declared.get(&None).and_then(|name| Expected::of(name, view.at.wall, zones::own_offset(view.at.wall)));
+        view.remote.samples.extend(label.cloned());
+        let differs = |zone: &Option<Expected>| zone.as_ref().is_some_and(|z| z.differs().is_some());
+        for (zone, judged) in [(&view.zone, &mut view.remote), (&view.host_zone, &mut view.host)] {
+            if differs(zone) {
+                view.verdict = view.verdict.join(Verdict::Warn);
+                if judged.verdict == Verdict::Ok {
+                    (judged.verdict, judged.cause) = (Verdict::Warn, Some(Cause::ZoneDiffers));
+                }
+            }
+        }
+        view
+    }
+
     fn judged(&self, gateway: &GatewayId, ttl: Duration) -> GateView {
+        self.sense();
         let now = self.time.now();
         let mut inner = self.inner();
         let limits = inner.limits.get(gateway).copied().unwrap_or(Limits::DEFAULT);
         let epoch = inner.epoch;
         let mut host = Vec::from_iter(inner.host.iter().cloned());
-        let below = floor::sample(now, self.floor);
-        if below.interval.is_some() {
+        let mut below = floor::sample(now, self.floor);
+        let asked = host.iter().any(|s| s.by == By::Ntp && judge::usable(s, &now, ttl));
+        match below.detail.as_str() {
             // Nothing that a reference said can outweigh a clock that shows a time before this program existed.
-            host.retain(|s| s.by == By::Kernel);
+            floor::BELOW => host.retain(|s| matches!(s.by, By::Kernel | By::Daemon)),
+            // A saved time can be wrong itself; a reference that answers now knows better.
+            floor::BELOW_SAVED if asked => below = floor::sample(now, BUILD_FLOOR),
+            _ => {}
         }
         host.push(below);
         let remote = judge::judge(inner.gateways.entry(gateway.clone()).or_default().make_contiguous(), limits, &now, ttl);
+        let was = judge::judge(&host, limits, &now, Duration::MAX).verdict;
         let host = judge::judge(&host, limits, &now, ttl);
-        // A host that nothing measured is "not asked" and does not count; a gateway that nothing measured does.
-        let verdict = if host.skew.is_some() { remote.verdict.join(host.verdict) } else { remote.verdict };
-        let side = verdict::side(host.skew.as_ref(), remote.skew.as_ref(), limits);
-        GateView { gateway: gateway.clone(), verdict, host, remote, side, at: now, epoch }
+        let torn = |j: &Judgement| j.cause == Some(verdict::Cause::SourcesConflict);
+        // A host that nothing measured is "not asked" and does not count; a gateway that nothing measured does. A host that
+        // was blocked when it was last asked about is not fine because nobody asked again.
+        let verdict = match (host.skew.is_some() || torn(&host), was) {
+            (true, _) => remote.verdict.join(host.verdict),
+            (false, Verdict::Blocked) => remote.verdict.join(Verdict::Unknown),
+            (false, _) => remote.verdict,
+        };
+        let side =
+            if torn(&host) || torn(&remote) { Some(Side::CannotTell) } else { verdict::side(host.skew.as_ref(), remote.skew.as_ref(), limits) };
+        let moved = inner.moved.filter(|_| remote.samples.iter().all(|s| s.detail.as_str() == http_date::STEPPED));
+        GateView { gateway: gateway.clone(), verdict, host, remote, side, at: now, epoch, moved, zone: None, host_zone: None }
     }
 }
 

@@ -189,6 +189,85 @@ fn a_moved_clock_voids_samples_even_before_anybody_says_so() {
 }
 
 #[test]
+fn any_use_of_the_gate_notices_a_step_and_says_how_far_until_the_gateway_was_asked() {
+    let b = Bench::new();
+    b.probe(0, 20, 20);
+    let moves = b.gate.moves();
+    assert_eq!(b.gate.view(&b.wa).moved, None);
+    b.time.step_wall(90_000);
+    let v = b.gate.view(&b.wa);
+    assert_eq!((v.verdict, v.moved.unwrap().by_ms), (Verdict::Unknown, Some(90_000)));
+    assert!(moves.has_changed().unwrap(), "who holds a code must hear of it");
+    assert_eq!((moves.borrow().epoch, moves.borrow().last), (v.epoch, v.moved));
+    assert!(b.gate.is_old(&b.wa));
+    b.probe(-90_000, 20, 20);
+    let v = b.gate.view(&b.wa);
+    assert_eq!((v.verdict, v.moved), (Verdict::Blocked, None), "it was asked again");
+}
+
+#[test]
+fn a_machine_that_slept_must_ask_again() {
+    let b = Bench::new();
+    b.probe(0, 20, 20);
+    b.time.sleep(Duration::from_secs(30));
+    let how = b.gate.sense().unwrap();
+    assert_eq!((how.by_ms, how.slept), (None, Some(Duration::from_secs(30))));
+    assert_eq!(b.verdict(), Verdict::Unknown, "thirty seconds of age alone would have let it pass");
+}
+
+#[test]
+fn slewing_moves_nothing_however_long_it_goes_on() {
+    let b = Bench::new();
+    let epoch = b.gate.epoch();
+    for _ in 0..1000 {
+        b.wait(1);
+        b.time.step_wall(1);
+        assert_eq!(b.gate.sense(), None);
+    }
+    assert_eq!(b.gate.epoch(), epoch);
+}
+
+#[test]
+fn the_kernels_word_and_a_look_at_the_clocks_are_one_move() {
+    let b = Bench::new();
+    b.time.step_wall(90_000);
+    assert!(b.gate.sense().is_some());
+    b.gate.was_set();
+    assert_eq!(b.gate.epoch(), 1, "the same step, told twice");
+    b.wait(3);
+    b.probe(0, 20, 20);
+    b.gate.was_set();
+    assert_eq!((b.gate.epoch(), b.verdict()), (2, Verdict::Unknown), "a step too small to be read off the clocks counts as well");
+    assert_eq!(b.gate.view(&b.wa).moved.unwrap().by_ms, None);
+}
+
+#[test]
+fn an_override_that_was_given_before_an_unnoticed_step_opens_nothing() {
+    let b = Bench::new();
+    b.probe(40_000, 20, 20);
+    let consent = Consent { unknown: false, blocked: b.gate.strict(&b.wa).overriding() };
+    assert!(b.gate.admit(&b.wa, offer(), &consent).is_ok());
+    b.time.step_wall(2_000);
+    b.probe(40_000, 20, 20);
+    assert!(matches!(b.gate.admit(&b.wa, offer(), &consent), Err(Hidden::Blocked)));
+}
+
+#[test]
+fn after_an_outage_only_what_was_measured_since_counts() {
+    let b = Bench::new();
+    b.probe(0, 20, 20);
+    b.gate.lost(&b.wa);
+    assert_eq!(b.verdict(), Verdict::Ok, "an outage alone says nothing of a clock");
+    b.wait(2);
+    b.probe(3 * 3_600_000, 20, 20);
+    assert_eq!(b.verdict(), Verdict::Blocked, "the old sample would have contradicted the new one for a minute");
+    let c = Bench::new();
+    c.probe(0, 20, 20);
+    c.gate.changed(&c.wa);
+    assert_eq!(c.verdict(), Verdict::Unknown, "another address is another clock");
+}
+
+#[test]
 fn a_sample_from_before_the_move_is_refused() {
     let b = Bench::new();
     let sent = b.time.now();

@@ -44,9 +44,34 @@ impl Default for SystemTime {
     }
 }
 
+/// Readings of two clocks that lie further apart than this do not belong together: something else ran in between.
+const APART: Duration = Duration::from_millis(20);
+
 impl Time for SystemTime {
     fn now(&self) -> Stamp {
-        Stamp { wall: wall_of(std::time::SystemTime::now()), boot: Some((self.boot_id, self.boot())) }
+        let mut before = self.boot();
+        let mut tries = 0;
+        loop {
+            let wall = wall_of(std::time::SystemTime::now());
+            let boot = self.boot();
+            tries += 1;
+            // A process that is stopped between the two readings would see a step that nobody made.
+            if boot.since(before) <= APART || tries >= 5 {
+                return Stamp { wall, boot: Some((self.boot_id, boot)) };
+            }
+            before = boot;
+        }
+    }
+
+    #[cfg(target_os = "linux")]
+    fn asleep(&self) -> Duration {
+        let awake = || {
+            let t = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+            Boot(u64::try_from(t.tv_sec.saturating_mul(1000).saturating_add(t.tv_nsec / 1_000_000)).unwrap_or(u64::MAX))
+        };
+        // The boot clock first: a pause between the two makes the sleep look shorter, never longer.
+        let (boot, awake) = (self.boot(), awake());
+        boot.since(awake)
     }
 }
 
@@ -71,7 +96,7 @@ pub const TEST_WALL: Wall = Wall(1_795_262_400_000);
 
 /// A clock for tests: wall and boot time move only when told to, each on its own.
 #[derive(Debug)]
-pub struct ManualTime(Mutex<Stamp>);
+pub struct ManualTime(Mutex<(Stamp, Duration)>);
 
 impl ManualTime {
     /// Begins at [`TEST_WALL`], an hour after boot 1.
@@ -80,10 +105,15 @@ impl ManualTime {
     }
     /// Begins at `wall`, an hour after boot 1.
     pub fn at(wall: Wall) -> Self {
-        Self(Mutex::new(Stamp { wall, boot: Some((1, Boot(3_600_000))) }))
+        Self(Mutex::new((Stamp { wall, boot: Some((1, Boot(3_600_000))) }, Duration::ZERO)))
     }
     fn change(&self, f: impl FnOnce(&mut Stamp)) {
-        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).0);
+    }
+    /// The machine sleeps: both clocks go on, only the time that it was awake does not.
+    pub fn sleep(&self, d: Duration) {
+        self.advance(d);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).1 += d;
     }
     /// Lets time pass on both clocks.
     pub fn advance(&self, d: Duration) {
@@ -118,7 +148,10 @@ impl Default for ManualTime {
 
 impl Time for ManualTime {
     fn now(&self) -> Stamp {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).0
+    }
+    fn asleep(&self) -> Duration {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).1
     }
 }
 
@@ -127,6 +160,7 @@ impl Time for ManualTime {
 pub struct TokioTime {
     began: tokio::time::Instant,
     wall: Mutex<Wall>,
+    slept: Mutex<Duration>,
 }
 
 impl TokioTime {
@@ -136,7 +170,11 @@ impl TokioTime {
     }
     /// Begins at `wall`, an hour after boot 1.
     pub fn at(wall: Wall) -> Self {
-        Self { began: tokio::time::Instant::now(), wall: Mutex::new(wall) }
+        Self { began: tokio::time::Instant::now(), wall: Mutex::new(wall), slept: Mutex::default() }
+    }
+    /// The machine sleeps: wall and boot clock go on, tokio's timers do not.
+    pub fn sleep(&self, d: Duration) {
+        *self.slept.lock().unwrap_or_else(PoisonError::into_inner) += d;
     }
     /// Somebody sets the wall clock forward (or back, when negative).
     pub fn step_wall(&self, ms: i64) {
@@ -153,9 +191,12 @@ impl Default for TokioTime {
 
 impl Time for TokioTime {
     fn now(&self) -> Stamp {
-        let passed = self.began.elapsed();
+        let passed = self.began.elapsed() + self.asleep();
         let wall = *self.wall.lock().unwrap_or_else(PoisonError::into_inner);
         Stamp { wall: wall.plus_ms(i64::try_from(passed.as_millis()).unwrap_or(i64::MAX)), boot: Some((1, Boot(3_600_000).plus(passed))) }
+    }
+    fn asleep(&self) -> Duration {
+        *self.slept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

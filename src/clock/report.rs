@@ -1,20 +1,33 @@
 //! The gate as JSON, as the contract of the `clock` command fixes it. Times in UTC, offsets in seconds.
 
 use super::{
-    Verdict, figures,
+    Verdict,
+    causes::{self, What},
+    container::Container,
+    figures,
     gate::GateView,
-    sample::{Interval, OPEN, Sample},
+    notes::{self, HostFacts, Note},
+    sample::{By, Interval, OPEN, Sample},
     verdict::{Cause, Judgement},
     words,
+    zones::{self, Expected},
 };
 use crate::i18n::Lang;
 use serde_json::{Value, json};
 
 /// The document of `pairdeck clock --json`: `{v, verdict, host, gateways}`. Without a gateway the verdict is `unknown`.
 pub fn document(views: &[GateView], lang: Lang) -> Value {
+    document_for(views, &HostFacts::default(), lang)
+}
+
+/// The same with what is known of this host: advice about it and about each gateway (`notes`). Without a gateway `host` holds
+/// this host's advice alone, or is null when there is none.
+pub fn document_for(views: &[GateView], facts: &HostFacts, lang: Lang) -> Value {
     let verdict = worst(views);
-    let host = views.iter().max_by_key(|v| v.host.verdict).map_or(Value::Null, |v| host(&v.host));
-    json!({ "v": 1, "verdict": verdict.name(), "host": host, "gateways": views.iter().map(|v| gateway(v, lang)).collect::<Vec<_>>() })
+    let advice = notes::host_notes(facts);
+    let judged = views.iter().max_by_key(|v| v.host.verdict).map(|v| &v.host);
+    let host = if judged.is_none() && advice.is_empty() { Value::Null } else { host(judged, facts, &advice, lang) };
+    json!({ "v": 1, "verdict": verdict.name(), "host": host, "gateways": views.iter().map(|v| one(v, facts, lang)).collect::<Vec<_>>() })
 }
 
 /// The worst verdict of all gateways; `unknown` when there is none.
@@ -24,38 +37,66 @@ pub fn worst(views: &[GateView]) -> Verdict {
 
 /// One gateway, also the `clock` field of a pairing event.
 pub fn gateway(view: &GateView, lang: Lang) -> Value {
+    one(view, &HostFacts::default(), lang)
+}
+
+fn one(view: &GateView, facts: &HostFacts, lang: Lang) -> Value {
+    let date = match causes::what(view) {
+        Some(What::Date(why)) => Some(why.name()),
+        _ => None,
+    };
     json!({
         "name": view.gateway.as_str(),
         "verdict": view.verdict.name(),
         "skew_s": skew(view.remote.skew.as_ref()),
         "side": view.side.map(super::verdict::Side::name),
         "cause": cause(view).map(Cause::name),
+        "cause_detail": date,
         "offset_minutes": match cause(view) { Some(Cause::LocalTimeAsUtc { minutes }) => Some(minutes), _ => None },
         "text": words::cause(view).map(|m| m.text(lang)),
         "remedy": words::remedy(view).map(|m| m.text(lang)),
+        "notes": notes::notes(view, facts).iter().map(|n| n.json(lang)).collect::<Vec<_>>(),
+        "zone": zone(view.zone.as_ref()),
         "figures": figures::of_view(view),
         "samples": view.remote.samples.iter().map(sample).collect::<Vec<_>>(),
     })
 }
 
 fn cause(view: &GateView) -> Option<Cause> {
-    if view.host.verdict > view.remote.verdict && view.host.skew.is_some() { view.host.cause } else { view.remote.cause }
+    if view.host.verdict > view.remote.verdict && view.host.skew.is_some() {
+        view.host.cause
+    } else {
+        view.remote.cause.or(view.host.cause.filter(|c| *c == Cause::ZoneDiffers))
+    }
 }
 
-fn host(j: &Judgement) -> Value {
+/// A declared zone and what was found, offsets in minutes east of UTC; null where none was declared.
+fn zone(zone: Option<&Expected>) -> Value {
+    zone.map_or(Value::Null, |z| json!({ "expected": &*z.name, "expected_minutes": z.minutes, "found_minutes": z.found }))
+}
+
+fn host(j: Option<&Judgement>, facts: &HostFacts, advice: &[Note], lang: Lang) -> Value {
     json!({
-        "verdict": j.verdict.name(),
-        "skew_s": skew(j.skew.as_ref()),
-        "cause": j.cause.map(Cause::name),
-        "samples": j.samples.iter().map(sample).collect::<Vec<_>>(),
+        "verdict": j.map_or(Verdict::Unknown, |j| j.verdict).name(),
+        "skew_s": skew(j.and_then(|j| j.skew.as_ref())),
+        "cause": j.and_then(|j| j.cause).map(Cause::name),
+        "samples": j.map_or(&[][..], |j| &j.samples).iter().map(sample).collect::<Vec<_>>(),
+        "utc_offset_minutes": facts.offset,
+        "container": facts.container.map(Container::name),
+        "zone": zone(facts.expected.as_ref()),
+        "notes": advice.iter().map(|n| n.json(lang)).collect::<Vec<_>>(),
     })
 }
 
 fn sample(s: &Sample) -> Value {
+    // A timezone is local time minus UTC: no offset of a clock.
+    let label = s.by == By::ZoneLabel;
     json!({
         "subject": s.subject,
         "by": s.by,
-        "skew_s": skew(s.interval.as_ref()),
+        "server": s.server.as_ref().map(crate::domain::Clean::as_str),
+        "skew_s": skew(s.interval.as_ref().filter(|_| !label)),
+        "utc_offset_minutes": s.interval.filter(|_| label).and_then(|i| zones::quarters(i.mid())),
         "at": s.at.wall.rfc3339(),
         "probes": s.probes,
         "detail": if s.detail.is_empty() { Value::Null } else { Value::from(s.detail.as_str()) },

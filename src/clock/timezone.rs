@@ -2,7 +2,8 @@
 //! have no zone data at all. None of it moves a clock: it explains wrong times on a screen, and warns before somebody
 //! "corrects" a right clock. A pure function over what was read, and a reader.
 
-use std::path::Path;
+use crate::domain::Clean;
+use std::path::{Path, PathBuf};
 
 /// What was read of this host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,6 +47,21 @@ pub enum ZoneTrouble {
     },
     /// No zone database: times are shown in UTC. Not a fault.
     NoZones,
+}
+
+impl ZoneTrouble {
+    /// The name that JSON shows.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Empty => "tz_empty",
+            Self::NotFound(_) => "tz_not_found",
+            Self::Inverted { .. } => "tz_inverted",
+            Self::PosixForm(_) => "tz_posix",
+            Self::Escapes(_) => "tz_escapes",
+            Self::Differ { .. } => "tz_files_differ",
+            Self::NoZones => "no_zone_data",
+        }
+    }
 }
 
 /// What is wrong with this host's timezone, worst first; empty when nothing is.
@@ -127,18 +143,32 @@ fn posix(name: &str) -> Option<Posix> {
     Some(Posix { plain, means: format!("UTC{sign}{hours}{minutes}") })
 }
 
-/// Reads this host: one variable, one link, one small file. Cheap; blocks on local files only.
+/// Reads this host: two variables, one link, two small files. Cheap; blocks on local files only.
 pub fn read() -> ZoneFacts {
-    let zones = Path::new("/usr/share/zoneinfo");
-    let tz = std::env::var("TZ").ok();
+    let database = std::env::var_os("TZDIR").filter(|d| !d.is_empty()).map(PathBuf::from);
+    read_from(Path::new("/"), std::env::var_os("TZ").map(|t| t.to_string_lossy().into_owned()), database.as_deref())
+}
+
+/// Reads the host whose root folder is `root`, with `tz` as its variable `TZ`. `database` is what `TZDIR` says; C libraries
+/// and this program look for zones there and nowhere else.
+pub fn read_from(root: &Path, tz: Option<String>, database: Option<&Path>) -> ZoneFacts {
+    let zones = database.map_or_else(|| root.join("usr/share/zoneinfo"), Path::to_owned);
     let tz_known = tz.as_deref().is_some_and(|t| {
         let name = t.strip_prefix(':').unwrap_or(t);
-        !name.is_empty() && !name.contains("..") && zones.join(name).is_file()
+        !name.is_empty() && !name.contains("..") && is_zone(&zones.join(name))
     });
-    let localtime = std::fs::read_link("/etc/localtime").ok().and_then(|to| zone_of_link(&to.to_string_lossy()));
+    let localtime = std::fs::read_link(root.join("etc/localtime")).ok().and_then(|to| zone_of_link(&to.to_string_lossy()));
     let timezone_file =
-        std::fs::read_to_string("/etc/timezone").ok().map(|s| s.trim().chars().take(64).collect::<String>()).filter(|s| !s.is_empty());
-    ZoneFacts { tz, localtime, timezone_file, has_zones: zones.join("Etc").is_dir() || zones.join("UTC").is_file(), tz_known }
+        std::fs::read_to_string(root.join("etc/timezone")).ok().map(|s| Clean::new(s.trim()).as_str().chars().take(64).collect::<String>());
+    let has_zones = zones.join("Etc").is_dir() || is_zone(&zones.join("UTC"));
+    ZoneFacts { tz, localtime, timezone_file: timezone_file.filter(|s| !s.is_empty()), has_zones, tz_known }
+}
+
+/// True for a file of compiled rules: the database's folder also holds lists and sources, which are no zones.
+fn is_zone(path: &Path) -> bool {
+    use std::io::Read as _;
+    let mut magic = [0u8; 4];
+    path.is_file() && std::fs::File::open(path).and_then(|mut f| f.read_exact(&mut magic)).is_ok() && magic == *b"TZif"
 }
 
 fn zone_of_link(to: &str) -> Option<String> {
@@ -146,6 +176,7 @@ fn zone_of_link(to: &str) -> Option<String> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -193,6 +224,28 @@ mod tests {
     fn a_slim_image_is_told_and_not_blamed() {
         assert_eq!(troubles(&ZoneFacts::default()), [ZoneTrouble::NoZones]);
         assert_eq!(troubles(&ZoneFacts { tz: Some("Asia/Tokyo".into()), ..ZoneFacts::default() }), [ZoneTrouble::NoZones]);
+    }
+
+    #[test]
+    fn a_host_is_read_below_any_root() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path();
+        for d in ["etc", "usr/share/zoneinfo/America", "elsewhere"] {
+            std::fs::create_dir_all(root.join(d)).unwrap();
+        }
+        assert_eq!(read_from(root, None, None), ZoneFacts::default());
+        std::fs::write(root.join("usr/share/zoneinfo/UTC"), b"TZif2").unwrap();
+        std::fs::write(root.join("usr/share/zoneinfo/America/Sao_Paulo"), b"TZif2").unwrap();
+        std::fs::write(root.join("usr/share/zoneinfo/tzdata.zi"), b"# version 2026a").unwrap();
+        std::fs::write(root.join("etc/timezone"), "Etc/UTC\n").unwrap();
+        std::os::unix::fs::symlink("/usr/share/zoneinfo/America/Sao_Paulo", root.join("etc/localtime")).unwrap();
+        let facts = read_from(root, None, None);
+        assert_eq!(troubles(&facts), [ZoneTrouble::Differ { localtime: "America/Sao_Paulo".into(), timezone: "Etc/UTC".into() }]);
+        let tz = |name: &str| read_from(root, Some(name.to_owned()), None);
+        assert!(tz("America/Sao_Paulo").tz_known && tz(":America/Sao_Paulo").tz_known);
+        assert_eq!(troubles(&tz("tzdata.zi")), [ZoneTrouble::NotFound("tzdata.zi".into())], "a file beside the zones is no zone");
+        let elsewhere = read_from(root, Some("America/Sao_Paulo".to_owned()), Some(&root.join("elsewhere")));
+        assert_eq!(troubles(&elsewhere), [ZoneTrouble::NoZones], "TZDIR is where zones are looked for");
     }
 
     #[test]

@@ -2,20 +2,23 @@
 //!
 //! Figures come first, and nothing says more than was measured: with two clocks and no third, who is wrong stays open.
 
+pub use super::causes::{cause, remedy};
 pub use super::figures::of_view as figures;
 use super::{
-    Verdict, figures as fig,
+    Verdict,
+    causes::{self, What},
+    figures as fig,
     gate::GateView,
     http_date, judge, kernel,
+    notes::{self, HostFacts},
     sample::{By, Interval, Sample, Subject},
     timezone::ZoneTrouble,
-    verdict::{Cause, Side},
-    zones,
+    verdict::Side,
 };
 use crate::{
     clock::floor,
     domain::{GatewayId, Stamp},
-    i18n::{Lang, Message, Words, clock as w},
+    i18n::{Lang, Message, Words, clock as w, sntp as n},
 };
 use std::time::Duration;
 
@@ -89,25 +92,34 @@ fn unknown(views: &[&GateView], worst: &GateView) -> Vec<Message> {
 }
 
 fn trouble(views: &[&GateView], worst: &GateView) -> Vec<Message> {
-    let on_host = worst.side == Some(Side::Host);
-    let skew = if on_host { worst.host.skew } else { worst.remote.skew.or(worst.host.skew) };
-    let Some(skew) = skew else { return unknown(views, worst) };
-    let head = if skew.is_open() {
-        return vec![Message::new(&w::HEAD_FLOOR)];
-    } else if on_host {
-        Message::new(&w::HEAD_HOST)
-    } else {
-        Message::new(if skew.mid() < 0 { &w::HEAD_BEHIND } else { &w::HEAD_AHEAD }).with("gateway", worst.gateway.as_str())
+    let name = worst.gateway.as_str();
+    let figure = |words: &'static Words, skew: &Interval| {
+        let (shown, err) = fig::span_err(skew);
+        Message::new(words).with("skew", shown).with("err", err)
     };
-    let (shown, err) = fig::span_err(&skew);
-    let mut parts = vec![head.with("skew", shown).with("err", err)];
-    if zone_minutes(worst).is_some() {
+    let (head, utc, on_host) = match causes::what(worst) {
+        Some(What::BeforeBuild) => return vec![Message::new(&w::HEAD_FLOOR)],
+        Some(What::BeforeSaved) => return vec![Message::new(&n::HEAD_SAVED)],
+        Some(What::Conflict(ms)) => (Message::new(&w::HEAD_CONFLICT).with("skew", fig::span(ms)), false, true),
+        Some(What::Host { skew, minutes }) => (figure(&w::HEAD_HOST, &skew), minutes.is_some(), true),
+        Some(What::Both { remote: skew, .. }) => (figure(direction(&skew), &skew).with("gateway", name), false, false),
+        Some(What::Gateway { skew, minutes, .. }) => (figure(direction(&skew), &skew).with("gateway", name), minutes.is_some(), false),
+        Some(What::GatewayZone(e)) => (causes::zone(&w::HEAD_ZONE_GATEWAY, &e).with("gateway", name), false, false),
+        Some(What::HostZone(e)) => (causes::zone(&w::HEAD_ZONE_HOST, &e), false, true),
+        Some(What::Date(_) | What::Moved | What::NotAsked | What::HostNotAsked) | None => return unknown(views, worst),
+    };
+    let mut parts = vec![head];
+    if utc {
         parts.push(Message::new(&w::HEAD_LOOKS_UTC));
     }
     if !on_host {
         parts.extend(others(views, worst));
     }
     parts
+}
+
+const fn direction(skew: &Interval) -> &'static Words {
+    if skew.mid() < 0 { &w::HEAD_BEHIND } else { &w::HEAD_AHEAD }
 }
 
 fn others(views: &[&GateView], but: &GateView) -> Option<Message> {
@@ -120,80 +132,11 @@ fn others(views: &[&GateView], but: &GateView) -> Option<Message> {
     Some(Message::new(&w::HEAD_OTHERS).with("within", fig::bound(worst)))
 }
 
-fn zone_minutes(view: &GateView) -> Option<i32> {
-    [&view.remote, &view.host].into_iter().find_map(|j| match j.cause {
-        Some(Cause::LocalTimeAsUtc { minutes }) => Some(minutes),
-        _ => None,
-    })
-}
-
-/// Why the clock is not well, with figures; `None` when it is.
-pub fn cause(view: &GateView) -> Option<Message> {
-    if view.verdict == Verdict::Ok {
-        return None;
-    }
-    if view.host.cause == Some(Cause::BeforeBuild) {
-        return Some(Message::new(&w::CAUSE_FLOOR));
-    }
-    let host = view.host.skew.filter(|_| view.host.verdict != Verdict::Ok);
-    let skew = |i: &Interval| fig::span(i.mid());
-    match (view.side, &view.remote.skew, host) {
-        (Some(Side::Both), Some(r), Some(h)) => Some(Message::new(&w::CAUSE_BOTH).with("host", skew(&h)).with("skew", skew(r))),
-        (Some(Side::Host), _, Some(h)) => Some(Message::new(&w::CAUSE_HOST).with("skew", skew(&h))),
-        (_, Some(r), _) if view.remote.verdict != Verdict::Ok => Some(off(view, r)),
-        (_, _, Some(h)) => Some(Message::new(&w::CAUSE_HOST).with("skew", skew(&h))),
-        _ => Some(Message::new(match view.remote.cause? {
-            Cause::NoDate => &w::CAUSE_NO_DATE,
-            Cause::NotAsked => &w::CAUSE_NOT_ASKED,
-            _ => &w::CAUSE_DATE_UNUSABLE,
-        })),
-    }
-}
-
-fn off(view: &GateView, skew: &Interval) -> Message {
-    let ahead = skew.mid() >= 0;
-    let m = match view.remote.cause {
-        Some(Cause::LocalTimeAsUtc { minutes }) => {
-            Message::new(if ahead { &w::CAUSE_UTC_AHEAD } else { &w::CAUSE_UTC_BEHIND }).with("zones", zone_list(minutes, view.side))
-        }
-        _ => Message::new(if ahead { &w::CAUSE_AHEAD } else { &w::CAUSE_BEHIND }),
-    };
-    m.with("skew", fig::span(skew.mid()))
-}
-
-/// ` (Europe/Moscow, America/Sao_Paulo)`: the gateway's zone may be so far east, or this host's so far west.
-fn zone_list(minutes: i32, side: Option<Side>) -> String {
-    let gateway = zones::at(minutes).first();
-    let host = zones::at(-minutes).first().filter(|_| side != Some(Side::Gateway));
-    let names: Vec<&str> = gateway.into_iter().chain(host).copied().collect();
-    if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) }
-}
-
-/// The one thing to do about it; `None` when nothing needs doing.
-pub fn remedy(view: &GateView) -> Option<Message> {
-    if view.verdict == Verdict::Ok {
-        return None;
-    }
-    let zone = zone_minutes(view).is_some();
-    Some(Message::new(match (view.side, view.remote.cause) {
-        (Some(Side::Host), _) if zone => &w::DO_UTC_HOST,
-        (Some(Side::Host), _) => &w::DO_HOST,
-        (Some(Side::Gateway), _) if zone => &w::DO_UTC_GATEWAY,
-        (Some(Side::Gateway), _) => &w::DO_GATEWAY,
-        (Some(Side::Both), _) => &w::DO_BOTH,
-        (Some(Side::CannotTell), _) if zone => &w::DO_UTC_EITHER,
-        (Some(Side::CannotTell), _) => &w::DO_EITHER,
-        (None, Some(Cause::NoDate)) => &w::DO_NO_DATE,
-        (None, Some(Cause::DateUnusable)) => &w::DO_DATE,
-        (None, _) => &w::DO_ASK,
-    }))
-}
-
 /// What a view rests on, a line a source: this host first, then the gateway. Samples of one source that agree are joined.
 pub fn evidence(view: &GateView, limits: super::Limits) -> Vec<Evidence> {
     let mut lines: Vec<Sample> = Vec::new();
     for s in view.host.samples.iter().chain(&view.remote.samples) {
-        let same = lines.iter_mut().find(|l| l.by == s.by && l.subject == s.subject && l.gateway == s.gateway);
+        let same = lines.iter_mut().find(|l| l.by == s.by && l.subject == s.subject && l.gateway == s.gateway && l.server == s.server);
         let joined = same.as_ref().and_then(|l| judge::meet(l.interval.as_ref()?, s.interval.as_ref()?));
         match (same, joined) {
             // The newest one gives the instant: samples come newest first.
@@ -215,6 +158,8 @@ pub fn evidence(view: &GateView, limits: super::Limits) -> Vec<Evidence> {
 
 fn alone(sample: &Sample, limits: super::Limits) -> Option<Verdict> {
     match (&sample.interval, sample.subject) {
+        // A zone is no offset of a clock.
+        _ if sample.by == By::ZoneLabel => None,
         (Some(i), _) => Some(Verdict::of(i, limits)),
         (None, Subject::Gateway) => Some(Verdict::Unknown),
         (None, Subject::Host) => None,
@@ -223,6 +168,7 @@ fn alone(sample: &Sample, limits: super::Limits) -> Option<Verdict> {
 
 fn figure(sample: &Sample) -> Message {
     match &sample.interval {
+        Some(i) if sample.by == By::ZoneLabel => Message::new(&w::DETAIL_OTHER).with("text", fig::zone(i)),
         Some(i) => Message::new(&w::DETAIL_OTHER).with("text", fig::of(i)),
         None => detail(sample),
     }
@@ -234,6 +180,12 @@ pub fn detail(sample: &Sample) -> Message {
     if let (By::Kernel, Some(error)) = (sample.by, text.strip_prefix("synced ")) {
         return Message::new(&w::DETAIL_SYNCED).with("error", error);
     }
+    if let (By::Daemon, Some((name, offset))) = (sample.by, super::daemon::parts(text)) {
+        return Message::new(&n::DAEMON).with("name", name).with("offset", offset);
+    }
+    if let Some(words) = super::sntp::words(&sample.detail) {
+        return Message::new(words);
+    }
     Message::new(match text {
         http_date::NO_DATE => &w::DETAIL_NO_DATE,
         http_date::CACHED => &w::DETAIL_CACHED,
@@ -243,6 +195,7 @@ pub fn detail(sample: &Sample) -> Message {
         kernel::UNTOLD => &w::DETAIL_UNTOLD,
         floor::ABOVE => &w::DETAIL_ABOVE,
         floor::BELOW => &w::DETAIL_BELOW,
+        floor::BELOW_SAVED => &n::BEFORE_SAVED,
         _ => return Message::new(&w::DETAIL_OTHER).with("text", text),
     })
 }
@@ -270,17 +223,49 @@ pub fn verdict(v: Verdict) -> &'static Words {
     }
 }
 
-/// What is wrong with this host's timezone, and what to write instead.
-pub fn zone_trouble(t: &ZoneTrouble) -> Message {
-    match t {
-        ZoneTrouble::Empty => Message::new(&w::TZ_EMPTY),
-        ZoneTrouble::NotFound(tz) => Message::new(&w::TZ_NOT_FOUND).with("tz", tz),
-        ZoneTrouble::Inverted { tz, means } => Message::new(&w::TZ_INVERTED).with("tz", tz).with("means", means),
-        ZoneTrouble::PosixForm(tz) => Message::new(&w::TZ_POSIX).with("tz", tz),
-        ZoneTrouble::Escapes(tz) => Message::new(&w::TZ_ESCAPES).with("tz", tz),
-        ZoneTrouble::Differ { localtime, timezone } => Message::new(&w::TZ_DIFFER).with("localtime", localtime).with("timezone", timezone),
-        ZoneTrouble::NoZones => Message::new(&w::TZ_NO_ZONES),
+/// Who is wrong.
+pub const fn side(side: Side) -> &'static Words {
+    match side {
+        Side::Host => &w::SIDE_HOST,
+        Side::Gateway => &w::SIDE_GATEWAY,
+        Side::Both => &w::SIDE_BOTH,
+        Side::CannotTell => &w::SIDE_UNKNOWN,
     }
+}
+
+/// Advice about one gateway beside its cause and remedy: a sentence each, and what to do where something is to be done.
+pub fn notes(view: &GateView, host: &HostFacts) -> Vec<(Message, Option<Message>)> {
+    notes::notes(view, host).iter().map(notes::Note::says).collect()
+}
+
+/// Advice about this host, whatever the gateways say: timezone settings, container, declared zone.
+pub fn host_notes(host: &HostFacts) -> Vec<(Message, Option<Message>)> {
+    notes::host_notes(host).iter().map(notes::Note::says).collect()
+}
+
+/// What is wrong with this host's timezone and what to write instead, in one line.
+pub fn zone_trouble(t: &ZoneTrouble) -> Message {
+    let (says, act) = zone(t);
+    match act {
+        Some(act) => Message::new(&w::SAYS_DO).nest("says", says).nest("do", act),
+        None => says,
+    }
+}
+
+/// What is wrong with this host's timezone, and what to write instead.
+pub fn zone(t: &ZoneTrouble) -> (Message, Option<Message>) {
+    let (says, act) = match t {
+        ZoneTrouble::Empty => (Message::new(&w::TZ_EMPTY), &w::DO_TZ_EMPTY),
+        ZoneTrouble::NotFound(tz) => (Message::new(&w::TZ_NOT_FOUND).with("tz", tz), &w::DO_TZ_WRITE),
+        ZoneTrouble::Inverted { tz, means } => (Message::new(&w::TZ_INVERTED).with("tz", tz).with("means", means), &w::DO_TZ_WRITE),
+        ZoneTrouble::PosixForm(tz) => (Message::new(&w::TZ_POSIX).with("tz", tz), &w::DO_TZ_WRITE),
+        ZoneTrouble::Escapes(tz) => (Message::new(&w::TZ_ESCAPES).with("tz", tz), &w::DO_TZ_WRITE),
+        ZoneTrouble::Differ { localtime, timezone } => {
+            (Message::new(&w::TZ_DIFFER).with("localtime", localtime).with("timezone", timezone), &w::DO_TZ_DIFFER)
+        }
+        ZoneTrouble::NoZones => return (Message::new(&w::TZ_NO_ZONES), None),
+    };
+    (says, Some(Message::new(act)))
 }
 
 /// An age as the deck writes it: `<1m`, `5m`, `3h`, `6d`.

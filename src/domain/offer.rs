@@ -96,6 +96,10 @@ impl Ungated {
     pub fn fresh(&self) -> Fresh {
         self.0.fresh
     }
+    /// What it carries, to be compared with what was thrown away.
+    pub(crate) fn payload(&self) -> &Payload {
+        &self.0.payload
+    }
     /// Its form.
     pub fn kind(&self) -> OfferKind {
         self.0.kind

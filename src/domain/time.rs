@@ -83,4 +83,8 @@ impl Stamp {
 pub trait Time: Send + Sync {
     /// This instant on both clocks.
     fn now(&self) -> Stamp;
+    /// How long this machine has slept since it booted: boot time minus the time that it was awake. Zero where nothing tells.
+    fn asleep(&self) -> Duration {
+        Duration::ZERO
+    }
 }

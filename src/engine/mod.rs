@@ -3,13 +3,15 @@
 //! The terminal sends [`Command`]s and reads [`mailbox::Mail`]; the command line calls the same rooms directly.
 //! Nothing here draws. Nothing here knows a provider's name: it asks for a capability.
 //!
-//! * [`world`]: what all rooms share. * `rows`: the merge. * `watch`: one task a gateway. * [`ops`]: the journaled runner.
+//! * [`clock`]: hears of a moved clock. * [`world`]: what all rooms share. * `rows`: the merge. * `watch`: one task a gateway. * [`ops`]: the journaled runner.
 //! * [`pairing`]: attempts, and the one place where an Offer meets the gate. * [`actor`]: commands in, mailbox out.
 
 pub mod actor;
 mod adapters;
 pub mod add;
+mod alarm;
 mod backoff;
+pub mod clock;
 pub mod command;
 mod errands;
 mod follow;
@@ -23,10 +25,12 @@ pub mod pairing;
 mod rows;
 mod watch;
 pub mod who;
+pub mod why;
 pub mod world;
 
 pub use command::Command;
 pub use mailbox::{Mail, Mailbox};
+pub use outcome::blank_row;
 pub use world::{Parts, World};
 
 use crate::{

@@ -2,6 +2,7 @@
 
 use super::{
     adapters::{GateSamples, StoreMemo},
+    alarm::Alarm,
     mailbox::{GatewayView, Mailbox, Toast},
     rows::Book,
 };
@@ -59,6 +60,7 @@ pub struct World {
     pub(super) time: Arc<dyn Time>,
     pub(super) mailbox: Mailbox,
     pub(super) gate: Arc<Gate>,
+    pub(super) alarm: Arc<Alarm>,
     pub(super) read_only: bool,
     pub(super) owner: Box<str>,
     pub(super) paths: crate::store::Paths,
@@ -105,6 +107,7 @@ impl World {
     pub fn new(parts: Parts) -> Arc<Self> {
         let world = Arc::new(Self {
             gate: Arc::new(Gate::new(parts.time.clone())),
+            alarm: Arc::default(),
             store: parts.store,
             vault: parts.vault,
             time: parts.time,
@@ -122,6 +125,7 @@ impl World {
             pairing: Mutex::new(HashSet::new()),
             acting: Mutex::new(HashSet::new()),
         });
+        world.gate.expect_zone(None, world.clock.expect_timezone.as_deref());
         for (rank, g) in parts.gateways.into_iter().enumerate() {
             world.insert(g, rank);
         }
@@ -131,6 +135,8 @@ impl World {
     /// Adds a configured gateway. `None` when its kind is not known here.
     pub(super) fn insert(&self, settings: config::Gateway, rank: usize) -> Option<Arc<Gateway>> {
         let gateway = self.build(settings, rank)?;
+        // A name that was there before may mean another address now.
+        self.gate.changed(&gateway.id);
         self.gateways.write().unwrap_or_else(PoisonError::into_inner).insert(gateway.id.clone(), gateway.clone());
         Some(gateway)
     }
@@ -138,7 +144,7 @@ impl World {
     /// A gateway that is not listed, with a first secret that is not stored: to try out what was typed.
     pub(super) fn trial(&self, settings: config::Gateway, secret: Secret) -> Option<Arc<Gateway>> {
         let gateway = self.build(settings, usize::MAX)?;
-        if let Some(spec) = gateway.spec.secrets.first() {
+        if let Some(spec) = gateway.spec.secrets.first().filter(|s| !(s.optional && secret.is_empty())) {
             lock(&gateway.state).secrets.insert(spec.name.to_owned(), secret);
         }
         Some(gateway)
@@ -150,6 +156,7 @@ impl World {
         let spec = provider.spec();
         let limits = settings.clock_limits.or(self.clock.limits).map_or(spec.limits, |(ok_s, blocked_s)| Limits { ok_s, blocked_s });
         self.gate.limits(&id, limits);
+        self.gate.expect_zone(Some(&id), settings.expect_timezone.as_deref());
         let gateway = Arc::new(Gateway {
             id: id.clone(),
             spec,
@@ -277,10 +284,11 @@ impl World {
             cancel,
             memo: Arc::new(StoreMemo { store: self.store.clone(), gateway: gateway.id.clone() }),
             samples: Arc::new(GateSamples {
+                gateway: gateway.id.clone(),
                 gate: self.gate.clone(),
                 store: self.store.clone(),
                 mailbox: self.mailbox.clone(),
-                kept: Mutex::new(None),
+                alarm: self.alarm.clone(),
             }),
             seen: gateway.attention.subscribe(),
         })

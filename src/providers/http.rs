@@ -182,7 +182,10 @@ impl Client {
             request = request.json(body);
         }
         let sent = time.now();
-        let mut response = request.send().await.map_err(|e| self.failed(e))?;
+        let mut response = request.send().await.map_err(|e| {
+            samples.lost();
+            self.failed(e)
+        })?;
         let received = time.now();
         let headers = response.headers();
         let sample = http_date::sample(&self.gateway, text(headers, "date"), text(headers, "age"), cache_header(headers), sent, received);

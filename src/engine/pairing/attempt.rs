@@ -2,6 +2,7 @@
 
 use super::{
     super::{
+        clock::LOOK,
         command::PairKey,
         mailbox::PairStage,
         ops,
@@ -9,20 +10,18 @@ use super::{
     },
     News, PairEnd, Watcher,
     driver::Driver,
+    hand::Hand,
     keys::Next,
-    record::{OfferLine, Record, offer_line},
+    record::Record,
 };
 use crate::{
-    clock::{
-        gate::{Consent, Hidden, Shown},
-        steps,
-    },
-    domain::{Action, OfferKind, OpPhase, Plan, Reason, ReasonCode, Stamp, Target, Ungated, Want},
+    clock::gate::{Consent, Moves},
+    domain::{Action, OpPhase, Plan, Reason, ReasonCode, Target, Want},
     i18n::{Message, engine as words},
     providers::{PairEvent, Report},
 };
-use std::{sync::Arc, time::Duration};
-use tokio::sync::mpsc;
+use std::sync::Arc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 /// What a visit begins with. Method and number were asked for before.
@@ -37,16 +36,6 @@ pub struct Start {
 /// Codes after which the session must be wiped before the next attempt.
 const SPOILT: [ReasonCode; 4] = [ReasonCode::AttemptSpoilt, ReasonCode::BadSession, ReasonCode::ServerRestarted, ReasonCode::MayBeLinked];
 
-/// An Offer that is held back.
-pub(super) enum Held {
-    /// Nothing told the time: Enter shows it.
-    Unknown(Ungated),
-    /// The gate blocks: only the override shows it.
-    Blocked(Ungated),
-    /// Nothing proves that it is new: Enter shows it.
-    Unproven(Box<Shown>),
-}
-
 pub(super) struct Visit<'a> {
     pub(super) world: &'a Arc<World>,
     pub(super) gateway: Arc<Gateway>,
@@ -55,11 +44,11 @@ pub(super) struct Visit<'a> {
     pub(super) keys: &'a mut mpsc::Receiver<PairKey>,
     pub(super) consent: Consent,
     pub(super) unproven_ok: bool,
-    pub(super) held: Option<Held>,
+    pub(super) hand: Hand,
     pub(super) needs: Option<Plan>,
-    on_screen: Option<(u32, OfferKind, crate::domain::Boot)>,
+    pub(super) moves: watch::Receiver<Moves>,
+    pub(super) pushed: watch::Receiver<u64>,
     offers: u32,
-    last_tick: Stamp,
 }
 
 /// Runs a visit to its end. `keys` are what the person presses (or what headless policy decides).
@@ -79,11 +68,11 @@ pub async fn run(
         keys,
         consent: Consent::default(),
         unproven_ok: false,
-        held: None,
+        hand: Hand::new(world.gate.epoch()),
         needs: None,
-        on_screen: None,
+        moves: world.gate.moves(),
+        pushed: world.gate.pushed(),
         offers: 0,
-        last_tick: world.time.now(),
         want: start.want,
     };
     loop {
@@ -113,8 +102,9 @@ impl Visit<'_> {
 
     /// One session: gate, claim, the provider's events, until something ends it.
     async fn session(&mut self, cancel: &CancellationToken) -> Next {
-        self.held = None;
-        self.on_screen = None;
+        self.hand.empty();
+        self.record.begin();
+        self.catch_up();
         if let Err(next) = self.open_gate(cancel).await {
             return next;
         }
@@ -170,13 +160,19 @@ impl Visit<'_> {
 
     /// Events, keys and the clock until the session is over.
     async fn events(&mut self, driver: &mut Driver, cancel: &CancellationToken) -> Over {
-        self.last_tick = self.record.now();
-        let mut tick = tokio::time::interval(Duration::from_secs(1));
+        // From here on there may be a code, and a code depends on the clocks.
+        let _depends = self.world.gate.depend();
+        let mut tick = tokio::time::interval(LOOK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 biased;
                 () = cancel.cancelled() => return Over::Next(Next::End(PairEnd::Left { blocked: false })),
+                _ = self.moves.changed() => {
+                    if let Some(next) = self.clock_moved().await {
+                        return Over::Next(next);
+                    }
+                }
                 key = self.keys.recv() => {
                     if let Some(next) = self.key(key, driver).await {
                         return Over::Next(next);
@@ -188,11 +184,12 @@ impl Visit<'_> {
                         return over;
                     },
                 },
-                _ = tick.tick() => {
-                    if let Some(next) = self.tick().await {
+                _ = self.pushed.changed() => {
+                    if let Some(next) = self.judge_again().await {
                         return Over::Next(next);
                     }
                 }
+                _ = tick.tick() => self.tick(),
             }
         }
     }
@@ -202,7 +199,7 @@ impl Visit<'_> {
         match event {
             PairEvent::Waiting(why) => {
                 self.record.news(News::Waiting(&why));
-                if self.on_screen.is_none() && self.held.is_none() {
+                if self.hand.is_empty() {
                     self.record.stage(PairStage::Waiting { since, why });
                 }
             }
@@ -210,23 +207,25 @@ impl Visit<'_> {
                 self.record.view.discarded += 1;
                 self.record.log(&words::PAIR_DISCARDED);
                 self.record.news(News::Discarded(&why));
-                if self.on_screen.is_none() && self.held.is_none() {
+                if self.hand.is_empty() {
                     self.record.stage(PairStage::Discarded { since, why });
                 }
             }
             PairEvent::Offer(mut offer) => {
+                if self.hand.was_thrown(&offer) {
+                    self.again_thrown();
+                    return None;
+                }
                 self.offers += 1;
                 *offer.number_mut() = self.offers;
-                if let Some((n, kind, _)) = self.on_screen.take() {
-                    self.record.log(offer_line(kind, n, OfferLine::Replaced));
-                }
+                self.record.came(self.offers);
+                self.replace();
                 self.present(offer).await;
             }
             PairEvent::Expired => self.expire(),
             PairEvent::Scanned => {
                 let n = self.offers;
-                self.on_screen = None;
-                self.held = None;
+                self.hand.empty();
                 self.record.log(&words::PAIR_SCANNED);
                 self.record.stage(PairStage::Scanned { since, n });
                 self.record.news(News::Scanned(n));
@@ -243,87 +242,6 @@ impl Visit<'_> {
             PairEvent::Got(_) => {}
             PairEvent::Linked(row, plan) => return Some(Over::Linked(row, plan)),
             PairEvent::Failed(why) => return Some(Over::Failed(why)),
-        }
-        None
-    }
-
-    /// Brings an Offer before the gate and, if it passes, on screen.
-    pub(super) async fn present(&mut self, offer: Ungated) {
-        self.held = None;
-        if self.world.gate.is_old(&self.gateway.id) {
-            self.ask_clock().await;
-        }
-        if let Err(view) = self.world.gate.may_start(&self.gateway.id, &self.consent) {
-            if self.record.view.overridden {
-                self.record.view.overridden = false;
-                self.record.log(&words::PAIR_OVERRIDE_VOID);
-            }
-            self.record.gate(*view.clone());
-            self.held = Some(Held::Blocked(offer));
-            self.record.log(&words::PAIR_HIDDEN_CLOCK);
-            self.record.stage(PairStage::Blocked { started: true });
-            self.record.news(News::Blocked(&view, true));
-            return;
-        }
-        self.record.gate(self.world.gate.view(&self.gateway.id));
-        match self.world.gate.admit(&self.gateway.id, offer, &self.consent) {
-            Ok(shown) if !shown.offer.fresh.proven() && !self.unproven_ok => {
-                self.held = Some(Held::Unproven(Box::new(shown)));
-                self.record.log(&words::PAIR_HIDDEN_UNPROVEN);
-                self.record.stage(PairStage::Unproven);
-                self.record.news(News::Hidden(&Reason::new(ReasonCode::NotProven)));
-            }
-            Ok(shown) => self.show(shown),
-            Err(Hidden::Unknown(offer)) => {
-                self.held = Some(Held::Unknown(offer));
-                self.record.stage(PairStage::ClockUnknown);
-                self.record.news(News::Hidden(&Reason::new(ReasonCode::ClockUnknown)));
-            }
-            Err(Hidden::Blocked) => {
-                self.record.log(&words::PAIR_HIDDEN_CLOCK);
-                self.record.stage(PairStage::Blocked { started: true });
-            }
-        }
-    }
-
-    pub(super) fn show(&mut self, shown: Shown) {
-        let offer = &shown.offer;
-        self.on_screen = Some((offer.n, offer.kind, offer.dies));
-        self.record.log(offer_line(offer.kind, offer.n, OfferLine::Shown));
-        if let Some(gate) = self.record.view.gate.clone() {
-            self.record.news(News::Offer(&shown, &gate));
-        }
-        self.record.stage(PairStage::Showing(Box::new(shown)));
-    }
-
-    fn expire(&mut self) {
-        if let Some((n, kind, _)) = self.on_screen.take() {
-            self.record.log(offer_line(kind, n, OfferLine::Expired));
-            self.record.stage(PairStage::Expired { n });
-            self.record.news(News::Expired(n));
-        }
-    }
-
-    /// Each second: did a clock move, did the Offer die?
-    async fn tick(&mut self) -> Option<Next> {
-        let now = self.record.now();
-        let moved = steps::moved(&self.last_tick, &now);
-        self.last_tick = now;
-        if let Some(by_ms) = moved {
-            self.world.gate.moved();
-            if self.on_screen.is_some() || self.held.is_some() {
-                self.on_screen = None;
-                self.held = None;
-                self.record.log(&words::PAIR_HIDDEN_MOVED);
-                self.record.stage(PairStage::Moved { by_ms: Some(by_ms) });
-                self.record.news(News::Hidden(&Reason::new(ReasonCode::ClockMoved)));
-                self.ask_clock().await;
-                // The code in hand is not shown again, even if it is still alive.
-                return Some(Next::Restart);
-            }
-        }
-        if self.on_screen.is_some_and(|(_, _, dies)| now.boot_now() >= dies) {
-            self.expire();
         }
         None
     }

@@ -10,7 +10,6 @@ use crate::{
     clock::{Verdict, kernel},
     domain::{Reason, ReasonCode},
     i18n::engine as words,
-    providers::Look,
 };
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -22,15 +21,7 @@ impl Visit<'_> {
     /// Asks the gateway for the time by the cheapest call. An answer's `Date` reaches the gate by itself.
     pub(super) async fn ask_clock(&mut self) -> Option<Reason> {
         self.world.gate.push(kernel::sample(self.record.now()));
-        let cx = match self.world.cx(&self.gateway, CancellationToken::new()) {
-            Ok(cx) => cx,
-            Err(why) => return Some(why),
-        };
-        let target = self.target();
-        match self.gateway.provider.look(&cx, Some(&target), Look::Probe).await {
-            Ok(_) => None,
-            Err(why) => Some(why.with("gateway", self.gateway.id.as_str())),
-        }
+        super::super::clock::ask(self.world.clone(), self.gateway.clone(), Some(self.target())).await.err()
     }
 
     /// The same because a person says that a clock was put right: what was measured before does not count against it.
@@ -80,8 +71,23 @@ impl Visit<'_> {
 
     /// Waits before a closed gate. True when the operator overrode it.
     async fn wait_blocked(&mut self, cancel: &CancellationToken) -> Result<bool, Next> {
+        let mut moves = self.world.gate.moves();
+        // A person in front of a closed gate waits for somebody to set the clock right.
+        let _depends = self.world.gate.depend();
         loop {
-            match self.wait_key(cancel).await {
+            let key = tokio::select! {
+                key = self.wait_key(cancel) => key,
+                _ = moves.changed() => {
+                    let epoch = moves.borrow_and_update().epoch;
+                    if epoch == self.hand.epoch {
+                        continue;
+                    }
+                    // Somebody set this host's clock, perhaps right: what blocked is no longer known.
+                    self.catch_up();
+                    return Ok(false);
+                }
+            };
+            match key {
                 None | Some(PairKey::Leave) => {
                     self.record.finish("blocked").await;
                     ops::audit(self.world, &self.target(), "pair", Some(Verdict::Blocked), "blocked").await;
@@ -106,7 +112,8 @@ impl Visit<'_> {
 
     /// The second key of the override: covers this attempt, until the clock moves or the skew grows. Goes into the audit.
     pub(super) async fn override_gate(&mut self) {
-        let view = self.world.gate.view(&self.gateway.id);
+        // What the person saw is what was agreed to; if it has become worse since, the gate stays closed.
+        let view = self.record.view.gate.clone().unwrap_or_else(|| self.world.gate.view(&self.gateway.id));
         let skew = view.worst_ms().unwrap_or(0);
         self.consent.blocked = view.overriding();
         self.record.view.overridden = true;

@@ -3,8 +3,9 @@
 use super::{
     super::{command::PairKey, mailbox::PairStage},
     News, PairEnd,
-    attempt::{Held, Visit, spoilt},
+    attempt::{Visit, spoilt},
     driver::Driver,
+    hand::Held,
 };
 use crate::{
     domain::{Method, Reason},
@@ -35,14 +36,17 @@ impl Visit<'_> {
     pub(super) async fn key(&mut self, key: Option<PairKey>, driver: &Driver) -> Option<Next> {
         match key {
             None | Some(PairKey::Leave) => {
-                let blocked = matches!(self.held, Some(Held::Blocked(_)));
+                let blocked = self.hand.is_blocked();
                 return Some(Next::End(PairEnd::Left { blocked }));
             }
             Some(PairKey::Again) => {
+                // What stands there is given up: it need not stay while the gateway is asked.
+                self.hand.empty();
+                self.record.stage(PairStage::AskingClock);
                 self.ask_clock_anew().await;
                 return Some(Next::Restart);
             }
-            Some(PairKey::Show) => match self.held.take() {
+            Some(PairKey::Show) => match self.hand.held.take() {
                 Some(Held::Unknown(offer)) => {
                     self.consent.unknown = true;
                     self.present(offer).await;
@@ -51,12 +55,15 @@ impl Visit<'_> {
                     self.unproven_ok = true;
                     self.show(*shown);
                 }
-                other => self.held = other,
+                other => self.hand.held = other,
             },
             Some(PairKey::Override) => {
-                if let Some(Held::Blocked(offer)) = self.held.take() {
+                if let Some(Held::Blocked(offer)) = self.hand.held.take_if(|h| matches!(h, Held::Blocked(_))) {
                     self.override_gate().await;
-                    self.present(offer).await;
+                    match offer {
+                        Some(offer) => self.present(offer).await,
+                        None => return Some(Next::Restart),
+                    }
                 }
             }
             Some(PairKey::Switch(method, number)) => {

@@ -4,6 +4,7 @@
 mod attempt;
 mod driver;
 mod gate;
+mod hand;
 mod keys;
 mod record;
 

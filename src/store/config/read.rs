@@ -1,6 +1,6 @@
 //! Walks the parsed file, table by table, and gathers every mistake instead of stopping at the first.
 
-use super::{Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, error::place, values};
+use super::{Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, clock, error::place, values, wukongim_read};
 use crate::i18n::{Lang, Message, Words, store as words};
 use std::{ops::Range, path::Path};
 use toml::{
@@ -8,7 +8,8 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
-type Key<'a> = (&'a str, Range<usize>, &'a Spanned<DeValue<'a>>);
+/// A key, where it stands, and its value.
+pub(super) type Key<'a> = (&'a str, Range<usize>, &'a Spanned<DeValue<'a>>);
 
 /// What is being read, and what was wrong so far.
 pub(super) struct Reader<'a> {
@@ -27,7 +28,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A value of another type than `expected`.
-    fn mistyped(&mut self, v: &Spanned<DeValue<'_>>, key: &str, expected: Message, example: &str) {
+    pub(super) fn mistyped(&mut self, v: &Spanned<DeValue<'_>>, key: &str, expected: Message, example: &str) {
         let found = match v.get_ref() {
             DeValue::String(_) => &words::CONFIG_A_TEXT,
             DeValue::Integer(_) => &words::CONFIG_A_NUMBER,
@@ -41,7 +42,7 @@ impl<'a> Reader<'a> {
         (e.expected, e.example) = (Some(expected), Some(example.to_owned()));
     }
 
-    fn text_of(&mut self, v: &'a Spanned<DeValue<'a>>, key: &str, example: &str) -> Option<(&'a str, usize)> {
+    pub(super) fn text_of(&mut self, v: &'a Spanned<DeValue<'a>>, key: &str, example: &str) -> Option<(&'a str, usize)> {
         match v.get_ref() {
             DeValue::String(s) => Some((s, v.span().start)),
             _ => {
@@ -59,7 +60,7 @@ impl<'a> Reader<'a> {
         found
     }
 
-    fn number_of(&mut self, v: &Spanned<DeValue<'_>>, key: &str, range: std::ops::RangeInclusive<u32>, example: &str) -> Option<u32> {
+    pub(super) fn number_of(&mut self, v: &Spanned<DeValue<'_>>, key: &str, range: std::ops::RangeInclusive<u32>, example: &str) -> Option<u32> {
         let expected = Message::new(&words::CONFIG_WHOLE).with("lo", range.start().to_string()).with("hi", range.end().to_string());
         let DeValue::Integer(n) = v.get_ref() else {
             self.mistyped(v, key, expected, example);
@@ -73,7 +74,7 @@ impl<'a> Reader<'a> {
         found
     }
 
-    fn choice<T: Copy>(&mut self, v: &'a Spanned<DeValue<'a>>, key: &str, choices: &[(&str, T)]) -> Option<T> {
+    pub(super) fn choice<T: Copy>(&mut self, v: &'a Spanned<DeValue<'a>>, key: &str, choices: &[(&str, T)]) -> Option<T> {
         let names: Vec<&str> = choices.iter().map(|c| c.0).collect();
         let leaf = key.rsplit('.').next().unwrap_or(key);
         let example = format!("{leaf} = \"{}\"", names.first().copied().unwrap_or_default());
@@ -86,7 +87,7 @@ impl<'a> Reader<'a> {
         found
     }
 
-    fn table_of(&mut self, (name, _, v): &Key<'a>, example: &str) -> Option<&'a DeTable<'a>> {
+    pub(super) fn table_of(&mut self, (name, _, v): &Key<'a>, example: &str) -> Option<&'a DeTable<'a>> {
         match v.get_ref() {
             DeValue::Table(t) => Some(t),
             _ => {
@@ -97,7 +98,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A key that no table here knows: perhaps a secret, perhaps a slip.
-    fn unknown(&mut self, at: usize, path: &str, name: &str, known: &[&str], what: &'static Words, gateway: Option<&str>) {
+    pub(super) fn unknown(&mut self, at: usize, path: &str, name: &str, known: &[&str], what: &'static Words, gateway: Option<&str>) {
         let key = if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
         if values::looks_secret(name) {
             let remedy = Message::new(&words::CONFIG_SECRET_DO).with("name", gateway.unwrap_or("NAME"));
@@ -112,7 +113,7 @@ impl<'a> Reader<'a> {
 }
 
 /// The keys of a table in the order of the file (the map itself sorts by name).
-fn in_order<'a>(table: &'a DeTable<'a>) -> Vec<Key<'a>> {
+pub(super) fn in_order<'a>(table: &'a DeTable<'a>) -> Vec<Key<'a>> {
     let mut keys: Vec<Key<'a>> = table.iter().map(|(k, v)| (k.get_ref().as_ref(), k.span(), v)).collect();
     keys.sort_by_key(|k| k.1.start);
     keys
@@ -145,10 +146,19 @@ pub(super) fn read(text: &str, path: &Path) -> Result<Config, ConfigErrors> {
         walk(&mut r, table.get_ref(), &mut config);
     }
     if r.errors.is_empty() {
+        beside(&mut config, path);
         return Ok(config);
     }
     r.errors.sort_by_key(|e| e.0);
     Err(ConfigErrors { path: path.to_owned(), errors: r.errors.into_iter().map(|e| e.1).collect() })
+}
+
+/// Files that a gateway names lie beside the configuration unless the path is whole.
+fn beside(config: &mut Config, path: &Path) {
+    let Some(dir) = path.parent() else { return };
+    for file in config.gateways.iter_mut().filter_map(|g| g.wukongim.uids_file.as_mut()) {
+        *file = dir.join(&*file);
+    }
 }
 
 fn walk<'a>(r: &mut Reader<'a>, table: &'a DeTable<'a>, config: &mut Config) {
@@ -156,7 +166,7 @@ fn walk<'a>(r: &mut Reader<'a>, table: &'a DeTable<'a>, config: &mut Config) {
         match key.0 {
             "ui" => ui(r, &key, config),
             "arming" => arming(r, &key, config),
-            "clock" => config.clock.limits = limits(r, key.2, "clock"),
+            "clock" => clock::clock(r, &key, config),
             "keys" => keys(r, &key, config),
             "gateway" => gateways(r, &key, config),
             other => r.unknown(key.1.start, "", other, &["ui", "arming", "clock", "keys", "gateway"], &words::CONFIG_UNKNOWN_TABLE, None),
@@ -205,37 +215,6 @@ fn arming<'a>(r: &mut Reader<'a>, key: &Key<'a>, config: &mut Config) {
     }
 }
 
-/// `ok_seconds` and `blocked_seconds`: both or none, in that order.
-fn limits<'a>(r: &mut Reader<'a>, v: &'a Spanned<DeValue<'a>>, path: &str) -> Option<(u32, u32)> {
-    const EXAMPLE: &str = "clock = { ok_seconds = 5, blocked_seconds = 30 }";
-    let DeValue::Table(table) = v.get_ref() else {
-        r.mistyped(v, path, Message::new(&words::CONFIG_TABLE), EXAMPLE);
-        return None;
-    };
-    let (mut ok, mut blocked, mut seen) = (None, None, 0);
-    for (name, at, v) in in_order(table) {
-        let key = format!("{path}.{name}");
-        match name {
-            "ok_seconds" => (ok, seen) = (r.number_of(v, &key, 1..=3600, "ok_seconds = 5"), seen + 1),
-            "blocked_seconds" => (blocked, seen) = (r.number_of(v, &key, 1..=86_400, "blocked_seconds = 30"), seen + 1),
-            other => r.unknown(at.start, path, other, &["ok_seconds", "blocked_seconds"], &words::CONFIG_UNKNOWN_KEY, None),
-        }
-    }
-    match (ok, blocked) {
-        (Some(a), Some(b)) if a < b => Some((a, b)),
-        (Some(_), Some(_)) => {
-            r.wrong(v.span().start, path, Message::new(&words::CONFIG_ORDER)).example = Some(EXAMPLE.to_owned());
-            None
-        }
-        _ if seen == 1 => {
-            let e = r.wrong(v.span().start, path, Message::new(&words::CONFIG_MISSING));
-            (e.expected, e.example) = (Some(Message::new(&words::CONFIG_BOTH)), Some(EXAMPLE.to_owned()));
-            None
-        }
-        _ => None,
-    }
-}
-
 fn keys<'a>(r: &mut Reader<'a>, key: &Key<'a>, config: &mut Config) {
     let Some(table) = r.table_of(key, "[keys]") else { return };
     for (name, _, v) in in_order(table) {
@@ -268,6 +247,10 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
     let (mut kind, mut url, mut plain) = (None, None, false);
     let (mut ca_file, mut events, mut zone, mut clock) = (None, true, None, None);
     let mut seen = Vec::new();
+    let (mut im, mut addresses) = (super::WuKongIm::default(), Vec::new());
+    // Which keys there are depends on the kind, wherever it stands.
+    let is_im = table.get("kind").is_some_and(|k| k.get_ref().as_str() == Some("wukongim"));
+    let known: Vec<&str> = KNOWN.iter().chain(wukongim_read::KEYS.iter().filter(|_| is_im)).copied().collect();
     for (key, span, v) in in_order(table) {
         let full = format!("{path}.{key}");
         seen.push(key);
@@ -278,8 +261,12 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
             "ca_file" => ca_file = r.text_of(v, &full, "ca_file = \"/etc/ssl/our-ca.pem\"").map(|(t, _)| t.into()),
             "events" => events = r.choice(v, &full, &[("auto", true), ("off", false)]).unwrap_or(true),
             "expect_timezone" => zone = r.text_of(v, &full, "expect_timezone = \"UTC\"").and_then(|(t, at)| values::zone(r, t, at, &full)),
-            "clock" => clock = limits(r, v, &full),
-            other => r.unknown(span.start, path, other, KNOWN, &words::CONFIG_UNKNOWN_KEY, Some(name)),
+            "clock" => clock = clock::limits(r, v, &full),
+            own if is_im && wukongim_read::KEYS.contains(&own) => wukongim_read::key(r, &mut im, own, v, &full, &mut addresses),
+            alien if wukongim_read::KEYS.contains(&alien) => {
+                r.wrong(span.start, &full, Message::new(&words::CONFIG_OTHER_KIND).with("kind", "wukongim"));
+            }
+            other => r.unknown(span.start, path, other, &known, &words::CONFIG_UNKNOWN_KEY, Some(name)),
         }
     }
     for (needed, example) in [("kind", "kind = \"evolution\""), ("url", "url = \"https://evo.example.com\"")] {
@@ -287,11 +274,15 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
             r.wrong(at, &format!("{path}.{needed}"), Message::new(&words::CONFIG_MISSING)).example = Some(example.to_owned());
         }
     }
-    let (url, url_at) = url?;
-    if !plain && values::is_plaintext_away(&url) {
-        let e = r.wrong(url_at, &format!("{path}.url"), Message::new(&words::CONFIG_PLAINTEXT));
-        e.remedy = Some(Message::new(&words::CONFIG_PLAINTEXT_DO));
+    if let Some((url, at)) = &url {
+        addresses.push((url.clone(), *at, format!("{path}.url")));
     }
+    for (url, at, key) in addresses {
+        if !plain && values::is_plaintext_away(&url) {
+            r.wrong(at, &key, Message::new(&words::CONFIG_PLAINTEXT)).remedy = Some(Message::new(&words::CONFIG_PLAINTEXT_DO));
+        }
+    }
+    let (url, _) = url?;
     let kind = kind?.to_owned();
     Some(Gateway {
         name: name.to_owned(),
@@ -302,6 +293,6 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
         events,
         expect_timezone: zone,
         clock_limits: clock,
-        wukongim: super::WuKongIm::default(),
+        wukongim: im,
     })
 }

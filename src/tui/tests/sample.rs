@@ -215,6 +215,9 @@ pub(in crate::tui) fn blocked_gate() -> GateView {
         side: Some(Side::Gateway),
         at: at(20),
         epoch: 1,
+        moved: None,
+        zone: None,
+        host_zone: None,
     }
 }
 

@@ -7,10 +7,12 @@ use super::{
 };
 use crate::{
     clock::{
-        Verdict,
+        Verdict, figures,
         gate::GateView,
+        notes::{self, HostFacts, Note},
         sample::{By, Interval, Sample},
-        verdict::{Cause, Side},
+        verdict::Cause,
+        words,
     },
     domain::{Fresh, Stamp},
     engine::mailbox::PairView,
@@ -46,8 +48,6 @@ pub(super) struct Off {
     pub(super) ahead_ms: i64,
     /// Half the interval's width in milliseconds.
     pub(super) error_ms: i64,
-    /// Why.
-    pub(super) cause: Option<Cause>,
     /// True for this host.
     pub(super) here: bool,
 }
@@ -66,7 +66,7 @@ pub(super) fn off(gate: &GateView, cx: &ViewCx) -> Option<Off> {
     // A host's skew is reference minus host: above zero the host is behind.
     let ahead_ms = if here { ahead.saturating_neg() } else { ahead };
     let who = if here { w::THIS_HOST.get(cx.lang).to_owned() } else { gate.gateway.as_str().to_owned() };
-    Some(Off { who, ahead_ms, error_ms, cause: judged.cause, here })
+    Some(Off { who, ahead_ms, error_ms, here })
 }
 
 /// A skew with its sign: `+0.2`, `-12`, `+3:00:00`, and whether it is in plain seconds.
@@ -97,6 +97,7 @@ pub(super) fn clock_line(gate: Option<&GateView>, cx: &ViewCx) -> (String, Role)
     };
     let word = match gate.verdict {
         Verdict::Ok => &w::CLOCK_OK,
+        Verdict::Warn if only_zone(gate) => &w::CLOCK_ZONE,
         Verdict::Warn => &w::CLOCK_WARN,
         Verdict::Unknown => &w::CLOCK_UNKNOWN,
         Verdict::Blocked => &w::CLOCK_BLOCKED,
@@ -112,6 +113,28 @@ pub(super) fn clock_line(gate: Option<&GateView>, cx: &ViewCx) -> (String, Role)
     (plain(text, cx), role(gate.verdict))
 }
 
+/// True when no clock is off, but a timezone is not the declared one.
+fn only_zone(gate: &GateView) -> bool {
+    [&gate.zone, &gate.host_zone].iter().any(|z| z.as_ref().is_some_and(|e| e.differs().is_some()))
+        && [&gate.remote, &gate.host].iter().all(|j| j.verdict != Verdict::Warn || j.cause == Some(Cause::ZoneDiffers))
+}
+
+/// Why, what to do, and the advice that belongs to a code: all of it in the words of the clock room.
+pub(super) struct Told {
+    pub(super) why: Option<String>,
+    pub(super) act: Option<String>,
+    pub(super) advice: Vec<String>,
+}
+
+/// What is told of a gate that is not well.
+pub(super) fn told(gate: &GateView, cx: &ViewCx) -> Told {
+    let text = |m: Message| m.text(cx.lang);
+    let advice = notes::notes(gate, &HostFacts::default()).into_iter().filter(|n| matches!(n, Note::SetZoneNotClock | Note::NewCode));
+    // On this screen a code is what it is about: the act alone says so.
+    let advice = advice.map(|n| n.says()).map(|(says, act)| text(act.unwrap_or(says))).collect();
+    Told { why: words::cause(gate).map(text), act: words::remedy(gate).map(text), advice }
+}
+
 /// `the clock of wa-sp is 3:00:00 ahead`.
 pub(super) fn what(gate: Option<&GateView>, cx: &ViewCx) -> String {
     let Some(off) = gate.and_then(|g| off(g, cx)) else { return w::CLOCK_BAD.get(cx.lang).to_owned() };
@@ -119,58 +142,15 @@ pub(super) fn what(gate: Option<&GateView>, cx: &ViewCx) -> String {
     Message::new(words).with("who", &off.who).with("skew", span(off.ahead_ms)).text(cx.lang)
 }
 
-/// The cause in words.
-pub(super) fn cause(cause: Cause, cx: &ViewCx) -> String {
-    let words = match cause {
-        Cause::LocalTimeAsUtc { minutes } => {
-            let sign = if minutes < 0 { '-' } else { '+' };
-            let m = minutes.unsigned_abs();
-            return Message::new(&w::CAUSE_LOCAL_TIME).with("hours", format!("{sign}{}:{:02}", m / 60, m % 60)).text(cx.lang);
-        }
-        Cause::Off => &w::CAUSE_OFF,
-        Cause::BeforeBuild => &w::CAUSE_BEFORE_BUILD,
-        Cause::DateUnusable => &w::CAUSE_DATE_UNUSABLE,
-        Cause::NoDate => &w::CAUSE_NO_DATE,
-        Cause::NotAsked => &w::CAUSE_NOT_ASKED,
-        Cause::SourcesConflict => &w::CAUSE_DATE_UNUSABLE,
-    };
-    words.get(cx.lang).to_owned()
-}
-
-/// What to do about a wrong clock, on the host where it is wrong.
-pub(super) fn remedy(off: &Off, cx: &ViewCx) -> String {
-    let words = match off.cause {
-        Some(Cause::LocalTimeAsUtc { .. }) => &w::DO_ZONE,
-        _ if off.here => &w::DO_NTP_HERE,
-        _ => &w::DO_NTP,
-    };
-    Message::new(words).with("who", &off.who).text(cx.lang)
-}
-
-/// Who is wrong, in words.
-pub(super) const fn side(side: Side) -> &'static Words {
-    match side {
-        Side::Host => &w::SIDE_HOST,
-        Side::Gateway => &w::SIDE_GATEWAY,
-        Side::Both => &w::SIDE_BOTH,
-        Side::CannotTell => &w::SIDE_UNKNOWN,
-    }
-}
-
 /// One measurement in words, as it was taken: its sign is that of its own definition.
 pub(super) fn sample(sample: &Sample, cx: &ViewCx) -> String {
-    let by = match sample.by {
-        By::Date => &w::BY_DATE,
-        By::Ntp => &w::BY_NTP,
-        By::Kernel => &w::BY_KERNEL,
-        By::Floor => &w::BY_FLOOR,
-        By::ServerTime => &w::BY_SERVER,
-        By::Daemon => &w::BY_KERNEL,
-        By::ZoneLabel => &w::BY_ZONE,
+    let by = words::by(sample.by).get(cx.lang);
+    if sample.by == By::ZoneLabel {
+        let offset = sample.interval.as_ref().map_or_else(|| "-".to_owned(), figures::zone);
+        return format!("{by} {offset}");
     }
-    .get(cx.lang);
     let Some((skew, error)) = sample.interval.map(middle) else {
-        return Message::new(&w::SAMPLE_NOTHING).with("by", by).with("detail", sample.detail.as_str()).text(cx.lang);
+        return Message::new(&w::SAMPLE_NOTHING).with("by", by).with("detail", words::detail(sample).text(cx.lang)).text(cx.lang);
     };
     let skew = format!("{} ±{}", signed_span(skew), span(error));
     let text = Message::new(&w::SAMPLE).with("by", by).with("skew", skew).with("n", sample.probes.to_string());

@@ -1,12 +1,13 @@
 //! The states that replace QR or code: a head with its glyph, what happened, what comes next.
 
 use super::{
-    facts::{cause, off, remedy, sample, side, signed_span, what},
+    facts::{off, sample, signed_span, told, what},
     part::Part,
     screen::PairScreen,
     text::{Glyph, plain, span},
 };
 use crate::{
+    clock::{Verdict, words},
     domain::{FactValue, Prompt, PromptKind, Stamp},
     engine::mailbox::{PairStage, PairView},
     i18n::{Message, Words, common, pairing as w, reason},
@@ -81,7 +82,7 @@ impl Panel<'_> {
             }
             PairStage::Blocked { .. } if self.screen.override_armed => self.override_question(),
             PairStage::Blocked { started } => self.blocked(*started),
-            PairStage::ClockUnknown => self.ready(&w::BADGE_UNVERIFIED, &w::UNKNOWN_WHY),
+            PairStage::ClockUnknown => self.unverified(),
             PairStage::Unproven => self.ready(&w::BADGE_UNPROVEN, &w::UNPROVEN_WHY),
             PairStage::Moved { by_ms } => self.moved(*by_ms),
             PairStage::Expired { n } => self.expired(*n),
@@ -162,29 +163,45 @@ impl Panel<'_> {
         vec![self.head(Glyph::Phone, Role::Warn, &self.word(&w::READY), &self.word(badge)), self.para(1, why), self.para(2, &w::UNKNOWN_BADGE)]
     }
 
+    /// Nothing told the time. Why not, where that is known: a `Date` that contradicts itself did come.
+    fn unverified(&self) -> Vec<Part> {
+        let mut parts = self.ready(&w::BADGE_UNVERIFIED, &w::UNKNOWN_WHY);
+        let gate = self.view.gate.as_ref().filter(|g| g.verdict == Verdict::Unknown);
+        if let Some((why, act)) = gate.map(|g| told(g, self.cx)).and_then(|t| Some((t.why?, t.act))) {
+            let why = self.say(Message::new(&w::UNKNOWN_CAUSE).with("cause", why));
+            parts.splice(1..2, [Part::new(1).text(self.cx, Role::Plain, why, self.width)]);
+            parts.extend(act.map(|text| self.labelled(Part::new(3), &w::DO, text)));
+        }
+        parts
+    }
+
     fn blocked(&self, started: bool) -> Vec<Part> {
         let gate = self.view.gate.as_ref();
         let words = if started { &w::BLOCKED_HIDDEN } else { &w::BLOCKED_NOT_STARTED };
         let head = self.say(Message::new(words).with("what", what(gate, self.cx)));
         let (mut seen, mut evidence) = (Part::new(4), Part::new(2).glued());
-        let mut act = Part::new(1);
+        let (mut act, mut advice) = (Part::new(1), Part::new(5));
         if let Some(gate) = gate {
             let off = off(gate, self.cx);
             let judged = if off.as_ref().is_some_and(|o| o.here) { &gate.host } else { &gate.remote };
             for s in judged.samples.iter().take(3) {
                 seen = self.labelled(seen, &w::SEEN, sample(s, self.cx));
             }
-            if let Some(c) = judged.cause {
-                evidence = self.labelled(evidence, &w::CAUSE, cause(c, self.cx));
+            let told = told(gate, self.cx);
+            if let Some(why) = told.why {
+                evidence = self.labelled(evidence, &w::CAUSE, why);
             }
             if let Some(s) = gate.side {
-                evidence = self.labelled(evidence, &w::SIDE, self.word(side(s)));
+                evidence = self.labelled(evidence, &w::SIDE, self.word(words::side(s)));
             }
-            if let Some(off) = off {
-                act = self.labelled(act, &w::DO, remedy(&off, self.cx));
+            if let Some(text) = told.act {
+                act = self.labelled(act, &w::DO, text);
+            }
+            for text in told.advice {
+                advice = advice.text(self.cx, Role::Dim, text, self.width);
             }
         }
-        vec![self.head(Glyph::Bad, Role::Bad, &head, ""), seen, evidence, act]
+        vec![self.head(Glyph::Bad, Role::Bad, &head, ""), seen, evidence, act, advice]
     }
 
     fn labelled(&self, part: Part, label: &'static Words, text: String) -> Part {

@@ -2,7 +2,7 @@
 
 use super::{
     PairScreen,
-    facts::{cause, clock_line, off, remedy, what},
+    facts::{clock_line, off, told, what},
     panel::Panel,
     part::stack,
 };
@@ -33,12 +33,10 @@ pub fn lines(view: &PairView, screen: &PairScreen, cx: &ViewCx) -> Vec<String> {
 /// What a gate knows, and what to do where a clock is wrong.
 pub fn gate(gate: &GateView, cx: &ViewCx) -> Vec<String> {
     let mut out = vec![clock_line(Some(gate), cx).0.replace("  ", ", ")];
-    if gate.verdict >= Verdict::Warn
-        && let Some(off) = off(gate, cx)
-    {
+    if gate.verdict >= Verdict::Warn && off(gate, cx).is_some() {
+        let told = told(gate, cx);
         out.push(what(Some(gate), cx));
-        out.extend(off.cause.map(|c| cause(c, cx)));
-        out.push(remedy(&off, cx));
+        out.extend(told.why.into_iter().chain(told.act).chain(told.advice));
     }
     out
 }

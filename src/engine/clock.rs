@@ -1,0 +1,90 @@
+//! One task an engine that hears of every move of this host's clock: the kernel says so at once, and while a code depends on
+//! the clocks they are looked at besides. On an idle deck it sleeps until the kernel speaks.
+
+use super::world::{Gateway, World};
+use crate::{
+    clock::{kernel, moved::Alarm},
+    domain::{Reason, State, Target},
+    providers::Look,
+};
+use futures_util::StreamExt;
+use std::{sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+
+/// How often the clocks are looked at while a code depends on them: a step is to be off the screen within a second.
+pub(super) const LOOK: Duration = Duration::from_millis(500);
+
+/// Gateways that are asked side by side after a move.
+const AT_ONCE: usize = 8;
+
+/// Runs until the world ends. Whoever shows codes learns of a move by [`crate::clock::gate::Gate::moves`].
+pub async fn watch(world: Arc<World>) {
+    let mut alarm = Alarm::arm();
+    let mut moves = world.gate.moves();
+    let mut epoch = moves.borrow().epoch;
+    loop {
+        let depends = moves.borrow_and_update().depend > 0;
+        tokio::select! {
+            () = world.stop.cancelled() => return,
+            set = heard(alarm.as_ref()) => {
+                if set {
+                    world.gate.was_set();
+                } else {
+                    // Looking, and every use of a sample, goes on without it.
+                    alarm = None;
+                }
+            }
+            _ = moves.changed() => {}
+            () = tokio::time::sleep(LOOK), if depends => {
+                if alarm.as_ref().is_some_and(Alarm::was_set) {
+                    world.gate.was_set();
+                } else {
+                    world.gate.sense();
+                }
+            }
+        }
+        let now = moves.borrow_and_update().epoch;
+        if now != epoch {
+            epoch = now;
+            world.tell_gates();
+            // Beside the watch: the next step must be heard while a gateway is slow.
+            tokio::spawn(ask_all(world.clone()));
+        }
+    }
+}
+
+async fn heard(alarm: Option<&Alarm>) -> bool {
+    match alarm {
+        Some(alarm) => alarm.set().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Asks every gateway that answered so far for its time; its answers reach gate and header by themselves.
+async fn ask_all(world: Arc<World>) {
+    world.gate.push(kernel::sample(world.time.now()));
+    if world.locked() {
+        return;
+    }
+    let asks = world.gateways().into_iter().filter(|g| g.link().state == State::Online).map(|g| ask(world.clone(), g, None));
+    let all = futures_util::stream::iter(asks).for_each_concurrent(AT_ONCE, async |one| drop(one.await));
+    tokio::select! {
+        () = world.stop.cancelled() => {}
+        () = all => {}
+    }
+}
+
+/// Asks a gateway for the time by its cheapest call. The `Date` of its answer reaches the gate by itself.
+pub(super) async fn ask(world: Arc<World>, gateway: Arc<Gateway>, target: Option<Target>) -> Result<(), Reason> {
+    let cx = world.cx(&gateway, CancellationToken::new())?;
+    let asked = gateway.provider.look(&cx, target.as_ref(), Look::Probe).await;
+    asked.map(drop).map_err(|why| why.with("gateway", gateway.id.as_str()))
+}
+
+impl World {
+    /// Tells the header what the gate knows of every gateway now.
+    fn tell_gates(&self) {
+        let views: Vec<_> = self.gateways().iter().map(|g| self.gate.view(&g.id)).collect();
+        self.mailbox.put(|m| m.gates.extend(views.into_iter().map(|v| (v.gateway.clone(), v))));
+    }
+}
