@@ -137,6 +137,9 @@ async fn headless(command: Command, globals: &Globals, paths: Paths, settings: S
 }
 
 async fn command_in(house: &Session, command: Command, out: &mut Output) -> run::Ran {
+    if matches!(command, Command::History(_) | Command::Clock(_) | Command::Add(_) | Command::Remove(_) | Command::Secret(_)) {
+        house.finish_left(out).await;
+    }
     match command {
         Command::List(args) => run::list(house, args.json, out).await,
         Command::Status(args) => why::status(house, &args, out).await,

@@ -29,6 +29,7 @@ pub mod sandbox;
 pub mod session;
 pub mod since;
 pub mod status;
+pub mod tally;
 pub mod why;
 
 pub use args::{Cli, Command, Globals};

@@ -37,8 +37,9 @@ pub fn render(
         Message::new(words).with("action", op.action.name()).with("target", op.target.id()).with("reason", &why).with("fp", new_fp.unwrap_or("-"))
     };
     if let Some(token) = token.filter(|_| exit == Exit::Ok) {
-        // Alone on stdout, so that it can be piped on; all else is said beside it.
-        out.line(token.expose())?;
+        // Alone on stdout and never cut to a width, so that it can be piped on; all else is said beside it.
+        out.raw(token.expose().as_bytes())?;
+        out.raw(b"\n")?;
         out.note(&said(&c::DONE_NEW));
     } else {
         match Outcome::of(op.phase, (old_fp, new_fp)) {

@@ -23,16 +23,33 @@ pub struct NoSecret(pub Message);
 /// # Errors
 /// A sentence that says what is wrong; it never holds any of the secret.
 pub fn secret(file: Option<&Path>, question: &'static Words, out: &mut Output) -> Result<Secret, NoSecret> {
-    let text = match file {
-        Some(path) if path == Path::new("-") => from(&mut io::stdin().lock(), "-")?,
+    match trimmed(read(file, question, out)?)? {
+        Some(secret) => Ok(secret),
+        None => Err(NoSecret(Message::new(&c::SECRET_EMPTY))),
+    }
+}
+
+/// As [`secret`], where none is fine too: an empty file, Enter at the prompt, or nobody to ask.
+///
+/// # Errors
+/// As there.
+pub fn secret_or_none(file: Option<&Path>, question: &'static Words, out: &mut Output) -> Result<Secret, NoSecret> {
+    if file.is_none() && !io::stdin().is_terminal() {
+        return Ok(Secret::new(String::new()));
+    }
+    Ok(trimmed(read(file, question, out)?)?.unwrap_or_else(|| Secret::new(String::new())))
+}
+
+fn read(file: Option<&Path>, question: &'static Words, out: &mut Output) -> Result<Zeroizing<Vec<u8>>, NoSecret> {
+    match file {
+        Some(path) if path == Path::new("-") => from(&mut io::stdin().lock(), "-"),
         Some(path) => {
             let mut f = std::fs::File::open(path).map_err(|e| unreadable(&path.to_string_lossy(), &e))?;
-            from(&mut f, &path.to_string_lossy())?
+            from(&mut f, &path.to_string_lossy())
         }
-        None if io::stdin().is_terminal() => prompt(question, out)?,
-        None => return Err(NoSecret(Message::new(&c::SECRET_NO_TERMINAL))),
-    };
-    trimmed(text)
+        None if io::stdin().is_terminal() => prompt(question, out),
+        None => Err(NoSecret(Message::new(&c::SECRET_NO_TERMINAL))),
+    }
 }
 
 /// Asks for `yes` on a terminal. `None` when stdin is none: then nobody can be asked.
@@ -87,18 +104,19 @@ fn from(source: &mut dyn Read, name: &str) -> Result<Zeroizing<Vec<u8>>, NoSecre
     Ok(text)
 }
 
-fn trimmed(mut text: Zeroizing<Vec<u8>>) -> Result<Secret, NoSecret> {
+/// `None` for nothing but a line end.
+fn trimmed(mut text: Zeroizing<Vec<u8>>) -> Result<Option<Secret>, NoSecret> {
     while matches!(text.last(), Some(b'\n' | b'\r')) {
         text.pop();
     }
     if text.is_empty() {
-        return Err(NoSecret(Message::new(&c::SECRET_EMPTY)));
+        return Ok(None);
     }
     if text.len() > LONGEST {
         return Err(NoSecret(Message::new(&c::SECRET_TOO_LONG).with("max", LONGEST.to_string())));
     }
     match std::str::from_utf8(&text) {
-        Ok(t) => Ok(Secret::new(t.to_owned())),
+        Ok(t) => Ok(Some(Secret::new(t.to_owned()))),
         Err(_) => Err(NoSecret(Message::new(&c::SECRET_UNREADABLE).with("path", "-").with("why", "not UTF-8"))),
     }
 }

@@ -118,6 +118,18 @@ impl Session {
         Ok(())
     }
 
+    /// For commands that need no vault: finishes what ended processes left in the middle of something, and only then opens it.
+    /// What stands in the way is said; the command goes on.
+    pub async fn finish_left(&self, out: &mut Output) {
+        let left = match self.world.store().ops_unfinished().await {
+            Ok(ops) => ops.iter().any(|op| op.phase.open()),
+            Err(_) => false,
+        };
+        if left {
+            let _ = self.ready(out).await;
+        }
+    }
+
     /// Fills the rows from the cache, then from the servers. What failed is said, and stays on the gateways' links.
     pub async fn refresh(&self, only: Option<&GatewayId>, out: &mut Output) -> Vec<(GatewayId, Reason)> {
         self.world.seed_all().await;

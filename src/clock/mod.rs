@@ -11,6 +11,7 @@ pub mod daemon;
 pub mod figures;
 pub mod floor;
 pub mod gate;
+pub mod headline;
 pub mod http_date;
 mod judge;
 pub mod kernel;
@@ -26,6 +27,9 @@ pub mod timezone;
 pub mod verdict;
 pub mod words;
 pub mod zones;
+
+#[cfg(test)]
+mod gate_ntp_tests;
 
 pub use now::{ManualTime, SystemTime, TokioTime};
 pub use verdict::{Limits, Verdict};

@@ -9,6 +9,7 @@
 pub mod actor;
 mod adapters;
 pub mod add;
+mod alarm;
 mod backoff;
 pub mod clock;
 pub mod command;

@@ -26,9 +26,23 @@ catalogue! { "command";
     REMEDY_LINE = "  do: {remedy}", "  处理：{remedy}";
 
     CHANGE = "{from} → {to}  {reason}", "{from} → {to}  {reason}";
-    ATTEMPT = "pairing {outcome} in {took} s, clock {verdict}, old codes discarded {discarded}", "配对 {outcome}，{took} 秒，时钟{verdict}，丢弃旧码 {discarded} 个";
-    ATTEMPT_OVERRIDDEN = "pairing {outcome} in {took} s, clock {verdict} (overridden), old codes discarded {discarded}", "配对 {outcome}，{took} 秒，时钟{verdict}（已越过），丢弃旧码 {discarded} 个";
+    ATTEMPT = "pairing {outcome} in {took} s, clock {verdict}{skew}, codes shown {offers}{issued}, old codes discarded {discarded}", "配对 {outcome}，{took} 秒，时钟{verdict}{skew}，显示 {offers} 个{issued}，丢弃旧码 {discarded} 个";
+    ATTEMPT_OVERRIDDEN = "pairing {outcome} in {took} s, clock {verdict} (overridden){skew}, codes shown {offers}{issued}, old codes discarded {discarded}", "配对 {outcome}，{took} 秒，时钟{verdict}（已越过）{skew}，显示 {offers} 个{issued}，丢弃旧码 {discarded} 个";
+    ATTEMPT_SKEW = ", up to {skew} off", "，偏差最多 {skew}";
+    ATTEMPT_ISSUED = " (issued {times})", "（签发 {times}）";
     AUDIT = "{action} by {who}: {outcome}", "{who} 执行 {action}：{outcome}";
+
+    CLOCK_EVENT = "clock {from} → {to}  {skew}  {cause}", "时钟{from} → {to}  {skew}  {cause}";
+    TALLY = "{n} attempts: {linked} linked, {failed} failed, {left} left, {blocked} not started. Of those that ended by themselves {rate} failed.", "共 {n} 次：成功 {linked}，失败 {failed}，离开 {left}，未开始 {blocked}。自行结束的之中失败率 {rate}。";
+    TALLY_NONE = "{n} attempts: {linked} linked, {failed} failed, {left} left, {blocked} not started; none ended by itself, so there is no rate ({rate}).", "共 {n} 次：成功 {linked}，失败 {failed}，离开 {left}，未开始 {blocked}；没有自行结束的，故无失败率（{rate}）。";
+    TALLY_OVERRIDDEN = "blocked, overridden", "已拦截，被越过";
+    TALLY_OUTCOMES = "outcomes: {all}", "结果：{all}";
+    HEAD_ATTEMPTS = "ATTEMPTS", "次数";
+    HEAD_LINKED = "LINKED", "成功";
+    HEAD_FAILED = "FAILED", "失败";
+    HEAD_LEFT = "LEFT", "离开";
+    HEAD_BLOCKED = "NOT STARTED", "未开始";
+    HEAD_RATE = "FAILURE RATE", "失败率";
 
     PAIR_WAITING = "{reason}", "{reason}";
     PAIR_CLOCK = "clock {verdict}: {gateway} {figures}", "时钟{verdict}：{gateway} {figures}";

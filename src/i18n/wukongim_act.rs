@@ -39,6 +39,7 @@ catalogue! { "wukongim_act";
     TOLD_UNCHECKED = "This server checks no tokens: nobody is locked out by a new one.", "该服务器不校验令牌：换令牌不会拒绝任何人。";
     TOLD_SINCE = "The token is good since {time} by the server's clock: let the client connect after that.", "令牌自服务器时间 {time} 起有效：请让客户端在此之后连接。";
     TOLD_HARD = "Sending is forbidden; `m b` allows it again.", "已禁止发送；按 m b 恢复。";
+    TOLD_ONE_RECORD = "The server keeps both bans in one record: a login ban, if there was one, is lifted by this.", "服务器把两种禁止存于同一记录：若原有登录封禁，已随之解除。";
     TOLD_LEVEL = "Its level is {level}: the wiped row no longer told it, so it was taken from {from}.", "级别为 {level}：清除后的记录不再保留级别，取自{from}。";
     FROM_MEMORY = "what was seen before the wipe", "清除前的记录";
     FROM_PLAN = "the flag plan", "标志方案";

@@ -4,14 +4,14 @@
 //! 2.2.5, session_trace R, Z): what is seen here is that the server's state lets go of it.
 
 use super::{
-    api::{Api, Conn, Device},
-    plans::{conn_ids, message, step, unsent},
+    api::{Api, Conn, Device, Version},
+    plans::{TOLD, conn_ids, done_with, failed, message, step, unsent},
     stands::{may_be, must_be},
     valid::flag_name,
 };
 use crate::{
     domain::{Plan, Reason, ReasonCode, Replay, StepEnd},
-    i18n::wukongim_act as w,
+    i18n::{Message, wukongim_act as w},
     providers::Cx,
 };
 use serde_json::json;
@@ -97,6 +97,10 @@ fn unclear_reason(device: String) -> Reason {
 /// The plan of a kick: the token stays.
 pub(super) async fn kick(cx: &Cx, api: &Api<'_>, flag: Option<u8>, plan: &mut Plan) -> Result<(), Reason> {
     let uid = plan.target.account.as_str().to_owned();
+    let version = api.version().await?;
+    if !matches!(version, Version::V2 { kick: true, .. }) {
+        return Err(Reason::new(ReasonCode::NotInVersion).with("gateway", cx.gateway.as_str()).raw(version.shown().as_str()));
+    }
     let online = api.online(&[&uid]).await?;
     let mut conns = api.conns(&uid).await?;
     conns.retain(|c| flag.is_none_or(|f| may_be(c, f)));
@@ -127,19 +131,24 @@ pub(super) async fn leave(api: &Api<'_>, plan: &Plan, flag: Option<u8>, now: boo
         };
         for conn in conns.iter().filter(|c| known.contains(&c.id)) {
             if let Err(why) = api.kick(conn).await {
-                return super::plans::failed(why);
+                return failed(why);
             }
         }
         return StepEnd::done();
     }
-    if plan.sealed.is_empty() && !plan.steps.iter().any(|s| s.id.starts_with("quit:")) {
-        // A kick: its clients may come back at once, with new connections.
-    } else {
-        // A wipe: whoever came in between its quits is meant too. Nobody comes after them where tokens are checked.
+    // After a kick clients may come back at once, with new connections. A wipe means whoever came in between its quits too.
+    if plan.steps.iter().any(|s| s.id.starts_with("quit:")) {
         known.extend(conn_ids(&of(api, uid, flag).await));
     }
     match wait(api, uid, flag, &known).await {
-        Ok(()) => super::plans::done_with(json!({ super::plans::TOLD: [message(&w::TOLD_REVOKED)] })),
+        Ok(()) => {
+            let mut told: Vec<Message> = serde_json::from_value(plan.clear[TOLD].clone()).unwrap_or_default();
+            // A kick revokes nothing: the same token is good for the next login.
+            if !plan.steps.iter().any(|s| &*s.id == "kick") {
+                told.insert(0, message(&w::TOLD_REVOKED));
+            }
+            done_with(json!({ TOLD: told }))
+        }
         Err(why) => unsent(why),
     }
 }

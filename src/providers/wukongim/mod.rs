@@ -125,3 +125,6 @@ impl Provider for WuKongIm {
         Box::pin(look::reveal(cx, at))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -188,7 +188,8 @@ pub(super) async fn run(cx: &Cx, op: &Op, step: &str) -> StepEnd {
         ("verify", _) => wipe::verify(&api, plan).await,
         ("kick" | "leave", flag) => leave::leave(&api, plan, flag, step == "kick").await,
         ("ban" | "allow", _) => match api.send_ban(uid, step == "ban").await {
-            Ok(()) => StepEnd::done(),
+            // Both bans stand in one record that is written whole (wukongim 2.2.5, recording channel_info_send_ban).
+            Ok(()) => done_with(json!({ TOLD: [message(&w::TOLD_ONE_RECORD)] })),
             Err(why) => failed(why),
         },
         _ => unsent(Reason::new(ReasonCode::Internal).raw("unknown step")),
