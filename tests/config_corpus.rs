@@ -62,7 +62,7 @@ fn the_example_passes_its_own_check_and_says_the_defaults() {
     let example = Config::parse(config::EXAMPLE, Path::new("config.toml")).unwrap();
     let empty = Config::parse("", Path::new("config.toml")).unwrap();
     assert_eq!((&example.ui, &example.arming), (&empty.ui, &empty.arming));
-    assert_eq!(example.clock.limits, Some((5, 30)));
+    assert_eq!((example.clock.limits, example.clock.ntp.len()), (Some((5, 30)), 0));
     assert_eq!(example.gateways.len(), 3);
 }
 
@@ -79,6 +79,15 @@ fn values_arrive_and_gateways_keep_the_order_of_the_file() {
         c.keys.iter().map(|k| (k.action.as_str(), k.key.as_str(), k.line, k.column)).collect::<Vec<_>>(),
         [("wipe", "W", 20, 8), ("regenerate", "ctrl-r", 21, 14)]
     );
+}
+
+#[test]
+fn time_servers_arrive_with_their_ports_and_without_limits() {
+    let (_, text) = corpus("good").into_iter().find(|f| f.0 == "clock").unwrap();
+    let c = Config::parse(&text, Path::new("config.toml")).unwrap().clock;
+    let servers: Vec<_> = c.ntp.iter().map(|s| (s.host.as_str(), s.port)).collect();
+    assert_eq!(servers, [("time.example.com", 123), ("192.0.2.1", 11123), ("::1", 11123), ("2001:db8::1", 123)]);
+    assert_eq!((c.limits, c.expect_timezone.as_deref()), (None, Some("America/Sao_Paulo")));
 }
 
 #[test]

@@ -91,7 +91,9 @@ pub enum Command {
     /// List gateways, accounts and devices.
     List(JsonOnly),
     /// Ask about one target now.
-    Status(One),
+    Status(Status),
+    /// Say what is wrong with what a client is about to use, without asking anybody.
+    Check(Check),
     /// What happened: changes, pairings, actions.
     History(History),
     /// Pair a phone by QR or by code.
@@ -194,11 +196,73 @@ pub struct JsonOnly {
     pub json: bool,
 }
 
-/// Commands about one target.
-#[derive(Args, Debug)]
+/// A question about one target.
+#[derive(Debug)]
 pub struct One {
+    /// `[GATEWAY:]ACCOUNT[/DEVICE]`.
+    pub target: String,
+    /// True for one JSON document on stdout.
+    pub json: bool,
+}
+
+/// `status`.
+#[derive(Args, Debug)]
+pub struct Status {
     /// `[GATEWAY:]ACCOUNT[/DEVICE]`; `:`, `/` and `%` inside a name are percent-encoded.
     pub target: String,
+    /// One JSON document on stdout.
+    #[arg(long)]
+    pub json: bool,
+    /// Say why a client of it cannot log in; the row need not be there. Exit 1 when a cause is found.
+    #[arg(long)]
+    pub why: bool,
+    /// The device flag that the client logs in with: a number or a configured name.
+    #[arg(long, value_name = "N", requires = "why", allow_hyphen_values = true)]
+    pub flag: Option<String>,
+    /// The client's library, which implies a flag: native 0, js 1.
+    #[arg(long, requires = "why", conflicts_with = "flag")]
+    pub sdk: Option<Sdk>,
+    /// Read the token that the client holds from stdin, to compare it.
+    #[arg(long, requires = "why", conflicts_with = "log_stdin")]
+    pub token_stdin: bool,
+    /// Read lines of the server's log from stdin; tokens in them are never shown.
+    #[arg(long, requires = "why")]
+    pub log_stdin: bool,
+}
+
+/// A family of client libraries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Sdk {
+    /// Android, iOS and other app libraries.
+    Native,
+    /// Browser libraries.
+    Js,
+}
+
+impl Sdk {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Js => "js",
+        }
+    }
+}
+
+/// `check`.
+#[derive(Args, Debug)]
+pub struct Check {
+    /// `[GATEWAY:]ACCOUNT[/DEVICE]`; it need not be there yet.
+    pub target: String,
+    /// The device flag: a number or a configured name.
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub flag: Option<String>,
+    /// The level: slave (0) or master (1).
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub level: Option<String>,
+    /// Read the token from stdin.
+    #[arg(long)]
+    pub token_stdin: bool,
     /// One JSON document on stdout.
     #[arg(long)]
     pub json: bool,

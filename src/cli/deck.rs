@@ -208,6 +208,7 @@ fn dress(config: &Config, start: &mut Start) -> Result<(), String> {
     let seconds = |n: u32| Duration::from_secs(u64::from(n));
     start.ascii = config.ui.ascii || config.ui.ambiguous == Ambiguous::Wide;
     start.mouse = config.ui.mouse;
+    start.bell = config.ui.bell;
     start.toast = Some(seconds(config.ui.toast_seconds));
     start.reveal = seconds(config.ui.reveal_seconds);
     start.swift = seconds(config.arming.swift_seconds);

@@ -3,8 +3,9 @@
 use super::{
     Cli, Command, Exit, Globals, Gone, Output,
     args::{ConfigCommand, Demo},
-    attempt, completions, doctor, man, op, remove, run, sandbox,
+    attempt, check, completions, doctor, man, op, remove, run, sandbox,
     session::{Session, Settings},
+    why,
 };
 use crate::{
     domain::Action,
@@ -141,7 +142,8 @@ async fn command_in(house: &Session, command: Command, out: &mut Output) -> run:
     }
     match command {
         Command::List(args) => run::list(house, args.json, out).await,
-        Command::Status(args) => run::status(house, &args, out).await,
+        Command::Status(args) => why::status(house, &args, out).await,
+        Command::Check(args) => check::run(house, &args, out).await,
         Command::History(args) => run::history(house, &args, out).await,
         Command::Clock(args) => run::clock(house, &args, out).await,
         Command::Add(args) => run::add(house, &args, out).await,

@@ -6,6 +6,7 @@
 pub mod aim;
 pub mod args;
 mod attempt;
+pub mod check;
 pub mod clock;
 pub mod completions;
 pub mod deck;
@@ -28,6 +29,8 @@ pub mod sandbox;
 pub mod session;
 pub mod since;
 pub mod status;
+pub mod tally;
+pub mod why;
 
 pub use args::{Cli, Command, Globals};
 pub use exit::Exit;

@@ -14,10 +14,9 @@ use crate::{
     engine::{add, command::NewGateway, world::secret_name},
     i18n::{Message, command as c},
     providers::{Look, registry},
-    store::{HistoryQuery, config},
+    store::{Cursor, HistoryQuery, config},
     vault::VaultState,
 };
-use std::collections::HashSet;
 use tokio_util::sync::CancellationToken;
 
 /// How a command ended: an exit code, or the reader of stdout has gone.
@@ -70,28 +69,33 @@ pub async fn history(house: &Session, args: &History, out: &mut Output) -> Ran {
         },
     };
     let since = args.since.map(|s| s.wall_ms(house.world.time().now().wall));
-    let query = HistoryQuery { target, pairing: args.pairing, audit: args.audit, since, limit: 10_000 };
-    let mut lines = match house.world.store().history(query.clone()).await {
-        Ok(lines) => lines,
-        Err(e) => return Ok(broken(&e, out)),
-    };
-    lines.reverse();
-    if !args.follow {
-        return history::render(&lines, args.json, out);
-    }
-    let mut seen = HashSet::new();
+    // Only what somebody did: a clock is nobody's deed, and no pairing.
+    let clock = !args.pairing && !args.audit;
+    let query = HistoryQuery { target, pairing: args.pairing, audit: args.audit, clock, since, limit: 10_000 };
+    let store = house.world.store();
+    // Before the first look, so that nothing falls between it and the first wait.
+    store.watch_from_here().await;
+    let mut cursor = Cursor::default();
     loop {
-        for (id, line) in &lines {
-            if seen.insert(format!("{id} {line:?}")) {
-                history::follow(id, line, args.json, out)?;
+        let mut lines = match store.history_after(query.clone(), cursor).await {
+            Ok((lines, next)) => {
+                cursor = next;
+                lines
             }
-        }
-        house.world.store().changed().await;
-        match house.world.store().history(query.clone()).await {
-            Ok(all) => lines = all,
             Err(e) => return Ok(broken(&e, out)),
-        }
+        };
         lines.reverse();
+        if !args.follow {
+            let counts = if args.pairing { Some(store.pairing_counts(query).await) } else { None };
+            return match counts.transpose() {
+                Ok(counts) => history::render(&lines, counts.as_deref(), args.json, out),
+                Err(e) => Ok(broken(&e, out)),
+            };
+        }
+        for (id, line) in &lines {
+            history::follow(id, line, args.json, out)?;
+        }
+        store.changed().await;
     }
 }
 
@@ -195,8 +199,10 @@ pub async fn add(house: &Session, args: &Add, out: &mut Output) -> Ran {
         }
         return Ok(Exit::Usage);
     }
-    let question = provider.spec().secrets.first().map_or(&c::ASK_KEY, |s| s.words);
-    let secret = match prompt::secret(args.api_key_file.as_deref(), question, out) {
+    let spec = provider.spec().secrets.first();
+    let question = spec.map_or(&c::ASK_KEY, |s| s.words);
+    let ask = if spec.is_some_and(|s| s.optional) { prompt::secret_or_none } else { prompt::secret };
+    let secret = match ask(args.api_key_file.as_deref(), question, out) {
         Ok(secret) => secret,
         Err(why) => {
             out.complain(&why.0);

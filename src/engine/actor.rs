@@ -172,12 +172,19 @@ impl Actor {
             Command::Pairing(key) => self.pair_key(key),
             Command::AskClock(only) => self.each(only, |world, gateway| {
                 Box::pin(async move {
-                    let Ok(cx) = world.cx(&gateway, CancellationToken::new()) else { return };
-                    let _ = gateway.provider.look(&cx, None, crate::providers::Look::Probe).await;
+                    let since = world.time.now();
+                    let _ = super::clock::ask(world.clone(), gateway.clone(), None).await;
+                    // A person says that a clock was put right: what was measured before does not count against it.
+                    world.gate.renew(&gateway.id, &since);
+                    let view = world.gate.view(&gateway.id);
+                    world.mailbox.put(|m| {
+                        m.gates.insert(gateway.id.clone(), view);
+                    });
                 })
             }),
             Command::Look { on_screen, selected } => self.look(&on_screen, selected.as_ref()),
             Command::Refresh(only) => self.refresh(only.as_ref()),
+            Command::ClockTracks => self.clock_tracks(),
             Command::History(target) => self.history(target),
             Command::Reveal(target) => self.reveal(target),
             Command::CheckGateway(new) => self.add(new, false),

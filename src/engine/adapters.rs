@@ -1,16 +1,16 @@
 //! What a provider's context is made of: its memo in the store, its clock samples on the way to the gate.
 
-use super::mailbox::Mailbox;
+use super::{
+    alarm::{self, Alarm},
+    mailbox::{Mailbox, Toast},
+};
 use crate::{
-    clock::{Verdict, gate::Gate, sample::Sample},
-    domain::{GatewayId, Reason, Stamp},
+    clock::{gate::Gate, sample::Sample},
+    domain::{GatewayId, Reason},
     providers::{Fut, Memo, Samples},
     store::Store,
 };
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::sync::Arc;
 
 /// A gateway's memo, kept by the store.
 pub(super) struct StoreMemo {
@@ -27,33 +27,33 @@ impl Memo for StoreMemo {
     }
 }
 
-/// Hands samples to gate, store and header.
+/// Hands samples to gate, store, alarm and header.
 pub(super) struct GateSamples {
     pub(super) gateway: GatewayId,
     pub(super) gate: Arc<Gate>,
     pub(super) store: Store,
     pub(super) mailbox: Mailbox,
-    /// Verdict and epoch that the last kept sample stood for, and when it was taken.
-    pub(super) kept: Mutex<Option<(Verdict, u64, Stamp)>>,
+    /// Shared by the whole process, so that it neither keeps nor tells twice what several tasks hear.
+    pub(super) alarm: Arc<Alarm>,
 }
-
-/// Samples that say nothing new are kept this often: every answer of a server is one, and a disk need not hear of each.
-const KEEP: Duration = Duration::from_secs(60);
 
 impl Samples for GateSamples {
     fn push(&self, sample: Sample) {
         let Some(gateway) = sample.gateway.clone() else { return };
-        let at = sample.at;
-        self.gate.push(sample.clone());
+        self.gate.push(sample);
         let view = self.gate.view(&gateway);
-        {
-            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            if kept.is_none_or(|(verdict, epoch, then)| verdict != view.verdict || epoch != view.epoch || then.age(&at) >= KEEP) {
-                *kept = Some((view.verdict, view.epoch, at));
-                self.store.samples(vec![sample]);
-            }
+        let heard = self.alarm.hear(&view, &view.at);
+        if let Some(point) = heard.point {
+            self.store.clock_points(vec![point]);
         }
+        let toast = heard.event.map(|event| {
+            let (good, text) = alarm::toast(&event, &view);
+            self.store.clock_events(vec![event]);
+            Toast { good, text, target: None, at: view.at }
+        });
         self.mailbox.put(|m| {
+            m.bell |= toast.as_ref().is_some_and(|t| !t.good);
+            m.toasts.extend(toast);
             m.gates.insert(gateway, view);
         });
     }

@@ -34,6 +34,8 @@ pub enum Command {
     },
     /// In the running attempt: what the person pressed.
     Pairing(PairKey),
+    /// Tell the offsets of the last day of every gateway.
+    ClockTracks,
     /// Ask this gateway's clock again (`None`: all of them).
     AskClock(Option<crate::domain::GatewayId>),
     /// What is on screen: gateways with a visible row, and the row under the cursor.

@@ -32,6 +32,10 @@ pub struct Mail {
     pub gates: HashMap<GatewayId, GateView>,
     /// Short news.
     pub toasts: Vec<Toast>,
+    /// Something needs a person: the bell rings, where it may.
+    pub bell: bool,
+    /// Offset histories that were asked for.
+    pub tracks: HashMap<GatewayId, crate::store::ClockTrack>,
     /// Header facts.
     pub status: Option<Status>,
     /// A timeline that was asked for.
@@ -282,6 +286,23 @@ pub enum HistoryWhat {
         overridden: bool,
         /// Seconds it took.
         took_s: u64,
+        /// Largest absolute skew in milliseconds, where one was known.
+        skew_ms: Option<i64>,
+        /// Offers shown.
+        offers: u32,
+        /// Every Offer that came.
+        issued: Vec<crate::store::OfferLine>,
+    },
+    /// A verdict about a gateway's clock turned bad, or back.
+    Clock {
+        /// What was said before.
+        from: crate::clock::Verdict,
+        /// What is so now.
+        to: crate::clock::Verdict,
+        /// Gateway minus host, where known.
+        skew: Option<crate::clock::sample::Interval>,
+        /// Why, where it is not well.
+        cause: Option<crate::clock::verdict::Cause>,
     },
     /// An action by somebody.
     Audit {

@@ -9,6 +9,7 @@
 pub mod actor;
 mod adapters;
 pub mod add;
+mod alarm;
 mod backoff;
 pub mod clock;
 pub mod command;
@@ -24,6 +25,7 @@ pub mod pairing;
 mod rows;
 mod watch;
 pub mod who;
+pub mod why;
 pub mod world;
 
 pub use command::Command;

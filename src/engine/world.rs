@@ -2,6 +2,7 @@
 
 use super::{
     adapters::{GateSamples, StoreMemo},
+    alarm::Alarm,
     mailbox::{GatewayView, Mailbox, Toast},
     rows::Book,
 };
@@ -59,6 +60,7 @@ pub struct World {
     pub(super) time: Arc<dyn Time>,
     pub(super) mailbox: Mailbox,
     pub(super) gate: Arc<Gate>,
+    pub(super) alarm: Arc<Alarm>,
     pub(super) read_only: bool,
     pub(super) owner: Box<str>,
     pub(super) paths: crate::store::Paths,
@@ -105,6 +107,7 @@ impl World {
     pub fn new(parts: Parts) -> Arc<Self> {
         let world = Arc::new(Self {
             gate: Arc::new(Gate::new(parts.time.clone())),
+            alarm: Arc::default(),
             store: parts.store,
             vault: parts.vault,
             time: parts.time,
@@ -141,7 +144,7 @@ impl World {
     /// A gateway that is not listed, with a first secret that is not stored: to try out what was typed.
     pub(super) fn trial(&self, settings: config::Gateway, secret: Secret) -> Option<Arc<Gateway>> {
         let gateway = self.build(settings, usize::MAX)?;
-        if let Some(spec) = gateway.spec.secrets.first() {
+        if let Some(spec) = gateway.spec.secrets.first().filter(|s| !(s.optional && secret.is_empty())) {
             lock(&gateway.state).secrets.insert(spec.name.to_owned(), secret);
         }
         Some(gateway)
@@ -285,7 +288,7 @@ impl World {
                 gate: self.gate.clone(),
                 store: self.store.clone(),
                 mailbox: self.mailbox.clone(),
-                kept: Mutex::new(None),
+                alarm: self.alarm.clone(),
             }),
             seen: gateway.attention.subscribe(),
         })

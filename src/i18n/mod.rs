@@ -17,10 +17,12 @@ pub mod evolution;
 pub mod pairing;
 pub mod plain;
 pub mod reason;
+pub mod sntp;
 pub mod state;
 pub mod store;
 pub mod wukongim;
 pub mod wukongim_act;
+pub mod wukongim_why;
 
 pub use catalogue::Words;
 
@@ -115,6 +117,7 @@ impl<'de> Deserialize<'de> for Message {
 pub fn all() -> impl Iterator<Item = &'static Words> {
     [
         clock::ALL,
+        sntp::ALL,
         command::ALL,
         common::ALL,
         deck::ALL,
@@ -126,6 +129,7 @@ pub fn all() -> impl Iterator<Item = &'static Words> {
         state::ALL,
         store::ALL,
         wukongim::ALL,
+        wukongim_why::ALL,
         wukongim_act::ALL,
     ]
     .into_iter()

@@ -345,6 +345,17 @@ pub struct SlotTable {
     pub warnings: Vec<Message>,
     /// What to do, one act each.
     pub advice: Vec<Message>,
+    /// The first advice as a verb that can be armed, if it is one.
+    pub suggest: Option<Suggestion>,
+}
+
+/// A verb with its answers filled in, for a person to look over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suggestion {
+    /// The verb's id.
+    pub verb: &'static str,
+    /// Answers by the name of their [`AskSpec`].
+    pub given: Vec<(&'static str, Box<str>)>,
 }
 
 /// One slot.
@@ -352,8 +363,8 @@ pub struct SlotTable {
 pub struct SlotLine {
     /// The device's id, as in targets.
     pub slot: Box<str>,
-    /// One text a column, cleaned.
-    pub cells: Vec<crate::domain::Clean>,
+    /// One text a column.
+    pub cells: Vec<Message>,
     /// The device's state; [`crate::domain::State::Unknown`] for a planned slot that nobody uses.
     pub state: crate::domain::State,
     /// What a login on this slot would do now, said before it happens.

@@ -16,6 +16,7 @@ mod scenario;
 mod serve;
 mod settings;
 mod sha1;
+mod sntp;
 mod wukongim;
 
 pub use broken::Dropped;
@@ -25,6 +26,7 @@ pub use fault::Fault;
 pub use log::{Count, Request};
 pub use scenario::{MOST_ACCOUNTS, Scenario};
 pub use settings::{DateMode, Events, InstanceSpec, Past, Settings, Timing};
+pub use sntp::{Sntp, SntpFault, SntpSettings};
 pub use wukongim::{
     DeviceRow, DeviceSpec, FightSpec, Manager, Manner, NoLogin, Port, Session, Stored, UidSpec, Version, Wukong, WukongSettings, WukongTiming,
 };

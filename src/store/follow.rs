@@ -23,6 +23,13 @@ impl Store {
         .await
     }
 
+    /// From here on [`Store::changed`] tells what others commit: for a reader who looks at the store before it waits.
+    pub async fn watch_from_here(&self) {
+        if let Ok(now) = self.data_version().await {
+            *lock(&self.0.seen) = Some(now);
+        }
+    }
+
     /// Resolves when somebody else has committed since the last time it resolved (the first call: since it was called).
     /// Never resolves after the store was closed.
     pub async fn changed(&self) {

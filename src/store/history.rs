@@ -1,35 +1,26 @@
-//! What happened: state changes, pairing attempts, the append-only audit, clock samples.
+//! What happened: state changes, pairing attempts, the append-only audit.
 
 use super::{
-    Attempt, Audit, Change, HistoryQuery, StoreError,
+    Attempt, Audit, Change, Cursor, HistoryQuery, OfferLine, OfferOutcome, PairingCount, StoreError, clock,
     thread::{Db, Tools},
 };
 use crate::{
-    clock::{Verdict, sample::Sample},
-    domain::{Clean, GatewayId, State},
+    clock::Verdict,
+    domain::{Clean, State, Wall},
     engine::mailbox::{HistoryLine, HistoryWhat},
 };
 use rusqlite::{Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 
-/// Clock samples are evidence, not history: older ones go (ms).
-const SAMPLES_KEPT_MS: i64 = 30 * 24 * 3_600_000;
 /// Lines given when no limit was asked for.
 const LIMIT: usize = 1_000;
 
-pub(super) fn write(tx: &Transaction<'_>, t: &Tools<'_>, changes: &[Change], samples: &[Sample]) -> Result<(), StoreError> {
+pub(super) fn write(tx: &Transaction<'_>, t: &Tools<'_>, changes: &[Change]) -> Result<(), StoreError> {
     let go = || -> rusqlite::Result<()> {
         let mut put = tx.prepare_cached("INSERT INTO change (wall, at, target, was, now, reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
         for c in changes {
             let reason = c.reason.as_ref().map(text);
             put.execute(params![c.at.wall.0, text(&c.at), c.target.id(), c.from.name(), c.to.name(), reason])?;
-        }
-        let mut put = tx.prepare_cached("INSERT INTO clock_sample (wall, gateway, body) VALUES (?1, ?2, ?3)")?;
-        for s in samples {
-            put.execute(params![s.at.wall.0, s.gateway.as_ref().map(GatewayId::as_str), text(s)])?;
-        }
-        if !samples.is_empty() {
-            tx.execute("DELETE FROM clock_sample WHERE wall < ?1", [t.time.now().wall.0.saturating_sub(SAMPLES_KEPT_MS)])?;
         }
         Ok(())
     };
@@ -43,7 +34,16 @@ pub(super) fn attempt(db: &mut Db, a: &Attempt) -> Result<(), StoreError> {
         let took = i64::try_from(a.took_s).unwrap_or(i64::MAX);
         let values =
             params![a.began.wall.0, text(&a.began), a.target.id(), a.outcome, text(&a.verdict), a.overridden, a.skew_ms, a.offers, a.discarded, took];
-        tx.execute(sql, values).map(|_| ()).map_err(|e| t.explain(e))
+        tx.execute(sql, values).map_err(|e| t.explain(e))?;
+        let id = tx.last_insert_rowid();
+        let go = || -> rusqlite::Result<()> {
+            let mut put = tx.prepare_cached("INSERT INTO offer (attempt, n, issued, verdict, outcome) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+            for o in &a.issued {
+                put.execute(params![id, o.n, o.issued.0, o.verdict.name(), o.outcome.name()])?;
+            }
+            Ok(())
+        };
+        go().map_err(|e| t.explain(e))
     })
 }
 
@@ -57,45 +57,68 @@ pub(super) fn audit(db: &mut Db, a: &Audit) -> Result<(), StoreError> {
     })
 }
 
-/// Lines with the target's id, newest first.
-pub(super) fn query(db: &mut Db, q: &HistoryQuery) -> Result<Vec<(String, HistoryLine)>, StoreError> {
+type Line = fn(&Row<'_>) -> rusqlite::Result<HistoryLine>;
+
+/// Lines with the target's id, newest first, of what was written after `cursor`; and the cursor behind them.
+pub(super) fn query(db: &mut Db, q: &HistoryQuery, cursor: Cursor) -> Result<(Vec<(String, HistoryLine)>, Cursor), StoreError> {
     let all = !q.pairing && !q.audit;
     let limit = if q.limit == 0 { LIMIT } else { q.limit };
     let target = q.target.as_ref().map(crate::domain::Target::id);
+    let gateway = q.target.as_ref().map(|t| t.gateway.as_str().to_owned());
     let mut lines: Vec<(i64, String, HistoryLine)> = Vec::new();
+    let mut next = cursor;
     db.vault_tx(|tx, t| {
-        let mut read = |sql: &str, line: fn(&Row<'_>) -> rusqlite::Result<HistoryLine>| -> rusqlite::Result<()> {
-            let sql = format!("{sql} WHERE (?1 IS NULL OR target = ?1) AND wall >= ?2 ORDER BY wall DESC, id DESC LIMIT ?3");
+        let mut read = |sql: &str, of: (&str, &Option<String>), after: &mut i64, line: Line| -> rusqlite::Result<()> {
+            let (key, value) = of;
+            let sql = format!("{sql} WHERE id > ?4 AND (?1 IS NULL OR {key} = ?1) AND wall >= ?2 ORDER BY wall DESC, id DESC LIMIT ?3");
             let mut found = tx.prepare(&sql)?;
-            let values = params![target, q.since.unwrap_or(i64::MIN), i64::try_from(limit).unwrap_or(i64::MAX)];
+            let values = params![value, q.since.unwrap_or(i64::MIN), i64::try_from(limit).unwrap_or(i64::MAX), *after];
             for row in found.query_map(values, |r| Ok((r.get(0)?, r.get(1)?, line(r)?)))? {
                 lines.push(row?);
             }
+            let table = sql.rsplit_once(" FROM ").and_then(|(_, t)| t.split_whitespace().next()).unwrap_or_default().to_owned();
+            *after = tx.query_row(&format!("SELECT COALESCE(MAX(id), 0) FROM {table}"), [], |r| r.get(0))?;
             Ok(())
         };
-        if all {
-            read("SELECT wall, target, at, was, now, reason FROM change", change_line).map_err(|e| t.explain(e))?;
-        }
-        if all || q.pairing {
-            read("SELECT wall, target, at, outcome, verdict, overridden, discarded, took_s FROM attempt", attempt_line).map_err(|e| t.explain(e))?;
-        }
-        if all || q.audit {
-            read("SELECT wall, target, at, who, action, outcome FROM audit", audit_line).map_err(|e| t.explain(e))?;
-        }
-        Ok(())
+        let mut go = || -> rusqlite::Result<()> {
+            let of = ("target", &target);
+            if all {
+                read("SELECT wall, target, at, was, now, reason FROM change", of, &mut next.change, change_line)?;
+            }
+            if all || q.pairing {
+                let sql = "SELECT wall, target, at, outcome, verdict, overridden, discarded, took_s, skew_ms, offers,
+                    (SELECT json_group_array(json_array(n, issued, verdict, outcome)) FROM offer WHERE offer.attempt = attempt.id) FROM attempt";
+                read(sql, of, &mut next.attempt, attempt_line)?;
+            }
+            if all || q.audit {
+                read("SELECT wall, target, at, who, action, outcome FROM audit", of, &mut next.audit, audit_line)?;
+            }
+            if q.clock {
+                let sql = "SELECT wall, gateway, at, was, now, lo, hi, cause FROM clock_event";
+                read(sql, ("gateway", &gateway), &mut next.clock, clock::event_line)?;
+            }
+            Ok(())
+        };
+        go().map_err(|e| t.explain(e))
     })?;
     lines.sort_by_key(|l| std::cmp::Reverse(l.0));
     lines.truncate(limit);
-    Ok(lines.into_iter().map(|(_, target, line)| (target, line)).collect())
+    Ok((lines.into_iter().map(|(_, target, line)| (target, line)).collect(), next))
 }
 
-/// Clock samples since `since` (wall ms), oldest first.
-pub(super) fn samples(db: &mut Db, gateway: Option<&GatewayId>, since: i64) -> Result<Vec<Sample>, StoreError> {
+/// Attempts by how they began and how they ended, whatever the limit.
+pub(super) fn counts(db: &mut Db, q: &HistoryQuery) -> Result<Vec<PairingCount>, StoreError> {
+    let target = q.target.as_ref().map(crate::domain::Target::id);
     db.vault_tx(|tx, t| {
-        let go = || -> rusqlite::Result<Vec<Sample>> {
-            let mut all = tx.prepare("SELECT body FROM clock_sample WHERE wall >= ?1 AND (?2 IS NULL OR gateway = ?2) ORDER BY id")?;
-            let found = all.query_map(params![since, gateway.map(GatewayId::as_str)], |r| r.get::<_, String>(0))?;
-            found.map(|b| b.map(|b| serde_json::from_str(&b).ok())).filter_map(Result::transpose).collect()
+        let go = || -> rusqlite::Result<Vec<PairingCount>> {
+            let sql = "SELECT verdict, overridden, outcome, COUNT(*) FROM attempt WHERE (?1 IS NULL OR target = ?1) AND wall >= ?2
+                GROUP BY verdict, overridden, outcome ORDER BY COUNT(*) DESC, outcome";
+            let mut found = tx.prepare(sql)?;
+            let count = |r: &Row<'_>| -> rusqlite::Result<PairingCount> {
+                let n = u64::try_from(r.get::<_, i64>(3)?).unwrap_or(0);
+                Ok(PairingCount { verdict: json(r, 0)?, overridden: r.get(1)?, outcome: clean(r, 2)?, n })
+            };
+            found.query_map(params![target, q.since.unwrap_or(i64::MIN)], count)?.collect()
         };
         go().map_err(|e| t.explain(e))
     })
@@ -118,8 +141,22 @@ fn attempt_line(r: &Row<'_>) -> rusqlite::Result<HistoryLine> {
         overridden: r.get(5)?,
         discarded: r.get(6)?,
         took_s: u64::try_from(r.get::<_, i64>(7)?).unwrap_or(0),
+        skew_ms: r.get(8)?,
+        offers: r.get(9)?,
+        issued: offers(r.get_ref(10)?.as_str()?),
     };
     Ok(HistoryLine { at: json(r, 2)?, what })
+}
+
+/// The Offers of an attempt, in the order in which they came. What is not understood is left out.
+fn offers(text: &str) -> Vec<OfferLine> {
+    let all: Vec<(u32, i64, String, String)> = serde_json::from_str(text).unwrap_or_default();
+    let one = |(n, issued, verdict, outcome): (u32, i64, String, String)| {
+        Some(OfferLine { n, issued: Wall(issued), verdict: clock::named(&verdict), outcome: OfferOutcome::named(&outcome)? })
+    };
+    let mut all: Vec<OfferLine> = all.into_iter().filter_map(one).collect();
+    all.sort_by_key(|o| (o.issued, o.n));
+    all
 }
 
 fn audit_line(r: &Row<'_>) -> rusqlite::Result<HistoryLine> {
@@ -139,7 +176,7 @@ fn text<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
-fn json<T: for<'de> Deserialize<'de>>(r: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+pub(super) fn json<T: for<'de> Deserialize<'de>>(r: &Row<'_>, column: usize) -> rusqlite::Result<T> {
     let text = r.get_ref(column)?.as_str()?;
     serde_json::from_str(text).map_err(|e| rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(e)))
 }

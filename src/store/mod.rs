@@ -2,6 +2,7 @@
 //! configuration, paths and locks. One thread owns both connections; every other room holds a [`Store`] handle.
 
 mod cache;
+mod clock;
 pub mod config;
 mod follow;
 mod history;
@@ -19,12 +20,12 @@ mod types;
 mod tests;
 
 pub use cache::{FirstFrame, first_frame};
+pub use clock::{APART_MS, ClockBucket, ClockEvent, ClockPoint, ClockTrack};
 pub use paths::Paths;
-pub use types::{Attempt, Audit, Change, HistoryQuery, KnownGateway, NewOp, StoreError};
+pub use types::{Attempt, Audit, Change, Cursor, HistoryQuery, KnownGateway, NewOp, OfferLine, OfferOutcome, PairingCount, StoreError};
 
 use crate::{
-    clock::sample::Sample,
-    domain::{Clean, GatewayId, Link, Op, OpPhase, Plan, Reason, Row, Secret, Secrets, Target, Time},
+    domain::{Clean, GatewayId, Link, Op, OpPhase, Plan, Reason, Row, Secret, Secrets, Target, Time, Wall},
     engine::mailbox::HistoryLine,
     i18n::{Message, store as words},
     vault::Vault,
@@ -310,15 +311,19 @@ impl Store {
     pub fn changes(&self, changes: Vec<Change>) {
         self.later(|p| p.changes.extend(changes));
     }
-    /// Appends clock samples (batched).
-    pub fn samples(&self, samples: Vec<Sample>) {
-        self.later(|p| p.samples.extend(samples));
+    /// Appends points to offset histories (batched, thinned: see [`APART_MS`]).
+    pub fn clock_points(&self, points: Vec<ClockPoint>) {
+        self.later(|p| p.points.extend(points));
     }
-    /// Clock samples since a wall time (ms), oldest first, of one gateway or of all.
-    pub async fn samples_since(&self, gateway: Option<GatewayId>, since: i64) -> Result<Vec<Sample>, StoreError> {
+    /// Appends what the alarm said of clocks (batched). What says the same as the last event of its gateway is left out.
+    pub fn clock_events(&self, events: Vec<ClockEvent>) {
+        self.later(|p| p.events.extend(events));
+    }
+    /// The offsets of a gateway from `since` on, in `count` stretches of `step_ms`.
+    pub async fn clock_track(&self, gateway: GatewayId, since: Wall, step_ms: i64, count: usize) -> Result<ClockTrack, StoreError> {
         self.ask(move |db| {
             db.commit_pending();
-            history::samples(db, gateway.as_ref(), since)
+            clock::track(db, &gateway, since, step_ms, count)
         })
         .await
     }
@@ -332,11 +337,19 @@ impl Store {
     }
     /// Lines for people, newest first, each with its target's id. A limit of 0 means 1,000.
     pub async fn history(&self, query: HistoryQuery) -> Result<Vec<(String, HistoryLine)>, StoreError> {
+        self.history_after(query, Cursor::default()).await.map(|(lines, _)| lines)
+    }
+    /// The same of what was written after `cursor`, and where to go on from.
+    pub async fn history_after(&self, query: HistoryQuery, cursor: Cursor) -> Result<(Vec<(String, HistoryLine)>, Cursor), StoreError> {
         self.ask(move |db| {
             db.commit_pending();
-            history::query(db, &query)
+            history::query(db, &query, cursor)
         })
         .await
+    }
+    /// How many attempts ended how, by the clock that they began with.
+    pub async fn pairing_counts(&self, query: HistoryQuery) -> Result<Vec<PairingCount>, StoreError> {
+        self.ask(move |db| history::counts(db, &query)).await
     }
     /// Gives this handle back and, if it was the last, waits on the calling thread until the databases are closed, the log
     /// folded in. Needed by nobody but tests and tools: after [`Store::flush`] a process may simply end.

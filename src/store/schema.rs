@@ -33,6 +33,15 @@ const VAULT: &[&str] = &["
     CREATE TRIGGER audit_stays BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
     CREATE TABLE clock_sample (id INTEGER PRIMARY KEY, wall INTEGER NOT NULL, gateway TEXT, body TEXT NOT NULL);
     CREATE INDEX clock_sample_wall ON clock_sample (wall);
+", "
+    DROP TABLE clock_sample;
+    CREATE TABLE clock_point (gateway TEXT NOT NULL, wall INTEGER NOT NULL, lo INTEGER, hi INTEGER, verdict TEXT NOT NULL,
+        PRIMARY KEY (gateway, wall)) WITHOUT ROWID;
+    CREATE TABLE clock_event (id INTEGER PRIMARY KEY, wall INTEGER NOT NULL, at TEXT NOT NULL, gateway TEXT NOT NULL,
+        was TEXT NOT NULL, now TEXT NOT NULL, lo INTEGER, hi INTEGER, cause TEXT);
+    CREATE INDEX clock_event_gateway ON clock_event (gateway);
+    CREATE TABLE offer (attempt INTEGER NOT NULL, n INTEGER NOT NULL, issued INTEGER NOT NULL, verdict TEXT NOT NULL, outcome TEXT NOT NULL);
+    CREATE INDEX offer_attempt ON offer (attempt);
 "];
 
 /// The same for `cache.db`. A cache of another version is simply rebuilt.

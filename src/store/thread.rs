@@ -1,9 +1,8 @@
 //! The store thread: it alone touches the databases. Jobs come over a bounded queue and are answered one by one; cache and
 //! history writes gather in a pending box and are committed together at most 250 ms later, after the jobs.
 
-use super::{Change, KnownGateway, StoreError, cache, history, kill, schema};
+use super::{Change, ClockEvent, ClockPoint, KnownGateway, StoreError, cache, clock, history, kill, schema};
 use crate::{
-    clock::sample::Sample,
     domain::{GatewayId, Row, Target, Time},
     vault::Vault,
 };
@@ -43,21 +42,31 @@ pub(super) struct Pending {
     pub(super) gateways: HashMap<GatewayId, Option<KnownGateway>>,
     /// State changes.
     pub(super) changes: Vec<Change>,
-    /// Clock samples.
-    pub(super) samples: Vec<Sample>,
+    /// Points of offset histories.
+    pub(super) points: Vec<ClockPoint>,
+    /// What the alarm said.
+    pub(super) events: Vec<ClockEvent>,
 }
 
 impl Pending {
     fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.gateways.is_empty() && self.changes.is_empty() && self.samples.is_empty()
+        self.rows.is_empty() && self.gateways.is_empty() && !self.has_history()
+    }
+
+    /// True when something waits for `vault.db`.
+    fn has_history(&self) -> bool {
+        !(self.changes.is_empty() && self.points.is_empty() && self.events.is_empty())
     }
 
     /// Bounds what a full disk lets pile up.
     pub(super) fn trim(&mut self) {
-        let over = self.changes.len().saturating_sub(WAITING);
-        self.changes.drain(..over);
-        let over = self.samples.len().saturating_sub(WAITING);
-        self.samples.drain(..over);
+        fn newest<T>(all: &mut Vec<T>) {
+            let over = all.len().saturating_sub(WAITING);
+            all.drain(..over);
+        }
+        newest(&mut self.changes);
+        newest(&mut self.points);
+        newest(&mut self.events);
     }
 }
 
@@ -120,16 +129,22 @@ impl Db {
         if taken.is_empty() {
             return;
         }
-        let Pending { rows, gateways, changes, samples } = taken;
-        if (!rows.is_empty() || !gateways.is_empty()) && cache::write(&mut self.cache_db, &mut self.written, &rows, &gateways).is_err() {
+        if (!taken.rows.is_empty() || !taken.gateways.is_empty())
+            && cache::write(&mut self.cache_db, &mut self.written, &taken.rows, &taken.gateways).is_err()
+        {
             // The cache can be observed again: a write that fails now is made up by the next observation.
             self.written.clear();
         }
-        if (!changes.is_empty() || !samples.is_empty()) && self.vault_tx(|tx, t| history::write(tx, t, &changes, &samples)).is_err() {
+        let write = |tx: &Transaction<'_>, t: &Tools<'_>| {
+            history::write(tx, t, &taken.changes)?;
+            clock::write(tx, t, &taken.points, &taken.events)
+        };
+        if taken.has_history() && self.vault_tx(write).is_err() {
             let mut pending = lock(&self.pending);
             let newer = std::mem::take(&mut *pending);
-            pending.changes = changes.into_iter().chain(newer.changes).collect();
-            pending.samples = samples.into_iter().chain(newer.samples).collect();
+            pending.changes = taken.changes.into_iter().chain(newer.changes).collect();
+            pending.points = taken.points.into_iter().chain(newer.points).collect();
+            pending.events = taken.events.into_iter().chain(newer.events).collect();
             pending.rows = newer.rows;
             pending.gateways = newer.gateways;
             pending.trim();

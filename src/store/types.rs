@@ -2,7 +2,7 @@
 
 use crate::{
     clock::Verdict,
-    domain::{Action, Clean, GatewayId, Link, Op, Reason, ReasonCode, Stamp, State, Target},
+    domain::{Action, Clean, GatewayId, Link, Op, Reason, ReasonCode, Stamp, State, Target, Wall},
     i18n::{Lang, Message},
 };
 
@@ -105,6 +105,77 @@ pub struct Attempt {
     pub discarded: u32,
     /// Seconds it took.
     pub took_s: u64,
+    /// Every Offer that came, old ones that were discarded included. Never what it said.
+    pub issued: Vec<OfferLine>,
+}
+
+/// One Offer of an attempt, as the history keeps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OfferLine {
+    /// Its number as shown; 0 for an old one, which never gets a number.
+    pub n: u32,
+    /// When it came here.
+    pub issued: Wall,
+    /// The gate's verdict at that moment.
+    pub verdict: Verdict,
+    /// What became of it.
+    pub outcome: OfferOutcome,
+}
+
+/// What became of an Offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OfferOutcome {
+    /// It was on screen until the next one came, or the attempt ended.
+    Shown,
+    /// An old one: never shown.
+    Discarded,
+    /// It died on screen.
+    Expired,
+    /// It was held back, or hidden, because of a clock or because nothing proved it new.
+    Hidden,
+    /// The phone took it.
+    Used,
+}
+
+impl OfferOutcome {
+    const ALL: [Self; 5] = [Self::Shown, Self::Discarded, Self::Expired, Self::Hidden, Self::Used];
+
+    /// The name that store and JSON show.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Shown => "shown",
+            Self::Discarded => "discarded",
+            Self::Expired => "expired",
+            Self::Hidden => "hidden",
+            Self::Used => "used",
+        }
+    }
+    /// The outcome of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|o| o.name() == name)
+    }
+}
+
+/// Attempts that began with the same clock and ended in the same way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PairingCount {
+    /// The gate's verdict at their start.
+    pub verdict: Verdict,
+    /// True when a blocked gate was overridden.
+    pub overridden: bool,
+    /// How they ended.
+    pub outcome: Clean,
+    /// How many.
+    pub n: u64,
+}
+
+/// Where a reader of the history stands: the last line of each kind that it has seen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cursor {
+    pub(super) change: i64,
+    pub(super) attempt: i64,
+    pub(super) audit: i64,
+    pub(super) clock: i64,
 }
 
 /// A change of state, for the history.
@@ -131,6 +202,8 @@ pub struct HistoryQuery {
     pub pairing: bool,
     /// Only the audit.
     pub audit: bool,
+    /// What the alarm said of clocks as well; of a target's gateway where a target is given.
+    pub clock: bool,
     /// Not before this wall time (ms).
     pub since: Option<i64>,
     /// At most so many lines, newest kept.

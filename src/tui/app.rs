@@ -11,6 +11,7 @@ use super::{
     start::{Badge, Can, Start},
     theme::Theme,
     toasts::{Level, Toasts},
+    update::Asked,
     view::pairing::PairScreen,
     widget::qr::Palette,
 };
@@ -20,6 +21,7 @@ use crate::{
     engine::mailbox::{OpView, PairView, Status},
     i18n::{Lang, Message},
     providers::KindSpec,
+    store::ClockTrack,
 };
 use jiff::tz::TimeZone;
 use std::{
@@ -64,6 +66,8 @@ pub struct Opts {
     pub palette: Palette,
     /// A picture of the QR can be written.
     pub png: bool,
+    /// Bad news about a clock rings.
+    pub bell: bool,
 }
 
 /// The pairing screen.
@@ -105,6 +109,10 @@ pub struct App {
     pub(super) filter: Option<Filter>,
     /// Gates by gateway.
     pub gates: BTreeMap<GatewayId, GateView>,
+    /// Offsets of the last day, by gateway.
+    pub tracks: HashMap<GatewayId, ClockTrack>,
+    /// Gateways that a person asked for the time, and that did not answer yet.
+    pub asked: Option<Asked>,
     /// Header facts.
     pub status: Option<Status>,
     /// Armed actions.
@@ -176,6 +184,7 @@ impl App {
                 zone: start.zone,
                 palette: start.palette,
                 png: start.png.is_some(),
+                bell: start.bell,
             },
             theme: if start.color { start.theme } else { Theme::mono() },
             keymap,
@@ -191,6 +200,8 @@ impl App {
             filter_text: String::new(),
             filter: None,
             gates: BTreeMap::new(),
+            tracks: HashMap::new(),
+            asked: None,
             status: start.status,
             armed: Armed::default(),
             ops: BTreeMap::new(),

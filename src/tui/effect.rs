@@ -16,6 +16,8 @@ pub enum Do {
     Suspend,
     /// Catch the mouse, or leave it to the terminal.
     Mouse(bool),
+    /// Ring.
+    Bell,
     /// Write this QR text to a file of its own.
     Png(String),
     /// End.

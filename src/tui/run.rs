@@ -178,6 +178,7 @@ impl<D: Desk> Deck<'_, D> {
                 self.app.dirty = true;
             }
             Do::Mouse(on) => self.desk.mouse(on)?,
+            Do::Bell => self.desk.bell()?,
             Do::Png(payload) => {
                 let outcome = match &self.png {
                     Some(write) => write(&payload).map(|p| p.display().to_string()).map_err(|e| e.to_string()),

@@ -67,6 +67,8 @@ pub struct Start {
     pub toast: Option<Duration>,
     /// How long a revealed number or secret stays.
     pub reveal: Duration,
+    /// The bell rings when something needs a person.
+    pub bell: bool,
     /// Mouse on from the start.
     pub mouse: bool,
     /// Header badges.
@@ -113,6 +115,7 @@ impl Start {
             hold: Duration::from_secs(15),
             toast: Some(Duration::from_secs(6)),
             reveal: Duration::from_secs(10),
+            bell: false,
             mouse: true,
             badges: Vec::new(),
             rows: Vec::new(),

@@ -34,6 +34,8 @@ pub trait Desk {
     fn clear(&mut self) -> io::Result<()>;
     /// Puts text into the clipboard.
     fn copy(&mut self, text: &str) -> io::Result<()>;
+    /// Rings.
+    fn bell(&mut self) -> io::Result<()>;
     /// Catches the mouse, or gives it back.
     fn mouse(&mut self, on: bool) -> io::Result<()>;
     /// Leaves the terminal, stops the process, and comes back when it is continued.
@@ -127,6 +129,12 @@ impl Desk for Real {
         clipboard::copy(self.inner.backend_mut(), text)
     }
 
+    fn bell(&mut self) -> io::Result<()> {
+        let out = self.inner.backend_mut();
+        out.write_all(b"\x07")?;
+        out.flush()
+    }
+
     fn mouse(&mut self, on: bool) -> io::Result<()> {
         self.mouse = on;
         let out = self.inner.backend_mut();
@@ -151,6 +159,8 @@ pub struct Paper {
     pub copied: Vec<String>,
     /// How often it was suspended.
     pub suspended: u32,
+    /// How often it rang.
+    pub bells: u32,
     /// Frames drawn.
     pub frames: u64,
 }
@@ -159,7 +169,7 @@ impl Paper {
     /// Paper of that size.
     pub fn new(w: u16, h: u16) -> io::Result<Self> {
         let Ok(inner) = Terminal::new(TestBackend::new(w, h));
-        Ok(Self { inner, copied: Vec::new(), suspended: 0, frames: 0 })
+        Ok(Self { inner, copied: Vec::new(), suspended: 0, bells: 0, frames: 0 })
     }
 
     /// The text on it.
@@ -201,6 +211,11 @@ impl Desk for Paper {
 
     fn copy(&mut self, text: &str) -> io::Result<()> {
         self.copied.push(text.to_owned());
+        Ok(())
+    }
+
+    fn bell(&mut self) -> io::Result<()> {
+        self.bells += 1;
         Ok(())
     }
 

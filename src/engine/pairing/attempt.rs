@@ -103,6 +103,7 @@ impl Visit<'_> {
     /// One session: gate, claim, the provider's events, until something ends it.
     async fn session(&mut self, cancel: &CancellationToken) -> Next {
         self.hand.empty();
+        self.record.begin();
         self.catch_up();
         if let Err(next) = self.open_gate(cancel).await {
             return next;
@@ -217,6 +218,7 @@ impl Visit<'_> {
                 }
                 self.offers += 1;
                 *offer.number_mut() = self.offers;
+                self.record.came(self.offers);
                 self.replace();
                 self.present(offer).await;
             }

@@ -8,24 +8,33 @@ mod can;
 mod collide;
 mod connz;
 mod devices;
+mod flags;
 mod leave;
+mod lint;
+mod logline;
 mod look;
 mod plans;
 mod rows;
+mod slots;
 mod stands;
 mod token;
 mod uids;
 mod valid;
 mod version;
 mod watch;
+mod why;
 mod wipe;
 mod wire;
 
-use super::{AskSpec, Becomes, Cx, Fut, GatewayFacts, KindSpec, Look, On, Pairing, Provider, Report, SecretSpec, Tx, VerbSpec};
+use super::{
+    AskSpec, Becomes, Claim, Cx, DiagLine, Diagnosis, Fut, GatewayFacts, KindSpec, Look, On, Pairing, Provider, Report, SecretSpec, SlotTable, Tx,
+    VerbSpec,
+};
 use crate::{
     clock::Limits,
     domain::{Action, Answer, Effect, Finding, Inputs, Not, Op, Plan, Reason, ReasonCode, Row, Secret, StepEnd, Target, Want},
     i18n::wukongim as w,
+    store::config,
 };
 use std::time::Duration;
 
@@ -103,7 +112,19 @@ impl Provider for WuKongIm {
     fn pair<'a>(&'a self, _cx: &'a Cx, _at: &'a Target, _want: Want) -> Fut<'a, Result<Box<dyn Pairing>, Reason>> {
         Box::pin(async { Err(not_yet()) })
     }
+    fn why<'a>(&'a self, cx: &'a Cx, at: &'a Target, claim: &'a Claim) -> Fut<'a, Result<Option<Diagnosis>, Reason>> {
+        Box::pin(async move { why::why(cx, at, claim).await.map(Some) })
+    }
+    fn lint(&self, settings: &config::Gateway, at: &Target, claim: &Claim) -> Option<Vec<DiagLine>> {
+        Some(lint::lint(&settings.wukongim, at, claim))
+    }
+    fn slots(&self, settings: &config::Gateway, _account: &Row, devices: &[Row]) -> Option<SlotTable> {
+        Some(slots::slots(&settings.wukongim, devices))
+    }
     fn reveal<'a>(&'a self, cx: &'a Cx, at: &'a Target) -> Fut<'a, Result<Secret, Reason>> {
         Box::pin(look::reveal(cx, at))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,10 @@
 //! The operator's `config.toml`, read strictly: what is not understood is an error with its place, never a guess. The file
 //! is the operator's; it is written only by `add` and `remove`, which keep comments and order.
 
+mod clock;
 mod edit;
 mod error;
+mod ntp;
 mod read;
 mod values;
 mod wukongim;
@@ -11,6 +13,7 @@ mod wukongim_read;
 pub use edit::{NewGateway, add_gateway, check_gateway, remove_gateway};
 pub use error::{ConfigError, ConfigErrors};
 
+pub use ntp::NtpServer;
 pub use wukongim::{PlanLine, Reserved, WuKongIm};
 
 use crate::i18n::Lang;
@@ -138,15 +141,6 @@ pub struct Gateway {
     pub clock_limits: Option<(u32, u32)>,
     /// What only a `wukongim` gateway has; defaults for other kinds.
     pub wukongim: WuKongIm,
-}
-
-/// An NTP server to ask.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct NtpServer {
-    /// Name or address (IPv6 without brackets).
-    pub host: String,
-    /// Port, 123 unless given.
-    pub port: u16,
 }
 
 impl Config {

@@ -1,6 +1,6 @@
 //! Walks the parsed file, table by table, and gathers every mistake instead of stopping at the first.
 
-use super::{Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, error::place, values, wukongim_read};
+use super::{Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, clock, error::place, values, wukongim_read};
 use crate::i18n::{Lang, Message, Words, store as words};
 use std::{ops::Range, path::Path};
 use toml::{
@@ -87,7 +87,7 @@ impl<'a> Reader<'a> {
         found
     }
 
-    fn table_of(&mut self, (name, _, v): &Key<'a>, example: &str) -> Option<&'a DeTable<'a>> {
+    pub(super) fn table_of(&mut self, (name, _, v): &Key<'a>, example: &str) -> Option<&'a DeTable<'a>> {
         match v.get_ref() {
             DeValue::Table(t) => Some(t),
             _ => {
@@ -166,7 +166,7 @@ fn walk<'a>(r: &mut Reader<'a>, table: &'a DeTable<'a>, config: &mut Config) {
         match key.0 {
             "ui" => ui(r, &key, config),
             "arming" => arming(r, &key, config),
-            "clock" => config.clock.limits = limits(r, key.2, "clock"),
+            "clock" => clock::clock(r, &key, config),
             "keys" => keys(r, &key, config),
             "gateway" => gateways(r, &key, config),
             other => r.unknown(key.1.start, "", other, &["ui", "arming", "clock", "keys", "gateway"], &words::CONFIG_UNKNOWN_TABLE, None),
@@ -212,37 +212,6 @@ fn arming<'a>(r: &mut Reader<'a>, key: &Key<'a>, config: &mut Config) {
             "hold_seconds" => config.arming.hold_seconds = r.number_of(v, "arming.hold_seconds", 5..=600, "hold_seconds = 15").unwrap_or(15),
             other => r.unknown(at.start, "arming", other, &["swift_seconds", "hold_seconds"], &words::CONFIG_UNKNOWN_KEY, None),
         }
-    }
-}
-
-/// `ok_seconds` and `blocked_seconds`: both or none, in that order.
-fn limits<'a>(r: &mut Reader<'a>, v: &'a Spanned<DeValue<'a>>, path: &str) -> Option<(u32, u32)> {
-    const EXAMPLE: &str = "clock = { ok_seconds = 5, blocked_seconds = 30 }";
-    let DeValue::Table(table) = v.get_ref() else {
-        r.mistyped(v, path, Message::new(&words::CONFIG_TABLE), EXAMPLE);
-        return None;
-    };
-    let (mut ok, mut blocked, mut seen) = (None, None, 0);
-    for (name, at, v) in in_order(table) {
-        let key = format!("{path}.{name}");
-        match name {
-            "ok_seconds" => (ok, seen) = (r.number_of(v, &key, 1..=3600, "ok_seconds = 5"), seen + 1),
-            "blocked_seconds" => (blocked, seen) = (r.number_of(v, &key, 1..=86_400, "blocked_seconds = 30"), seen + 1),
-            other => r.unknown(at.start, path, other, &["ok_seconds", "blocked_seconds"], &words::CONFIG_UNKNOWN_KEY, None),
-        }
-    }
-    match (ok, blocked) {
-        (Some(a), Some(b)) if a < b => Some((a, b)),
-        (Some(_), Some(_)) => {
-            r.wrong(v.span().start, path, Message::new(&words::CONFIG_ORDER)).example = Some(EXAMPLE.to_owned());
-            None
-        }
-        _ if seen == 1 => {
-            let e = r.wrong(v.span().start, path, Message::new(&words::CONFIG_MISSING));
-            (e.expected, e.example) = (Some(Message::new(&words::CONFIG_BOTH)), Some(EXAMPLE.to_owned()));
-            None
-        }
-        _ => None,
     }
 }
 
@@ -292,7 +261,7 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
             "ca_file" => ca_file = r.text_of(v, &full, "ca_file = \"/etc/ssl/our-ca.pem\"").map(|(t, _)| t.into()),
             "events" => events = r.choice(v, &full, &[("auto", true), ("off", false)]).unwrap_or(true),
             "expect_timezone" => zone = r.text_of(v, &full, "expect_timezone = \"UTC\"").and_then(|(t, at)| values::zone(r, t, at, &full)),
-            "clock" => clock = limits(r, v, &full),
+            "clock" => clock = clock::limits(r, v, &full),
             own if is_im && wukongim_read::KEYS.contains(&own) => wukongim_read::key(r, &mut im, own, v, &full, &mut addresses),
             alien if wukongim_read::KEYS.contains(&alien) => {
                 r.wrong(span.start, &full, Message::new(&words::CONFIG_OTHER_KIND).with("kind", "wukongim"));

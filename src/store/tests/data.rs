@@ -1,9 +1,6 @@
 use super::*;
 use crate::{
-    clock::{
-        Verdict,
-        sample::{By, Interval, Subject},
-    },
+    clock::Verdict,
     domain::{Fact, FactValue, Fingerprint, ReasonCode, State, TokenInfo, Witness, link::Source, row::TokenSemantics},
     engine::mailbox::HistoryWhat,
 };
@@ -206,6 +203,10 @@ async fn history_comes_newest_first_and_by_kind_target_and_time() {
         offers: 2,
         discarded: 1,
         took_s: 14,
+        issued: vec![
+            OfferLine { n: 0, issued: Wall(26), verdict: Verdict::Blocked, outcome: OfferOutcome::Discarded },
+            OfferLine { n: 1, issued: Wall(27), verdict: Verdict::Blocked, outcome: OfferOutcome::Used },
+        ],
     };
     store.attempt(attempt).await.unwrap();
     let line = Audit {
@@ -222,7 +223,17 @@ async fn history_comes_newest_first_and_by_kind_target_and_time() {
     let all = ask(HistoryQuery { target: Some(target("a")), ..Default::default() }).await.unwrap();
     assert_eq!(all.iter().map(|(_, l)| l.at).collect::<Vec<_>>(), [at(40), at(30), at(25), at(10)]);
     assert!(matches!(&all[2].1.what, HistoryWhat::Pairing { verdict: Verdict::Blocked, overridden: true, discarded: 1, took_s: 14, .. }));
+    let HistoryWhat::Pairing { issued, .. } = &all[2].1.what else { panic!("{:?}", all[2]) };
+    assert_eq!(issued.iter().map(|o| (o.n, o.outcome)).collect::<Vec<_>>(), [(0, OfferOutcome::Discarded), (1, OfferOutcome::Used)]);
     assert!(matches!(&all[3].1.what, HistoryWhat::Change { to: State::LoggedOut, reason: Some(_), .. }));
+    let counts = ask_counts(&store, HistoryQuery { target: Some(target("a")), ..Default::default() }).await;
+    assert_eq!(counts, [(Verdict::Blocked, true, "linked".to_owned(), 1)]);
+    assert_eq!(ask_counts(&store, HistoryQuery { target: Some(target("b")), ..Default::default() }).await, []);
+    assert_eq!(
+        ask_counts(&store, HistoryQuery { since: Some(at(26).wall.0), ..Default::default() }).await,
+        [],
+        "the filters hold for the counts too"
+    );
     assert_eq!(ask(HistoryQuery { pairing: true, ..Default::default() }).await.unwrap().len(), 1);
     assert_eq!(ask(HistoryQuery { audit: true, ..Default::default() }).await.unwrap().len(), 1);
     assert_eq!(ask(HistoryQuery { since: Some(at(20).wall.0), limit: 2, ..Default::default() }).await.unwrap().len(), 2);
@@ -230,29 +241,23 @@ async fn history_comes_newest_first_and_by_kind_target_and_time() {
     assert!(db.execute("DELETE FROM audit", []).is_err() && db.execute("UPDATE audit SET who = ''", []).is_err(), "the audit only grows");
 }
 
+async fn ask_counts(store: &Store, q: HistoryQuery) -> Vec<(Verdict, bool, String, u64)> {
+    let all = store.pairing_counts(q).await.unwrap();
+    all.into_iter().map(|c| (c.verdict, c.overridden, c.outcome.as_str().to_owned(), c.n)).collect()
+}
+
 #[tokio::test]
-async fn memos_and_clock_samples_survive_a_restart_and_the_fingerprint_key_stays() {
+async fn memos_survive_a_restart_and_the_fingerprint_key_stays() {
     let home = home();
     let store = home.open();
     let wa = GatewayId::new("wa");
     store.memo_put(&wa, "qr", serde_json::json!({"ref": 1})).await.unwrap();
-    store.samples(vec![Sample {
-        gateway: Some(wa.clone()),
-        subject: Subject::Gateway,
-        by: By::Date,
-        interval: Some(Interval { lo_ms: -300, hi_ms: 900 }),
-        at: at(10),
-        probes: 2,
-        detail: Clean::new("2 probes"),
-        server: None,
-    }]);
     store.flush().await;
     let key = store.fingerprint_key();
     store.close();
     let store = home.open();
     assert_eq!(store.memo_get(&wa, "qr").await.unwrap(), Some(serde_json::json!({"ref": 1})));
     assert_eq!(store.memo_get(&wa, "none").await.unwrap(), None);
-    assert_eq!(store.samples_since(Some(wa), 0).await.unwrap()[0].interval, Some(Interval { lo_ms: -300, hi_ms: 900 }));
     assert_eq!(store.fingerprint_key(), key);
     assert_ne!(key, [0; 32]);
 }

@@ -9,17 +9,9 @@ use super::{
 };
 use crate::{
     domain::{Action, Method},
-    engine::mailbox::PairStage,
+    engine::{Command, mailbox::PairStage},
     i18n::{Message, deck, plain as w},
-    tui::{
-        edit::Field,
-        event::Event,
-        fleet::Slot,
-        keymap::Act,
-        overlay::Overlay,
-        update,
-        view::{ViewCx, overlays, pairing::spoken as panel},
-    },
+    tui::{edit::Field, effect::Do, event::Event, fleet::Slot, keymap::Act, overlay::Overlay, update, view::overlays},
 };
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -214,15 +206,15 @@ impl<V: Voice> Deck<'_, V> {
         }
     }
 
-    /// Every clock that was asked.
+    /// The clock evidence, as the drawn deck has it; what is newer of the last day is asked for.
     fn clock(&mut self) {
-        let lang = self.app.lang();
-        let cx = ViewCx { now: self.app.now, lang, theme: &self.app.theme, keymap: &self.app.keymap, ascii: true, color: false };
-        let lines: Vec<String> = self.app.gates.values().flat_map(|g| panel::gate(g, &cx)).map(|l| spoken(&l)).collect();
-        if lines.is_empty() {
-            self.say(w::NO_CLOCK.get(lang));
+        if self.app.gates.is_empty() {
+            return self.say(w::NO_CLOCK.get(self.app.lang()));
         }
+        let lines: Vec<String> =
+            overlays::clock_lines(&self.app, usize::from(u16::MAX)).iter().map(|l| spoken(l)).filter(|l| !l.is_empty()).collect();
         self.say_all(lines);
+        self.follow(vec![Do::Send(Command::ClockTracks)]);
     }
 
     /// Where things stand: what is armed, the attempt, the counts.

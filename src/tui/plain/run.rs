@@ -219,7 +219,7 @@ impl<'a, V: Voice> Deck<'a, V> {
                 self.done.get_or_insert(exit);
             }
             // Nothing is drawn, no mouse is caught, and a clipboard is reached by sequences that a reader would speak.
-            Do::Redraw | Do::Mouse(_) | Do::Copy(_) => {}
+            Do::Redraw | Do::Mouse(_) | Do::Copy(_) | Do::Bell => {}
         }
         Vec::new()
     }

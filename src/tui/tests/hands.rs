@@ -55,6 +55,7 @@ pub(super) struct Seen {
     pub(super) frames: u64,
     pub(super) copied: Vec<String>,
     pub(super) suspended: u32,
+    pub(super) bells: u32,
     pub(super) hide: bool,
 }
 
@@ -86,6 +87,10 @@ impl Desk for Sheet {
     }
     fn copy(&mut self, text: &str) -> io::Result<()> {
         self.seen.lock().unwrap().copied.push(text.to_owned());
+        Ok(())
+    }
+    fn bell(&mut self) -> io::Result<()> {
+        self.seen.lock().unwrap().bells += 1;
         Ok(())
     }
     fn mouse(&mut self, _: bool) -> io::Result<()> {

@@ -1,6 +1,6 @@
 //! What each act of the deck does.
 
-use super::{armed, deck, pair};
+use super::{armed, clock, deck, pair};
 use crate::{
     domain::{Action, Not, Target, Tier},
     engine::Command,
@@ -61,7 +61,7 @@ pub(super) fn act(app: &mut App, act: Act, out: &mut Vec<Do>) {
         }
         Act::Open => open(app, out),
         Act::Timeline => timeline(app, out),
-        Act::Clock => app.overlays.push(Overlay::Clock { scroll: 0 }),
+        Act::Clock => clock::open(app, out),
         Act::Log => app.overlays.push(Overlay::Log { scroll: 0 }),
         Act::Filter => app.overlays.push(Overlay::Filter { field: Field::with(&app.filter_text), before: app.filter_text.clone() }),
         Act::StateFilter => app.overlays.push(Overlay::States),

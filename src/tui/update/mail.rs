@@ -1,6 +1,6 @@
 //! News from the engine.
 
-use super::{add, armed};
+use super::{add, armed, clock};
 use crate::{
     clock::{gate::GateView, sample::Interval},
     domain::Method,
@@ -46,6 +46,7 @@ pub(super) fn take(app: &mut App, mail: Mail, out: &mut Vec<Do>) {
     }
     for (id, gate) in mail.gates {
         let before = app.gates.insert(id.clone(), gate);
+        clock::answered(app, &id);
         // Every answer of a server measures anew. A figure that trembles is no reason to draw; whoever looks at figures sees
         // each of them.
         let looked_at = app.pairing.is_some() || app.overlays.iter().any(|o| matches!(o, Overlay::Clock { .. }));
@@ -65,6 +66,13 @@ pub(super) fn take(app: &mut App, mail: Mail, out: &mut Vec<Do>) {
             app.armed.refused(target);
         }
         app.say_text(if t.good { Level::Good } else { Level::Bad }, text);
+    }
+    if !mail.tracks.is_empty() {
+        app.tracks.extend(mail.tracks);
+        app.dirty |= app.overlays.iter().any(|o| matches!(o, Overlay::Clock { .. }));
+    }
+    if mail.bell && app.opts.bell {
+        out.push(Do::Bell);
     }
     if let Some(status) = mail.status {
         let locked = |s: &Status| matches!(s.vault, VaultView::Locked(_));

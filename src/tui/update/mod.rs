@@ -3,6 +3,7 @@
 mod act;
 mod add;
 mod armed;
+mod clock;
 mod deck;
 mod filter;
 mod mail;
@@ -10,6 +11,8 @@ mod overlay;
 mod pair;
 mod pairing;
 mod palette;
+
+pub use clock::Asked;
 
 use super::{
     app::App,
@@ -281,6 +284,9 @@ pub fn next_wake(app: &App) -> Option<Boot> {
         soon(app.sort_due());
     }
     if let Some(at) = pairing::next(app) {
+        soon(at);
+    }
+    if let Some(at) = app.asked.as_ref().and_then(|a| a.ends(now)) {
         soon(at);
     }
     if let Some(after) = visible_age(app) {

@@ -1,13 +1,15 @@
 //! Keys while an overlay is open. Esc was taken care of before.
 
-use super::{add, armed, filter, pair, pairing, palette};
+use super::{add, armed, clock, filter, pair, pairing, palette};
 use crate::{
     domain::{Action, RemoteId, Secret, Target},
     engine::Command,
+    i18n::{Message, deck as w},
     tui::{
         app::App,
         effect::Do,
         overlay::Overlay,
+        toasts::Level,
         view::{overlays, panel},
     },
 };
@@ -117,11 +119,21 @@ pub(super) fn key(app: &mut App, key: &KeyEvent, out: &mut Vec<Do>) {
                 f.key(key);
             }
         }
-        Some(Overlay::Clock { scroll }) if key.code == KeyCode::Char('r') && !ctrl => {
-            *scroll = 0;
-            out.push(Do::Send(Command::AskClock(None)));
+        Some(Overlay::Clock { .. }) if (key.code == KeyCode::Char('r') && !ctrl) || key.code == KeyCode::Enter => clock::ask(app, out),
+        Some(Overlay::Clock { .. }) if key.code == KeyCode::Char('y') && !ctrl => {
+            out.push(Do::Copy(clock::text(app)));
+            app.say(Level::Good, &Message::new(&w::TOAST_COPIED));
         }
-        Some(Overlay::Clock { scroll } | Overlay::Log { scroll } | Overlay::Detail { scroll }) => {
+        Some(Overlay::Clock { scroll }) => {
+            let own = matches!((key.code, ctrl), (KeyCode::Char('q' | 'c'), false));
+            if matches!((key.code, ctrl), (KeyCode::Char('G'), false) | (KeyCode::End, _)) {
+                *scroll = usize::MAX;
+            } else if !move_by(scroll, key, page) && own {
+                app.overlays.pop();
+            }
+            clock::bound(app);
+        }
+        Some(Overlay::Log { scroll } | Overlay::Detail { scroll }) => {
             let own = matches!((key.code, ctrl), (KeyCode::Char('q' | 'c' | 'L'), false) | (KeyCode::Enter, _));
             if !move_by(scroll, key, page) && own {
                 app.overlays.pop();

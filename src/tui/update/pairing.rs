@@ -125,7 +125,7 @@ fn pairing_act(app: &mut App, act: Act, out: &mut Vec<Do>) {
             let target = p.view.target.clone();
             app.revealed = Some((target, app.now.boot_now().plus(app.opts.reveal)));
         }
-        Act::PairClock => app.overlays.push(Overlay::Clock { scroll: 0 }),
+        Act::PairClock => super::clock::open(app, out),
         Act::PairHelp => app.overlays.push(Overlay::Help(Search::default())),
         Act::PairUndo => armed::undo_newest(app, out),
         _ => {}

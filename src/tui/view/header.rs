@@ -2,13 +2,14 @@
 
 use super::{layout::Areas, paint};
 use crate::{
-    clock::{Verdict, gate::GateView, words},
+    clock::{Verdict, gate::GateView, headline, verdict::Side, words},
     domain::State,
     engine::mailbox::VaultView,
     i18n::{Message, deck as w},
     tui::{app::App, text, theme::Role},
 };
 use ratatui::{Frame, layout::Rect};
+use std::time::Duration;
 
 /// Order of the counts.
 const COUNTED: [(&str, &[State]); 9] = [
@@ -93,20 +94,34 @@ pub fn worst(app: &App) -> Option<&GateView> {
     app.gates.values().max_by_key(|g| (g.verdict, g.remote.skew.map_or(0, |i| i.lo_ms.abs().max(i.hi_ms.abs()))))
 }
 
-fn middle(g: &GateView) -> Option<(i64, i64)> {
-    g.remote.skew.map(|i| ((i.lo_ms + i.hi_ms) / 2, (i.hi_ms - i.lo_ms) / 2))
+/// The middle of what is off: this host where it is the one, else the gateway.
+fn middle(g: &GateView) -> Option<i64> {
+    let skew = if g.side == Some(Side::Host) { g.host.skew } else { g.remote.skew };
+    skew.map(|i| i.mid())
+}
+
+/// How long a moved clock is said to be asked again; who did not answer by then is not known.
+const MOVED_FOR: Duration = Duration::from_secs(60);
+
+/// True while this host's clock was just moved and a gateway has not told the time since.
+fn moved(app: &App) -> bool {
+    app.gates.values().filter_map(|g| g.moved).any(|m| m.at.age(&app.now) < MOVED_FOR)
 }
 
 /// The clock in a word, for a header without a second line. `None`: well.
 fn clock_word(app: &App) -> Option<(String, Role)> {
-    let g = worst(app)?;
     let lang = app.lang();
+    if moved(app) {
+        return Some((w::CLOCK_WORD_MOVED.get(lang).to_owned(), Role::Warn));
+    }
+    let g = worst(app)?;
     match g.verdict {
         Verdict::Ok => None,
         Verdict::Unknown => Some((w::CLOCK_WORD_UNKNOWN.get(lang).to_owned(), Role::Dim)),
-        _ => {
-            let skew = middle(g).map_or_else(|| "?".into(), |(m, _)| text::offset(m));
-            Some((Message::new(&w::CLOCK_WORD).with("skew", skew).text(lang), Role::Warn))
+        v => {
+            let skew = middle(g).map_or_else(|| "?".into(), text::rough_offset);
+            let role = if v == Verdict::Blocked { Role::Bad } else { Role::Warn };
+            Some((Message::new(&w::CLOCK_WORD).with("skew", skew).text(lang), role))
         }
     }
 }
@@ -116,22 +131,24 @@ fn clock_line(app: &App, frame: &mut Frame, area: Rect) {
         return;
     }
     let lang = app.lang();
+    let hint = format!("{} {}", app.keymap.key(crate::tui::keymap::Act::Clock), w::CLOCK_WHY.get(lang));
+    let hint_at = area.width.saturating_sub(u16::try_from(text::width(&hint)).unwrap_or(0) + 1);
+    let room = usize::from(hint_at.saturating_sub(2));
     let (text, role) = if app.gates.is_empty() {
         (w::CLOCK_NOT_ASKED.get(lang).to_owned(), Role::Dim)
+    } else if moved(app) {
+        (format!("⚠ {}", w::CLOCK_MOVED.get(lang)), Role::Warn)
     } else {
         let views: Vec<_> = app.gates.values().collect();
         let head = words::headline(&views, &app.now);
-        let text = head.text(lang);
         match head.verdict {
-            Verdict::Ok => (text, Role::Plain),
-            Verdict::Unknown => (text, Role::Dim),
-            Verdict::Warn => (format!("⚠ {text}"), Role::Warn),
-            Verdict::Blocked => (format!("⚠ {text}"), Role::Bad),
+            Verdict::Ok => (headline::fit(&head, lang, room), Role::Plain),
+            Verdict::Unknown => (headline::fit(&head, lang, room), Role::Dim),
+            Verdict::Warn => (format!("⚠ {}", headline::fit(&head, lang, room.saturating_sub(2))), Role::Warn),
+            Verdict::Blocked => (format!("⚠ {}", headline::fit(&head, lang, room.saturating_sub(2))), Role::Bad),
         }
     };
     let buf = frame.buffer_mut();
-    let hint = format!("{} {}", app.keymap.key(crate::tui::keymap::Act::Clock), w::CLOCK_WHY.get(lang));
-    let hint_at = area.width.saturating_sub(u16::try_from(text::width(&hint)).unwrap_or(0) + 1);
     paint::put_in(buf, area, 0, hint_at.saturating_sub(2), &text, app.theme.style(role));
     if role != Role::Plain {
         paint::put(buf, area, hint_at, &hint, app.theme.style(Role::Dim));

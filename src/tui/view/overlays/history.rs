@@ -1,6 +1,7 @@
 //! The timeline of a row, and the log of toasts.
 
 use crate::{
+    clock,
     engine::mailbox::HistoryWhat,
     i18n::{self, Message, deck as w, state},
     tui::{
@@ -49,6 +50,10 @@ pub(super) fn timeline(app: &App, t: &Timeline) -> Panel {
                             s.push_str(w::HISTORY_OVERRIDDEN.get(lang));
                         }
                         (s, Role::Plain)
+                    }
+                    HistoryWhat::Clock { to, skew, .. } => {
+                        let figure = skew.as_ref().map(clock::figures::of).unwrap_or_default();
+                        (format!("⚠ {} {} {figure}", w::ACT_CLOCK.get(lang), clock::words::verdict(*to).get(lang)), Role::Plain)
                     }
                     HistoryWhat::Audit { who, action, outcome } => (format!("▸ {action}  {outcome}  {who}"), Role::Plain),
                 };

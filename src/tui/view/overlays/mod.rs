@@ -5,6 +5,7 @@ mod forms;
 mod help;
 mod history;
 mod lists;
+mod spark;
 
 use super::{
     detail, paint,
@@ -17,6 +18,12 @@ use ratatui::{
 };
 
 pub use forms::welcome;
+
+/// The clock evidence as text, in lines of at most `width` cells.
+pub(crate) fn clock_lines(app: &App, width: usize) -> Vec<String> {
+    clock::rows(app, width).iter().map(panel::Row::text).collect()
+}
+
 pub(crate) use history::lines as timeline_lines;
 pub(crate) use lists::{MenuItem, MenuWhat, menu_items, palette_items, states};
 
