@@ -23,7 +23,18 @@ impl Bench {
         let cause = (verdict != Verdict::Ok).then_some(if skew.is_some() { Cause::Off } else { Cause::NotAsked });
         let nothing = Judgement { verdict: Verdict::Unknown, skew: None, cause: None, samples: vec![] };
         let remote = Judgement { verdict, skew, cause, samples: vec![] };
-        GateView { gateway: GatewayId::new("wa"), verdict, host: nothing, remote, side: None, at: self.time.now(), epoch: 0, moved: None }
+        GateView {
+            gateway: GatewayId::new("wa"),
+            verdict,
+            host: nothing,
+            remote,
+            side: None,
+            at: self.time.now(),
+            epoch: 0,
+            moved: None,
+            zone: None,
+            host_zone: None,
+        }
     }
     fn hear(&self, seconds: Option<i64>) -> Heard {
         self.alarm.hear(&self.view(seconds), &self.time.now())

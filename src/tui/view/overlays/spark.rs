@@ -56,6 +56,6 @@ mod tests {
         assert_eq!(scale(&t, Lang::En).unwrap(), "from -0.4 s to +3:00:00");
         assert_eq!(line(&track(&[Some(-100), Some(100), Some(0)]), 48).unwrap(), "▄▅▅");
         assert_eq!(line(&track(&[None, None]), 48), None);
-        assert_eq!(line(&track(&[Some(0), Some(37_000), None, None]), 2).unwrap(), "█·".replace('█', "▅"), "two stretches in a cell");
+        assert_eq!(line(&track(&[Some(0), Some(37_000), None, None]), 2).unwrap(), "█·", "two stretches in a cell");
     }
 }
