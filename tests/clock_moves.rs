@@ -149,21 +149,27 @@ fn a_qr_that_was_hidden_is_not_shown_again_although_the_server_still_offers_it()
     house.settle(&pty);
     pair_by_qr(&pty, "shop-a");
     let first = pty.wait_for_qr();
+    let until_then = pty.raw().len();
     clock.set("+3");
     pty.wait_for("code hidden: a clock was moved");
     // The server still thinks it good, and the provider would show it for the rest of its life.
     pty.wait_for("hidden came again");
     let read = |s: &vt100::Screen| support::eye::decode_qr(s, support::eye::Background::Dark);
     let second = pty.wait_until("another QR", |s| read(s).filter(|t| *t != first));
-    let (mut was, mut gone) = (false, false);
-    let back = hands::replay(&pty, 8192, |s| {
-        let there = support::eye::decode_qr_close(s, support::eye::Background::Dark).is_some_and(|t| t == first);
-        gone |= was && !there;
-        was |= there;
-        (there && gone).then(|| s.contents())
-    });
-    assert!(was, "the replay does not see the first QR");
-    assert_eq!(back, None, "the hidden QR came back");
+    let (rows, cols) = pty.screen().size();
+    let mut parser = vt100::Parser::new(rows, cols, 0);
+    let raw = pty.raw();
+    let there = |s: &vt100::Screen| support::eye::decode_qr_close(s, support::eye::Background::Dark).is_some_and(|t| t == first);
+    parser.process(&raw[..until_then]);
+    assert!(there(parser.screen()), "the replay does not see the first QR");
+    let mut gone = false;
+    for chunk in raw[until_then..].chunks(2048) {
+        parser.process(chunk);
+        let seen = there(parser.screen());
+        assert!(!(seen && gone), "the hidden QR came back:\n{}", parser.screen().contents());
+        gone |= !seen;
+    }
+    assert!(gone);
     assert_ne!(first, second);
 }
 
@@ -245,4 +251,68 @@ fn the_kernels_word_that_the_clock_was_set_hides_the_code_too() {
     assert_never_back(&pty, &first);
     house.gateway().type_code("shop-a", Some(&second)).unwrap();
     pty.wait_for("PAIRED");
+}
+
+#[test]
+fn headless_says_that_a_code_is_hidden_and_prints_a_new_one() {
+    use std::io::{BufRead, BufReader};
+    let Some(clock) = Faked::new("a live step without a screen") else { return };
+    let house = shop();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_pairdeck"))
+        .arg("--home")
+        .arg(house.home.path())
+        .args(["pair", "shop-a", "--code", "--number", NUMBER, "--json"])
+        .env_clear()
+        .envs([("HOME", "/nonexistent"), ("LANG", "C.UTF-8")])
+        .envs(clock.vars())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let mut next = |event: &str| {
+        let found = lines.by_ref().map(|l| serde_json::from_str::<serde_json::Value>(&l).unwrap()).find(|l| l["event"] == event);
+        found.unwrap_or_else(|| panic!("it ended without {event:?}"))
+    };
+    let first = next("offer")["payload"].clone();
+    clock.set("+3");
+    let hidden = next("hidden").to_string();
+    assert!(hidden.contains("clock_moved"), "{hidden}");
+    let second = next("offer")["payload"].clone();
+    assert_ne!(first, second, "the hidden code came again");
+    house.gateway().type_code("shop-a", second.as_str()).unwrap();
+    next("linked");
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn on_an_idle_deck_the_clock_costs_no_wake_up() {
+    if !Command::new("strace").args(["-qq", "-o", "/dev/null", "true"]).status().is_ok_and(|s| s.success()) {
+        return support::skip("wake-ups of an idle deck", "strace, or the right to trace");
+    }
+    let house = shop();
+    let pty = house.deck().env("PAIRDECK_DEBUG", "1").size(80, 30).spawn();
+    house.settle(&pty);
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let mut strace = Command::new("strace")
+        .args(["-f", "-qq", "-e", "trace=read", "-P", "anon_inode:[timerfd]", "-p", &pty.pid().to_string(), "-o"])
+        .arg(log.path())
+        .stdin(Stdio::null())
+        .spawn()
+        .unwrap();
+    // A code looks at the timer twice a second: that it is seen proves that the trace works.
+    let reads = || std::fs::read_to_string(log.path()).unwrap().lines().filter(|l| l.contains("read(")).count();
+    pair_by_code(&pty, "shop-a", NUMBER);
+    wait_for_code(&pty);
+    house.wait("reads while a code is on screen", |_| (reads() >= 2).then_some(()));
+    pty.keys("<Esc>");
+    pty.wait_gone("PAIR ");
+    // The attempt is over for the engine once it has let go of the row.
+    hands::press(&pty, "p", "the form", |s| s.contents().contains("pair shop-a").then_some(()));
+    let after = reads();
+    // Six looks would fall into this window, if anybody looked; nothing is waited for.
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    let _ = strace.kill();
+    let _ = strace.wait();
+    assert!(reads() <= after + 1, "{} reads of the timer on an idle deck", reads() - after);
 }

@@ -63,7 +63,7 @@ fn the_example_passes_its_own_check_and_says_the_defaults() {
     let empty = Config::parse("", Path::new("config.toml")).unwrap();
     assert_eq!((&example.ui, &example.arming), (&empty.ui, &empty.arming));
     assert_eq!((example.clock.limits, example.clock.ntp.len()), (Some((5, 30)), 0));
-    assert_eq!(example.gateways.len(), 2);
+    assert_eq!(example.gateways.len(), 3);
 }
 
 #[test]
@@ -88,6 +88,24 @@ fn time_servers_arrive_with_their_ports_and_without_limits() {
     let servers: Vec<_> = c.ntp.iter().map(|s| (s.host.as_str(), s.port)).collect();
     assert_eq!(servers, [("time.example.com", 123), ("192.0.2.1", 11123), ("::1", 11123), ("2001:db8::1", 123)]);
     assert_eq!((c.limits, c.expect_timezone.as_deref()), (None, Some("America/Sao_Paulo")));
+}
+
+#[test]
+fn what_only_a_wukongim_gateway_has_arrives() {
+    let (_, text) = corpus("good").into_iter().find(|f| f.0 == "wukongim").unwrap();
+    let c = Config::parse(&text, Path::new("/etc/pairdeck/config.toml")).unwrap();
+    let im = &c.gateway("im").unwrap().wukongim;
+    assert_eq!((im.uids.as_slice(), im.all), (&["u-10024".to_owned(), "客服一号".to_owned()][..], false));
+    assert_eq!(im.uids_file.as_deref(), Some(Path::new("/etc/pairdeck/uids.txt")));
+    assert_eq!(im.manager_url.as_deref(), Some("http://127.0.0.1:5300"));
+    assert_eq!(im.flags, [("Android".to_owned(), 4), ("iOS".to_owned(), 5), ("Desktop".to_owned(), 7)]);
+    assert_eq!(im.reserved, [config::Reserved { from: 10, to: 20, what: "bots".into() }]);
+    assert_eq!(im.plan[0], config::PlanLine { platform: "iOS".into(), flag: 5, master: true });
+    assert_eq!((im.plan[1].master, im.max_devices, im.max_slaves), (false, Some(4), Some(2)));
+    assert_eq!((im.business.as_slice(), im.business_all), (&["u-20077".to_owned()][..], false));
+    assert_eq!(im.business_url.as_deref(), Some("https://app.example.com"));
+    let all = &c.gateway("all").unwrap().wukongim;
+    assert_eq!((all.all, all.business_all, all.uids.len()), (true, true, 0));
 }
 
 #[test]

@@ -91,7 +91,9 @@ pub enum Command {
     /// List gateways, accounts and devices.
     List(JsonOnly),
     /// Ask about one target now.
-    Status(One),
+    Status(Status),
+    /// Say what is wrong with what a client is about to use, without asking anybody.
+    Check(Check),
     /// What happened: changes, pairings, actions.
     History(History),
     /// Pair a phone by QR or by code.
@@ -99,8 +101,8 @@ pub enum Command {
     /// End the lasting session of a target; it must be paired again.
     Wipe(Act),
     /// Replace the token of a target.
-    Regenerate(Act),
-    /// Run one of the rarer verbs: create, restart, delete and others of the target's kind.
+    Regenerate(Renew),
+    /// Run one of the rarer verbs: create, restart, delete, issue, kick and others of the target's kind.
     Do(DoVerb),
     /// Check the clocks of this host and of the gateways.
     Clock(ClockArgs),
@@ -194,11 +196,73 @@ pub struct JsonOnly {
     pub json: bool,
 }
 
-/// Commands about one target.
-#[derive(Args, Debug)]
+/// A question about one target.
+#[derive(Debug)]
 pub struct One {
+    /// `[GATEWAY:]ACCOUNT[/DEVICE]`.
+    pub target: String,
+    /// True for one JSON document on stdout.
+    pub json: bool,
+}
+
+/// `status`.
+#[derive(Args, Debug)]
+pub struct Status {
     /// `[GATEWAY:]ACCOUNT[/DEVICE]`; `:`, `/` and `%` inside a name are percent-encoded.
     pub target: String,
+    /// One JSON document on stdout.
+    #[arg(long)]
+    pub json: bool,
+    /// Say why a client of it cannot log in; the row need not be there. Exit 1 when a cause is found.
+    #[arg(long)]
+    pub why: bool,
+    /// The device flag that the client logs in with: a number or a configured name.
+    #[arg(long, value_name = "N", requires = "why", allow_hyphen_values = true)]
+    pub flag: Option<String>,
+    /// The client's library, which implies a flag: native 0, js 1.
+    #[arg(long, requires = "why", conflicts_with = "flag")]
+    pub sdk: Option<Sdk>,
+    /// Read the token that the client holds from stdin, to compare it.
+    #[arg(long, requires = "why", conflicts_with = "log_stdin")]
+    pub token_stdin: bool,
+    /// Read lines of the server's log from stdin; tokens in them are never shown.
+    #[arg(long, requires = "why")]
+    pub log_stdin: bool,
+}
+
+/// A family of client libraries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Sdk {
+    /// Android, iOS and other app libraries.
+    Native,
+    /// Browser libraries.
+    Js,
+}
+
+impl Sdk {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Js => "js",
+        }
+    }
+}
+
+/// `check`.
+#[derive(Args, Debug)]
+pub struct Check {
+    /// `[GATEWAY:]ACCOUNT[/DEVICE]`; it need not be there yet.
+    pub target: String,
+    /// The device flag: a number or a configured name.
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub flag: Option<String>,
+    /// The level: slave (0) or master (1).
+    #[arg(long, value_name = "N", allow_hyphen_values = true)]
+    pub level: Option<String>,
+    /// Read the token from stdin.
+    #[arg(long)]
+    pub token_stdin: bool,
     /// One JSON document on stdout.
     #[arg(long)]
     pub json: bool,
@@ -267,7 +331,7 @@ impl Pair {
     }
 }
 
-/// `wipe` and `regenerate`.
+/// Commands that act on one target.
 #[derive(Args, Debug)]
 pub struct Act {
     /// `[GATEWAY:]ACCOUNT[/DEVICE]`.
@@ -280,11 +344,28 @@ pub struct Act {
     pub json: bool,
 }
 
+/// `regenerate`.
+#[derive(Args, Debug)]
+pub struct Renew {
+    /// What to do it to.
+    #[command(flatten)]
+    pub act: Act,
+    /// Print the new token on stdout, and nothing else there (with --json: as `token`).
+    #[arg(long)]
+    pub reveal: bool,
+}
+
 /// `do`.
 #[derive(Args, Debug)]
 pub struct DoVerb {
-    /// The verb: create, restart, delete and others of the target's kind.
+    /// The verb: create, restart, delete, issue, kick and others of the target's kind.
     pub verb: String,
+    /// What the verb asks for, such as level=master; once each.
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = named)]
+    pub set: Vec<(String, String)>,
+    /// Print the new token on stdout, and nothing else there (with --json: as `token`).
+    #[arg(long)]
+    pub reveal: bool,
     /// What to do it to.
     #[command(flatten)]
     pub act: Act,
@@ -344,6 +425,13 @@ pub enum SecretCommand {
 fn loopback(text: &str) -> Result<SocketAddr, String> {
     let addr: SocketAddr = text.parse().map_err(|_| "expected ADDRESS:PORT, such as 127.0.0.1:0".to_owned())?;
     if addr.ip().is_loopback() { Ok(addr) } else { Err("the sandbox listens on loopback only, such as 127.0.0.1:0".to_owned()) }
+}
+
+fn named(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE, such as level=master".to_owned()),
+    }
 }
 
 fn skew(text: &str) -> Result<f64, String> {

@@ -3,8 +3,9 @@
 use super::{
     Cli, Command, Exit, Globals, Gone, Output,
     args::{ConfigCommand, Demo},
-    attempt, completions, doctor, man, op, remove, run, sandbox,
+    attempt, check, completions, doctor, man, op, remove, run, sandbox,
     session::{Session, Settings},
+    why,
 };
 use crate::{
     domain::Action,
@@ -136,19 +137,23 @@ async fn headless(command: Command, globals: &Globals, paths: Paths, settings: S
 }
 
 async fn command_in(house: &Session, command: Command, out: &mut Output) -> run::Ran {
+    if matches!(command, Command::History(_) | Command::Clock(_) | Command::Add(_) | Command::Remove(_) | Command::Secret(_)) {
+        house.finish_left(out).await;
+    }
     match command {
         Command::List(args) => run::list(house, args.json, out).await,
-        Command::Status(args) => run::status(house, &args, out).await,
+        Command::Status(args) => why::status(house, &args, out).await,
+        Command::Check(args) => check::run(house, &args, out).await,
         Command::History(args) => run::history(house, &args, out).await,
         Command::Clock(args) => run::clock(house, &args, out).await,
         Command::Add(args) => run::add(house, &args, out).await,
         Command::Remove(args) => remove::run(house, &args, out).await,
         Command::Secret(which) => run::secret(house, &which, out).await,
         Command::Pair(args) => attempt::run(house, &args, out).await,
-        Command::Wipe(act) => op::run(house, Action::Wipe, &act, out).await,
-        Command::Regenerate(act) => op::run(house, Action::Regenerate, &act, out).await,
+        Command::Wipe(act) => op::run(house, Action::Wipe, &act, &op::More::default(), out).await,
+        Command::Regenerate(r) => op::run(house, Action::Regenerate, &r.act, &op::More { reveal: r.reveal, ..op::More::default() }, out).await,
         Command::Do(d) => match op::verb(house, &d.verb, &d.act.target, out) {
-            Ok(action) => op::run(house, action, &d.act, out).await,
+            Ok(action) => op::run(house, action, &d.act, &op::More { reveal: d.reveal, set: &d.set }, out).await,
             Err(exit) => Ok(exit),
         },
         // Decided before a house was opened.

@@ -247,6 +247,7 @@ pub fn outcome(op: &Op, old_fp: Option<&str>, new_fp: Option<&str>, lang: Lang) 
         "new_fp": new_fp,
         "lost": lost,
         "steps": steps,
+        "told": plan.map_or_else(Vec::new, crate::engine::ops::told).iter().map(|m| m.text(lang)).collect::<Vec<_>>(),
         "reason": op.reason.as_ref().map(|r| reason(r, lang)),
     })
 }

@@ -3,8 +3,10 @@
 //! Files here say things; they do not act. What needs a gateway is done by the engine's rooms, and the answer is handed to a
 //! `render` or `json` function here. Results go to stdout, all else to stderr, and no secret to either of them unasked.
 
+pub mod aim;
 pub mod args;
-pub mod attempt;
+mod attempt;
+pub mod check;
 pub mod clock;
 pub mod completions;
 pub mod deck;
@@ -28,6 +30,7 @@ pub mod session;
 pub mod since;
 pub mod status;
 pub mod tally;
+pub mod why;
 
 pub use args::{Cli, Command, Globals};
 pub use exit::Exit;

@@ -1,29 +1,38 @@
 //! `wipe`, `regenerate` and `do`: a question on a terminal, then one journaled op, watched to its end.
 
 use super::{
-    Exit, Output,
+    Exit, Output, aim,
     args::Act,
     outcome, prompt,
     run::Ran,
     session::{Session, refused},
 };
 use crate::{
-    domain::{Action, Answer, Clean, Effect, GatewayId, Inputs, Link, Not, Prompt, RemoteId, Row, Target, ids::TargetName},
+    domain::{Action, Answer, Effect, GatewayId, Not, Prompt, ids::TargetName},
     engine::ops::{self, Armed, Ended, Host, NotArmed, Progress},
     i18n::{Message, Words, command as c, reason as reasons},
 };
 use std::{future::Future, pin::Pin};
 use tokio_util::sync::CancellationToken;
 
+/// What a command adds to the target.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct More<'a> {
+    /// The new token is printed.
+    pub reveal: bool,
+    /// What was given by name.
+    pub set: &'a [(String, String)],
+}
+
 /// Runs one action on one target. Nothing is sent before the question was answered.
 ///
 /// # Errors
 /// When the reader of stdout has gone.
-pub async fn run(house: &Session, action: Action, args: &Act, out: &mut Output) -> Ran {
+pub async fn run(house: &Session, action: Action, args: &Act, more: &More<'_>, out: &mut Output) -> Ran {
     if let Err(exit) = house.ready(out).await {
         return Ok(exit);
     }
-    let (row, inputs) = match row(house, &action, args, out).await {
+    let (row, inputs) = match aim::row(house, &action, &args.target, more.set, out).await {
         Ok(found) => found,
         Err(exit) => return Ok(exit),
     };
@@ -46,47 +55,25 @@ pub async fn run(house: &Session, action: Action, args: &Act, out: &mut Output) 
     let mut host = Lines { out, quiet: args.json };
     let ended = ops::fire(&house.world, &armed, &mut host, &cancel).await;
     interrupted.abort();
-    tell(house, &armed, &ended, args.json, out, cancel.is_cancelled()).await
+    tell(house, &armed, &ended, (args.json, more.reveal), out, cancel.is_cancelled()).await
 }
 
-async fn tell(house: &Session, armed: &Armed, ended: &Ended, as_json: bool, out: &mut Output, interrupted: bool) -> Ran {
+async fn tell(house: &Session, armed: &Armed, ended: &Ended, (as_json, reveal): (bool, bool), out: &mut Output, interrupted: bool) -> Ran {
     let fp = |f: &Option<crate::domain::Fingerprint>| f.as_ref().and_then(|f| f.as_str().map(str::to_owned));
     let (old, new) = (fp(&ended.old), fp(&ended.new));
     let exit = match house.world.store().op(armed.id).await {
         Ok(Some(mut op)) => {
             op.phase = ended.phase;
             op.reason.clone_from(&ended.reason);
-            outcome::render(&op, old.as_deref(), new.as_deref(), as_json, out)?
+            let token = ended.token.as_ref().filter(|_| reveal);
+            if token.is_some() {
+                ops::audit(&house.world, &armed.target, "reveal", None, "shown").await;
+            }
+            outcome::render(&op, (old.as_deref(), new.as_deref()), token, as_json, out)?
         }
         _ => ended.reason.as_ref().map_or(Exit::Failed, |why| refused(why, out)),
     };
     Ok(if interrupted && exit != Exit::Ok { Exit::Interrupted } else { exit })
-}
-
-/// The row that is meant. A creating verb names one that is not there yet.
-async fn row(house: &Session, action: &Action, args: &Act, out: &mut Output) -> Result<(Row, Inputs), Exit> {
-    let creates = |g: &GatewayId| house.world.gateway(g).is_some_and(|g| g.spec.verbs.iter().any(|v| v.id == action.name() && v.creates()));
-    let Some(TargetName { gateway: Some(gateway), account, device: None }) = TargetName::parse(&args.target) else {
-        return house.resolve(&args.target, out).await.map(|r| (r, Inputs::new()));
-    };
-    let gateway = GatewayId::new(&gateway);
-    if !creates(&gateway) {
-        return house.resolve(&args.target, out).await.map(|r| (r, Inputs::new()));
-    }
-    house.refresh(Some(&gateway), out).await;
-    let target = Target::account(&gateway, &RemoteId::new(&account));
-    let row = Row {
-        gateway,
-        account: target.account.clone(),
-        device: None,
-        incarnation: None,
-        label: Clean::new(&account),
-        identity: None,
-        link: Link::unknown(),
-        tokens: vec![],
-        facts: vec![],
-    };
-    Ok((row, Inputs::from([("name".into(), account.into())])))
 }
 
 fn question(armed: &Armed, effect: &Effect, out: &Output) -> Message {

@@ -23,16 +23,33 @@ pub struct NoSecret(pub Message);
 /// # Errors
 /// A sentence that says what is wrong; it never holds any of the secret.
 pub fn secret(file: Option<&Path>, question: &'static Words, out: &mut Output) -> Result<Secret, NoSecret> {
-    let text = match file {
-        Some(path) if path == Path::new("-") => from(&mut io::stdin().lock(), "-")?,
+    match trimmed(read(file, question, out)?)? {
+        Some(secret) => Ok(secret),
+        None => Err(NoSecret(Message::new(&c::SECRET_EMPTY))),
+    }
+}
+
+/// As [`secret`], where none is fine too: an empty file, Enter at the prompt, or nobody to ask.
+///
+/// # Errors
+/// As there.
+pub fn secret_or_none(file: Option<&Path>, question: &'static Words, out: &mut Output) -> Result<Secret, NoSecret> {
+    if file.is_none() && !io::stdin().is_terminal() {
+        return Ok(Secret::new(String::new()));
+    }
+    Ok(trimmed(read(file, question, out)?)?.unwrap_or_else(|| Secret::new(String::new())))
+}
+
+fn read(file: Option<&Path>, question: &'static Words, out: &mut Output) -> Result<Zeroizing<Vec<u8>>, NoSecret> {
+    match file {
+        Some(path) if path == Path::new("-") => from(&mut io::stdin().lock(), "-"),
         Some(path) => {
             let mut f = std::fs::File::open(path).map_err(|e| unreadable(&path.to_string_lossy(), &e))?;
-            from(&mut f, &path.to_string_lossy())?
+            from(&mut f, &path.to_string_lossy())
         }
-        None if io::stdin().is_terminal() => prompt(question, out)?,
-        None => return Err(NoSecret(Message::new(&c::SECRET_NO_TERMINAL))),
-    };
-    trimmed(text)
+        None if io::stdin().is_terminal() => prompt(question, out),
+        None => Err(NoSecret(Message::new(&c::SECRET_NO_TERMINAL))),
+    }
 }
 
 /// Asks for `yes` on a terminal. `None` when stdin is none: then nobody can be asked.
@@ -57,6 +74,29 @@ pub fn line(question: &'static Words, out: &mut Output) -> Option<String> {
     Some(line)
 }
 
+/// Reads all of stdin, at most `most` bytes, without its last line end. Unlike a credential of ours it may be empty: that is
+/// for the reader to judge.
+///
+/// # Errors
+/// A sentence that says what is wrong; it never holds any of the text.
+pub fn piped(most: usize) -> Result<Secret, NoSecret> {
+    read_piped(&mut io::stdin().lock(), most)
+}
+
+fn read_piped(source: &mut dyn Read, most: usize) -> Result<Secret, NoSecret> {
+    let limit = u64::try_from(most + 2).unwrap_or(u64::MAX);
+    let mut text = Zeroizing::new(Vec::new());
+    source.take(limit + 1).read_to_end(&mut text).map_err(|e| unreadable("-", &e))?;
+    while matches!(text.last(), Some(b'\n' | b'\r')) {
+        text.pop();
+    }
+    if text.len() > most {
+        return Err(NoSecret(Message::new(&c::SECRET_TOO_LONG).with("max", most.to_string())));
+    }
+    let text = std::str::from_utf8(&text).map_err(|_| NoSecret(Message::new(&c::SECRET_UNREADABLE).with("path", "-").with("why", "not UTF-8")))?;
+    Ok(Secret::new(text.to_owned()))
+}
+
 fn from(source: &mut dyn Read, name: &str) -> Result<Zeroizing<Vec<u8>>, NoSecret> {
     let mut text = Zeroizing::new(Vec::with_capacity(LONGEST + 3));
     let limit = u64::try_from(LONGEST + 2).unwrap_or(u64::MAX);
@@ -64,18 +104,19 @@ fn from(source: &mut dyn Read, name: &str) -> Result<Zeroizing<Vec<u8>>, NoSecre
     Ok(text)
 }
 
-fn trimmed(mut text: Zeroizing<Vec<u8>>) -> Result<Secret, NoSecret> {
+/// `None` for nothing but a line end.
+fn trimmed(mut text: Zeroizing<Vec<u8>>) -> Result<Option<Secret>, NoSecret> {
     while matches!(text.last(), Some(b'\n' | b'\r')) {
         text.pop();
     }
     if text.is_empty() {
-        return Err(NoSecret(Message::new(&c::SECRET_EMPTY)));
+        return Ok(None);
     }
     if text.len() > LONGEST {
         return Err(NoSecret(Message::new(&c::SECRET_TOO_LONG).with("max", LONGEST.to_string())));
     }
     match std::str::from_utf8(&text) {
-        Ok(t) => Ok(Secret::new(t.to_owned())),
+        Ok(t) => Ok(Some(Secret::new(t.to_owned()))),
         Err(_) => Err(NoSecret(Message::new(&c::SECRET_UNREADABLE).with("path", "-").with("why", "not UTF-8"))),
     }
 }
@@ -150,6 +191,16 @@ mod tests {
     fn a_file_loses_its_line_end_and_nothing_else() {
         assert_eq!(file(b" key with blanks \r\n").unwrap().expose(), " key with blanks ");
         assert_eq!(file(b"key").unwrap().expose(), "key");
+    }
+
+    #[test]
+    fn piped_text_may_be_empty_and_has_a_limit() {
+        let read = |bytes: &[u8]| read_piped(&mut &*bytes, 8).map(|s| s.expose().to_owned()).map_err(|e| e.0.text(Lang::En));
+        assert_eq!(read(b""), Ok(String::new()));
+        assert_eq!(read(b"a\nb\r\n"), Ok("a\nb".to_owned()));
+        assert_eq!(read(b"12345678\n"), Ok("12345678".to_owned()));
+        assert!(read(b"123456789").unwrap_err().contains('8'));
+        assert!(read(&[0xff]).unwrap_err().contains("UTF-8"));
     }
 
     #[test]

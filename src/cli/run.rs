@@ -165,6 +165,7 @@ pub async fn doctor(house: &Session, first: Vec<doctor::Check>, as_json: bool, o
         (None, Err(e)) => Check::failed("store", &e.reason()),
         (None, Ok(())) => Check::new("store", Mark::Ok, Message::new(&c::CHECK_STORE).with("path", house.paths.data.to_string_lossy())),
     });
+    house.finish_left(out).await;
     let host = house.world.host_facts();
     let failed = house.refresh(None, out).await;
     for g in house.world.gateways() {
@@ -206,8 +207,10 @@ pub async fn add(house: &Session, args: &Add, out: &mut Output) -> Ran {
         }
         return Ok(Exit::Usage);
     }
-    let question = provider.spec().secrets.first().map_or(&c::ASK_KEY, |s| s.words);
-    let secret = match prompt::secret(args.api_key_file.as_deref(), question, out) {
+    let spec = provider.spec().secrets.first();
+    let question = spec.map_or(&c::ASK_KEY, |s| s.words);
+    let ask = if spec.is_some_and(|s| s.optional) { prompt::secret_or_none } else { prompt::secret };
+    let secret = match ask(args.api_key_file.as_deref(), question, out) {
         Ok(secret) => secret,
         Err(why) => {
             out.complain(&why.0);

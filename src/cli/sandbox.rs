@@ -86,9 +86,26 @@ async fn write_home(home: &Path, sandbox: &Sandbox, out: &mut Output) -> Result<
             out.complain_text(&errors.text(out.lang));
             return Err(Exit::Failed);
         }
+        if let Err(why) = more(&paths.config, &g) {
+            out.complain(&Message::new(&c::SANDBOX_FAILED).with("why", why));
+            return Err(Exit::Failed);
+        }
     }
     store.flush().await;
     Ok(())
+}
+
+/// Writes what only its kind has into its table of a file that we have just made.
+fn more(path: &Path, g: &crate::sandbox::GatewayInfo) -> Result<(), String> {
+    if g.more.is_empty() {
+        return Ok(());
+    }
+    let text = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
+    let mut doc: toml_edit::DocumentMut = text.parse().map_err(|e: toml_edit::TomlError| e.to_string())?;
+    for (key, value) in &g.more {
+        doc["gateway"][&g.name][key] = toml_edit::value(value);
+    }
+    std::fs::write(path, doc.to_string()).map_err(|e| e.to_string())
 }
 
 /// A made-up gateway as a configuration would name it.
@@ -102,6 +119,10 @@ pub fn settings(g: &crate::sandbox::GatewayInfo) -> config::Gateway {
         events: true,
         expect_timezone: None,
         clock_limits: None,
-        wukongim: config::WuKongIm::default(),
+        wukongim: config::WuKongIm {
+            all: g.more.iter().any(|(k, v)| *k == "uids" && v == "all"),
+            manager_url: g.more.iter().find(|(k, _)| *k == "manager_url").map(|(_, v)| v.clone()),
+            ..config::WuKongIm::default()
+        },
     }
 }

@@ -118,6 +118,18 @@ impl Session {
         Ok(())
     }
 
+    /// For commands that need no vault: finishes what ended processes left in the middle of something, and only then opens it.
+    /// What stands in the way is said; the command goes on.
+    pub async fn finish_left(&self, out: &mut Output) {
+        let left = match self.world.store().ops_unfinished().await {
+            Ok(ops) => ops.iter().any(|op| op.phase.open()),
+            Err(_) => false,
+        };
+        if left {
+            let _ = self.ready(out).await;
+        }
+    }
+
     /// Fills the rows from the cache, then from the servers. What failed is said, and stays on the gateways' links.
     pub async fn refresh(&self, only: Option<&GatewayId>, out: &mut Output) -> Vec<(GatewayId, Reason)> {
         self.world.seed_all().await;
@@ -198,6 +210,11 @@ pub fn remedy(why: &Reason, lang: Lang) -> Option<String> {
         ReasonCode::Busy => Some(&c::BUSY_DO),
         ReasonCode::KilledInFlight | ReasonCode::Foreign => Some(&c::LOOK_DO),
         ReasonCode::NotFound => Some(&c::CREATE_DO),
+        ReasonCode::FlagMismatch => Some(&c::FLAG_DO),
+        ReasonCode::NeverIssued | ReasonCode::TokenOverwritten | ReasonCode::FlagCollision | ReasonCode::Displaced => Some(&c::ISSUE_DO),
+        ReasonCode::TokenWiped => Some(&c::RENEW_DO),
+        ReasonCode::TokenEmpty => Some(&c::GIVE_DO),
+        ReasonCode::SendBanned => Some(&c::ALLOW_DO),
         _ => None,
     };
     words.map_or_else(|| reason::remedy_sentence(why, lang), |w| Some(w.get(lang).to_owned()))

@@ -6,16 +6,18 @@ use super::{
     gate::{GateView, TTL_SHOWN},
     http_date, judge,
     sample::{By, Interval, Sample},
-    verdict::{Cause, Side},
+    verdict::{Cause, Judgement, Side},
     zones::{self, Expected},
 };
-use crate::i18n::{Message, clock as w};
+use crate::i18n::{Message, Words, clock as w, sntp as n};
 
 /// The one conclusion that a view comes down to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
     /// This host shows a time before this program existed.
     BeforeBuild,
+    /// This host shows a time before the last one that was verified here.
+    BeforeSaved,
     /// Both clocks are wrong.
     Both {
         /// Reference minus host.
@@ -47,6 +49,8 @@ pub enum What {
     Moved,
     /// Nobody asked.
     NotAsked,
+    /// This host was blocked when a reference was last asked, and none was since.
+    HostNotAsked,
     /// The gateway's timezone is not the declared one. No skew.
     GatewayZone(Expected),
     /// This host's timezone is not the declared one. No skew.
@@ -86,11 +90,13 @@ pub fn what(view: &GateView) -> Option<What> {
     if view.verdict == Verdict::Ok {
         return None;
     }
-    if view.host.cause == Some(Cause::BeforeBuild) {
-        return Some(What::BeforeBuild);
+    match view.host.cause {
+        Some(Cause::BeforeBuild) => return Some(What::BeforeBuild),
+        Some(Cause::BeforeSaved) => return Some(What::BeforeSaved),
+        _ => {}
     }
-    if [&view.host, &view.remote].iter().any(|j| j.cause == Some(Cause::SourcesConflict)) {
-        return Some(What::Conflict(spread(view)));
+    if let Some(gap) = [&view.host, &view.remote].into_iter().filter_map(Judgement::conflict_ms).max() {
+        return Some(What::Conflict(gap));
     }
     let off = |v: Verdict, cause: Option<Cause>| v != Verdict::Ok && cause != Some(Cause::ZoneDiffers);
     let host = view.host.skew.filter(|_| off(view.host.verdict, view.host.cause));
@@ -106,9 +112,10 @@ pub fn what(view: &GateView) -> Option<What> {
 fn without_figure(view: &GateView) -> Option<What> {
     match view.remote.cause {
         Some(Cause::NoDate) => Some(What::Date(DateTrouble::Missing)),
-        Some(Cause::DateUnusable) => Some(What::Date(date(view))),
+        Some(Cause::DateUnusable) => Some(date(view).map_or(What::Moved, What::Date)),
         Some(Cause::NotAsked) if view.remote.samples.is_empty() && view.epoch > 0 => Some(What::Moved),
         Some(Cause::NotAsked) => Some(What::NotAsked),
+        None if view.verdict == Verdict::Unknown && view.host.cause == Some(Cause::NotAsked) => Some(What::HostNotAsked),
         _ => {
             let differs = |z: &Option<Expected>| z.clone().filter(|e| e.differs().is_some());
             differs(&view.zone).map(What::GatewayZone).or_else(|| differs(&view.host_zone).map(What::HostZone))
@@ -123,29 +130,21 @@ const fn minutes(cause: Option<Cause>) -> Option<i32> {
     }
 }
 
-/// What is wrong with the gateway's `Date`, as the samples of a view show.
-fn date(view: &GateView) -> DateTrouble {
+/// What is wrong with the gateway's `Date`, as the samples of a view show. `None`: nothing, but this host's clock was moved
+/// while it was asked.
+fn date(view: &GateView) -> Option<DateTrouble> {
     let dates: Vec<&Sample> = view.remote.samples.iter().filter(|s| s.by == By::Date).collect();
     let usable: Vec<&Sample> = dates.iter().copied().filter(|s| judge::usable(s, &view.at, TTL_SHOWN)).collect();
     if let Some(newest) = usable.first() {
-        return if usable.iter().any(|s| judge::frozen(newest, s)) { DateTrouble::Frozen } else { DateTrouble::Inconsistent };
+        return Some(if usable.iter().any(|s| judge::frozen(newest, s)) { DateTrouble::Frozen } else { DateTrouble::Inconsistent });
     }
-    match dates.first().map(|s| s.detail.as_str()) {
+    Some(match dates.first().map(|s| s.detail.as_str()) {
+        Some(http_date::STEPPED) => return None,
         Some(http_date::CACHED) => DateTrouble::Cached,
         Some(http_date::UNPARSABLE) => DateTrouble::Malformed,
         Some(http_date::NO_DATE) => DateTrouble::Missing,
         _ => DateTrouble::Inconsistent,
-    }
-}
-
-/// How far the sources of a clock lie apart, at the least, in milliseconds.
-fn spread(view: &GateView) -> i64 {
-    let gap = |samples: &[Sample]| {
-        let all = || samples.iter().filter(|s| s.by != By::ZoneLabel).filter_map(|s| s.interval.as_ref()).filter(|i| !i.is_open());
-        let (lo, hi) = (all().map(|i| i.lo_ms).max()?, all().map(|i| i.hi_ms).min()?);
-        Some(lo.saturating_sub(hi))
-    };
-    [&view.host, &view.remote].iter().filter(|j| j.cause == Some(Cause::SourcesConflict)).filter_map(|j| gap(&j.samples)).max().unwrap_or(0)
+    })
 }
 
 /// Why the clock is not well, with figures; `None` when it is.
@@ -159,6 +158,8 @@ pub fn said(what: &What) -> Message {
     let plain = |words| Message::new(words);
     match what {
         What::BeforeBuild => plain(&w::CAUSE_FLOOR),
+        What::BeforeSaved => plain(&n::CAUSE_SAVED),
+        What::HostNotAsked => plain(&n::CAUSE_HOST_STALE),
         What::Both { host, remote } => plain(&w::CAUSE_BOTH).with("host", span(host)).with("skew", span(remote)),
         What::Host { skew, minutes: None } => {
             plain(if skew.mid() < 0 { &w::CAUSE_HOST_AHEAD } else { &w::CAUSE_HOST_BEHIND }).with("skew", span(skew))
@@ -166,7 +167,10 @@ pub fn said(what: &What) -> Message {
         What::Host { skew, minutes: Some(m) } => {
             let words = if skew.mid() < 0 { &w::CAUSE_HOST_UTC_AHEAD } else { &w::CAUSE_HOST_UTC_BEHIND };
             // Reference minus host: a host that is ahead keeps the time of a zone east of Greenwich.
-            plain(words).with("skew", span(skew)).with("zones", list(zones::at(-m).iter().take(2)))
+            as_utc(words, skew, &list(zones::at(-m).iter().take(2)))
+        }
+        What::Gateway { skew, minutes: None, told: true } => {
+            plain(if skew.mid() < 0 { &w::CAUSE_GATEWAY_BEHIND } else { &w::CAUSE_GATEWAY_AHEAD }).with("skew", span(skew))
         }
         What::Gateway { skew, minutes: None, .. } => plain(if skew.mid() < 0 { &w::CAUSE_BEHIND } else { &w::CAUSE_AHEAD }).with("skew", span(skew)),
         What::Gateway { skew, minutes: Some(m), told } => {
@@ -174,7 +178,7 @@ pub fn said(what: &What) -> Message {
             // The gateway may be in a zone so far east, or this host in one so far west.
             let (gateway, host) = (zones::at(*m), zones::at(-m));
             let names = if *told { list(gateway.iter().take(2)) } else { list(gateway.iter().take(1).chain(host.iter().take(1))) };
-            plain(words).with("skew", span(skew)).with("zones", names)
+            as_utc(words, skew, &names)
         }
         What::Conflict(ms) => plain(&w::CAUSE_CONFLICT).with("skew", fig::span(*ms)),
         What::Date(why) => plain(match why {
@@ -192,15 +196,31 @@ pub fn said(what: &What) -> Message {
 }
 
 /// A sentence with the offset that was found and the declared zone.
-pub(super) fn zone(words: &'static crate::i18n::Words, e: &Expected) -> Message {
+pub(super) fn zone(words: &'static Words, e: &Expected) -> Message {
     let found = zones::iso(e.found.unwrap_or_default());
     Message::new(words).with("found", found).with("zone", &e.name).with("expected", zones::iso(e.minutes))
 }
 
-/// ` (Europe/Moscow, America/Sao_Paulo)`.
+/// ` (Europe/Moscow, America/Sao_Paulo)`: as many as leave the sentence on one line.
 fn list<'a>(names: impl Iterator<Item = &'a &'static str>) -> String {
-    let names: Vec<&str> = names.copied().collect();
-    if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) }
+    let mut all = String::new();
+    for name in names {
+        if !all.is_empty() && all.len() + 2 + name.len() > NAMES {
+            break;
+        }
+        all.push_str(if all.is_empty() { "" } else { ", " });
+        all.push_str(name);
+    }
+    all
+}
+
+/// Letters that a sentence has left for names of zones.
+const NAMES: usize = 32;
+
+/// A sentence with its figure and, where a place has that offset, examples.
+fn as_utc(words: &'static Words, skew: &Interval, names: &str) -> Message {
+    let m = Message::new(words).with("skew", fig::span(skew.mid()));
+    if names.is_empty() { m.with("zones", "") } else { m.nest("zones", Message::new(&w::ZONES).with("names", names)) }
 }
 
 /// The one thing to do about it; `None` when nothing needs doing.
@@ -211,7 +231,7 @@ pub fn remedy(view: &GateView) -> Option<Message> {
 /// What to do about a conclusion.
 pub fn act(what: &What) -> Message {
     Message::new(match what {
-        What::BeforeBuild | What::Host { minutes: None, .. } => &w::DO_HOST,
+        What::BeforeBuild | What::BeforeSaved | What::Host { minutes: None, .. } => &w::DO_HOST,
         What::Both { .. } => &w::DO_BOTH,
         What::Host { minutes: Some(_), .. } => &w::DO_UTC_HOST,
         What::Gateway { minutes: Some(_), told: true, .. } => &w::DO_UTC_GATEWAY,
@@ -224,7 +244,7 @@ pub fn act(what: &What) -> Message {
         What::Date(DateTrouble::Frozen) => &w::DO_DATE_FROZEN,
         What::Date(DateTrouble::Malformed) => &w::DO_DATE_MALFORMED,
         What::Date(DateTrouble::Inconsistent) => &w::DO_DATE_INCONSISTENT,
-        What::Moved | What::NotAsked => &w::DO_ASK,
+        What::Moved | What::NotAsked | What::HostNotAsked => &w::DO_ASK,
         What::GatewayZone(e) => return zone(&w::DO_ZONE_GATEWAY, e),
         What::HostZone(e) => return zone(&w::DO_ZONE_HOST, e),
     })

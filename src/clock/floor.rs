@@ -1,4 +1,5 @@
-//! The floor: a clock that shows a time before this program was released is wrong, network or not.
+//! The floor: a clock that shows a time before this program was released is wrong, network or not. So is, as long as no
+//! reference says otherwise, one that shows a time before the last one that was verified here and saved.
 
 use super::sample::{By, Interval, OPEN, Sample, Subject};
 use crate::domain::{Clean, Stamp, Wall};
@@ -11,10 +12,18 @@ pub const ABOVE: &str = "after the release of this program";
 /// Detail of a sample that found the clock before the floor.
 pub const BELOW: &str = "before the release of this program";
 
+/// Detail of a sample that found the clock before the last verified time, though after the release.
+pub const BELOW_SAVED: &str = "before the last verified time";
+
 /// What the floor says of this host's clock. It bounds the offset from one side only, and only when the clock is below it.
 pub fn sample(now: Stamp, floor: Wall) -> Sample {
     let short = floor.0.saturating_sub(now.wall.0);
     let below = short > 0;
+    let detail = match below {
+        false => ABOVE,
+        true if now.wall < BUILD_FLOOR => BELOW,
+        true => BELOW_SAVED,
+    };
     Sample {
         gateway: None,
         subject: Subject::Host,
@@ -22,7 +31,7 @@ pub fn sample(now: Stamp, floor: Wall) -> Sample {
         interval: below.then_some(Interval { lo_ms: short, hi_ms: OPEN }),
         at: now,
         probes: 1,
-        detail: Clean::new(if below { BELOW } else { ABOVE }),
+        detail: Clean::new(detail),
         server: None,
     }
 }

@@ -203,8 +203,9 @@ impl Gate {
             if back {
                 kept.clear();
             }
-            if sample.by == By::Kernel {
-                kept.retain(|s| s.by != By::Kernel);
+            if matches!(sample.by, By::Kernel | By::Daemon) || sample.server.is_some() {
+                // Evidence that does not count: its newest word is enough, and must not push out what counts.
+                kept.retain(|s| s.by != sample.by || s.server != sample.server);
             }
             kept.push_front(sample);
             kept.truncate(KEPT);
@@ -299,6 +300,15 @@ impl Gate {
     pub fn strict(&self, gateway: &GatewayId) -> GateView {
         self.zoned(self.judged(gateway, TTL_PAIRING))
     }
+    /// This host alone, by the default limits: for a house without gateways.
+    pub fn host(&self) -> Judgement {
+        self.judged(&GatewayId::new(""), TTL_SHOWN).host
+    }
+    /// True when no reference told anything about this host within `limit`.
+    pub fn is_host_old(&self, limit: Duration) -> bool {
+        let now = self.time.now();
+        !self.inner().host.iter().any(|s| s.by == By::Ntp && judge::usable(s, &now, limit))
+    }
     /// True when the newest usable sample of this gateway is older than 60 s (or than the current epoch), or when its
     /// samples contradict each other, so that it must be asked again.
     pub fn is_old(&self, gateway: &GatewayId) -> bool {
@@ -361,17 +371,29 @@ impl Gate {
         let limits = inner.limits.get(gateway).copied().unwrap_or(Limits::DEFAULT);
         let epoch = inner.epoch;
         let mut host = Vec::from_iter(inner.host.iter().cloned());
-        let below = floor::sample(now, self.floor);
-        if below.interval.is_some() {
+        let mut below = floor::sample(now, self.floor);
+        let asked = host.iter().any(|s| s.by == By::Ntp && judge::usable(s, &now, ttl));
+        match below.detail.as_str() {
             // Nothing that a reference said can outweigh a clock that shows a time before this program existed.
-            host.retain(|s| s.by == By::Kernel);
+            floor::BELOW => host.retain(|s| matches!(s.by, By::Kernel | By::Daemon)),
+            // A saved time can be wrong itself; a reference that answers now knows better.
+            floor::BELOW_SAVED if asked => below = floor::sample(now, BUILD_FLOOR),
+            _ => {}
         }
         host.push(below);
         let remote = judge::judge(inner.gateways.entry(gateway.clone()).or_default().make_contiguous(), limits, &now, ttl);
+        let was = judge::judge(&host, limits, &now, Duration::MAX).verdict;
         let host = judge::judge(&host, limits, &now, ttl);
-        // A host that nothing measured is "not asked" and does not count; a gateway that nothing measured does.
-        let verdict = if host.skew.is_some() { remote.verdict.join(host.verdict) } else { remote.verdict };
-        let side = verdict::side(host.skew.as_ref(), remote.skew.as_ref(), limits);
+        let torn = |j: &Judgement| j.cause == Some(verdict::Cause::SourcesConflict);
+        // A host that nothing measured is "not asked" and does not count; a gateway that nothing measured does. A host that
+        // was blocked when it was last asked about is not fine because nobody asked again.
+        let verdict = match (host.skew.is_some() || torn(&host), was) {
+            (true, _) => remote.verdict.join(host.verdict),
+            (false, Verdict::Blocked) => remote.verdict.join(Verdict::Unknown),
+            (false, _) => remote.verdict,
+        };
+        let side =
+            if torn(&host) || torn(&remote) { Some(Side::CannotTell) } else { verdict::side(host.skew.as_ref(), remote.skew.as_ref(), limits) };
         let moved = inner.moved.filter(|_| remote.samples.iter().all(|s| s.detail.as_str() == http_date::STEPPED));
         GateView { gateway: gateway.clone(), verdict, host, remote, side, at: now, epoch, moved, zone: None, host_zone: None }
     }

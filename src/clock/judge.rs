@@ -1,9 +1,9 @@
-//! From the samples of one clock to a judgement: intersection, frozen and inconsistent sources, cause.
+//! From the samples of one clock to a judgement: intersection, frozen and inconsistent sources, conflict, cause.
 
 use super::{
-    Limits, Verdict, http_date,
+    Limits, Verdict, floor, http_date,
     sample::{By, Interval, Sample},
-    steps,
+    sntp, steps,
     verdict::{Cause, Judgement, zone_like},
 };
 use crate::domain::Stamp;
@@ -24,8 +24,10 @@ enum Joined {
     On(Interval),
     /// The same second over and over.
     Frozen,
-    /// They contradict each other; another probe may settle it.
+    /// Two answers of one gateway contradict each other; another probe may settle it.
     Torn,
+    /// Sources contradict each other, by so many milliseconds at the least; which is wrong is not known.
+    Conflict(i64),
     /// There is none.
     Nothing,
 }
@@ -40,13 +42,17 @@ pub(super) fn judge(samples: &[Sample], limits: Limits, now: &Stamp, ttl: Durati
             let verdict = Verdict::of(&skew, limits);
             let cause = match verdict {
                 Verdict::Ok | Verdict::Unknown => None,
-                _ if skew.is_open() => Some(Cause::BeforeBuild),
+                _ if skew.is_open() => Some(below(&newest_first)),
                 Verdict::Blocked => Some(zone_like(&skew).map_or(Cause::Off, |minutes| Cause::LocalTimeAsUtc { minutes })),
                 Verdict::Warn => Some(Cause::Off),
             };
             (verdict, Some(skew), cause)
         }
         Joined::Frozen | Joined::Torn => (Verdict::Unknown, None, Some(Cause::DateUnusable)),
+        Joined::Conflict(gap) => {
+            let far = gap > i64::from(limits.blocked_s) * 1000;
+            (if far { Verdict::Blocked } else { Verdict::Unknown }, None, Some(Cause::SourcesConflict))
+        }
         Joined::Nothing => (Verdict::Unknown, None, Some(why_nothing(&newest_first, now, ttl))),
     };
     Judgement { verdict, skew, cause, samples: newest_first.into_iter().cloned().collect() }
@@ -61,7 +67,30 @@ pub(super) fn torn(samples: &[Sample], now: &Stamp, ttl: Duration) -> bool {
 
 /// True when a sample still speaks of the clocks as they are now.
 pub(super) fn usable(sample: &Sample, now: &Stamp, ttl: Duration) -> bool {
-    sample.interval.is_some() && current(sample, now, ttl)
+    sample.interval.is_some() && counts(sample) && current(sample, now, ttl)
+}
+
+/// True for what takes part in a skew. What one server of several said is in the joint sample already; a daemon, the kernel
+/// and a timezone's name measure nothing.
+fn counts(sample: &Sample) -> bool {
+    sample.server.is_none() && matches!(sample.by, By::Date | By::Ntp | By::Floor | By::ServerTime)
+}
+
+fn below(samples: &[&Sample]) -> Cause {
+    let saved = samples.iter().any(|s| s.by == By::Floor && s.detail.as_str() == floor::BELOW_SAVED);
+    if saved { Cause::BeforeSaved } else { Cause::BeforeBuild }
+}
+
+/// The gap that the servers' last telling answer left open, if it was a contradiction.
+fn conflict<'a>(mut newest_first: impl Iterator<Item = &'a Sample>) -> Option<i64> {
+    let told = |s: &&Sample| s.by == By::Ntp && s.server.is_none() && (s.interval.is_some() || sntp::conflict_ms(&s.detail).is_some());
+    newest_first.find(told).and_then(|s| sntp::conflict_ms(&s.detail))
+}
+
+/// By how much these samples contradict each other: what the servers left open, or what the intervals do.
+pub(super) fn conflict_of(newest_first: &[Sample]) -> Option<i64> {
+    let gap = sntp::servers::gap_ms(newest_first.iter().filter(|s| counts(s)).filter_map(|s| s.interval.as_ref()));
+    conflict(newest_first.iter()).or((gap > 0).then_some(gap))
 }
 
 fn current(sample: &Sample, now: &Stamp, ttl: Duration) -> bool {
@@ -79,6 +108,9 @@ fn why_nothing(newest_first: &[&Sample], now: &Stamp, ttl: Duration) -> Cause {
 }
 
 fn join(newest_first: &[&Sample], now: &Stamp, ttl: Duration) -> Joined {
+    if let Some(gap) = conflict(newest_first.iter().copied().filter(|s| current(s, now, ttl))) {
+        return Joined::Conflict(gap);
+    }
     let mut live: Vec<&Sample> = newest_first.iter().copied().filter(|s| usable(s, now, ttl)).collect();
     let Some(newest) = live.first().copied() else { return Joined::Nothing };
     let reach = newest.at.age(now) + WINDOW;
@@ -90,15 +122,24 @@ fn join(newest_first: &[&Sample], now: &Stamp, ttl: Duration) -> Joined {
     for (i, s) in live.iter().enumerate() {
         let Some(measured) = s.interval else { continue };
         let aged = if measured.is_open() { measured } else { measured.widened(drift(s.at.age(now))) };
+        if s.by == By::Ntp && run.is_some_and(|r| outdated(&r, &aged)) && live[..i].iter().any(|n| n.by == By::Ntp) {
+            continue;
+        }
         match run.map_or(Some(aged), |r| meet(&r, &aged)) {
             Some(both) => run = Some(both),
             // A clock that was set right contradicts its own past. Two newest probes that agree, further apart than a
             // standing `Date` could bear, are believed against older ones; a single one is not.
             None if i >= 2 && apart(newest, live[i - 1]) => break,
-            None => return Joined::Torn,
+            None if s.by == By::Date && newest.by == By::Date => return Joined::Torn,
+            None => return Joined::Conflict(sntp::servers::gap_ms(run.iter().chain([&aged]))),
         }
     }
     run.map_or(Joined::Nothing, Joined::On)
+}
+
+/// True when an older reading of a reference just misses what newer ones say: a daemon slewed this host's clock meanwhile.
+fn outdated(newer: &Interval, older: &Interval) -> bool {
+    (1..=LATE_MS).contains(&sntp::servers::gap_ms([newer, older].into_iter()))
 }
 
 fn drift(age: Duration) -> i64 {

@@ -28,5 +28,8 @@ pub mod verdict;
 pub mod words;
 pub mod zones;
 
+#[cfg(test)]
+mod gate_ntp_tests;
+
 pub use now::{ManualTime, SystemTime, TokioTime};
 pub use verdict::{Limits, Verdict};

@@ -94,6 +94,7 @@ fn sample(s: &Sample) -> Value {
     json!({
         "subject": s.subject,
         "by": s.by,
+        "server": s.server.as_ref().map(crate::domain::Clean::as_str),
         "skew_s": skew(s.interval.as_ref().filter(|_| !label)),
         "utc_offset_minutes": s.interval.filter(|_| label).and_then(|i| zones::quarters(i.mid())),
         "at": s.at.wall.rfc3339(),

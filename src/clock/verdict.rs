@@ -58,6 +58,8 @@ pub enum Cause {
     Off,
     /// This host's clock is before this program was built.
     BeforeBuild,
+    /// This host's clock is before the last time that was verified here.
+    BeforeSaved,
     /// The gateway's `Date` stands still or comes from a cache.
     DateUnusable,
     /// The gateway sends no `Date`.
@@ -81,6 +83,13 @@ pub struct Judgement {
     pub cause: Option<Cause>,
     /// The samples that it rests on, newest first.
     pub samples: Vec<Sample>,
+}
+
+impl Judgement {
+    /// By how many milliseconds its sources contradict each other at the least, where they do.
+    pub fn conflict_ms(&self) -> Option<i64> {
+        (self.cause == Some(Cause::SourcesConflict)).then(|| super::judge::conflict_of(&self.samples)).flatten()
+    }
 }
 
 impl Verdict {
@@ -129,6 +138,7 @@ impl Cause {
             Self::LocalTimeAsUtc { .. } => "local_time_as_utc",
             Self::Off => "off",
             Self::BeforeBuild => "before_build",
+            Self::BeforeSaved => "before_saved",
             Self::DateUnusable => "date_unusable",
             Self::NoDate => "no_date",
             Self::NotAsked => "not_asked",
@@ -152,21 +162,35 @@ pub fn zone_like(skew: &Interval) -> Option<i32> {
     (a == b && (1..=56).contains(&a.abs())).then(|| i32::try_from(a * 15).unwrap_or(0))
 }
 
-/// Who is wrong. `remote` is gateway minus host; `host` is reference minus host, where a reference was asked.
+/// What an interval says of one clock: fine, off, or neither for sure.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stands {
+    Fine,
+    Off,
+    Unclear,
+}
+
+/// Who is wrong. `remote` is gateway minus host; `host` is reference minus host, where a reference was asked. Nobody is
+/// named whose interval leaves it open.
 pub fn side(host: Option<&Interval>, remote: Option<&Interval>, limits: Limits) -> Option<Side> {
-    let bad = |i: &Interval| Verdict::of(i, limits) != Verdict::Ok;
+    let ok_ms = i64::from(limits.ok_s) * 1000;
+    let stands = |i: &Interval| match (i.max_abs() <= ok_ms, i.min_abs() > ok_ms) {
+        (true, _) => Stands::Fine,
+        (_, true) => Stands::Off,
+        _ => Stands::Unclear,
+    };
     match (host, remote) {
         // Only the floor gives an open interval, and it speaks of the host alone.
         (Some(h), _) if h.is_open() => Some(Side::Host),
-        (Some(h), Some(r)) => match (bad(h), bad(&r.minus(h))) {
-            (true, true) => Some(Side::Both),
-            (true, false) => Some(Side::Host),
-            (false, true) if bad(r) => Some(Side::Gateway),
-            _ if bad(r) => Some(Side::CannotTell),
-            _ => None,
+        (Some(h), Some(r)) => match (stands(h), stands(&r.minus(h)), stands(r)) {
+            (Stands::Off, Stands::Off, _) => Some(Side::Both),
+            (Stands::Off, _, _) => Some(Side::Host),
+            (_, Stands::Off, Stands::Off | Stands::Unclear) => Some(Side::Gateway),
+            (_, _, Stands::Off | Stands::Unclear) => Some(Side::CannotTell),
+            (_, _, Stands::Fine) => None,
         },
-        (Some(h), None) => bad(h).then_some(Side::Host),
-        (None, Some(r)) => bad(r).then_some(Side::CannotTell),
+        (Some(h), None) => (stands(h) == Stands::Off).then_some(Side::Host),
+        (None, Some(r)) => (stands(r) != Stands::Fine).then_some(Side::CannotTell),
         (None, None) => None,
     }
 }

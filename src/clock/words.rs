@@ -18,7 +18,7 @@ use super::{
 use crate::{
     clock::floor,
     domain::{GatewayId, Stamp},
-    i18n::{Lang, Message, Words, clock as w},
+    i18n::{Lang, Message, Words, clock as w, sntp as n},
 };
 use std::time::Duration;
 
@@ -99,13 +99,14 @@ fn trouble(views: &[&GateView], worst: &GateView) -> Vec<Message> {
     };
     let (head, utc, on_host) = match causes::what(worst) {
         Some(What::BeforeBuild) => return vec![Message::new(&w::HEAD_FLOOR)],
+        Some(What::BeforeSaved) => return vec![Message::new(&n::HEAD_SAVED)],
         Some(What::Conflict(ms)) => (Message::new(&w::HEAD_CONFLICT).with("skew", fig::span(ms)), false, true),
         Some(What::Host { skew, minutes }) => (figure(&w::HEAD_HOST, &skew), minutes.is_some(), true),
         Some(What::Both { remote: skew, .. }) => (figure(direction(&skew), &skew).with("gateway", name), false, false),
         Some(What::Gateway { skew, minutes, .. }) => (figure(direction(&skew), &skew).with("gateway", name), minutes.is_some(), false),
         Some(What::GatewayZone(e)) => (causes::zone(&w::HEAD_ZONE_GATEWAY, &e).with("gateway", name), false, false),
         Some(What::HostZone(e)) => (causes::zone(&w::HEAD_ZONE_HOST, &e), false, true),
-        Some(What::Date(_) | What::Moved | What::NotAsked) | None => return unknown(views, worst),
+        Some(What::Date(_) | What::Moved | What::NotAsked | What::HostNotAsked) | None => return unknown(views, worst),
     };
     let mut parts = vec![head];
     if utc {
@@ -135,7 +136,7 @@ fn others(views: &[&GateView], but: &GateView) -> Option<Message> {
 pub fn evidence(view: &GateView, limits: super::Limits) -> Vec<Evidence> {
     let mut lines: Vec<Sample> = Vec::new();
     for s in view.host.samples.iter().chain(&view.remote.samples) {
-        let same = lines.iter_mut().find(|l| l.by == s.by && l.subject == s.subject && l.gateway == s.gateway);
+        let same = lines.iter_mut().find(|l| l.by == s.by && l.subject == s.subject && l.gateway == s.gateway && l.server == s.server);
         let joined = same.as_ref().and_then(|l| judge::meet(l.interval.as_ref()?, s.interval.as_ref()?));
         match (same, joined) {
             // The newest one gives the instant: samples come newest first.
@@ -179,6 +180,12 @@ pub fn detail(sample: &Sample) -> Message {
     if let (By::Kernel, Some(error)) = (sample.by, text.strip_prefix("synced ")) {
         return Message::new(&w::DETAIL_SYNCED).with("error", error);
     }
+    if let (By::Daemon, Some((name, offset))) = (sample.by, super::daemon::parts(text)) {
+        return Message::new(&n::DAEMON).with("name", name).with("offset", offset);
+    }
+    if let Some(words) = super::sntp::words(&sample.detail) {
+        return Message::new(words);
+    }
     Message::new(match text {
         http_date::NO_DATE => &w::DETAIL_NO_DATE,
         http_date::CACHED => &w::DETAIL_CACHED,
@@ -188,6 +195,7 @@ pub fn detail(sample: &Sample) -> Message {
         kernel::UNTOLD => &w::DETAIL_UNTOLD,
         floor::ABOVE => &w::DETAIL_ABOVE,
         floor::BELOW => &w::DETAIL_BELOW,
+        floor::BELOW_SAVED => &n::BEFORE_SAVED,
         _ => return Message::new(&w::DETAIL_OTHER).with("text", text),
     })
 }

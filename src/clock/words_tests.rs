@@ -3,7 +3,15 @@
 
 use super::*;
 use crate::{
-    clock::{Limits, gate::Gate, now::ManualTime, report, timezone::ZoneTrouble},
+    clock::{
+        Limits,
+        causes::DateTrouble,
+        container::{Container, Packages},
+        gate::Gate,
+        notes::{Note, Where},
+        now::ManualTime,
+        report, zones,
+    },
     domain::{Clean, Time},
 };
 use std::{fmt::Write as _, sync::Arc};
@@ -143,4 +151,89 @@ fn the_json_document_keeps_its_contract() {
     insta::assert_snapshot!(serde_json::to_string_pretty(&doc).unwrap());
     assert_eq!(report::document(&[], Lang::En)["verdict"], "unknown");
     assert_eq!(report::document(&[], Lang::En)["host"], serde_json::Value::Null);
+}
+
+/// Every conclusion that there is, with figures of a usual size.
+fn conclusions() -> Vec<(&'static str, What)> {
+    let i = |ms: i64| Interval::new(ms - 600, ms + 600);
+    let gateway = |ms, minutes, told| What::Gateway { skew: i(ms), minutes, told };
+    let host = |ms, minutes| What::Host { skew: i(ms), minutes };
+    vec![
+        ("gateway ahead as a zone, told", gateway(10_800_400, Some(180), true)),
+        ("gateway behind as a zone, told", gateway(-10_800_400, Some(-180), true)),
+        ("a zone, cannot tell", gateway(10_800_400, Some(180), false)),
+        ("a zone behind, cannot tell", gateway(-10_800_400, Some(-180), false)),
+        ("an offset that no place has", gateway(2_700_000, Some(45), false)),
+        ("host ahead as a zone", host(-10_800_400, Some(-180))),
+        ("host behind as a zone", host(20_700_000, Some(345))),
+        ("gateway drifts ahead", gateway(37_000, None, true)),
+        ("gateway drifts behind", gateway(-37_000, None, true)),
+        ("ahead, cannot tell", gateway(37_000, None, false)),
+        ("behind, cannot tell", gateway(-86_400_000 * 12, None, false)),
+        ("host drifts ahead", host(-37_000, None)),
+        ("host drifts behind", host(37_000, None)),
+        ("both", What::Both { host: i(40_000), remote: i(10_800_000) }),
+        ("before the release", What::BeforeBuild),
+        ("sources in conflict", What::Conflict(45_000)),
+        ("no Date", What::Date(DateTrouble::Missing)),
+        ("cached Date", What::Date(DateTrouble::Cached)),
+        ("frozen Date", What::Date(DateTrouble::Frozen)),
+        ("malformed Date", What::Date(DateTrouble::Malformed)),
+        ("inconsistent Dates", What::Date(DateTrouble::Inconsistent)),
+        ("moved or slept", What::Moved),
+        ("not asked", What::NotAsked),
+        ("gateway zone", What::GatewayZone(declared(0))),
+        ("host zone", What::HostZone(declared(345))),
+    ]
+}
+
+fn declared(found: i32) -> zones::Expected {
+    zones::Expected { name: "America/Sao_Paulo".into(), minutes: -180, found: Some(found) }
+}
+
+/// Every piece of advice that there is.
+fn advice() -> Vec<Note> {
+    let troubles = [
+        ZoneTrouble::Empty,
+        ZoneTrouble::NotFound("America/Sao_Palo".into()),
+        ZoneTrouble::Inverted { tz: "UTC+8".into(), means: "UTC-8".into() },
+        ZoneTrouble::PosixForm("CET-1CEST".into()),
+        ZoneTrouble::Escapes("../../etc/passwd".into()),
+        ZoneTrouble::Differ { localtime: "Etc/UTC".into(), timezone: "America/Sao_Paulo".into() },
+        ZoneTrouble::NoZones,
+    ];
+    let containers = [Container::Docker, Container::Podman, Container::Kubernetes, Container::Nspawn, Container::Lxc, Container::Other];
+    let places = [Where::Variable, Where::Machine].into_iter().chain(containers.map(Where::Container));
+    let mut all: Vec<Note> = troubles.into_iter().map(Note::Zone).collect();
+    all.extend([Packages::Apt, Packages::Apk, Packages::Other].map(Note::ImageWithoutZones));
+    all.extend(containers.map(Note::ContainerWithoutTz));
+    all.extend(places.map(|p| Note::HostZone(declared(0), p)));
+    all.extend([Note::UnknownZone("America/Sao_Palo".into()), Note::SharedClock(Container::Docker), Note::SetZoneNotClock, Note::NewCode]);
+    all.extend([Note::NoReference, Note::NtpSilent, Note::NtpRate, Note::NtpDenied, Note::NtpUnsynced]);
+    all.extend([Note::GatewayZone(declared(60)), Note::GatewayImage]);
+    all
+}
+
+#[test]
+fn every_cause_remedy_and_note_stands_in_one_table_in_both_languages() {
+    let mut out = String::new();
+    let line = |out: &mut String, kind: &str, says: &Message, act: Option<&Message>| {
+        writeln!(out, "# {kind}").unwrap();
+        for lang in [Lang::En, Lang::Zh] {
+            for m in std::iter::once(says).chain(act) {
+                let text = m.text(lang);
+                assert!(text.width() <= 90, "{} cells: {text}", text.width());
+                assert!(!text.contains('{'), "a placeholder is left: {text}");
+                writeln!(out, "  {text}").unwrap();
+            }
+        }
+    };
+    for (name, what) in conclusions() {
+        line(&mut out, name, &causes::said(&what), Some(&causes::act(&what)));
+    }
+    for note in advice() {
+        let (says, act) = note.says();
+        line(&mut out, note.code(), &says, act.as_ref());
+    }
+    insta::assert_snapshot!(out);
 }

@@ -211,6 +211,12 @@ codes! {
     NothingAgainst = "nothing_against",
     /// The server would take this name or number, and it would not work.
     BadTarget = "bad_target",
+    /// The device flag has a token already: another would overwrite it.
+    FlagTaken = "flag_taken",
+    /// It is not told which of several connections is meant.
+    ConnUnclear = "conn_unclear",
+    /// It is not online.
+    NotOnline = "not_online",
     /// A node of the server's cluster does not answer.
     ClusterPeer = "cluster_peer",
     /// This version of the server has no way to do or to tell that.

@@ -245,6 +245,7 @@ impl Actor {
     }
 
     async fn arm(&mut self, target: Target, action: crate::domain::Action, inputs: Inputs) {
+        let target = self.world.exact(target);
         let row = match self.world.row(&target) {
             Some(row) => row,
             // A creating verb aims at a name that is not there yet.

@@ -57,7 +57,7 @@ async fn save(world: &Arc<World>, new: &NewGateway) -> Result<(), Reason> {
     let id = GatewayId::new(&new.name);
     world.ensure_vault(new.passphrase.clone()).await?;
     let spec = (world.providers)(&new.kind).map(|p| p.spec()).ok_or_else(|| Reason::new(ReasonCode::Internal))?;
-    if let Some(secret) = spec.secrets.first() {
+    if let Some(secret) = spec.secrets.first().filter(|s| !(s.optional && new.secret.is_empty())) {
         world.store.secret_put(&secret_name(&id, secret.name), &new.secret).await.map_err(|e| e.reason())?;
     }
     let settings = settings(new);

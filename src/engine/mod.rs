@@ -25,10 +25,12 @@ pub mod pairing;
 mod rows;
 mod watch;
 pub mod who;
+pub mod why;
 pub mod world;
 
 pub use command::Command;
 pub use mailbox::{Mail, Mailbox};
+pub use outcome::blank_row;
 pub use world::{Parts, World};
 
 use crate::{

@@ -1,7 +1,7 @@
 //! From a name that an operator typed to the one row that it means.
 
 use super::world::World;
-use crate::domain::{RemoteId, Row, ids::TargetName};
+use crate::domain::{GatewayId, RemoteId, Row, Target, ids::TargetName};
 
 /// Why a name could not be resolved to one row.
 #[derive(Debug)]
@@ -15,6 +15,21 @@ pub enum Unresolved {
 }
 
 impl World {
+    /// The exact id of a device that was typed in another form, such as the name of its slot.
+    pub fn slot(&self, gateway: &GatewayId, typed: &str) -> Option<String> {
+        let gateway = self.gateway(gateway)?;
+        gateway.provider.slot(&gateway.settings, typed)
+    }
+
+    /// A target with its device as the server knows it, however it was typed.
+    pub fn exact(&self, target: Target) -> Target {
+        let device = target.device.as_ref().and_then(|d| self.slot(&target.gateway, d.as_str()));
+        match device {
+            Some(id) => Target { device: Some(RemoteId::new(&id)), ..target },
+            None => target,
+        }
+    }
+
     /// The one row that an operator's name means.
     pub fn resolve(&self, name: &str) -> Result<Row, Unresolved> {
         let matches = |wanted: &TargetName| -> Vec<Row> {
@@ -23,7 +38,11 @@ impl World {
                 .filter(|r| {
                     wanted.gateway.as_deref().is_none_or(|g| r.gateway.as_str() == g)
                         && r.account.as_str() == wanted.account
-                        && r.device.as_ref().map(RemoteId::as_str) == wanted.device.as_deref()
+                        && match (&r.device, wanted.device.as_deref()) {
+                            (Some(d), Some(typed)) => d.as_str() == typed || self.slot(&r.gateway, typed).as_deref() == Some(d.as_str()),
+                            (None, None) => true,
+                            _ => false,
+                        }
                 })
                 .collect()
         };

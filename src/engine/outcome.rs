@@ -26,6 +26,9 @@ pub(super) fn close(world: &Arc<World>, ops: &LiveOps, armed: &Armed, ended: &En
     {
         world.toast(ended.phase == OpPhase::Done, text, Some(armed.target.clone()));
     }
+    for said in &ended.told {
+        world.toast(true, said.clone(), Some(armed.target.clone()));
+    }
 }
 
 fn outcome(view: &OpView, ended: &Ended) -> Message {
@@ -56,7 +59,7 @@ pub(super) fn not_armed(why: &ops::NotArmed, row: &Row) -> Message {
 }
 
 /// A row for a name that is not there yet.
-pub(super) fn blank_row(target: &Target) -> Row {
+pub fn blank_row(target: &Target) -> Row {
     Row {
         gateway: target.gateway.clone(),
         account: target.account.clone(),

@@ -144,7 +144,7 @@ impl World {
     /// A gateway that is not listed, with a first secret that is not stored: to try out what was typed.
     pub(super) fn trial(&self, settings: config::Gateway, secret: Secret) -> Option<Arc<Gateway>> {
         let gateway = self.build(settings, usize::MAX)?;
-        if let Some(spec) = gateway.spec.secrets.first() {
+        if let Some(spec) = gateway.spec.secrets.first().filter(|s| !(s.optional && secret.is_empty())) {
             lock(&gateway.state).secrets.insert(spec.name.to_owned(), secret);
         }
         Some(gateway)

@@ -17,8 +17,11 @@ catalogue! { "clock";
     HEAD_ZONE_HOST = "clock  this host keeps {found}, not {zone} ({expected})", "时钟  本机为 {found}，而非 {zone}（{expected}）";
     HEAD_LOOKS_UTC = "looks like local time as UTC", "像是把本地时间当作 UTC";
 
+    ZONES = " ({names})", "（{names}）";
     CAUSE_UTC_AHEAD = "The gateway is {skew} ahead: local time kept as UTC{zones}.", "网关快 {skew}：本地时间被当作 UTC{zones}。";
     CAUSE_UTC_BEHIND = "The gateway is {skew} behind: local time kept as UTC{zones}.", "网关慢 {skew}：本地时间被当作 UTC{zones}。";
+    CAUSE_GATEWAY_AHEAD = "The gateway's clock is {skew} ahead.", "网关时钟快 {skew}。";
+    CAUSE_GATEWAY_BEHIND = "The gateway's clock is {skew} behind.", "网关时钟慢 {skew}。";
     CAUSE_AHEAD = "The gateway is {skew} ahead of this host.", "网关比本机快 {skew}。";
     CAUSE_BEHIND = "The gateway is {skew} behind this host.", "网关比本机慢 {skew}。";
     CAUSE_HOST_AHEAD = "This host's clock is {skew} ahead.", "本机时钟快 {skew}。";
@@ -88,8 +91,8 @@ catalogue! { "clock";
     TZ_ESCAPES = "TZ={tz} is a path, not a zone.", "TZ={tz} 是路径而非时区。";
     TZ_DIFFER = "/etc/localtime is {localtime}, /etc/timezone says {timezone}.", "/etc/localtime 为 {localtime}，/etc/timezone 为 {timezone}。";
     TZ_NO_ZONES = "No timezone data here; times are shown in UTC.", "本机没有时区数据，时间按 UTC 显示。";
-    DO_TZ_WRITE = "Write TZ=AREA/CITY.", "请写 TZ=区域/城市。";
-    DO_TZ_EMPTY = "Write TZ=AREA/CITY, or take TZ away.", "请写 TZ=区域/城市，或去掉 TZ。";
+    DO_TZ_WRITE = "Write TZ=AREA/CITY.", "写 TZ=区域/城市。";
+    DO_TZ_EMPTY = "Write TZ=AREA/CITY, or take TZ away.", "写 TZ=区域/城市，或去掉 TZ。";
     DO_TZ_DIFFER = "On this host: timedatectl set-timezone AREA/CITY.", "在本机执行 timedatectl set-timezone 区域/城市。";
 
     NOTE_CONTAINER_TZ = "This is a container without TZ; times are shown in UTC.", "这是未设 TZ 的容器，时间按 UTC 显示。";

@@ -21,6 +21,8 @@ pub mod sntp;
 pub mod state;
 pub mod store;
 pub mod wukongim;
+pub mod wukongim_act;
+pub mod wukongim_why;
 
 pub use catalogue::Words;
 
@@ -127,6 +129,8 @@ pub fn all() -> impl Iterator<Item = &'static Words> {
         state::ALL,
         store::ALL,
         wukongim::ALL,
+        wukongim_why::ALL,
+        wukongim_act::ALL,
     ]
     .into_iter()
     .flat_map(|c| c.iter().copied())

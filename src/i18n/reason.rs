@@ -146,6 +146,11 @@ catalogue! { "reason";
     NOTHING_AGAINST = "Token and flag are right; the server tells no reason for a refusal.", "令牌和标志都正确；服务器没有给出拒绝原因。";
     NOTHING_AGAINST_DO = "In the client: check the address that it connects to.", "检查客户端连接的地址。";
     BAD_TARGET = "{what} cannot be used here: {why}.", "{what} 不能使用：{why}。";
+    FLAG_TAKEN = "{device} has a token since {since}; another would overwrite it.", "{device} 自 {since} 起已有令牌；再签发会覆盖它。";
+    FLAG_TAKEN_DO = "Issue on a free flag, such as {free}; `r` on it replaces its token.", "在空闲标志上签发，如 {free}；在其上按 r 更换令牌。";
+    CONN_UNCLEAR = "The server does not tell which connection is that of {device}.", "服务器未说明哪个连接属于 {device}。";
+    CONN_UNCLEAR_DO = "On the account: `m k` kicks all of its connections, or `w` on the device.", "对账号按 m k 踢掉其全部连接，或对设备按 w。";
+    NOT_ONLINE = "It is not online.", "不在线。";
     CLUSTER_PEER = "A node of the server's cluster does not answer, so the list fails as a whole.", "集群中有节点无响应，整个查询失败。";
     CLUSTER_PEER_DO = "On the server: check its cluster nodes.", "在服务器上检查集群节点。";
     NOT_IN_VERSION = "This version of the server has no way to do that.", "此版本的服务器没有该功能。";
@@ -234,6 +239,9 @@ pub fn text(code: ReasonCode) -> &'static Words {
         C::SendBanned => &SEND_BANNED,
         C::NothingAgainst => &NOTHING_AGAINST,
         C::BadTarget => &BAD_TARGET,
+        C::FlagTaken => &FLAG_TAKEN,
+        C::ConnUnclear => &CONN_UNCLEAR,
+        C::NotOnline => &NOT_ONLINE,
         C::ClusterPeer => &CLUSTER_PEER,
         C::NotInVersion => &NOT_IN_VERSION,
         C::Internal => &INTERNAL,
@@ -308,6 +316,8 @@ pub fn remedy(code: ReasonCode) -> Option<&'static Words> {
         C::TooEarly => &TOO_EARLY_DO,
         C::SendBanned => &SEND_BANNED_DO,
         C::NothingAgainst => &NOTHING_AGAINST_DO,
+        C::FlagTaken => &FLAG_TAKEN_DO,
+        C::ConnUnclear => &CONN_UNCLEAR_DO,
         C::ClusterPeer => &CLUSTER_PEER_DO,
         C::Internal => &INTERNAL_DO,
         C::RestartRequired
@@ -321,6 +331,7 @@ pub fn remedy(code: ReasonCode) -> Option<&'static Words> {
         | C::NotYet
         | C::Gone
         | C::BadTarget
+        | C::NotOnline
         | C::NotInVersion
         | C::PersonNeeded => return None,
     })

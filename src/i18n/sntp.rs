@@ -23,7 +23,5 @@ catalogue! { "sntp";
     BEFORE_SAVED = "before the last time that was verified here", "早于本机上次核实的时间";
     CAUSE_SAVED = "This host's clock shows a time before the last one that was verified here.", "本机时钟早于上次核实的时间。";
     HEAD_SAVED = "clock  this host shows a time before the last verified one", "时钟  本机时间早于上次核实的时间";
-    CAUSE_CONFLICT = "Time sources disagree by {skew}; which is wrong is not known.", "时间来源相差 {skew}，无法判断谁错。";
-    HEAD_CONFLICT = "clock  time sources disagree by {skew}", "时钟  时间来源相差 {skew}";
-    DO_CONFLICT = "Compare the servers of [clock] ntp; take out the one that is wrong.", "对照 [clock] ntp 中的各服务器，去掉有误的那个。";
+    CAUSE_HOST_STALE = "This host's clock was wrong when a time server was last asked.", "上次询问时间服务器时，本机时钟有误。";
 }

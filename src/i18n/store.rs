@@ -68,5 +68,13 @@ catalogue! { "store";
     CONFIG_LIST = "a list", "列表";
     CONFIG_AT_MOST = "at most {n} entries", "最多 {n} 项";
     CONFIG_NTP = "a host or address, perhaps with a port", "主机名或地址，可带端口";
+    CONFIG_OTHER_KIND = "only gateways of kind {kind} have this setting", "只有 {kind} 类型的网关才有此设置";
+    CONFIG_UIDS = "a list of uids in quotes, or \"all\"", "带引号的 uid 列表，或 \"all\"";
+    CONFIG_UID = "a uid: not empty, without @ # &", "uid：不能为空，不含 @ # &";
+    CONFIG_TABLES = "a list of tables", "表的列表";
+    CONFIG_FLAG_BUILT_IN = "this is the name of a built-in flag (APP, WEB, PC, SYSTEM)", "这是内置标志的名称（APP、WEB、PC、SYSTEM）";
+    CONFIG_FLAG_NAME = "a flag cannot have this name: it needs a letter, and no blank at its ends", "标志不能用此名称：须含字母，首尾不能有空格";
+    CONFIG_FLAG_TWICE = "{name} has this flag already", "{name} 已使用此标志";
+    CONFIG_FROM_TO = "from must not be above to", "from 不得大于 to";
     CONFIG_TWICE = "the setting stands twice", "设置重复";
 }

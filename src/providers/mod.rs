@@ -280,6 +280,10 @@ pub trait Provider: Send + Sync {
     fn lint(&self, _settings: &crate::store::config::Gateway, _at: &Target, _claim: &Claim) -> Option<Vec<DiagLine>> {
         None
     }
+    /// The exact id of the device that an operator typed in one of its other forms, such as a slot's name. `None`: no such form.
+    fn slot(&self, _settings: &crate::store::config::Gateway, _typed: &str) -> Option<String> {
+        None
+    }
     /// Which slots an account's devices occupy and should occupy. `None`: this kind has no slots.
     fn slots(&self, _settings: &crate::store::config::Gateway, _account: &Row, _devices: &[Row]) -> Option<SlotTable> {
         None
@@ -341,6 +345,17 @@ pub struct SlotTable {
     pub warnings: Vec<Message>,
     /// What to do, one act each.
     pub advice: Vec<Message>,
+    /// The first advice as a verb that can be armed, if it is one.
+    pub suggest: Option<Suggestion>,
+}
+
+/// A verb with its answers filled in, for a person to look over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Suggestion {
+    /// The verb's id.
+    pub verb: &'static str,
+    /// Answers by the name of their [`AskSpec`].
+    pub given: Vec<(&'static str, Box<str>)>,
 }
 
 /// One slot.
@@ -348,8 +363,8 @@ pub struct SlotTable {
 pub struct SlotLine {
     /// The device's id, as in targets.
     pub slot: Box<str>,
-    /// One text a column, cleaned.
-    pub cells: Vec<crate::domain::Clean>,
+    /// One text a column.
+    pub cells: Vec<Message>,
     /// The device's state; [`crate::domain::State::Unknown`] for a planned slot that nobody uses.
     pub state: crate::domain::State,
     /// What a login on this slot would do now, said before it happens.

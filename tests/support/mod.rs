@@ -5,6 +5,7 @@
 
 pub mod eye;
 pub mod house;
+pub mod im;
 pub mod pty;
 pub mod svg;
 

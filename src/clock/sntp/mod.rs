@@ -54,11 +54,19 @@ pub const BACKWARDS: &str = "sent before it was received";
 pub const FAR: &str = "too far from its reference";
 /// Detail: this host's clock was moved, or it slept, while the servers were asked.
 pub const STEPPED: &str = super::http_date::STEPPED;
-/// Detail of the joint sample: the servers contradict each other without a majority.
-pub const CONFLICT: &str = "servers contradict each other";
+/// Detail of the joint sample, before a figure in milliseconds: the servers contradict each other without a majority.
+pub const CONFLICT: &str = "servers contradict each other by ";
+
+/// By how many milliseconds the servers contradicted each other, if that is what the detail of a joint sample says.
+pub fn conflict_ms(detail: &Clean) -> Option<i64> {
+    detail.as_str().strip_prefix(CONFLICT)?.strip_suffix(" ms")?.parse().ok()
+}
 
 /// What a detail reads as to people; `None` for one that is no constant of this room (`2 of 3`).
 pub fn words(detail: &Clean) -> Option<&'static Words> {
+    if conflict_ms(detail).is_some() {
+        return Some(&w::CONFLICT);
+    }
     Some(match detail.as_str() {
         NO_ANSWER => &w::NO_ANSWER,
         REFUSED => &w::REFUSED,
@@ -77,7 +85,6 @@ pub fn words(detail: &Clean) -> Option<&'static Words> {
         NO_TIME => &w::NO_TIME,
         BACKWARDS => &w::BACKWARDS,
         FAR => &w::FAR,
-        CONFLICT => &w::CONFLICT,
         _ => return None,
     })
 }

@@ -37,9 +37,9 @@ enum Manner {
 }
 
 /// What one server said.
-struct Said {
-    server: NtpServer,
-    result: Result<client::Told, &'static str>,
+pub(in crate::clock) struct Said {
+    pub(in crate::clock) server: NtpServer,
+    pub(in crate::clock) result: Result<client::Told, &'static str>,
 }
 
 impl Servers {
@@ -116,13 +116,14 @@ impl ClockSource for Servers {
     }
 }
 
-fn samples(said: &[Said], now: Stamp) -> Vec<Sample> {
+/// The joint sample, then one a server.
+pub(in crate::clock) fn samples(said: &[Said], now: Stamp) -> Vec<Sample> {
     let measured: Vec<Interval> = said.iter().filter_map(|s| s.result.as_ref().ok()).map(|t| t.best.interval()).collect();
     let probes = said.iter().filter_map(|s| s.result.as_ref().ok()).map(|t| t.probes).sum();
     let joint = match agree(&measured) {
         Some((range, n)) => sample(now, None, Some(range), probes, &format!("{n} of {}", said.len())),
         None if measured.is_empty() => sample(now, None, None, 0, common(said)),
-        None => sample(now, None, None, probes, CONFLICT),
+        None => sample(now, None, None, probes, &format!("{CONFLICT}{} ms", gap_ms(measured.iter()))),
     };
     let each = said.iter().map(|s| match &s.result {
         Ok(t) => sample(now, Some(&s.server), Some(t.best.interval()), t.probes, &format!("stratum {}", t.best.stratum)),

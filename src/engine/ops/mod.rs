@@ -5,7 +5,7 @@ mod resume;
 mod run;
 
 pub use resume::resume_all;
-pub use run::{Ended, Host, Progress, run};
+pub use run::{Ended, Host, Progress, run, told};
 
 use super::world::World;
 use crate::{
@@ -97,11 +97,11 @@ async fn plan_and_run(world: &Arc<World>, armed: &Armed, host: &mut dyn Host, ca
 /// Closes an op in the journal.
 pub(super) async fn end(world: &Arc<World>, id: i64, phase: OpPhase, reason: Option<Reason>) -> Ended {
     let _ = world.store.op_end(id, phase, reason.clone()).await;
-    Ended { phase, reason, old: None, new: None, steps: Vec::new(), loses: Vec::new() }
+    Ended::bare(phase, reason)
 }
 
 /// Appends to the audit: who did what to whom, and how it ended.
-pub(super) async fn audit(world: &Arc<World>, target: &Target, action: &str, verdict: Option<crate::clock::Verdict>, outcome: &str) {
+pub async fn audit(world: &Arc<World>, target: &Target, action: &str, verdict: Option<crate::clock::Verdict>, outcome: &str) {
     let line = Audit {
         at: world.time.now(),
         who: super::who::user_at_host(),

@@ -26,7 +26,7 @@ pub async fn resume_all(world: &Arc<World>, mut host: impl FnMut(&Op) -> Box<dyn
         if matches!(op.phase, OpPhase::Ambiguous | OpPhase::Owed) {
             let again = known && op.phase == OpPhase::Ambiguous && op.reason.as_ref().is_some_and(|r| r.code.passes()) && !old(world, &op);
             if !again || !matches!(world.store.op_reopen(op.id, world.owner.clone()).await, Ok(true)) {
-                let ended = Ended { phase: op.phase, reason: op.reason.clone(), old: None, new: None, steps: Vec::new(), loses: Vec::new() };
+                let ended = Ended::bare(op.phase, op.reason.clone());
                 all.push((op, ended));
                 continue;
             }

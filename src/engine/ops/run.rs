@@ -55,6 +55,25 @@ pub struct Ended {
     pub steps: Vec<(Message, bool)>,
     /// What was lost, if it went past the pivot.
     pub loses: Vec<Message>,
+    /// What its provider has to say of it, once it is done.
+    pub told: Vec<Message>,
+    /// The new token itself, once it is done: for an operator who asked to see it, never kept.
+    pub token: Option<crate::domain::Secret>,
+}
+
+impl Ended {
+    /// An op that ended without having run.
+    pub fn bare(phase: OpPhase, reason: Option<Reason>) -> Self {
+        Self { phase, reason, old: None, new: None, steps: Vec::new(), loses: Vec::new(), told: Vec::new(), token: None }
+    }
+}
+
+/// Key in a plan's clear data of the sentences that its provider has to say once it is done.
+const TOLD: &str = "told";
+
+/// The sentences that a plan has to say once it is done.
+pub fn told(plan: &crate::domain::Plan) -> Vec<Message> {
+    plan.clear.get(TOLD).and_then(|v| serde_json::from_value(v.clone()).ok()).unwrap_or_default()
 }
 
 struct Runner<'a> {
@@ -79,7 +98,7 @@ pub async fn run(world: &Arc<World>, id: i64, host: &mut dyn Host, cancel: &Canc
     let op = match world.store.op(id).await {
         Ok(Some(op)) if op.plan.is_some() => op,
         Ok(_) => return super::end(world, id, OpPhase::Failed, Some(Reason::new(ReasonCode::Gone))).await,
-        Err(e) => return Ended { phase: OpPhase::Failed, reason: Some(e.reason()), old: None, new: None, steps: vec![], loses: vec![] },
+        Err(e) => return Ended::bare(OpPhase::Failed, Some(e.reason())),
     };
     let Some(gateway) = world.gateway(&op.target.gateway) else {
         return super::end(world, id, OpPhase::Ambiguous, Some(Reason::new(ReasonCode::Gone))).await;
@@ -249,9 +268,12 @@ impl Runner<'_> {
         let key = self.world.store.fingerprint_key();
         let plan = self.op.plan.as_ref();
         let print = |name: &str| plan.and_then(|p| p.sealed.get(name)).map(|s| Fingerprint::of(&key, s));
+        let done = phase == OpPhase::Done;
         let ended = Ended {
             old: print(OLD_TOKEN),
-            new: print(NEW_TOKEN).filter(|_| phase == OpPhase::Done),
+            new: print(NEW_TOKEN).filter(|_| done),
+            told: plan.filter(|_| done).map(told).unwrap_or_default(),
+            token: plan.filter(|_| done).and_then(|p| p.sealed.get(NEW_TOKEN)).cloned(),
             steps: plan.map_or_else(Vec::new, |p| p.steps.iter().enumerate().map(|(i, s)| (s.words.clone(), i < self.op.step)).collect()),
             loses: plan.filter(|p| self.op.step > p.pivot || phase == OpPhase::Done).map_or_else(Vec::new, |p| p.loses.clone()),
             phase,

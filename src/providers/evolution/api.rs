@@ -1,11 +1,14 @@
 //! Typed calls. Success is judged by the shape of the answer, never by its status alone: failures come as HTTP 200 too
 //! (evolution 2.3.7, recording 12).
 
-use super::wire::{self, Connect, Instance, List};
+use super::{
+    wire::{self, Connect, Instance, List},
+    zone::Zone,
+};
 use crate::{
     domain::{GatewayId, Reason, ReasonCode, Secret, Time},
     providers::{
-        Cx, Samples,
+        Cx,
         http::{Answer, CAP_LIST, Call, Client, segment},
     },
 };
@@ -26,7 +29,7 @@ const LONG: Duration = Duration::from_secs(20);
 pub(super) struct Api {
     http: Arc<Client>,
     time: Arc<dyn Time>,
-    samples: Arc<dyn Samples>,
+    samples: Arc<Zone>,
     key: Secret,
 }
 
@@ -38,7 +41,7 @@ impl Api {
     pub(super) fn new(cx: &Cx) -> Result<Self, Reason> {
         let key = cx.secrets.get(KEY).cloned();
         let key = key.ok_or_else(|| Reason::new(ReasonCode::CredentialMissing).with("gateway", cx.gateway.as_str()))?;
-        Ok(Self { http: Arc::clone(&cx.http), time: Arc::clone(&cx.time), samples: Arc::clone(&cx.samples), key })
+        Ok(Self { http: Arc::clone(&cx.http), time: Arc::clone(&cx.time), samples: Arc::new(Zone::new(Arc::clone(&cx.samples))), key })
     }
 
     /// The key in use.
@@ -49,6 +52,13 @@ impl Api {
     /// The client, for the event stream.
     pub(super) fn http(&self) -> &Client {
         &self.http
+    }
+
+    /// Takes what an event said of the gateway's local time.
+    pub(super) fn heard(&self, local_ms: Option<i64>) {
+        if let Some(ms) = local_ms {
+            self.samples.heard(self.gateway(), ms, self.time.now());
+        }
     }
 
     fn gateway(&self) -> &GatewayId {

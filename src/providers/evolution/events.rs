@@ -15,13 +15,15 @@ const PATH: &str = "/socket.io/?EIO=4&transport=websocket";
 /// The server greets at once; this is for links that open and then say nothing.
 const GREETING: Duration = Duration::from_secs(8);
 
-/// One event, reduced to what pairdeck uses. `date_time` is not among it: local time with a false `Z`.
+/// One event, reduced to what pairdeck uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Event {
     /// The instance's exact name.
     pub(super) name: Box<str>,
     /// What happened.
     pub(super) what: What,
+    /// `date_time` as milliseconds since 1970: local time with a false `Z`. It shows the server's zone and is never a time.
+    pub(super) local_ms: Option<i64>,
 }
 
 /// What happened.
@@ -186,7 +188,8 @@ fn event(kind: &str, v: &Value) -> Option<Event> {
         "instance.delete" | "remove.instance" => What::Removed,
         _ => What::Other,
     };
-    Some(Event { name, what })
+    let local_ms = text(v, "date_time").and_then(|t| t.parse::<jiff::Timestamp>().ok()).map(jiff::Timestamp::as_millisecond);
+    Some(Event { name, what, local_ms })
 }
 
 #[cfg(test)]
@@ -213,9 +216,9 @@ mod tests {
     fn the_limit_comes_without_a_code_and_logouts_without_data() {
         let limit =
             read(r#"42["qrcode.updated",{"instance":"limit","data":{"message":"QR code limit reached, please login again","statusCode":500}}]"#);
-        assert_eq!(limit, Some(Frame::Event(Event { name: "limit".into(), what: What::QrLimit }, true)));
+        assert_eq!(limit, Some(Frame::Event(Event { name: "limit".into(), what: What::QrLimit, local_ms: None }, true)));
         let out = read(r#"42["remove.instance",{"instance":"a","data":null}]"#);
-        assert_eq!(out, Some(Frame::Event(Event { name: "a".into(), what: What::Removed }, true)));
+        assert_eq!(out, Some(Frame::Event(Event { name: "a".into(), what: What::Removed, local_ms: None }, true)));
     }
 
     #[test]

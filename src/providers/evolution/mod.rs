@@ -14,6 +14,7 @@ mod settings;
 mod state;
 mod watch;
 mod wire;
+mod zone;
 
 use super::{AskSpec, Becomes, Cx, Fut, GatewayFacts, KindSpec, Look, MethodSpec, On, Pairing, Provider, Report, SecretSpec, Tx, VerbSpec};
 use crate::{

@@ -226,7 +226,7 @@ async fn listen(api: Api, name: Box<str>, tx: mpsc::Sender<Heard>, ready: onesho
             Ok(mut stream) => {
                 stream.join(&name);
                 pause = Duration::from_millis(500);
-                hear(&mut stream, &name, &tx, &mut ready).await;
+                hear(&api, &mut stream, &name, &tx, &mut ready).await;
             }
             // There is none: asking does.
             Err(NoStream::Off | NoStream::Key) => return,
@@ -241,7 +241,7 @@ async fn listen(api: Api, name: Box<str>, tx: mpsc::Sender<Heard>, ready: onesho
     }
 }
 
-async fn hear(stream: &mut Stream, name: &str, tx: &mpsc::Sender<Heard>, ready: &mut Option<oneshot::Sender<()>>) {
+async fn hear(api: &Api, stream: &mut Stream, name: &str, tx: &mpsc::Sender<Heard>, ready: &mut Option<oneshot::Sender<()>>) {
     let mut rejoin: Option<Instant> = None;
     loop {
         let frame = tokio::select! {
@@ -261,6 +261,7 @@ async fn hear(stream: &mut Stream, name: &str, tx: &mpsc::Sender<Heard>, ready: 
             Ok(Frame::NoNamespace(_)) => rejoin = Some(Instant::now() + REJOIN),
             Ok(Frame::Denied(_)) => {}
             Ok(Frame::Event(e, _)) => {
+                api.heard(e.local_ms);
                 if *e.name == *name && tx.send(Heard::Event(e.what)).await.is_err() {
                     return;
                 }

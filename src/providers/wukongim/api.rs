@@ -49,7 +49,8 @@ impl Api<'_> {
         Reason::new(code).with("gateway", self.cx.gateway.as_str())
     }
 
-    fn is_v3(&self) -> bool {
+    /// True once a v3 was found to answer.
+    pub(super) fn is_v3(&self) -> bool {
         self.version.get() == Some(&Version::V3)
     }
 

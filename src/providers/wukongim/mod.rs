@@ -4,21 +4,37 @@
 
 mod api;
 mod auth;
+mod can;
 mod collide;
 mod connz;
 mod devices;
+mod flags;
+mod leave;
+mod lint;
+mod logline;
 mod look;
+mod plans;
 mod rows;
+mod slots;
+mod stands;
+mod token;
 mod uids;
+mod valid;
 mod version;
 mod watch;
+mod why;
+mod wipe;
 mod wire;
 
-use super::{AskSpec, Becomes, Cx, Fut, GatewayFacts, KindSpec, Look, On, Pairing, Provider, Report, SecretSpec, Tx, VerbSpec};
+use super::{
+    AskSpec, Becomes, Claim, Cx, DiagLine, Diagnosis, Fut, GatewayFacts, KindSpec, Look, On, Pairing, Provider, Report, SecretSpec, SlotTable, Tx,
+    VerbSpec,
+};
 use crate::{
     clock::Limits,
     domain::{Action, Answer, Effect, Finding, Inputs, Not, Op, Plan, Reason, ReasonCode, Row, Secret, StepEnd, Target, Want},
-    i18n::{Message, wukongim as w},
+    i18n::wukongim as w,
+    store::config,
 };
 use std::time::Duration;
 
@@ -68,8 +84,8 @@ impl Provider for WuKongIm {
     fn spec(&self) -> &'static KindSpec {
         &SPEC
     }
-    fn can(&self, _row: &Row, _action: &Action, _facts: &GatewayFacts) -> Result<Effect, Not> {
-        Err(Not::Unsupported(Message::new(&w::NOT_BUILT)))
+    fn can(&self, row: &Row, action: &Action, facts: &GatewayFacts) -> Result<Effect, Not> {
+        can::can(row, action, facts)
     }
     fn watch<'a>(&'a self, cx: &'a Cx, out: Tx<Report>) -> Fut<'a, Reason> {
         Box::pin(watch::watch(cx, out))
@@ -77,22 +93,38 @@ impl Provider for WuKongIm {
     fn look<'a>(&'a self, cx: &'a Cx, at: Option<&'a Target>, how: Look) -> Fut<'a, Result<Report, Reason>> {
         Box::pin(look::look(cx, at, how))
     }
-    fn plan<'a>(&'a self, _cx: &'a Cx, _at: &'a Target, _action: &'a Action, _given: Inputs) -> Fut<'a, Result<Plan, Reason>> {
-        Box::pin(async { Err(not_yet()) })
+    fn plan<'a>(&'a self, cx: &'a Cx, at: &'a Target, action: &'a Action, given: Inputs) -> Fut<'a, Result<Plan, Reason>> {
+        Box::pin(plans::plan(cx, at, action, given))
     }
-    fn check<'a>(&'a self, _cx: &'a Cx, _op: &'a Op, _step: &'a str) -> Fut<'a, Finding> {
-        Box::pin(async { Finding::CannotTell(not_yet()) })
+    fn check<'a>(&'a self, cx: &'a Cx, op: &'a Op, step: &'a str) -> Fut<'a, Finding> {
+        Box::pin(plans::check(cx, op, step))
     }
-    fn run<'a>(&'a self, _cx: &'a Cx, _op: &'a Op, _step: &'a str, _answer: Option<Answer>) -> Fut<'a, StepEnd> {
-        Box::pin(async { StepEnd::Failed { why: not_yet(), sent: false } })
+    fn run<'a>(&'a self, cx: &'a Cx, op: &'a Op, step: &'a str, _answer: Option<Answer>) -> Fut<'a, StepEnd> {
+        Box::pin(plans::run(cx, op, step))
     }
     fn back<'a>(&'a self, _cx: &'a Cx, _op: &'a Op, _step: &'a str) -> Fut<'a, StepEnd> {
+        // Nothing before any pivot here changes the server: its first step is the pivot.
         Box::pin(async { StepEnd::done() })
+    }
+    fn slot(&self, settings: &crate::store::config::Gateway, typed: &str) -> Option<String> {
+        valid::flag_number(&settings.wukongim, typed).map(|f| f.to_string())
     }
     fn pair<'a>(&'a self, _cx: &'a Cx, _at: &'a Target, _want: Want) -> Fut<'a, Result<Box<dyn Pairing>, Reason>> {
         Box::pin(async { Err(not_yet()) })
+    }
+    fn why<'a>(&'a self, cx: &'a Cx, at: &'a Target, claim: &'a Claim) -> Fut<'a, Result<Option<Diagnosis>, Reason>> {
+        Box::pin(async move { why::why(cx, at, claim).await.map(Some) })
+    }
+    fn lint(&self, settings: &config::Gateway, at: &Target, claim: &Claim) -> Option<Vec<DiagLine>> {
+        Some(lint::lint(&settings.wukongim, at, claim))
+    }
+    fn slots(&self, settings: &config::Gateway, _account: &Row, devices: &[Row]) -> Option<SlotTable> {
+        Some(slots::slots(&settings.wukongim, devices))
     }
     fn reveal<'a>(&'a self, cx: &'a Cx, at: &'a Target) -> Fut<'a, Result<Secret, Reason>> {
         Box::pin(look::reveal(cx, at))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -109,7 +109,7 @@ impl Watch<'_> {
             Err(r) => return r,
         }
         // Beside, never before the first list: the manager port may not answer.
-        let mut exposed = Box::pin(exposure(self.cx, self.api.auth().token.is_some()));
+        let mut exposed = Box::pin(exposure(self.cx));
         let mut asked = false;
         let mut seen = self.cx.seen.clone();
         let mut refresh = seen.borrow_and_update().refresh;
@@ -322,12 +322,10 @@ impl Watch<'_> {
 }
 
 /// What anybody could read: asked once a watch, and nowhere but on ports that the operator configured.
-async fn exposure(cx: &Cx, has_token: bool) -> Vec<Message> {
+async fn exposure(cx: &Cx) -> Vec<Message> {
     let mut found = Vec::new();
-    if !has_token || auth::is_open(cx).await {
-        // Without a token of ours every answer so far came without one.
-        let open = has_token || auth::is_open(cx).await;
-        found.extend(open.then(|| Message::new(&w::WARN_OPEN)));
+    if auth::is_open(cx).await {
+        found.push(Message::new(&w::WARN_OPEN));
     }
     if let Ok(api) = Api::new(cx)
         && let Some(http) = api.auth().manager()

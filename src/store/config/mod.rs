@@ -8,6 +8,7 @@ mod ntp;
 mod read;
 mod values;
 mod wukongim;
+mod wukongim_read;
 
 pub use edit::{NewGateway, add_gateway, check_gateway, remove_gateway};
 pub use error::{ConfigError, ConfigErrors};

@@ -1,6 +1,6 @@
 //! Walks the parsed file, table by table, and gathers every mistake instead of stopping at the first.
 
-use super::{Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, clock, error::place, values};
+use super::{Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, clock, error::place, values, wukongim_read};
 use crate::i18n::{Lang, Message, Words, store as words};
 use std::{ops::Range, path::Path};
 use toml::{
@@ -8,6 +8,7 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
+/// A key, where it stands, and its value.
 pub(super) type Key<'a> = (&'a str, Range<usize>, &'a Spanned<DeValue<'a>>);
 
 /// What is being read, and what was wrong so far.
@@ -73,7 +74,7 @@ impl<'a> Reader<'a> {
         found
     }
 
-    fn choice<T: Copy>(&mut self, v: &'a Spanned<DeValue<'a>>, key: &str, choices: &[(&str, T)]) -> Option<T> {
+    pub(super) fn choice<T: Copy>(&mut self, v: &'a Spanned<DeValue<'a>>, key: &str, choices: &[(&str, T)]) -> Option<T> {
         let names: Vec<&str> = choices.iter().map(|c| c.0).collect();
         let leaf = key.rsplit('.').next().unwrap_or(key);
         let example = format!("{leaf} = \"{}\"", names.first().copied().unwrap_or_default());
@@ -145,10 +146,19 @@ pub(super) fn read(text: &str, path: &Path) -> Result<Config, ConfigErrors> {
         walk(&mut r, table.get_ref(), &mut config);
     }
     if r.errors.is_empty() {
+        beside(&mut config, path);
         return Ok(config);
     }
     r.errors.sort_by_key(|e| e.0);
     Err(ConfigErrors { path: path.to_owned(), errors: r.errors.into_iter().map(|e| e.1).collect() })
+}
+
+/// Files that a gateway names lie beside the configuration unless the path is whole.
+fn beside(config: &mut Config, path: &Path) {
+    let Some(dir) = path.parent() else { return };
+    for file in config.gateways.iter_mut().filter_map(|g| g.wukongim.uids_file.as_mut()) {
+        *file = dir.join(&*file);
+    }
 }
 
 fn walk<'a>(r: &mut Reader<'a>, table: &'a DeTable<'a>, config: &mut Config) {
@@ -237,6 +247,10 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
     let (mut kind, mut url, mut plain) = (None, None, false);
     let (mut ca_file, mut events, mut zone, mut clock) = (None, true, None, None);
     let mut seen = Vec::new();
+    let (mut im, mut addresses) = (super::WuKongIm::default(), Vec::new());
+    // Which keys there are depends on the kind, wherever it stands.
+    let is_im = table.get("kind").is_some_and(|k| k.get_ref().as_str() == Some("wukongim"));
+    let known: Vec<&str> = KNOWN.iter().chain(wukongim_read::KEYS.iter().filter(|_| is_im)).copied().collect();
     for (key, span, v) in in_order(table) {
         let full = format!("{path}.{key}");
         seen.push(key);
@@ -248,7 +262,11 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
             "events" => events = r.choice(v, &full, &[("auto", true), ("off", false)]).unwrap_or(true),
             "expect_timezone" => zone = r.text_of(v, &full, "expect_timezone = \"UTC\"").and_then(|(t, at)| values::zone(r, t, at, &full)),
             "clock" => clock = clock::limits(r, v, &full),
-            other => r.unknown(span.start, path, other, KNOWN, &words::CONFIG_UNKNOWN_KEY, Some(name)),
+            own if is_im && wukongim_read::KEYS.contains(&own) => wukongim_read::key(r, &mut im, own, v, &full, &mut addresses),
+            alien if wukongim_read::KEYS.contains(&alien) => {
+                r.wrong(span.start, &full, Message::new(&words::CONFIG_OTHER_KIND).with("kind", "wukongim"));
+            }
+            other => r.unknown(span.start, path, other, &known, &words::CONFIG_UNKNOWN_KEY, Some(name)),
         }
     }
     for (needed, example) in [("kind", "kind = \"evolution\""), ("url", "url = \"https://evo.example.com\"")] {
@@ -256,11 +274,15 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
             r.wrong(at, &format!("{path}.{needed}"), Message::new(&words::CONFIG_MISSING)).example = Some(example.to_owned());
         }
     }
-    let (url, url_at) = url?;
-    if !plain && values::is_plaintext_away(&url) {
-        let e = r.wrong(url_at, &format!("{path}.url"), Message::new(&words::CONFIG_PLAINTEXT));
-        e.remedy = Some(Message::new(&words::CONFIG_PLAINTEXT_DO));
+    if let Some((url, at)) = &url {
+        addresses.push((url.clone(), *at, format!("{path}.url")));
     }
+    for (url, at, key) in addresses {
+        if !plain && values::is_plaintext_away(&url) {
+            r.wrong(at, &key, Message::new(&words::CONFIG_PLAINTEXT)).remedy = Some(Message::new(&words::CONFIG_PLAINTEXT_DO));
+        }
+    }
+    let (url, _) = url?;
     let kind = kind?.to_owned();
     Some(Gateway {
         name: name.to_owned(),
@@ -271,6 +293,6 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
         events,
         expect_timezone: zone,
         clock_limits: clock,
-        wukongim: super::WuKongIm::default(),
+        wukongim: im,
     })
 }

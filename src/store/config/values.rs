@@ -40,18 +40,22 @@ fn distance(a: &str, b: &str) -> usize {
 
 /// A base URL without a trailing slash. The text is never repeated in an error: it may hold a password.
 pub(super) fn url(r: &mut Reader<'_>, text: &str, at: usize, key: &str) -> Option<String> {
-    const EXAMPLE: &str = "url = \"https://evo.example.com\"";
+    url_like(r, text, at, key, "url = \"https://evo.example.com\"")
+}
+
+/// As [`url`], with an example of its own.
+pub(super) fn url_like(r: &mut Reader<'_>, text: &str, at: usize, key: &str, example: &str) -> Option<String> {
     let parsed =
         reqwest::Url::parse(text.trim()).ok().filter(|u| matches!(u.scheme(), "http" | "https") && u.host_str().is_some_and(|h| !h.is_empty()));
     let Some(parsed) = parsed else {
         let e = r.wrong(at, key, Message::new(&words::CONFIG_BAD_VALUE));
-        (e.expected, e.example) = (Some(Message::new(&words::CONFIG_URL)), Some(EXAMPLE.to_owned()));
+        (e.expected, e.example) = (Some(Message::new(&words::CONFIG_URL)), Some(example.to_owned()));
         return None;
     };
     if !parsed.username().is_empty() || parsed.password().is_some() || parsed.query().is_some() || parsed.fragment().is_some() {
-        let gateway = key.strip_prefix("gateway.").and_then(|k| k.strip_suffix(".url")).unwrap_or("NAME");
+        let gateway = key.strip_prefix("gateway.").and_then(|k| k.rsplit_once('.')).map_or("NAME", |(name, _)| name);
         let e = r.wrong(at, key, Message::new(&words::CONFIG_SECRET_URL));
-        (e.expected, e.example) = (Some(Message::new(&words::CONFIG_URL_ADDRESS)), Some(EXAMPLE.to_owned()));
+        (e.expected, e.example) = (Some(Message::new(&words::CONFIG_URL_ADDRESS)), Some(example.to_owned()));
         e.remedy = Some(Message::new(&words::CONFIG_SECRET_DO).with("name", gateway));
         return None;
     }

@@ -122,7 +122,8 @@ pub(super) fn answer(app: &mut App, check: AddCheck, out: &mut Vec<Do>) {
 /// What the form describes, once nothing is missing.
 fn described(kinds: &[&KindSpec], f: &AddForm) -> Option<NewGateway> {
     let kind = kinds.get(f.kind)?;
-    let full = !f.name.is_empty() && !f.url.is_empty() && !f.key.is_empty();
+    let keyless = kind.secrets.first().is_some_and(|s| s.optional);
+    let full = !f.name.is_empty() && !f.url.is_empty() && (keyless || !f.key.is_empty());
     full.then(|| NewGateway {
         name: f.name.text().trim().to_owned(),
         kind: kind.kind.to_owned(),

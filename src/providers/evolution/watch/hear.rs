@@ -35,6 +35,7 @@ impl Watch<'_> {
     }
 
     fn event(&mut self, e: Event) -> bool {
+        self.api.heard(e.local_ms);
         let known = self.index.contains_key(&e.name);
         if !known && e.what != What::Created {
             // A deleted instance's zombie goes on emitting (ws-global, shop-e).

@@ -120,18 +120,19 @@ fn only_zone(gate: &GateView) -> bool {
 }
 
 /// Why, what to do, and the advice that belongs to a code: all of it in the words of the clock room.
-pub(super) fn told(gate: &GateView, cx: &ViewCx) -> (Option<String>, Vec<String>) {
+pub(super) struct Told {
+    pub(super) why: Option<String>,
+    pub(super) act: Option<String>,
+    pub(super) advice: Vec<String>,
+}
+
+/// What is told of a gate that is not well.
+pub(super) fn told(gate: &GateView, cx: &ViewCx) -> Told {
     let text = |m: Message| m.text(cx.lang);
-    let mut act: Vec<String> = words::remedy(gate).map(text).into_iter().collect();
-    for note in notes::notes(gate, &HostFacts::default()) {
-        match note.says() {
-            // On this screen a code is what it is about.
-            (_, Some(again)) if note == Note::NewCode => act.push(text(again)),
-            (says, None) => act.push(text(says)),
-            _ => {}
-        }
-    }
-    (words::cause(gate).map(text), act)
+    let advice = notes::notes(gate, &HostFacts::default()).into_iter().filter(|n| matches!(n, Note::SetZoneNotClock | Note::NewCode));
+    // On this screen a code is what it is about: the act alone says so.
+    let advice = advice.map(|n| n.says()).map(|(says, act)| text(act.unwrap_or(says))).collect();
+    Told { why: words::cause(gate).map(text), act: words::remedy(gate).map(text), advice }
 }
 
 /// `the clock of wa-sp is 3:00:00 ahead`.

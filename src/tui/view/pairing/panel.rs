@@ -166,11 +166,11 @@ impl Panel<'_> {
     /// Nothing told the time. Why not, where that is known: a `Date` that contradicts itself did come.
     fn unverified(&self) -> Vec<Part> {
         let mut parts = self.ready(&w::BADGE_UNVERIFIED, &w::UNKNOWN_WHY);
-        if let Some((Some(why), acts)) = self.view.gate.as_ref().filter(|g| g.verdict == Verdict::Unknown).map(|g| told(g, self.cx)) {
+        let gate = self.view.gate.as_ref().filter(|g| g.verdict == Verdict::Unknown);
+        if let Some((why, act)) = gate.map(|g| told(g, self.cx)).and_then(|t| Some((t.why?, t.act))) {
             let why = self.say(Message::new(&w::UNKNOWN_CAUSE).with("cause", why));
             parts.splice(1..2, [Part::new(1).text(self.cx, Role::Plain, why, self.width)]);
-            let acts = acts.into_iter().fold(Part::new(3), |act, text| self.labelled(act, &w::DO, text));
-            parts.push(acts);
+            parts.extend(act.map(|text| self.labelled(Part::new(3), &w::DO, text)));
         }
         parts
     }
@@ -180,25 +180,28 @@ impl Panel<'_> {
         let words = if started { &w::BLOCKED_HIDDEN } else { &w::BLOCKED_NOT_STARTED };
         let head = self.say(Message::new(words).with("what", what(gate, self.cx)));
         let (mut seen, mut evidence) = (Part::new(4), Part::new(2).glued());
-        let mut act = Part::new(1);
+        let (mut act, mut advice) = (Part::new(1), Part::new(5));
         if let Some(gate) = gate {
             let off = off(gate, self.cx);
             let judged = if off.as_ref().is_some_and(|o| o.here) { &gate.host } else { &gate.remote };
             for s in judged.samples.iter().take(3) {
                 seen = self.labelled(seen, &w::SEEN, sample(s, self.cx));
             }
-            let (why, acts) = told(gate, self.cx);
-            if let Some(why) = why {
+            let told = told(gate, self.cx);
+            if let Some(why) = told.why {
                 evidence = self.labelled(evidence, &w::CAUSE, why);
             }
             if let Some(s) = gate.side {
                 evidence = self.labelled(evidence, &w::SIDE, self.word(words::side(s)));
             }
-            for text in acts {
+            if let Some(text) = told.act {
                 act = self.labelled(act, &w::DO, text);
             }
+            for text in told.advice {
+                advice = advice.text(self.cx, Role::Dim, text, self.width);
+            }
         }
-        vec![self.head(Glyph::Bad, Role::Bad, &head, ""), seen, evidence, act]
+        vec![self.head(Glyph::Bad, Role::Bad, &head, ""), seen, evidence, act, advice]
     }
 
     fn labelled(&self, part: Part, label: &'static Words, text: String) -> Part {

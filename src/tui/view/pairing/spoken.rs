@@ -34,10 +34,9 @@ pub fn lines(view: &PairView, screen: &PairScreen, cx: &ViewCx) -> Vec<String> {
 pub fn gate(gate: &GateView, cx: &ViewCx) -> Vec<String> {
     let mut out = vec![clock_line(Some(gate), cx).0.replace("  ", ", ")];
     if gate.verdict >= Verdict::Warn && off(gate, cx).is_some() {
-        let (why, act) = told(gate, cx);
+        let told = told(gate, cx);
         out.push(what(Some(gate), cx));
-        out.extend(why);
-        out.extend(act);
+        out.extend(told.why.into_iter().chain(told.act).chain(told.advice));
     }
     out
 }

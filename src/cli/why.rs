@@ -1,0 +1,147 @@
+//! `status --why`: why a client cannot log in, compared from management calls alone. The row need not be there: a device that
+//! was never issued a token is one of the answers.
+
+use super::{
+    Exit, Gone, Output,
+    args::{One, Status},
+    json::{self, V},
+    prompt,
+    run::{self, Ran},
+    session::{Session, refused, remedy},
+};
+use crate::{
+    domain::{GatewayId, Reason, ReasonCode, RemoteId, Secret, Target, ids::TargetName},
+    engine::why as asked,
+    i18n::{Lang, Message, command as c, reason},
+    providers::{Claim, DiagLine, Diagnosis, Mark},
+};
+use serde_json::{Value, json};
+
+/// Bytes of a pasted log that are read.
+const LONGEST_LOG: usize = 256 * 1024;
+
+/// `status`, with or without `--why`.
+///
+/// # Errors
+/// When the reader of stdout has gone.
+pub async fn status(house: &Session, args: &Status, out: &mut Output) -> Ran {
+    let one = One { target: args.target.clone(), json: args.json };
+    if !args.why {
+        return run::status(house, &one, out).await;
+    }
+    let claim = match claim(args, out) {
+        Ok(claim) => claim,
+        Err(exit) => return Ok(exit),
+    };
+    if let Err(exit) = house.ready(out).await {
+        return Ok(exit);
+    }
+    let target = match aim(house, &args.target, out).await {
+        Ok(target) => target,
+        Err(exit) => return Ok(exit),
+    };
+    match asked::why(&house.world, &target, &claim).await {
+        Ok(Some(found)) => render(&target, &found, args.json, out),
+        Ok(None) => {
+            out.note(&Message::new(&c::WHY_NOTHING));
+            run::status(house, &one, out).await
+        }
+        Err(why) => Ok(refused(&why, out)),
+    }
+}
+
+fn claim(args: &Status, out: &mut Output) -> Result<Claim, Exit> {
+    let piped = |most| prompt::piped(most);
+    let mut said = |why: prompt::NoSecret| {
+        out.complain(&why.0);
+        Exit::Usage
+    };
+    Ok(Claim {
+        slot: args.flag.as_deref().map(Into::into),
+        level: None,
+        sdk: args.sdk.map(|s| s.name().into()),
+        token: args.token_stdin.then(|| piped(prompt::LONGEST)).transpose().map_err(&mut said)?,
+        log: args.log_stdin.then(|| piped(LONGEST_LOG)).transpose().map_err(&mut said)?,
+    })
+}
+
+/// What a name means where the row need not exist: with a gateway, or where there is only one, exactly what was typed.
+///
+/// # Errors
+/// Said on stderr already; the code to end with.
+pub(super) async fn aim(house: &Session, typed: &str, out: &mut Output) -> Result<Target, Exit> {
+    let gateways = house.world.gateways();
+    let name = TargetName::parse(typed);
+    let known = |name: &TargetName| match &name.gateway {
+        Some(g) => house.world.gateway(&GatewayId::new(g)).map(|g| g.id.clone()),
+        None if gateways.len() == 1 => gateways.first().map(|g| g.id.clone()),
+        None => None,
+    };
+    match name.and_then(|n| Some((known(&n)?, n))) {
+        Some((gateway, n)) => Ok(house.world.exact(Target {
+            gateway,
+            account: RemoteId::new(&n.account),
+            device: n.device.as_deref().map(RemoteId::new),
+            incarnation: None,
+        })),
+        None => house.resolve(typed, out).await.map(|row| row.target()),
+    }
+}
+
+/// Says what was compared, the verdict and the remedy. A cause that was found ends with 1, nothing against with 0.
+///
+/// # Errors
+/// When the reader of stdout has gone.
+pub fn render(target: &Target, found: &Diagnosis, as_json: bool, out: &mut Output) -> Result<Exit, Gone> {
+    let lang = out.lang;
+    let exit = if found.reason.is_some() { Exit::Failed } else { Exit::Ok };
+    let why = found.reason.clone().unwrap_or_else(|| Reason::new(ReasonCode::NothingAgainst));
+    if as_json {
+        let mut reason = json::reason(&why, lang);
+        reason["remedy"] = json!(remedy(&why, lang));
+        out.json(&document(target, why.code.name(), &found.reason.as_ref().map_or(Value::Null, |_| reason), &found.lines, lang))?;
+        return Ok(exit);
+    }
+    lines(&found.lines, out)?;
+    out.line(&Message::new(&c::VERDICT).with("verdict", reason::full(&why, lang)).text(lang))?;
+    if let Some(remedy) = remedy(&why, lang) {
+        out.line(&Message::new(&c::CHECK_DO).with("remedy", remedy).text(lang))?;
+    }
+    Ok(exit)
+}
+
+/// Lines with their marks in front.
+///
+/// # Errors
+/// When the reader of stdout has gone.
+pub(super) fn lines(lines: &[DiagLine], out: &mut Output) -> Result<(), Gone> {
+    let lang = out.lang;
+    for l in lines {
+        let mark = match l.mark {
+            Mark::Good => &c::MARK_GOOD,
+            Mark::Bad => &c::MARK_BAD,
+            Mark::Note => &c::MARK_NOTE,
+        };
+        out.line(&format!("{}  {}", mark.get(lang), l.text.text(lang)))?;
+    }
+    Ok(())
+}
+
+/// `{v, target, verdict, reason, lines:[{mark,text}]}`.
+pub(super) fn document(target: &Target, verdict: &str, reason: &Value, lines: &[DiagLine], lang: Lang) -> Value {
+    let mark = |m: Mark| match m {
+        Mark::Good => "good",
+        Mark::Bad => "bad",
+        Mark::Note => "note",
+    };
+    let lines: Vec<Value> = lines.iter().map(|l| json!({ "mark": mark(l.mark), "text": l.text.text(lang) })).collect();
+    json!({ "v": V, "target": target.id(), "verdict": verdict, "reason": reason, "lines": lines })
+}
+
+/// What a client's token is, from stdin: it may be empty, which is a finding.
+pub(super) fn token(wanted: bool, out: &mut Output) -> Result<Option<Secret>, Exit> {
+    wanted.then(|| prompt::piped(prompt::LONGEST)).transpose().map_err(|why| {
+        out.complain(&why.0);
+        Exit::Usage
+    })
+}
