@@ -4,7 +4,7 @@
 use super::{
     Exit, Gone, Output,
     args::{Add, ClockArgs, History, One, SecretCommand},
-    clock as clock_out, doctor, history, json, list, prompt,
+    clock as clock_out, clock_host, doctor, history, json, list, prompt,
     session::{self, LIMIT, Session, broken, refused},
     status,
 };
@@ -118,7 +118,12 @@ pub async fn clock(house: &Session, args: &ClockArgs, out: &mut Output) -> Ran {
     };
     // A clock is seen without a key too: a refused call carries a Date like any other.
     let _ = house.unlock(out).await;
-    let (views, now) = clocks(house, only.as_ref()).await;
+    let ((views, now), told, ()) = tokio::join!(clocks(house, only.as_ref()), house.world.ask_ntp_and(&args.ntp), house.world.ask_daemons());
+    if told && views.is_empty() {
+        return clock_host::render(&house.world.gate().host(), clock_out::Form::of(args), args.strict, out);
+    }
+    // Judged after the servers answered too.
+    let views: Vec<GateView> = views.iter().map(|v| house.world.gate().view(&v.gateway)).collect();
     let mut tracks = Vec::new();
     for view in views.iter().filter(|_| args.json) {
         // A history that cannot be read is no reason to say nothing of the clock.
@@ -126,8 +131,8 @@ pub async fn clock(house: &Session, args: &ClockArgs, out: &mut Output) -> Ran {
     }
     let limits: Vec<_> = views.iter().map(|v| house.world.gate().limits_of(&v.gateway)).collect();
     let host = house.world.host_facts();
-    let found =
-        clock_out::Findings { views: &views, limits: &limits, tracks: if tracks.len() == views.len() { &tracks } else { &[] }, host: &host, now };
+    let tracks = if tracks.len() == views.len() { tracks } else { Vec::new() };
+    let found = clock_out::Findings { views: &views, limits: &limits, tracks: &tracks, host: &host, now };
     clock_out::render(&found, clock_out::Form::of(args), out)
 }
 
@@ -167,7 +172,7 @@ pub async fn doctor(house: &Session, first: Vec<doctor::Check>, as_json: bool, o
     });
     house.finish_left(out).await;
     let host = house.world.host_facts();
-    let failed = house.refresh(None, out).await;
+    let (failed, _, ()) = tokio::join!(house.refresh(None, out), house.world.ask_ntp_and(&[]), house.world.ask_daemons());
     for g in house.world.gateways() {
         checks.push(match failed.iter().find(|(id, _)| *id == g.id) {
             Some((_, why)) => Check::failed(g.id.as_str(), why),

@@ -230,6 +230,18 @@ impl Gate {
             }
         }
     }
+    /// The same of this host: a reference was asked again and told something.
+    pub fn renew_host(&self, since: &Stamp) {
+        let after = |s: &Sample| s.at.boot >= since.boot;
+        let mut inner = self.inner();
+        if inner.host.iter().any(|s| s.interval.is_some() && s.server.is_none() && after(s)) {
+            inner.host.retain(|s| after(s) || matches!(s.by, By::Kernel | By::Daemon));
+        }
+    }
+    /// True when a reference was asked after `since`, whatever it said, and the clock stood still meanwhile.
+    pub fn host_told_since(&self, since: &Stamp) -> bool {
+        self.inner().host.iter().any(|s| s.by == By::Ntp && s.at.boot > since.boot && s.detail.as_str() != http_date::STEPPED)
+    }
     /// Forgets a gateway that is no longer configured.
     pub fn forget(&self, gateway: &GatewayId) {
         let mut inner = self.inner();

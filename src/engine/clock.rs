@@ -64,6 +64,8 @@ async fn heard(alarm: Option<&Alarm>) -> bool {
 /// Asks every gateway that answered so far for its time; its answers reach gate and header by themselves.
 async fn ask_all(world: Arc<World>) {
     world.gate.push(kernel::sample(world.time.now()));
+    let reference = world.clone();
+    tokio::spawn(async move { reference.ask_ntp().await });
     if world.locked() {
         return;
     }
@@ -101,7 +103,7 @@ impl World {
     }
 
     /// Tells the header what the gate knows of every gateway now.
-    fn tell_gates(&self) {
+    pub(super) fn tell_gates(&self) {
         let views: Vec<_> = self.gateways().iter().map(|g| self.gate.view(&g.id)).collect();
         self.mailbox.put(|m| m.gates.extend(views.into_iter().map(|v| (v.gateway.clone(), v))));
     }

@@ -8,6 +8,24 @@ use crate::{
 use tokio_util::sync::CancellationToken;
 
 impl Actor {
+    /// A person looks at the clocks: the gateway, or all of them, and what tells of this host.
+    pub(super) fn ask_clock(&mut self, only: Option<GatewayId>) {
+        let world = self.world.clone();
+        tokio::spawn(async move { world.ask_host_anew().await });
+        self.each(only, |world, gateway| {
+            Box::pin(async move {
+                let since = world.time.now();
+                let _ = super::clock::ask(world.clone(), gateway.clone(), None).await;
+                // A person says that a clock was put right: what was measured before does not count against it.
+                world.gate.renew(&gateway.id, &since);
+                let view = world.gate.view(&gateway.id);
+                world.mailbox.put(|m| {
+                    m.gates.insert(gateway.id.clone(), view);
+                });
+            })
+        });
+    }
+
     pub(super) fn history(&self, target: Target) {
         let world = self.world.clone();
         self.tasks.spawn(async move {
