@@ -177,6 +177,10 @@ impl Gate {
             None => inner.declared.remove(&gateway.cloned()),
         };
     }
+    /// The thresholds of a gateway.
+    pub fn limits_of(&self, gateway: &GatewayId) -> Limits {
+        self.inner().limits.get(gateway).copied().unwrap_or(Limits::DEFAULT)
+    }
     /// Takes one sample, of a gateway or (`gateway: None`) of this host.
     pub fn push(&self, sample: Sample) {
         self.sense();

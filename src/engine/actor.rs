@@ -112,6 +112,13 @@ impl Actor {
             });
         }
         self.open_vault(None);
+        let world = self.world.clone();
+        // Small files of this host, off the threads that answer keys and servers.
+        self.tasks.spawn_blocking(move || {
+            let facts = world.host_facts();
+            world.mailbox.put(|m| m.host = Some(facts));
+        });
+        self.clock_tracks();
         let mut ready = self.ready_in.take();
         loop {
             let command = tokio::select! {

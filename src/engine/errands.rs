@@ -2,7 +2,7 @@
 
 use super::{actor::Actor, add, command::NewGateway, mailbox::HistoryLine, ops, watch};
 use crate::{
-    domain::{GatewayId, Target, Wall},
+    domain::{GatewayId, Target},
     store::HistoryQuery,
 };
 use tokio_util::sync::CancellationToken;
@@ -38,17 +38,12 @@ impl Actor {
         });
     }
 
-    /// The offsets of the last day, of every gateway, in half hours that begin at whole ones, so that a picture of them moves
-    /// only when one is over.
+    /// The offsets of the last day, of every gateway.
     pub(super) fn clock_tracks(&self) {
-        const STEP_MS: i64 = 30 * 60_000;
-        const COUNT: usize = 48;
         let world = self.world.clone();
         self.tasks.spawn(async move {
-            let day = STEP_MS * i64::try_from(COUNT).unwrap_or(48);
-            let since = Wall((world.time.now().wall.0.div_euclid(STEP_MS) + 1) * STEP_MS - day);
             for gateway in world.gateways() {
-                if let Ok(track) = world.store.clock_track(gateway.id.clone(), since, STEP_MS, COUNT).await {
+                if let Some(track) = world.clock_track(&gateway.id).await {
                     world.mailbox.put(|m| {
                         m.tracks.insert(gateway.id.clone(), track);
                     });
