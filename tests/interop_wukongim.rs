@@ -1,6 +1,7 @@
 //! Real clients from npm log in to the sandbox's WuKongIM server, are thrown out, locked out and let in again: the official JS
 //! SDK (`wukongimjssdk`, binary protocol) and `easyjssdk` (JSON-RPC). Needs node and npm; without them it is skipped, loudly, and
-//! with `PAIRDECK_CI=1` that is a failure. `PAIRDECK_EASYJSSDK` may name a package file of easyjssdk where the registry has none.
+//! with `PAIRDECK_CI=1` that is a failure. The registry does not hold easyjssdk: its tests are ignored unless asked for, and take
+//! the package file that `PAIRDECK_EASYJSSDK` names.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use pairdeck::sandbox::{Options, Part, Sandbox, Wukong, WukongSettings, WukongTiming};
@@ -161,6 +162,7 @@ async fn the_official_sdk_is_kicked_by_device_quit_locked_out_with_the_old_token
 }
 
 #[tokio::test]
+#[ignore = "the npm registry does not hold easyjssdk: name its package file in PAIRDECK_EASYJSSDK"]
 async fn easyjssdk_is_kicked_by_device_quit_locked_out_with_the_old_token_and_back_with_the_new_one() {
     let Some(mut client) = Client::start("easyjssdk", easy()).await else { return };
     let house = sandbox().await;
@@ -182,6 +184,7 @@ async fn easyjssdk_is_kicked_by_device_quit_locked_out_with_the_old_token_and_ba
 }
 
 #[tokio::test]
+#[ignore = "the npm registry does not hold easyjssdk: name its package file in PAIRDECK_EASYJSSDK"]
 async fn two_easyjssdk_clients_on_one_flag_throw_each_other_out_in_turn() {
     let Some(mut first) = Client::start("two easyjssdk clients", easy()).await else { return };
     let Some(mut second) = Client::start("two easyjssdk clients", easy()).await else { return };
