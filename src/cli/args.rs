@@ -1,7 +1,7 @@
 //! What may be typed. Secrets never come as arguments: everybody on the machine could read them.
 
 use super::since::Since;
-use crate::{domain::Method, i18n::Lang};
+use crate::{domain::Method, i18n::Lang, store::config::NtpServer};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -377,6 +377,9 @@ pub struct ClockArgs {
     /// Only this gateway.
     #[arg(long, value_name = "NAME")]
     pub gateway: Option<String>,
+    /// Ask this time server too; may stand several times.
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub ntp: Vec<NtpServer>,
     /// Exit 7 unless every clock is known to be fine.
     #[arg(long)]
     pub strict: bool,

@@ -3,7 +3,14 @@
 
 use super::{Exit, Gone, Output, json::V};
 use crate::{
-    clock::{Verdict, figures, gate::GateView, timezone::ZoneTrouble, words},
+    clock::{
+        Verdict, figures,
+        gate::GateView,
+        notes::{self, HostFacts, Note},
+        sample::By,
+        verdict::Judgement,
+        words,
+    },
     domain::Reason,
     i18n::{Lang, Message, Words, clock as w, command as c, reason},
 };
@@ -113,29 +120,79 @@ pub fn terminal(t: Terminal, lang: Lang) -> Check {
     Check::new("terminal", Mark::Ok, detail)
 }
 
-/// Checks this host's timezone. It moves no clock, so it never fails.
-pub fn timezone(troubles: &[ZoneTrouble]) -> Vec<Check> {
-    let mark = |t: &ZoneTrouble| if *t == ZoneTrouble::NoZones { Mark::Ok } else { Mark::Warn };
-    troubles.iter().map(|t| Check::new("timezone", mark(t), words::zone_trouble(t))).collect()
+/// Checks the clocks: this host with its timezone, container and time servers, then each gateway that was asked.
+pub fn clocks(views: &[GateView], facts: &HostFacts, lang: Lang) -> Vec<Check> {
+    let mut checks = vec![host(views, lang)];
+    checks.extend(ntp(views, lang));
+    // Advice moves no clock, so it never fails.
+    let advice = |check: &str, note: &Note| {
+        let (says, act) = note.says();
+        Check::new(check, if note.is_warning() { Mark::Warn } else { Mark::Ok }, says).remedy(act)
+    };
+    checks.extend(notes::host_notes(facts).iter().map(|n| advice("timezone", n)));
+    if views.is_empty() {
+        checks.push(Check::new("clock", Mark::Skipped, &c::NO_GATEWAY));
+    }
+    for v in views {
+        checks.push(gateway(v, lang));
+        // What is worth knowing where all is well would only stand in the way.
+        checks.extend(notes::notes(v, facts).iter().filter(|n| n.is_warning() && n.says().1.is_some()).map(|n| advice("clock", n)));
+    }
+    checks
 }
 
-/// Checks the clocks: one line a gateway that was asked.
-pub fn clock(views: &[GateView], lang: Lang) -> Vec<Check> {
-    if views.is_empty() {
-        return vec![Check::new("clock", Mark::Skipped, &c::NO_GATEWAY)];
+const fn mark(v: Verdict) -> Mark {
+    match v {
+        Verdict::Ok => Mark::Ok,
+        Verdict::Warn | Verdict::Unknown => Mark::Warn,
+        Verdict::Blocked => Mark::Fail,
     }
-    views
-        .iter()
-        .map(|v| {
-            let mark = match v.verdict {
-                Verdict::Ok => Mark::Ok,
-                Verdict::Warn | Verdict::Unknown => Mark::Warn,
-                Verdict::Blocked => Mark::Fail,
-            };
-            let why = words::cause(v).map_or_else(String::new, |m| format!("  {}", m.text(lang)));
-            let text = format!("{} {}{why}", v.gateway, figures::of_view(v));
-            let detail = Message::new(&w::DETAIL_OTHER).with("text", text);
-            Check { clock_blocked: v.verdict == Verdict::Blocked, ..Check::new("clock", mark, detail).remedy(words::remedy(v)) }
+}
+
+fn plain(text: String) -> Message {
+    Message::new(&w::DETAIL_OTHER).with("text", text)
+}
+
+fn gateway(v: &GateView, lang: Lang) -> Check {
+    let why = words::cause(v).map_or_else(String::new, |m| format!("  {}", m.text(lang)));
+    let detail = plain(format!("{} {}{why}", v.gateway, figures::of_view(v)));
+    Check { clock_blocked: v.verdict == Verdict::Blocked, ..Check::new("clock", mark(v.verdict), detail).remedy(words::remedy(v)) }
+}
+
+/// This host by its own references: a time server, the floor, the kernel's word. Nothing that measures: skipped.
+fn host(views: &[GateView], lang: Lang) -> Check {
+    let told = |j: &Judgement| {
+        let kernel = j.samples.iter().find(|s| s.by == By::Kernel).map(|s| format!("{} {}", w::BY_KERNEL.get(lang), words::detail(s).text(lang)));
+        kernel.unwrap_or_default()
+    };
+    let Some(v) = views.iter().max_by_key(|v| v.host.verdict) else {
+        return Check::new("host", Mark::Skipped, &c::CLOCK_NO_REFERENCE);
+    };
+    let name = w::THIS_HOST.get(lang);
+    match &v.host.skew {
+        Some(skew) => {
+            let detail = plain(format!("{name} {}", figures::of(skew)));
+            let remedy = (v.host.verdict != Verdict::Ok).then(|| words::remedy(v)).flatten();
+            Check { clock_blocked: v.host.verdict == Verdict::Blocked, ..Check::new("host", mark(v.host.verdict), detail).remedy(remedy) }
+        }
+        None => {
+            Check::new("host", Mark::Skipped, plain(format!("{name} {}  {}", c::CLOCK_NO_REFERENCE.get(lang), told(&v.host)).trim_end().to_owned()))
+        }
+    }
+}
+
+/// The time servers that were asked, one line each. None are asked unless they are configured.
+fn ntp(views: &[GateView], lang: Lang) -> Vec<Check> {
+    let Some(v) = views.first() else { return Vec::new() };
+    let mut seen = std::collections::BTreeSet::new();
+    let servers = v.host.samples.iter().filter(|s| s.by == By::Ntp && seen.insert(s.server.as_ref().map(|n| n.as_str().to_owned())));
+    servers
+        .map(|s| {
+            let name = s.server.as_ref().map_or("NTP", |n| n.as_str());
+            match &s.interval {
+                Some(i) => Check::new("ntp", Mark::Ok, plain(format!("{name} {}", figures::of(i)))),
+                None => Check::new("ntp", Mark::Warn, plain(format!("{name} {}", words::detail(s).text(lang)))),
+            }
         })
         .collect()
 }
@@ -193,7 +250,7 @@ fn one(k: &Check, lang: Lang) -> Value {
 mod tests {
     use super::*;
     use crate::{
-        clock::{ManualTime, gate::Gate, http_date},
+        clock::{ManualTime, gate::Gate, http_date, timezone::ZoneFacts},
         domain::{GatewayId, ReasonCode, Time},
     };
     use std::sync::Arc;
@@ -208,20 +265,23 @@ mod tests {
 
     #[test]
     fn a_blocked_clock_ends_with_seven_whatever_else_failed() {
-        let blocked = clock(&[view("Sat, 21 Nov 2026 15:00:00 GMT")], Lang::En);
+        let none = HostFacts::default();
+        let blocked = clocks(&[view("Sat, 21 Nov 2026 15:00:00 GMT")], &none, Lang::En);
         let mut all = vec![Check::failed("wa-eu", &Reason::new(ReasonCode::Unreachable))];
         assert_eq!(exit(&all), Exit::Failed);
         all.extend(blocked);
         assert_eq!(exit(&all), Exit::Clock);
-        assert_eq!(exit(&clock(&[view("Sat, 21 Nov 2026 12:00:00 GMT")], Lang::En)), Exit::Ok);
-        assert_eq!(exit(&timezone(&[ZoneTrouble::Empty])), Exit::Ok, "a warning is no failure");
+        let zone = Some(ZoneFacts { tz: Some(String::new()), has_zones: true, ..ZoneFacts::default() });
+        let warned = clocks(&[view("Sat, 21 Nov 2026 12:00:00 GMT")], &HostFacts { zone, ..HostFacts::default() }, Lang::En);
+        assert!(warned.iter().any(|k| k.check == "timezone" && k.mark == Mark::Warn));
+        assert_eq!(exit(&warned), Exit::Ok, "a warning is no failure");
     }
 
     #[test]
     fn the_page_lists_marks_details_and_remedies() {
         let terminal_of = |size| terminal(Terminal { size, colour: true, utf8: true }, Lang::En);
         let mut checks = vec![terminal_of(Some((120, 36))), terminal_of(Some((20, 5))), terminal_of(None)];
-        checks.extend(clock(&[view("Sat, 21 Nov 2026 15:00:00 GMT")], Lang::En));
+        checks.extend(clocks(&[view("Sat, 21 Nov 2026 15:00:00 GMT")], &HostFacts::default(), Lang::En));
         checks.push(Check::failed("wa-eu", &Reason::new(ReasonCode::Unreachable)));
         let (mut out, shown) = Output::captured();
         render(&checks, false, &mut out).unwrap();
@@ -229,6 +289,6 @@ mod tests {
         let (mut out, shown) = Output::captured();
         render(&checks, true, &mut out).unwrap();
         let doc: Value = serde_json::from_str(&shown.stdout()).unwrap();
-        assert_eq!((doc["checks"][3]["verdict"].as_str(), doc["checks"][2]["verdict"].as_str()), (Some("fail"), Some("skipped")));
+        assert_eq!((doc["checks"][4]["verdict"].as_str(), doc["checks"][2]["verdict"].as_str()), (Some("fail"), Some("skipped")));
     }
 }

@@ -8,6 +8,7 @@ pub mod args;
 mod attempt;
 pub mod check;
 pub mod clock;
+mod clock_host;
 pub mod completions;
 pub mod deck;
 pub mod demo;

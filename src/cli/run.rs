@@ -4,12 +4,12 @@
 use super::{
     Exit, Gone, Output,
     args::{Add, ClockArgs, History, One, SecretCommand},
-    clock as clock_out, doctor, history, json, list, prompt,
+    clock as clock_out, clock_host, doctor, history, json, list, prompt,
     session::{self, LIMIT, Session, broken, refused},
     status,
 };
 use crate::{
-    clock::{gate::GateView, timezone},
+    clock::gate::GateView,
     domain::{GatewayId, ReasonCode, Stamp},
     engine::{add, command::NewGateway, world::secret_name},
     i18n::{Message, command as c},
@@ -118,9 +118,22 @@ pub async fn clock(house: &Session, args: &ClockArgs, out: &mut Output) -> Ran {
     };
     // A clock is seen without a key too: a refused call carries a Date like any other.
     let _ = house.unlock(out).await;
-    let (views, now) = clocks(house, only.as_ref()).await;
-    let zone = timezone::troubles(&timezone::read());
-    clock_out::render(&views, &zone, &now, clock_out::Form::of(args), out)
+    let ((views, now), told, ()) = tokio::join!(clocks(house, only.as_ref()), house.world.ask_ntp_and(&args.ntp), house.world.ask_daemons());
+    if told && views.is_empty() {
+        return clock_host::render(&house.world.gate().host(), clock_out::Form::of(args), args.strict, out);
+    }
+    // Judged after the servers answered too.
+    let views: Vec<GateView> = views.iter().map(|v| house.world.gate().view(&v.gateway)).collect();
+    let mut tracks = Vec::new();
+    for view in views.iter().filter(|_| args.json) {
+        // A history that cannot be read is no reason to say nothing of the clock.
+        tracks.extend(house.world.clock_track(&view.gateway).await);
+    }
+    let limits: Vec<_> = views.iter().map(|v| house.world.gate().limits_of(&v.gateway)).collect();
+    let host = house.world.host_facts();
+    let tracks = if tracks.len() == views.len() { tracks } else { Vec::new() };
+    let found = clock_out::Findings { views: &views, limits: &limits, tracks: &tracks, host: &host, now };
+    clock_out::render(&found, clock_out::Form::of(args), out)
 }
 
 async fn clocks(house: &Session, only: Option<&GatewayId>) -> (Vec<GateView>, Stamp) {
@@ -158,8 +171,8 @@ pub async fn doctor(house: &Session, first: Vec<doctor::Check>, as_json: bool, o
         (None, Ok(())) => Check::new("store", Mark::Ok, Message::new(&c::CHECK_STORE).with("path", house.paths.data.to_string_lossy())),
     });
     house.finish_left(out).await;
-    checks.extend(doctor::timezone(&timezone::troubles(&timezone::read())));
-    let failed = house.refresh(None, out).await;
+    let host = house.world.host_facts();
+    let (failed, _, ()) = tokio::join!(house.refresh(None, out), house.world.ask_ntp_and(&[]), house.world.ask_daemons());
     for g in house.world.gateways() {
         checks.push(match failed.iter().find(|(id, _)| *id == g.id) {
             Some((_, why)) => Check::failed(g.id.as_str(), why),
@@ -170,7 +183,7 @@ pub async fn doctor(house: &Session, first: Vec<doctor::Check>, as_json: bool, o
         });
     }
     let views: Vec<_> = house.world.gateways().iter().map(|g| house.world.gate().view(&g.id)).collect();
-    checks.extend(doctor::clock(&views, out.lang));
+    checks.extend(doctor::clocks(&views, &host, out.lang));
     doctor::render(&checks, as_json, out)
 }
 

@@ -177,6 +177,10 @@ impl Gate {
             None => inner.declared.remove(&gateway.cloned()),
         };
     }
+    /// The thresholds of a gateway.
+    pub fn limits_of(&self, gateway: &GatewayId) -> Limits {
+        self.inner().limits.get(gateway).copied().unwrap_or(Limits::DEFAULT)
+    }
     /// Takes one sample, of a gateway or (`gateway: None`) of this host.
     pub fn push(&self, sample: Sample) {
         self.sense();
@@ -225,6 +229,18 @@ impl Gate {
                 samples.retain(after);
             }
         }
+    }
+    /// The same of this host: a reference was asked again and told something.
+    pub fn renew_host(&self, since: &Stamp) {
+        let after = |s: &Sample| s.at.boot >= since.boot;
+        let mut inner = self.inner();
+        if inner.host.iter().any(|s| s.interval.is_some() && s.server.is_none() && after(s)) {
+            inner.host.retain(|s| after(s) || matches!(s.by, By::Kernel | By::Daemon));
+        }
+    }
+    /// True when a reference was asked after `since`, whatever it said, and the clock stood still meanwhile.
+    pub fn host_told_since(&self, since: &Stamp) -> bool {
+        self.inner().host.iter().any(|s| s.by == By::Ntp && s.at.boot > since.boot && s.detail.as_str() != http_date::STEPPED)
     }
     /// Forgets a gateway that is no longer configured.
     pub fn forget(&self, gateway: &GatewayId) {

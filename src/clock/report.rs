@@ -30,6 +30,12 @@ pub fn document_for(views: &[GateView], facts: &HostFacts, lang: Lang) -> Value 
     json!({ "v": 1, "verdict": verdict.name(), "host": host, "gateways": views.iter().map(|v| one(v, facts, lang)).collect::<Vec<_>>() })
 }
 
+/// The document of a house without gateways in which time servers were asked: this host alone.
+pub fn document_of_host(j: &Judgement, lang: Lang) -> Value {
+    let facts = HostFacts::default();
+    json!({ "v": 1, "verdict": j.verdict.name(), "host": host(Some(j), &facts, &notes::host_notes(&facts), lang), "gateways": [] })
+}
+
 /// The worst verdict of all gateways; `unknown` when there is none.
 pub fn worst(views: &[GateView]) -> Verdict {
     views.iter().map(|v| v.verdict).max().unwrap_or(Verdict::Unknown)

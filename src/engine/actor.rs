@@ -102,6 +102,7 @@ impl Actor {
     async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         // Not tracked: it ends with the world, and nobody waits for it at quit.
         tokio::spawn(super::clock::watch(self.world.clone()));
+        tokio::spawn(super::ntp::run(self.world.clone()));
         self.world.seed_all().await;
         self.world.gate.push(crate::clock::kernel::sample(self.world.time.now()));
         for gateway in self.world.gateways() {
@@ -111,6 +112,13 @@ impl Actor {
             });
         }
         self.open_vault(None);
+        let world = self.world.clone();
+        // Small files of this host, off the threads that answer keys and servers.
+        self.tasks.spawn_blocking(move || {
+            let facts = world.host_facts();
+            world.mailbox.put(|m| m.host = Some(facts));
+        });
+        self.clock_tracks();
         let mut ready = self.ready_in.take();
         loop {
             let command = tokio::select! {
@@ -170,18 +178,7 @@ impl Actor {
             }
             Command::Pair { target, method, number } => self.pair(target, Want { method, number, wipe_spoilt: false }),
             Command::Pairing(key) => self.pair_key(key),
-            Command::AskClock(only) => self.each(only, |world, gateway| {
-                Box::pin(async move {
-                    let since = world.time.now();
-                    let _ = super::clock::ask(world.clone(), gateway.clone(), None).await;
-                    // A person says that a clock was put right: what was measured before does not count against it.
-                    world.gate.renew(&gateway.id, &since);
-                    let view = world.gate.view(&gateway.id);
-                    world.mailbox.put(|m| {
-                        m.gates.insert(gateway.id.clone(), view);
-                    });
-                })
-            }),
+            Command::AskClock(only) => self.ask_clock(only),
             Command::Look { on_screen, selected } => self.look(&on_screen, selected.as_ref()),
             Command::Refresh(only) => self.refresh(only.as_ref()),
             Command::ClockTracks => self.clock_tracks(),
@@ -384,7 +381,7 @@ impl Actor {
         }
     }
 
-    fn each(&self, only: Option<GatewayId>, f: impl Fn(Arc<World>, Arc<Gateway>) -> Pin<Box<dyn Future<Output = ()> + Send>>) {
+    pub(super) fn each(&self, only: Option<GatewayId>, f: impl Fn(Arc<World>, Arc<Gateway>) -> Pin<Box<dyn Future<Output = ()> + Send>>) {
         for gateway in self.world.gateways().into_iter().filter(|g| only.as_ref().is_none_or(|o| &g.id == o)) {
             self.tasks.spawn(f(self.world.clone(), gateway));
         }

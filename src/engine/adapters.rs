@@ -30,6 +30,8 @@ impl Memo for StoreMemo {
 /// Hands samples to gate, store, alarm and header.
 pub(super) struct GateSamples {
     pub(super) gateway: GatewayId,
+    /// It runs on another machine than this.
+    pub(super) elsewhere: bool,
     pub(super) gate: Arc<Gate>,
     pub(super) store: Store,
     pub(super) mailbox: Mailbox,
@@ -39,9 +41,13 @@ pub(super) struct GateSamples {
 
 impl Samples for GateSamples {
     fn push(&self, sample: Sample) {
-        let Some(gateway) = sample.gateway.clone() else { return };
+        let Some(gateway) = sample.gateway.clone() else {
+            // A platform's own time speaks of this host.
+            return self.gate.push(sample);
+        };
         self.gate.push(sample);
         let view = self.gate.view(&gateway);
+        super::ntp::save_agreed(&self.store, &view, self.elsewhere);
         let heard = self.alarm.hear(&view, &view.at);
         if let Some(point) = heard.point {
             self.store.clock_points(vec![point]);

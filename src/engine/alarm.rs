@@ -133,7 +133,7 @@ fn surely(view: &GateView) -> i64 {
 /// The cause that weighs: this host's where it is the worse one.
 fn cause(view: &GateView) -> Option<Cause> {
     let host = view.host.skew.is_some() && view.host.verdict > view.remote.verdict;
-    if host { view.host.cause } else { view.remote.cause }
+    if host { view.host.cause } else { view.remote.cause.or(view.host.cause.filter(|c| *c == Cause::ZoneDiffers)) }
 }
 
 /// News as a toast: good or bad, and its sentence.

@@ -3,9 +3,10 @@
 
 use super::world::{Gateway, World};
 use crate::{
-    clock::{kernel, moved::Alarm},
-    domain::{Reason, State, Target},
+    clock::{kernel, moved::Alarm, notes::HostFacts},
+    domain::{GatewayId, Reason, State, Target, Wall},
     providers::Look,
+    store::ClockTrack,
 };
 use futures_util::StreamExt;
 use std::{sync::Arc, time::Duration};
@@ -63,6 +64,8 @@ async fn heard(alarm: Option<&Alarm>) -> bool {
 /// Asks every gateway that answered so far for its time; its answers reach gate and header by themselves.
 async fn ask_all(world: Arc<World>) {
     world.gate.push(kernel::sample(world.time.now()));
+    let reference = world.clone();
+    tokio::spawn(async move { reference.ask_ntp().await });
     if world.locked() {
         return;
     }
@@ -81,9 +84,26 @@ pub(super) async fn ask(world: Arc<World>, gateway: Arc<Gateway>, target: Option
     asked.map(drop).map_err(|why| why.with("gateway", gateway.id.as_str()))
 }
 
+/// Length of a stretch of an offset history (ms), and how many make the last day.
+const STEP_MS: i64 = 30 * 60_000;
+const STEPS: usize = 48;
+
 impl World {
+    /// The offsets of the last day of a gateway, in half hours that begin at whole ones, so that a picture of them moves only
+    /// when one is over. `None` when the store cannot be read.
+    pub async fn clock_track(&self, gateway: &GatewayId) -> Option<ClockTrack> {
+        let day = STEP_MS * i64::try_from(STEPS).unwrap_or(48);
+        let since = Wall((self.time.now().wall.0.div_euclid(STEP_MS) + 1) * STEP_MS - day);
+        self.store.clock_track(gateway.clone(), since, STEP_MS, STEPS).await.ok()
+    }
+
+    /// What is known of this host besides its clock. Blocks on a few small local files.
+    pub fn host_facts(&self) -> HostFacts {
+        HostFacts::read(self.clock.expect_timezone.as_deref(), self.time.now().wall)
+    }
+
     /// Tells the header what the gate knows of every gateway now.
-    fn tell_gates(&self) {
+    pub(super) fn tell_gates(&self) {
         let views: Vec<_> = self.gateways().iter().map(|g| self.gate.view(&g.id)).collect();
         self.mailbox.put(|m| m.gates.extend(views.into_iter().map(|v| (v.gateway.clone(), v))));
     }

@@ -2,12 +2,30 @@
 
 use super::{actor::Actor, add, command::NewGateway, mailbox::HistoryLine, ops, watch};
 use crate::{
-    domain::{GatewayId, Target, Wall},
+    domain::{GatewayId, Target},
     store::HistoryQuery,
 };
 use tokio_util::sync::CancellationToken;
 
 impl Actor {
+    /// A person looks at the clocks: the gateway, or all of them, and what tells of this host.
+    pub(super) fn ask_clock(&mut self, only: Option<GatewayId>) {
+        let world = self.world.clone();
+        tokio::spawn(async move { world.ask_host_anew().await });
+        self.each(only, |world, gateway| {
+            Box::pin(async move {
+                let since = world.time.now();
+                let _ = super::clock::ask(world.clone(), gateway.clone(), None).await;
+                // A person says that a clock was put right: what was measured before does not count against it.
+                world.gate.renew(&gateway.id, &since);
+                let view = world.gate.view(&gateway.id);
+                world.mailbox.put(|m| {
+                    m.gates.insert(gateway.id.clone(), view);
+                });
+            })
+        });
+    }
+
     pub(super) fn history(&self, target: Target) {
         let world = self.world.clone();
         self.tasks.spawn(async move {
@@ -20,17 +38,12 @@ impl Actor {
         });
     }
 
-    /// The offsets of the last day, of every gateway, in half hours that begin at whole ones, so that a picture of them moves
-    /// only when one is over.
+    /// The offsets of the last day, of every gateway.
     pub(super) fn clock_tracks(&self) {
-        const STEP_MS: i64 = 30 * 60_000;
-        const COUNT: usize = 48;
         let world = self.world.clone();
         self.tasks.spawn(async move {
-            let day = STEP_MS * i64::try_from(COUNT).unwrap_or(48);
-            let since = Wall((world.time.now().wall.0.div_euclid(STEP_MS) + 1) * STEP_MS - day);
             for gateway in world.gateways() {
-                if let Ok(track) = world.store.clock_track(gateway.id.clone(), since, STEP_MS, COUNT).await {
+                if let Some(track) = world.clock_track(&gateway.id).await {
                     world.mailbox.put(|m| {
                         m.tracks.insert(gateway.id.clone(), track);
                     });

@@ -34,6 +34,8 @@ pub struct Mail {
     pub toasts: Vec<Toast>,
     /// Something needs a person: the bell rings, where it may.
     pub bell: bool,
+    /// What is known of this host besides its clock.
+    pub host: Option<crate::clock::notes::HostFacts>,
     /// Offset histories that were asked for.
     pub tracks: HashMap<GatewayId, crate::store::ClockTrack>,
     /// Header facts.

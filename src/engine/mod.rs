@@ -19,6 +19,7 @@ pub mod hosts;
 mod live;
 pub mod mailbox;
 pub mod names;
+mod ntp;
 pub mod ops;
 mod outcome;
 pub mod pairing;

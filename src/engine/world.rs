@@ -4,10 +4,11 @@ use super::{
     adapters::{GateSamples, StoreMemo},
     alarm::Alarm,
     mailbox::{GatewayView, Mailbox, Toast},
+    ntp::{self, Reference},
     rows::Book,
 };
 use crate::{
-    clock::{Limits, gate::Gate},
+    clock::{Limits, floor::BUILD_FLOOR, gate::Gate},
     domain::{Action, Effect, GatewayId, Link, Not, Reason, ReasonCode, Row, Secret, Secrets, Target, Time},
     i18n::Message,
     providers::{Attention, Cx, GatewayFacts, KindSpec, Provider, http},
@@ -68,6 +69,7 @@ pub struct World {
     pub(super) providers: Providers,
     _lock: Option<crate::store::locks::ProcessLock>,
     pub(super) clock: config::Clock,
+    pub(super) reference: Reference,
     locked: AtomicBool,
     pub(super) following: AtomicBool,
     gateways: RwLock<BTreeMap<GatewayId, Arc<Gateway>>>,
@@ -105,8 +107,10 @@ pub(super) fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
 impl World {
     /// Builds the shared state. Nothing is asked of any server, and the vault is not opened yet.
     pub fn new(parts: Parts) -> Arc<Self> {
+        let floor = parts.store.floor().map_or(BUILD_FLOOR, |saved| saved.max(BUILD_FLOOR));
         let world = Arc::new(Self {
-            gate: Arc::new(Gate::new(parts.time.clone())),
+            gate: Arc::new(Gate::with_floor(parts.time.clone(), floor)),
+            reference: Reference::new(&parts.clock.ntp),
             alarm: Arc::default(),
             store: parts.store,
             vault: parts.vault,
@@ -285,6 +289,7 @@ impl World {
             memo: Arc::new(StoreMemo { store: self.store.clone(), gateway: gateway.id.clone() }),
             samples: Arc::new(GateSamples {
                 gateway: gateway.id.clone(),
+                elsewhere: ntp::is_elsewhere(&gateway.settings.url),
                 gate: self.gate.clone(),
                 store: self.store.clone(),
                 mailbox: self.mailbox.clone(),

@@ -32,6 +32,7 @@ catalogue! { "command";
     ATTEMPT_ISSUED = " (issued {times})", "（签发 {times}）";
     AUDIT = "{action} by {who}: {outcome}", "{who} 执行 {action}：{outcome}";
 
+    CLOCK_NO_REFERENCE = "no reference was asked", "未询问参考时间源";
     CLOCK_EVENT = "clock {from} → {to}  {skew}  {cause}", "时钟{from} → {to}  {skew}  {cause}";
     TALLY = "{n} attempts: {linked} linked, {failed} failed, {left} left, {blocked} not started. Of those that ended by themselves {rate} failed.", "共 {n} 次：成功 {linked}，失败 {failed}，离开 {left}，未开始 {blocked}。自行结束的之中失败率 {rate}。";
     TALLY_NONE = "{n} attempts: {linked} linked, {failed} failed, {left} left, {blocked} not started; none ended by itself, so there is no rate ({rate}).", "共 {n} 次：成功 {linked}，失败 {failed}，离开 {left}，未开始 {blocked}；没有自行结束的，故无失败率（{rate}）。";

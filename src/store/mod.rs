@@ -4,6 +4,7 @@
 mod cache;
 mod clock;
 pub mod config;
+mod floor;
 mod follow;
 mod history;
 mod keeper;
@@ -48,6 +49,7 @@ struct Inner {
     pending: Arc<Mutex<Pending>>,
     fingerprint_key: [u8; 32],
     trouble: Option<Reason>,
+    floor: Mutex<Option<crate::domain::Wall>>,
     vault: Vault,
     paths: Paths,
     seen: Mutex<Option<(i64, i64)>>,
@@ -90,6 +92,7 @@ impl Store {
             return Err(StoreError::Said(m.clone()));
         }
         let fingerprint_key = vault_db.as_mut().ok().and_then(|db| identity(db).ok()).or_else(random_key).unwrap_or_default();
+        let floor = Mutex::new(vault_db.as_ref().ok().and_then(floor::read));
         let cache = if vault_db.is_ok() { schema::open_cache(paths) } else { schema::memory_cache() };
         let (cache_db, cache_trouble) = match cache {
             Ok(db) => (db, None),
@@ -120,7 +123,7 @@ impl Store {
         };
         let room = Arc::new(Semaphore::new(QUEUE));
         let (paths_kept, seen, life) = (paths.clone(), Mutex::new(None), Mutex::new(life));
-        let inner = Inner { back, room, pending, fingerprint_key, trouble, vault: vault.clone(), paths: paths_kept, seen, life };
+        let inner = Inner { back, room, pending, fingerprint_key, trouble, floor, vault: vault.clone(), paths: paths_kept, seen, life };
         let store = Self(Arc::new(inner));
         vault.attach(Arc::new(keeper::Keeper(Arc::downgrade(&store.0))), paths.key_file());
         Ok(store)

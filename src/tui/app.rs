@@ -16,7 +16,7 @@ use super::{
     widget::qr::Palette,
 };
 use crate::{
-    clock::gate::GateView,
+    clock::{gate::GateView, notes::HostFacts},
     domain::{Action, Boot, Effect, GatewayId, Not, Stamp, Target},
     engine::mailbox::{OpView, PairView, Status},
     i18n::{Lang, Message},
@@ -110,6 +110,8 @@ pub struct App {
     pub(super) filter: Option<Filter>,
     /// Gates by gateway.
     pub gates: BTreeMap<GatewayId, GateView>,
+    /// What is known of this host besides its clock.
+    pub host: HostFacts,
     /// Offsets of the last day, by gateway.
     pub tracks: HashMap<GatewayId, ClockTrack>,
     /// Gateways that a person asked for the time, and that did not answer yet.
@@ -202,6 +204,7 @@ impl App {
             filter_text: String::new(),
             filter: None,
             gates: BTreeMap::new(),
+            host: HostFacts::default(),
             tracks: HashMap::new(),
             asked: None,
             status: start.status,

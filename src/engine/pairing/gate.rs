@@ -7,7 +7,7 @@ use super::{
     keys::Next,
 };
 use crate::{
-    clock::{Verdict, kernel},
+    clock::{Verdict, gate::TTL_PAIRING, kernel},
     domain::{Reason, ReasonCode},
     i18n::engine as words,
 };
@@ -27,8 +27,10 @@ impl Visit<'_> {
     /// The same because a person says that a clock was put right: what was measured before does not count against it.
     pub(super) async fn ask_clock_anew(&mut self) -> Option<Reason> {
         let since = self.record.now();
-        let why = self.ask_clock().await;
+        let (why, ()) = tokio::join!(super::super::clock::ask(self.world.clone(), self.gateway.clone(), Some(self.target())), self.world.ask_ntp());
+        let why = why.err();
         self.world.gate.renew(&self.gateway.id, &since);
+        self.world.gate.renew_host(&since);
         why
     }
 
@@ -36,6 +38,9 @@ impl Visit<'_> {
     pub(super) async fn open_gate(&mut self, cancel: &CancellationToken) -> Result<(), Next> {
         let mut fresh = false;
         loop {
+            if !fresh {
+                self.world.ask_ntp_if_older(TTL_PAIRING).await;
+            }
             if !fresh && self.world.gate.is_old(&self.gateway.id) {
                 self.record.stage(PairStage::AskingClock);
                 if let Some(why) = self.ask_clock().await

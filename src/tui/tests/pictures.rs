@@ -89,7 +89,92 @@ fn a_filter_narrows_the_rows_and_counts_them() {
 
 #[test]
 fn clock_evidence_names_who_is_wrong() {
-    at_every_size("clock", |a| press(a, "c"));
+    at_every_size("clock", |a| {
+        evidence(a);
+        press(a, "c");
+    });
+}
+
+/// A second gateway that is well, an unknown one, a day of offsets, and a host in a container.
+fn evidence(a: &mut App) {
+    use crate::{
+        clock::{Verdict, container::Container, notes::HostFacts, timezone::ZoneFacts, verdict::Judgement},
+        domain::{GatewayId, Wall},
+        store::{ClockBucket, ClockTrack},
+    };
+    let mut well = super::sample::blocked_gate();
+    well.gateway = GatewayId::new("wa-eu");
+    (well.verdict, well.side) = (Verdict::Ok, None);
+    let skew = Some(crate::clock::sample::Interval::new(-900, 300));
+    for s in &mut well.remote.samples {
+        (s.gateway, s.interval) = (Some(well.gateway.clone()), skew);
+    }
+    well.remote = Judgement { verdict: Verdict::Ok, skew, cause: None, samples: well.remote.samples };
+    a.gates.insert(well.gateway.clone(), well);
+    let bucket = |n: i64| {
+        (n > 7).then(|| {
+            if n < 40 {
+                ClockBucket { min_ms: -400, max_ms: 100, points: 6 }
+            } else {
+                ClockBucket { min_ms: 10_800_000, max_ms: 10_800_000, points: 6 }
+            }
+        })
+    };
+    let track = ClockTrack { since: Wall(0), step_ms: 1_800_000, buckets: (0..48).map(bucket).collect() };
+    a.tracks.insert(GatewayId::new("wa-sp"), track);
+    let zone = Some(ZoneFacts { has_zones: true, ..ZoneFacts::default() });
+    a.host = HostFacts { zone, offset: Some(0), container: Some(Container::Docker), ..HostFacts::default() };
+}
+
+#[test]
+fn the_evidence_scrolls_to_its_end_and_no_further_and_says_who_was_asked() {
+    let mut a = app(40, 10, |_| {});
+    evidence(&mut a);
+    press(&mut a, "cG");
+    let end = picture(&a);
+    press(&mut a, "jjjj");
+    assert_eq!(picture(&a), end);
+    press(&mut a, "k");
+    assert_ne!(picture(&a), end, "the first key up moves it");
+    press(&mut a, "r");
+    assert!(picture(&a).contains("asking im-core, wa-eu, wa-sp"), "{}", picture(&a));
+    let mut fresh = super::sample::blocked_gate();
+    for s in &mut fresh.remote.samples {
+        s.at = at(0);
+    }
+    let mut mail = Mail::default();
+    mail.gates.insert(fresh.gateway.clone(), fresh);
+    update(&mut a, Event::Mail(Box::new(mail)), at(0));
+    assert!(picture(&a).contains("asking im-core, wa-eu") && !picture(&a).contains("wa-eu, wa-sp"), "{}", picture(&a));
+    a.now = super::sample::later(21_000);
+    assert!(picture(&a).contains("no answer from im-core, wa-eu"), "{}", picture(&a));
+}
+
+#[test]
+fn a_moved_clock_is_said_until_it_was_asked_again() {
+    for ((w, h), words) in [((80, 24), "clock moved, asking again"), ((40, 10), "⚠ moved c")] {
+        let mut a = app(w, h, |_| {});
+        let mut gate = super::sample::blocked_gate();
+        gate.moved = Some(crate::clock::steps::Moved { by_ms: Some(92_000), slept: None, at: at(2) });
+        let mut mail = Mail::default();
+        mail.gates.insert(gate.gateway.clone(), gate.clone());
+        update(&mut a, Event::Mail(Box::new(mail)), at(0));
+        assert!(picture(&a).contains(words), "{}", picture(&a));
+        gate.moved = None;
+        let mut mail = Mail::default();
+        mail.gates.insert(gate.gateway.clone(), gate);
+        update(&mut a, Event::Mail(Box::new(mail)), at(0));
+        assert!(!picture(&a).contains(words), "{}", picture(&a));
+    }
+}
+
+#[test]
+fn bad_news_of_a_clock_rings_only_where_the_bell_is_wanted() {
+    for wanted in [true, false] {
+        let mut a = app(80, 24, |s| s.bell = wanted);
+        let effects = update(&mut a, Event::Mail(Box::new(Mail { bell: true, ..Mail::default() })), at(0));
+        assert_eq!(effects.iter().any(|e| matches!(e, crate::tui::effect::Do::Bell)), wanted);
+    }
 }
 
 #[test]

@@ -71,6 +71,10 @@ pub(super) fn take(app: &mut App, mail: Mail, out: &mut Vec<Do>) {
         app.tracks.extend(mail.tracks);
         app.dirty |= app.overlays.iter().any(|o| matches!(o, Overlay::Clock { .. }));
     }
+    if let Some(host) = mail.host {
+        app.host = host;
+        app.dirty = true;
+    }
     if mail.bell && app.opts.bell {
         out.push(Do::Bell);
     }

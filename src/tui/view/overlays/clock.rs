@@ -145,6 +145,16 @@ fn track(app: &App, g: &GateView, width: usize, rows: &mut Vec<Row>) {
     }
 }
 
+/// Advice beside the skew, each with what to do.
+fn notes(all: Vec<(Message, Option<Message>)>, lang: Lang, width: usize, rows: &mut Vec<Row>) {
+    for (says, act) in all {
+        wrapped(rows, "  · ", &says.text(lang), width, Role::Plain);
+        if let Some(act) = act {
+            wrapped(rows, &format!("    {}  ", w::CLOCK_DO.get(lang)), &act.text(lang), width, Role::Info);
+        }
+    }
+}
+
 fn gate(app: &App, g: &GateView, limits: Limits, width: usize, rows: &mut Vec<Row>) {
     let lang = app.lang();
     rows.push(head(g.gateway.as_str(), &g.remote, g.verdict, g.side, app));
@@ -156,6 +166,7 @@ fn gate(app: &App, g: &GateView, limits: Limits, width: usize, rows: &mut Vec<Ro
             wrapped(rows, &format!("  {}  ", label.get(lang)), &m.text(lang), width, tone);
         }
     }
+    notes(words::notes(g, &app.host), lang, width, rows);
     track(app, g, width, rows);
     rows.push(Row::gap());
 }
@@ -179,6 +190,7 @@ pub(super) fn rows(app: &App, width: usize) -> Vec<Row> {
         for e in words::evidence(g, Limits::DEFAULT).iter().filter(|e| e.gateway.is_none()) {
             sample(app, e, width, &mut rows);
         }
+        notes(words::host_notes(&app.host), lang, width, &mut rows);
         rows.push(Row::gap());
     }
     for g in &gates {
@@ -196,6 +208,7 @@ pub(super) fn rows(app: &App, width: usize) -> Vec<Row> {
 
 pub(super) fn panel(app: &App, scroll: usize) -> Panel {
     let lang = app.lang();
-    let rows = rows(app, inner_width(app, false));
-    Panel { title: w::CLOCK_TITLE.get(lang).to_owned(), rows, keys: w::CLOCK_KEYS.get(lang).to_owned(), scroll, ..Panel::default() }
+    let width = inner_width(app, false);
+    let keys = if width >= WIDE { &w::CLOCK_KEYS } else { &w::CLOCK_KEYS_SHORT };
+    Panel { title: w::CLOCK_TITLE.get(lang).to_owned(), rows: rows(app, width), keys: keys.get(lang).to_owned(), scroll, ..Panel::default() }
 }

@@ -1,0 +1,146 @@
+//! Who is asked, when, and what is saved, against servers of the sandbox on loopback.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use super::*;
+use crate::{
+    clock::{
+        ManualTime,
+        gate::Gate,
+        http_date,
+        now::TEST_WALL,
+        sample::{Interval, Subject},
+    },
+    domain::{Clean, GatewayId, Time},
+    engine::{Mailbox, Parts, World},
+    sandbox::{Clock, Sntp, SntpSettings},
+    store::{Paths, config},
+    vault::Vault,
+};
+use std::net::{Ipv4Addr, SocketAddr};
+
+async fn served(offset_ms: i64) -> Sntp {
+    let settings = SntpSettings { offset_ms, ..SntpSettings::default() };
+    // Its clock is that of the world's: what it shows ahead is what is measured.
+    Sntp::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), settings, Clock::virtual_from(TEST_WALL.0)).await.unwrap()
+}
+
+fn of(sntp: &Sntp) -> NtpServer {
+    NtpServer { host: "127.0.0.1".into(), port: sntp.address().port() }
+}
+
+fn world(dir: &std::path::Path, time: Arc<dyn Time>, ntp: Vec<NtpServer>) -> Arc<World> {
+    let (paths, vault) = (Paths::in_home(dir), Vault::new());
+    let store = Store::open_in_place(&paths, vault.clone(), time.clone()).unwrap();
+    World::new(Parts {
+        gateways: Vec::new(),
+        clock: config::Clock { ntp, ..config::Clock::default() },
+        store,
+        vault,
+        time,
+        mailbox: Mailbox::new(),
+        read_only: false,
+        providers: Arc::new(crate::providers::registry::provider),
+        paths,
+        owner: "test".into(),
+        lock: None,
+    })
+}
+
+#[tokio::test]
+async fn nobody_is_asked_unless_configured_or_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = served(0).await;
+    let quiet = world(dir.path(), Arc::new(ManualTime::new()), Vec::new());
+    run(quiet.clone()).await;
+    quiet.ask_ntp().await;
+    quiet.ask_ntp_if_older(Duration::ZERO).await;
+    assert!(!quiet.ask_ntp_and(&[]).await);
+    assert_eq!(server.asked(), 0);
+    assert!(quiet.ask_ntp_and(&[of(&server)]).await);
+    assert!(server.asked() > 0 && quiet.gate().host().verdict == Verdict::Ok);
+}
+
+#[tokio::test]
+async fn a_young_answer_is_not_asked_for_again_and_a_moved_clock_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let (server, time) = (served(0).await, Arc::new(ManualTime::new()));
+    let world = world(dir.path(), time.clone(), vec![of(&server)]);
+    world.ask_ntp_if_older(Duration::from_secs(60)).await;
+    let asked = server.asked();
+    time.advance(Duration::from_secs(59));
+    world.ask_ntp_if_older(Duration::from_secs(60)).await;
+    assert_eq!(server.asked(), asked);
+    time.step_wall(-90_000);
+    world.ask_ntp_if_older(Duration::from_secs(60)).await;
+    assert!(server.asked() > asked);
+    assert_eq!(world.gate().host().verdict, Verdict::Blocked, "the host is 31 s behind what the server shows");
+}
+
+#[tokio::test]
+async fn a_time_that_a_reference_verified_is_the_floor_of_the_next_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let (server, time) = (served(0).await, Arc::new(ManualTime::new()));
+    {
+        let first = world(dir.path(), time.clone(), vec![of(&server)]);
+        assert_eq!(first.store().floor(), None);
+        first.ask_ntp().await;
+        let saved = first.store().floor().expect("verified");
+        assert!((saved.0 - TEST_WALL.0).abs() < 5_000, "{saved:?}");
+    }
+    time.step_wall(-2 * 86_400_000);
+    let later = world(dir.path(), time, Vec::new());
+    let view = later.gate().host();
+    assert_eq!((view.verdict, view.cause), (Verdict::Blocked, Some(crate::clock::verdict::Cause::BeforeSaved)));
+}
+
+#[tokio::test]
+async fn a_wrong_or_doubtful_clock_is_never_saved() {
+    let dir = tempfile::tempdir().unwrap();
+    let (right, wrong) = (served(0).await, served(60_000).await);
+    for servers in [vec![of(&wrong)], vec![of(&right), of(&wrong)]] {
+        let world = world(dir.path(), Arc::new(ManualTime::new()), servers);
+        world.ask_ntp().await;
+        assert_eq!(world.gate().host().verdict, Verdict::Blocked);
+        assert_eq!(world.store().floor(), None);
+    }
+}
+
+#[test]
+fn only_a_gateway_elsewhere_that_agrees_verifies_a_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let time = Arc::new(ManualTime::new());
+    let store = Store::open_in_place(&Paths::in_home(dir.path()), Vault::new(), time.clone()).unwrap();
+    let view = |offset: i64| {
+        let (gate, wa) = (Gate::new(time.clone()), GatewayId::new("wa"));
+        let at = std::time::UNIX_EPOCH + Duration::from_millis((TEST_WALL.0 + offset).unsigned_abs());
+        gate.push(http_date::sample(&wa, Some(&httpdate::fmt_http_date(at)), None, None, time.now(), time.now()));
+        gate.view(&wa)
+    };
+    save_agreed(&store, &view(0), is_elsewhere("http://127.0.0.1:8080/x"));
+    save_agreed(&store, &view(10_000), is_elsewhere("https://evo.example.com"));
+    assert_eq!(store.floor(), None);
+    save_agreed(&store, &view(0), is_elsewhere("https://evo.example.com"));
+    assert_eq!(store.floor(), Some(TEST_WALL));
+    assert!(!is_elsewhere("http://[::1]:1") && !is_elsewhere("http://evo.localhost"));
+}
+
+#[test]
+fn the_kernels_word_alone_saves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let time = Arc::new(ManualTime::new());
+    let store = Store::open_in_place(&Paths::in_home(dir.path()), Vault::new(), time.clone()).unwrap();
+    let gate = Gate::new(time.clone());
+    let said = Some(Interval::new(-1, 1));
+    gate.push(Sample {
+        gateway: None,
+        subject: Subject::Host,
+        by: By::Kernel,
+        interval: said,
+        at: time.now(),
+        probes: 1,
+        detail: Clean::new(""),
+        server: None,
+    });
+    save_host(&store, &gate.host(), &time.now());
+    assert_eq!(store.floor(), None);
+}
