@@ -6,6 +6,7 @@ mod deck {
     mod acting;
     mod cache;
     mod clock;
+    mod devices;
     pub mod hands;
     pub mod house;
     mod leaving;

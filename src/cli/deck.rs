@@ -72,6 +72,7 @@ fn deck(globals: &Globals, paths: &Paths, config: Config, scene: Scene, out: &mu
         }
     };
     let (engine, world) = engine(globals, paths, config, scene, time, mailbox.clone())?;
+    start.slots = slots(world.clone());
     start.can = can(world);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = if globals.plain {
@@ -166,6 +167,11 @@ fn can(world: SharedWorld) -> tui::start::Can {
         Some(world) => world.can(row, action, facts),
         None => Err(Not::NotNow(Message::new(&c::OPENING))),
     })
+}
+
+/// Slots are worked out from rows alone; before the engine's rooms stand there is no provider to ask.
+fn slots(world: SharedWorld) -> tui::start::Slots {
+    Arc::new(move |account, devices| crate::engine::why::slots(world.get()?, account, devices))
 }
 
 fn start(globals: &Globals, paths: &Paths, config: &Config, scene: &Scene, cached: FirstFrame, time: Arc<dyn Time>) -> Result<Start, String> {

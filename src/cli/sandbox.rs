@@ -102,7 +102,8 @@ fn more(path: &Path, g: &crate::sandbox::GatewayInfo) -> Result<(), String> {
     }
     let text = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
     let mut doc: toml_edit::DocumentMut = text.parse().map_err(|e: toml_edit::TomlError| e.to_string())?;
-    for (key, value) in &g.more {
+    for (key, text) in &g.more {
+        let value: toml_edit::Value = text.parse().map_err(|e: toml_edit::TomlError| e.to_string())?;
         doc["gateway"][&g.name][key] = toml_edit::value(value);
     }
     std::fs::write(path, doc.to_string()).map_err(|e| e.to_string())
@@ -110,7 +111,11 @@ fn more(path: &Path, g: &crate::sandbox::GatewayInfo) -> Result<(), String> {
 
 /// A made-up gateway as a configuration would name it.
 pub fn settings(g: &crate::sandbox::GatewayInfo) -> config::Gateway {
-    config::Gateway {
+    let more: String = g.more.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
+    let text = format!("[gateway.{:?}]\nkind = {:?}\nurl = {:?}\n{more}", g.name, g.kind, g.url);
+    let read = config::Config::parse(&text, Path::new("sandbox")).ok().and_then(|c| c.gateways.into_iter().next());
+    // Names and addresses are our own, so it can be read; a test rules the other case out.
+    read.unwrap_or_else(|| config::Gateway {
         name: g.name.clone(),
         kind: g.kind.to_owned(),
         url: g.url.clone(),
@@ -119,10 +124,31 @@ pub fn settings(g: &crate::sandbox::GatewayInfo) -> config::Gateway {
         events: true,
         expect_timezone: None,
         clock_limits: None,
-        wukongim: config::WuKongIm {
-            all: g.more.iter().any(|(k, v)| *k == "uids" && v == "all"),
-            manager_url: g.more.iter().find(|(k, _)| *k == "manager_url").map(|(_, v)| v.clone()),
-            ..config::WuKongIm::default()
-        },
+        wukongim: config::WuKongIm::default(),
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_configuration_of_every_scenario_is_read_with_all_that_only_its_kind_has() {
+        for scenario in Scenario::all().unwrap() {
+            let sandbox = start(Options { scenario: scenario.name.clone(), accounts: Some(2), ..Options::default() }).await.unwrap();
+            for (g, server) in sandbox.gateways().iter().zip(sandbox.servers()) {
+                let read = settings(g);
+                assert_eq!((read.name.as_str(), read.url.trim_end_matches('/')), (server.name(), g.url.trim_end_matches('/')));
+                if let crate::sandbox::Server::Wukong(w) = server {
+                    assert!(read.wukongim.all, "{}", scenario.name);
+                    assert_eq!(read.wukongim.manager_url.as_deref().map(|u| u.trim_end_matches('/').to_owned()), Some(w.manager_url()));
+                }
+                if scenario.name == "wukongim" {
+                    assert_eq!(read.wukongim.business, ["shop-1001"]);
+                    assert_eq!(read.wukongim.flags, [("Android".to_owned(), 4)]);
+                }
+            }
+        }
     }
 }

@@ -184,6 +184,7 @@ impl Actor {
             Command::ClockTracks => self.clock_tracks(),
             Command::History(target) => self.history(target),
             Command::Reveal(target) => self.reveal(target),
+            Command::Why { target, claim } => self.why(target, claim),
             Command::CheckGateway(new) => self.add(new, false),
             Command::AddGateway(new) => self.add(new, true),
             Command::Unlock(passphrase) => self.open_vault(passphrase),

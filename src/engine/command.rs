@@ -51,6 +51,13 @@ pub enum Command {
     History(Target),
     /// Read a token for an operator who asked to see it.
     Reveal(Target),
+    /// Why a client of this target cannot log in; nothing is changed. The answer is `Mail::why`.
+    Why {
+        /// The row, which need not be there.
+        target: Target,
+        /// What the client uses.
+        claim: crate::providers::Claim,
+    },
     /// Check a gateway that the add form describes; the answer is `Mail::add_check`.
     CheckGateway(NewGateway),
     /// Add it to the configuration, seal its key, start watching.

@@ -65,6 +65,14 @@ impl Actor {
         });
     }
 
+    pub(super) fn why(&self, target: Target, claim: crate::providers::Claim) {
+        let world = self.world.clone();
+        self.tasks.spawn(async move {
+            let found = super::why::why(&world, &target, &claim).await;
+            world.mailbox.put(|m| m.why = Some((target, found)));
+        });
+    }
+
     pub(super) fn add(&self, new: NewGateway, save: bool) {
         let world = self.world.clone();
         let watching = self.started;

@@ -44,6 +44,8 @@ pub struct Mail {
     pub history: Option<(Target, Vec<HistoryLine>)>,
     /// A token that the operator asked to see. Taken, shown for some seconds, dropped.
     pub revealed: Option<(Target, Result<Secret, Reason>)>,
+    /// What was found out about a client that cannot log in; `Ok(None)`: its kind has nothing to compare.
+    pub why: Option<(Target, Result<Option<crate::providers::Diagnosis>, Reason>)>,
     /// Result of the add form's check, or of adding.
     pub add_check: Option<AddCheck>,
     /// The engine has ended; the terminal may.

@@ -2,8 +2,8 @@
 
 use super::world::{Gateway, World};
 use crate::{
-    domain::{Reason, ReasonCode, Target},
-    providers::{Claim, DiagLine, Diagnosis},
+    domain::{Reason, ReasonCode, Row, Target},
+    providers::{Claim, DiagLine, Diagnosis, SlotTable},
 };
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -26,6 +26,12 @@ pub async fn why(world: &Arc<World>, target: &Target, claim: &Claim) -> Result<O
     }
     let cx = world.cx(&gateway, CancellationToken::new())?;
     tokio::time::timeout(LIMIT, gateway.provider.why(&cx, target, claim)).await.unwrap_or_else(|_| Err(told(Reason::new(ReasonCode::Slow))))
+}
+
+/// Which slots an account's devices occupy and should occupy, from rows as last observed. `None`: its kind has no slots.
+pub fn slots(world: &World, account: &Row, devices: &[Row]) -> Option<SlotTable> {
+    let gateway = world.gateway(&account.gateway)?;
+    gateway.provider.slots(&gateway.settings, account, devices)
 }
 
 /// What is wrong with what a client is about to use; nobody is asked. `None`: its kind has no such rules.

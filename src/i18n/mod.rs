@@ -17,6 +17,7 @@ pub mod evolution;
 pub mod pairing;
 pub mod plain;
 pub mod reason;
+pub mod slots;
 pub mod sntp;
 pub mod state;
 pub mod store;
@@ -126,6 +127,7 @@ pub fn all() -> impl Iterator<Item = &'static Words> {
         pairing::ALL,
         plain::ALL,
         reason::ALL,
+        slots::ALL,
         state::ALL,
         store::ALL,
         wukongim::ALL,

@@ -90,13 +90,7 @@ impl Server {
                 credentials: one("api_key", &g.settings().key),
                 more: Vec::new(),
             },
-            Self::Wukong(w) => GatewayInfo {
-                name: w.name().to_owned(),
-                kind: "wukongim",
-                url: w.api_url(),
-                credentials: w.settings().manager_token.as_deref().map(|t| one("manager_token", t)).unwrap_or_default(),
-                more: vec![("uids", "all".to_owned()), ("manager_url", w.manager_url())],
-            },
+            Self::Wukong(w) => w.info(),
         }
     }
 }
@@ -156,7 +150,7 @@ pub struct GatewayInfo {
     pub url: String,
     /// Its credentials, by the names of the provider.
     pub credentials: Secrets,
-    /// What the configuration says besides, key and value.
+    /// What the configuration says besides: key, and value as TOML writes it.
     pub more: Vec<(&'static str, String)>,
 }
 
@@ -317,7 +311,7 @@ impl Sandbox {
                 let credentials: serde_json::Map<_, _> = g.credentials.iter().map(|(k, v)| (k.clone(), v.expose().into())).collect();
                 let mut out = serde_json::json!({ "name": g.name, "kind": g.kind, "url": g.url, "credentials": credentials });
                 for (key, value) in g.more.into_iter().filter(|(k, _)| k.ends_with("_url")) {
-                    out[key] = value.into();
+                    out[key] = value.trim_matches('"').into();
                 }
                 out
             })

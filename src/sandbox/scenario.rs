@@ -153,6 +153,10 @@ struct WukongFile {
     manager_token: Option<String>,
     token_auth_off: bool,
     managers: Vec<Manager>,
+    /// For the configuration: uids whose tokens a business server owns.
+    business: Vec<String>,
+    /// For the configuration: names of flags.
+    flags: std::collections::BTreeMap<String, u8>,
 }
 
 /// One user.
@@ -227,6 +231,14 @@ impl GatewaySpec {
         s.token_auth_on = !w.token_auth_off;
         s.manager_token = if w.open { None } else { w.manager_token.clone().or(s.manager_token) };
         s.managers.clone_from(&w.managers);
+        if !w.business.is_empty() {
+            let all: Vec<String> = w.business.iter().map(|u| format!("{u:?}")).collect();
+            s.config.push(("business", format!("[{}]", all.join(", "))));
+        }
+        if !w.flags.is_empty() {
+            let all: Vec<String> = w.flags.iter().map(|(name, n)| format!("{name} = {n}")).collect();
+            s.config.push(("flags", format!("{{ {} }}", all.join(", "))));
+        }
         s.reply_delay = self.reply_delay_ms.map_or(s.reply_delay, Duration::from_millis);
         s.date = if self.no_date { DateMode::Missing } else { DateMode::Skewed((self.skew_s * 1000.0) as i64) };
         s

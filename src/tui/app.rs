@@ -8,7 +8,7 @@ use super::{
     keymap::{Keymap, KeymapError},
     overlay::Overlay,
     rows::{Node, Rows},
-    start::{Badge, Can, Start},
+    start::{Badge, Can, Slots, Start},
     theme::Theme,
     toasts::{Level, Toasts},
     update::Asked,
@@ -89,6 +89,7 @@ pub struct App {
     /// Keys.
     pub keymap: Keymap,
     pub(super) can: Can,
+    pub(super) slots: Slots,
     /// This instant, as of the last event.
     pub now: Stamp,
     /// Columns and rows of the terminal.
@@ -191,6 +192,7 @@ impl App {
             theme: if start.color { start.theme } else { Theme::mono() },
             keymap,
             can: start.can,
+            slots: start.slots,
             now,
             size,
             fleet,

@@ -122,6 +122,12 @@ acts! {
     Open Deck Look "open" ACT_OPEN ["enter"];
     /// The timeline.
     Timeline Deck Look "timeline" ACT_TIMELINE ["t"];
+    /// The token.
+    Token Deck Look "token" ACT_TOKEN ["T"];
+    /// The slot plan.
+    Plan Deck Look "plan" ACT_PLAN ["f"];
+    /// Why a client cannot log in.
+    Why Deck Look "why" ACT_WHY ["Q"];
     /// Clock evidence.
     Clock Deck Look "clock" ACT_CLOCK ["c"];
     /// The log of toasts.

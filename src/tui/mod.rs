@@ -7,6 +7,7 @@
 pub mod app;
 pub mod armed;
 pub mod clipboard;
+pub mod devices;
 pub mod edit;
 pub mod effect;
 pub mod event;

@@ -1,8 +1,11 @@
 //! What can lie over the deck, and the state that each needs. Drawn by [`super::view`], changed by [`super::update`].
 
-use super::edit::Field;
+use super::{
+    devices::{SlotView, TokenView, VerbForm, WhyForm},
+    edit::Field,
+};
 use crate::{
-    domain::{Action, Clean, GatewayId, Method, Target, Tier},
+    domain::{Action, Clean, Method, Target, Tier},
     engine::mailbox::{AddCheck, HistoryLine},
 };
 
@@ -40,8 +43,14 @@ pub enum Overlay {
     Question(Box<Question>),
     /// Method and number, before any request.
     Pair(Box<PairForm>),
-    /// A name that a creating verb needs.
-    Name(Box<NameForm>),
+    /// What a verb asks for.
+    Verb(Box<VerbForm>),
+    /// The token of a row.
+    Token(Box<TokenView>),
+    /// The slot plan of an account.
+    Slots(Box<SlotView>),
+    /// Why a client cannot log in.
+    Why(Box<WhyForm>),
     /// The vault's passphrase.
     Unlock(Field),
     /// The filter line, with the filter as it was before.
@@ -156,14 +165,4 @@ impl PairForm {
     pub fn method(&self) -> Option<(Method, bool)> {
         self.methods.get(self.pick).copied()
     }
-}
-
-/// A name for something new.
-pub struct NameForm {
-    /// The verb.
-    pub verb: &'static str,
-    /// Where.
-    pub gateway: GatewayId,
-    /// The name.
-    pub field: Field,
 }

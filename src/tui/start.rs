@@ -5,13 +5,16 @@ use crate::{
     domain::{Action, Effect, Not, Row, Time},
     engine::mailbox::{GatewayView, Status},
     i18n::Lang,
-    providers::{GatewayFacts, KindSpec},
+    providers::{GatewayFacts, KindSpec, SlotTable},
 };
 use jiff::tz::TimeZone;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 /// Whether an action can be done to a row; the providers' own answer, without the providers.
 pub type Can = Arc<dyn Fn(&Row, &Action, &GatewayFacts) -> Result<Effect, Not> + Send + Sync>;
+
+/// The slots of an account and its devices; the providers' own answer, without the providers. `None`: its kind has none.
+pub type Slots = Arc<dyn Fn(&Row, &[Row]) -> Option<SlotTable> + Send + Sync>;
 
 /// Writes a QR text as a picture into a private file and says where.
 pub type PngWriter = Arc<dyn Fn(&str) -> std::io::Result<PathBuf> + Send + Sync>;
@@ -85,6 +88,8 @@ pub struct Start {
     pub config_path: Option<PathBuf>,
     /// Whether an action can be done.
     pub can: Can,
+    /// The slots of an account.
+    pub slots: Slots,
     /// Writes a QR as a picture; `None`: the key answers that it cannot.
     pub png: Option<PngWriter>,
     /// Columns and rows that the smallest QR of a pairing needs.
@@ -124,6 +129,7 @@ impl Start {
             kinds: Vec::new(),
             config_path: None,
             can,
+            slots: Arc::new(|_, _| None),
             png: None,
             qr_least: (59, 32),
             guide: Vec::new(),

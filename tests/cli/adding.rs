@@ -124,3 +124,23 @@ fn secrets_are_set_shown_by_name_and_forgotten() {
     home.run(&["secret", "init", "--insecure-key-file"]).says(&["already"]);
     home.keeps_secrets();
 }
+
+#[test]
+fn a_gateway_whose_key_is_optional_is_added_without_one_where_the_server_asks_for_none() {
+    use crate::support::im::Im;
+    use pairdeck::sandbox::WukongSettings;
+    let open = Im::with(WukongSettings { manager_token: None, ..WukongSettings::default() });
+    let closed = Im::start("CANARY-manager-5511");
+    let mut home = empty();
+    home.canary("CANARY-manager-5511");
+    home.run(&["secret", "init", "--insecure-key-file"]).exits(0);
+    let add = |name: &str, im: &Im, key: &str| home.run_with(&["add", "wukongim", name, "--url", &im.server().api_url(), "--api-key-file", "-"], key);
+    add("open", &open, "\n").exits(0);
+    add("closed", &closed, "\n").exits(4);
+    add("closed", &closed, "CANARY-manager-5511\n").exits(0);
+    let status = home.run(&["secret", "status"]).exits(0).stdout;
+    assert!(status.contains("gateway/closed/manager_token") && !status.contains("gateway/open/"), "{status}");
+    home.run(&["list", "--json"]).exits(0);
+    home.run(&["add", "evolution", "wa", "--url", "http://127.0.0.1:9", "--api-key-file", "/dev/null"]).exits(2).says(&["empty"]);
+    home.keeps_secrets();
+}

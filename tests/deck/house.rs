@@ -5,7 +5,7 @@ use pairdeck::{
     clock::SystemTime,
     domain::GatewayId,
     engine::world::secret_name,
-    sandbox::{Gateway, InstanceSpec, Options, Past, Request, Sandbox, Settings},
+    sandbox::{self, Gateway, InstanceSpec, Options, Past, Request, Sandbox, Settings},
     store::{Paths, Store, config},
     vault::{Source, Vault},
 };
@@ -59,10 +59,15 @@ impl House {
 
     /// These gateways.
     pub fn of(parts: Vec<Part>) -> Self {
+        Self::servers(parts.into_iter().map(|(name, settings, accounts)| (name, sandbox::Part::Evolution(Box::new(settings), accounts))).collect())
+    }
+
+    /// Servers of any kind.
+    pub fn servers(parts: Vec<(String, sandbox::Part)>) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let home = tempfile::tempdir().unwrap();
         let sandbox = runtime.block_on(async {
-            let sandbox = Sandbox::of(parts, &Options { seed: Some(7), ..Options::default() }).await.unwrap();
+            let sandbox = Sandbox::with(parts, &Options { seed: Some(7), ..Options::default() }).await.unwrap();
             write_home(&Paths::in_home(home.path()), &sandbox).await;
             Arc::new(sandbox)
         });
@@ -179,6 +184,9 @@ async fn write_home(paths: &Paths, sandbox: &Sandbox) {
         }
         let new = config::NewGateway { name: g.name.clone(), kind: g.kind.to_owned(), url: g.url.clone(), allow_plaintext: false };
         assert!(config::add_gateway(&paths.config, &new).is_ok(), "the configuration takes {}", g.name);
+        // The table of a new gateway is the last of the file.
+        let more: String = g.more.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
+        std::fs::OpenOptions::new().append(true).open(&paths.config).and_then(|mut f| f.write_all(more.as_bytes())).unwrap();
     }
     store.flush().await;
 }

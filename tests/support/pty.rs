@@ -263,6 +263,13 @@ impl Pty {
         writer.write_all(&key_bytes(keys)).and_then(|()| writer.flush()).expect("the pty takes keys");
     }
 
+    /// Pastes text, bracketed as terminals do.
+    #[allow(dead_code, reason = "not every test file pastes")]
+    pub fn paste(&self, text: &str) {
+        let mut writer = self.writer.lock().unwrap_or_else(|e| e.into_inner());
+        writer.write_all(format!("\u{1b}[200~{text}\u{1b}[201~").as_bytes()).and_then(|()| writer.flush()).expect("the pty takes a paste");
+    }
+
     /// Changes the terminal's size, as a window manager would: the program gets `SIGWINCH`.
     pub fn resize(&self, cols: u16, rows: u16) {
         self.shared.lock().parser.set_size(nonzero(rows), nonzero(cols));

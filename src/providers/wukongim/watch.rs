@@ -30,6 +30,8 @@ use tokio::time::{Instant, sleep_until};
 const SLOWLY: Duration = Duration::from_secs(300);
 /// Newest connections that are looked at.
 const NEWEST: u32 = 100;
+/// After so many polls the device rows of the account under the cursor are read: another process may have changed them.
+const OFTEN: u32 = 6;
 /// After so many polls the whole list is said again: a single look at a row may have been taken in between.
 const AGAIN: u32 = 24;
 /// The cursor must rest so long before its account is asked about.
@@ -206,6 +208,9 @@ impl Watch<'_> {
         }
         if self.polls.is_multiple_of(AGAIN) {
             self.relist = true;
+        }
+        if let Some(n) = self.selected.filter(|n| self.polls.is_multiple_of(OFTEN) && !self.due.contains(n)) {
+            self.due.push_front(n);
         }
         self.live().await?;
         self.some_devices().await;

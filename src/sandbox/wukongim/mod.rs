@@ -41,6 +41,7 @@ pub use wire::Manner;
 pub use routes::Port;
 
 use super::{
+    GatewayInfo,
     clock::Clock,
     fault::{Fault, Faults},
     log::{Count, Log, Request},
@@ -201,6 +202,17 @@ impl Wukong {
         // Nobody else can have set them: the server is a line old.
         let _ = self.inner.ports.set(Ports { api, manager, ws });
         let _ = self.inner.sink.set(sink.to_owned());
+    }
+
+    /// What clients need to know: manager token and the first manager of its list, as far as it has them.
+    pub(crate) fn info(&self) -> GatewayInfo {
+        let s = self.settings();
+        let token = s.manager_token.iter().map(|t| ("manager_token", t));
+        let login = s.managers.first().into_iter().flat_map(|m| [("manager_user", &m.name), ("manager_password", &m.password)]);
+        let credentials = token.chain(login).map(|(k, v)| (k.to_owned(), Secret::new(v.clone()))).collect();
+        let mut more = vec![("uids", "\"all\"".to_owned()), ("manager_url", format!("\"{}\"", self.manager_url()))];
+        more.extend(s.config.iter().map(|(k, v)| (*k, v.clone())));
+        GatewayInfo { name: self.name().to_owned(), kind: "wukongim", url: self.api_url(), credentials, more }
     }
 
     /// Its name.

@@ -90,6 +90,9 @@ pub struct WukongSettings {
     pub date: DateMode,
     /// Waits.
     pub timing: WukongTiming,
+    /// What an operator's configuration says of this server besides: key, and value as TOML writes it. Such as whose tokens a
+    /// business server owns, which the server itself does not know.
+    pub config: Vec<(&'static str, String)>,
 }
 
 impl Default for WukongSettings {
@@ -106,6 +109,7 @@ impl Default for WukongSettings {
             reply_delay: Duration::ZERO,
             date: DateMode::Skewed(0),
             timing: WukongTiming::default(),
+            config: Vec::new(),
         }
     }
 }

@@ -198,8 +198,10 @@ impl<V: Voice> Deck<'_, V> {
         };
         self.perform(Act::More);
         self.press(KeyCode::Char(letter));
-        if matches!(self.app.overlays.last(), Some(Overlay::Name(_))) {
-            self.say(w::VERB_CREATES.get(lang));
+        match self.app.overlays.last() {
+            Some(Overlay::Verb(_)) => self.say(w::VERB_CREATES.get(lang)),
+            Some(Overlay::Why(_)) => self.say(crate::i18n::slots::WHY_PLAIN.get(lang)),
+            _ => {}
         }
         if matches!(self.app.overlays.last(), Some(Overlay::Unlock(_))) {
             self.say(deck::UNLOCK_ASK.get(lang));

@@ -4,6 +4,7 @@
 
 mod arming;
 mod bulk;
+mod devices;
 mod flow;
 pub(super) mod hands;
 mod pictures;

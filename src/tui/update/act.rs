@@ -61,6 +61,9 @@ pub(super) fn act(app: &mut App, act: Act, out: &mut Vec<Do>) {
         }
         Act::Open => open(app, out),
         Act::Timeline => timeline(app, out),
+        Act::Token => super::token::open(app),
+        Act::Plan => super::slots::open(app),
+        Act::Why => super::why::open(app),
         Act::Clock => clock::open(app, out),
         Act::Log => app.overlays.push(Overlay::Log { scroll: 0 }),
         Act::Filter => app.overlays.push(Overlay::Filter { field: Field::with(&app.filter_text), before: app.filter_text.clone() }),
@@ -186,6 +189,10 @@ pub(super) fn arm(app: &mut App, action: Action, out: &mut Vec<Do>) {
         None => row_to_act_on(app),
     };
     let Some(slot) = slot else { return };
+    arm_slot(app, slot, action, out);
+}
+
+fn arm_slot(app: &mut App, slot: Slot, action: Action, out: &mut Vec<Do>) {
     let Some(target) = app.fleet.get(slot).map(|e| e.row.target()) else { return };
     let now = app.now.boot_now();
     if app.armed.on(&target).is_some_and(|o| o.view.action == action) {
@@ -209,6 +216,18 @@ pub(super) fn arm(app: &mut App, action: Action, out: &mut Vec<Do>) {
             armed::ask(app, target, action, false, out);
         }
         Err(not) => refuse(app, &not),
+    }
+}
+
+/// Arms on that row, whatever is under the cursor or marked: for a view of one row.
+pub(super) fn arm_on(app: &mut App, target: &Target, action: Action, out: &mut Vec<Do>) {
+    if app.opts.read_only {
+        refuse(app, &Not::ReadOnly);
+        return;
+    }
+    match app.fleet.find(target) {
+        Some(slot) => arm_slot(app, slot, action, out),
+        None => app.say(Level::Hint, &Message::new(&w::GONE)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! News from the engine.
 
-use super::{add, armed, clock};
+use super::{add, armed, clock, token, why};
 use crate::{
     clock::{gate::GateView, sample::Interval},
     domain::Method,
@@ -96,6 +96,12 @@ pub(super) fn take(app: &mut App, mail: Mail, out: &mut Vec<Do>) {
             }
         }
         app.dirty = true;
+    }
+    if let Some((target, result)) = mail.revealed {
+        token::came(app, &target, result);
+    }
+    if let Some((target, found)) = mail.why {
+        why::came(app, &target, &found);
     }
     if let Some(check) = mail.add_check {
         add::answer(app, check, out);

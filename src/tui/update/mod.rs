@@ -11,6 +11,11 @@ mod overlay;
 mod pair;
 mod pairing;
 mod palette;
+mod slots;
+mod token;
+mod why;
+
+pub(crate) use slots::table as slot_table;
 
 pub use clock::Asked;
 
@@ -59,6 +64,7 @@ pub fn update(app: &mut App, event: Event, now: Stamp) -> Vec<Do> {
                 out.push(Do::Redraw);
             } else {
                 app.revealed = None;
+                token::hide(app);
             }
         }
         Event::Mail(mail) => mail::take(app, *mail, &mut out),
@@ -129,6 +135,7 @@ pub fn aim(app: &mut App, slot: Slot) -> bool {
 fn suspend(app: &mut App, out: &mut Vec<Do>) {
     armed::undo_all(app, out, true);
     app.revealed = None;
+    token::hide(app);
     app.dirty = true;
     out.push(Do::Suspend);
 }
@@ -178,6 +185,7 @@ fn escape(app: &mut App, out: &mut Vec<Do>) {
 fn resize(app: &mut App, w: u16, h: u16) {
     app.size = (w, h);
     app.revealed = None;
+    token::hide(app);
     // "The QR does not fit" was said of the old size.
     if let Some(crate::tui::overlay::Overlay::Pair(form)) = app.overlays.last_mut() {
         form.trouble = None;
@@ -227,6 +235,7 @@ fn tick(app: &mut App, out: &mut Vec<Do>) {
         app.revealed = None;
         app.dirty = true;
     }
+    token::tick(app, now);
     if app.revealed.is_none()
         && let Some(p) = &mut app.pairing
     {
@@ -279,6 +288,9 @@ pub fn next_wake(app: &App) -> Option<Boot> {
     }
     if let Some((_, until)) = &app.revealed {
         soon(*until);
+    }
+    if let Some(at) = token::next(app) {
+        soon(at);
     }
     if app.rows.pending && !app.frozen && app.armed.is_empty() {
         soon(app.sort_due());

@@ -1,8 +1,8 @@
 //! Keys while an overlay is open. Esc was taken care of before.
 
-use super::{add, armed, clock, filter, pair, pairing, palette};
+use super::{add, armed, clock, filter, pair, pairing, palette, slots, token, why};
 use crate::{
-    domain::{Action, RemoteId, Secret, Target},
+    domain::Secret,
     engine::Command,
     i18n::{Message, deck as w},
     tui::{
@@ -14,7 +14,6 @@ use crate::{
     },
 };
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use std::collections::BTreeMap;
 
 /// An overlay was closed by Esc.
 pub(super) fn closed(app: &mut App, top: Overlay) {
@@ -35,7 +34,12 @@ pub(super) fn paste(app: &mut App, text: &str) {
             }
         }
         Some(Overlay::Pair(f)) => f.number.paste(text),
-        Some(Overlay::Name(f)) => f.field.paste(text),
+        Some(Overlay::Verb(f)) => {
+            if let Some(field) = f.answers.get_mut(f.at) {
+                field.paste(text);
+            }
+        }
+        Some(Overlay::Why(f)) => why::paste(f, text),
         Some(Overlay::Unlock(f)) => f.paste(text),
         Some(Overlay::Help(s) | Overlay::Palette(s)) => s.field.paste(text),
         Some(Overlay::Filter { field, .. }) => {
@@ -97,19 +101,10 @@ pub(super) fn key(app: &mut App, key: &KeyEvent, out: &mut Vec<Do>) {
                 }
             }
         }
-        Some(Overlay::Name(f)) => {
-            if key.code == KeyCode::Enter && !f.field.text().trim().is_empty() {
-                let name = f.field.text().trim().to_owned();
-                let target = Target { gateway: f.gateway.clone(), account: RemoteId::new(&name), device: None, incarnation: None };
-                let action = Action::Do(f.verb.into());
-                app.overlays.pop();
-                let input = BTreeMap::from([("name".into(), name.into())]);
-                app.armed.ask(target.clone(), action.clone(), app.now.boot_now(), false);
-                out.push(Do::Send(Command::Arm { target, action, input }));
-            } else {
-                f.field.key(key);
-            }
-        }
+        Some(Overlay::Verb(_)) => slots::answer(app, key, out),
+        Some(Overlay::Token(_)) => token::key(app, key, out),
+        Some(Overlay::Slots(_)) => slots::key(app, key),
+        Some(Overlay::Why(_)) => why::key(app, key, page, out),
         Some(Overlay::Unlock(f)) => {
             if key.code == KeyCode::Enter {
                 let given = (!f.is_empty()).then(|| Secret::new(f.text().to_owned()));

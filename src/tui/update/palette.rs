@@ -1,15 +1,14 @@
 //! The palette and the menu: they arm or open, never fire.
 
-use super::act;
+use super::{act, slots, why};
 use crate::{
-    domain::Action,
     engine::Command,
     i18n::{Message, deck as w},
     tui::{
         app::App,
         edit::Field,
         effect::Do,
-        overlay::{NameForm, Overlay},
+        overlay::Overlay,
         toasts::Level,
         view::overlays::{MenuItem, menu_items, palette_items},
     },
@@ -90,13 +89,8 @@ fn choose(app: &mut App, item: &MenuItem, out: &mut Vec<Do>) {
     }
     app.overlays.pop();
     match item.what {
-        MenuWhat::Verb(id) => act::arm(app, Action::Do(id.into()), out),
-        MenuWhat::Create(verb) => {
-            if let Some(g) = app.gateway() {
-                let gateway = g.view.id.clone();
-                app.overlays.push(Overlay::Name(Box::new(NameForm { verb, gateway, field: Field::with("") })));
-            }
-        }
+        MenuWhat::Verb(verb) => slots::verb(app, verb, out),
+        MenuWhat::Why => why::open(app),
         MenuWhat::Unlock => app.overlays.push(Overlay::Unlock(Field::secret())),
         MenuWhat::Test => {
             let id = app.gateway().map(|g| g.view.id.clone());

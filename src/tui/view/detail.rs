@@ -176,7 +176,8 @@ fn server(app: &App, g: &Gateway) -> String {
 /// Why an action cannot be done, in one sentence.
 pub fn why_not(not: &Not, lang: Lang) -> String {
     match not {
-        Not::Unsupported(m) | Not::NotNow(m) => m.text(lang),
+        // Keys stand in back quotes there; on the deck they need none.
+        Not::Unsupported(m) | Not::NotNow(m) => m.text(lang).replace('`', ""),
         Not::ReadOnly => w::READ_ONLY.get(lang).to_owned(),
         Not::Locked => i18n::reason::VAULT_LOCKED.get(lang).to_owned(),
         Not::Trouble(r) => i18n::reason::full(r, lang),

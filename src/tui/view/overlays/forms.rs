@@ -7,7 +7,7 @@ use crate::{
         app::App,
         edit::Field,
         keymap::Act,
-        overlay::{AddForm, NameForm, PairForm, Question},
+        overlay::{AddForm, PairForm, Question},
         text,
         theme::Role,
         view::{
@@ -156,13 +156,6 @@ fn one_field(title: String, ask: String, f: &Field, hint: String) -> Panel {
         rows.push(Row::one(hint, Role::Dim));
     }
     Panel { title, rows, cursor, ..Panel::default() }
-}
-
-/// A name for something new.
-pub(super) fn name(app: &App, f: &NameForm) -> Panel {
-    let lang = app.lang();
-    let title = Message::new(&w::NAME_TITLE).with("verb", f.verb).with("gateway", f.gateway.as_str()).text(lang);
-    one_field(title, w::ADD_NAME.get(lang).to_owned(), &f.field, w::NAME_KEYS.get(lang).to_owned())
 }
 
 /// The vault's passphrase.

@@ -1,9 +1,10 @@
 //! Lists to pick from: palette, menu, states.
 
 use crate::{
-    domain::{Action, State},
+    domain::{Action, State, Target},
     engine::mailbox::VaultView,
-    i18n::{deck as w, state},
+    i18n::{deck as w, slots, state},
+    providers::{On, VerbSpec},
     tui::{
         app::App,
         keymap::{Act, Mode},
@@ -75,16 +76,37 @@ pub(crate) struct MenuItem {
 }
 
 /// What a line of the menu comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum MenuWhat {
-    /// A verb on the row.
-    Verb(&'static str),
-    /// A verb that makes something new.
-    Create(&'static str),
+    /// A verb of the kind.
+    Verb(&'static VerbSpec),
+    /// Why a client cannot log in.
+    Why,
     /// Open the vault.
     Unlock,
     /// Ask the gateway now.
     Test,
+}
+
+/// Why a verb cannot be done to what is under the cursor, if so. One that makes a device says so when it is planned.
+fn verb_dead(app: &App, v: &'static VerbSpec) -> Option<String> {
+    let lang = app.lang();
+    let on_device = app.entry().map(|e| e.row.device.is_some());
+    match (v.on, on_device) {
+        (On::Gateway, _) => return None,
+        (_, None) => return Some(w::NEEDS_ROW.get(lang).to_owned()),
+        (On::Device, Some(false)) => return Some(slots::NEEDS_DEVICE.get(lang).to_owned()),
+        _ => {}
+    }
+    if v.creates() {
+        return None;
+    }
+    let e = app.entry()?;
+    let slot = match v.on {
+        On::Account => app.fleet.find(&Target::account(&e.row.gateway, &e.row.account)),
+        _ => app.slot(),
+    };
+    app.can(slot?, &Action::Do(v.id.into())).err().map(|n| why_not(&n, lang))
 }
 
 /// The menu for what is under the cursor.
@@ -93,18 +115,8 @@ pub(crate) fn menu_items(app: &App) -> Vec<MenuItem> {
     let mut items = Vec::new();
     if let Some(g) = app.gateway() {
         for v in g.view.spec.verbs {
-            let dead = if app.opts.read_only {
-                Some(w::READ_ONLY.get(lang).to_owned())
-            } else if v.creates() {
-                None
-            } else {
-                match app.slot() {
-                    Some(s) => app.can(s, &Action::Do(v.id.into())).err().map(|n| why_not(&n, lang)),
-                    None => Some(w::NEEDS_ROW.get(lang).to_owned()),
-                }
-            };
-            let what = if v.creates() { MenuWhat::Create(v.id) } else { MenuWhat::Verb(v.id) };
-            items.push(MenuItem { key: v.key, words: v.words.get(lang).to_owned(), what, dead });
+            let dead = if app.opts.read_only { Some(w::READ_ONLY.get(lang).to_owned()) } else { verb_dead(app, v) };
+            items.push(MenuItem { key: v.key, words: v.words.get(lang).to_owned(), what: MenuWhat::Verb(v), dead });
         }
     }
     let mut extra = |key: char, words: &str, what, dead: Option<String>| {
@@ -114,6 +126,9 @@ pub(crate) fn menu_items(app: &App) -> Vec<MenuItem> {
     };
     if app.gateway().is_some() {
         extra('t', w::MENU_TEST.get(lang), MenuWhat::Test, None);
+    }
+    if app.slot().is_some() {
+        extra('y', w::ACT_WHY.get(lang), MenuWhat::Why, None);
     }
     if matches!(app.status.as_ref().map(|s| &s.vault), Some(VaultView::Locked(_))) {
         extra('u', w::MENU_UNLOCK.get(lang), MenuWhat::Unlock, None);

@@ -1,6 +1,7 @@
 //! Overlays: one panel each, made from the state.
 
 mod clock;
+mod devices;
 mod forms;
 mod help;
 mod history;
@@ -46,7 +47,10 @@ pub fn draw(app: &App, frame: &mut Frame) -> Option<Position> {
         },
         Overlay::Question(q) => forms::question(app, q),
         Overlay::Pair(f) => forms::pair(app, f),
-        Overlay::Name(f) => forms::name(app, f),
+        Overlay::Verb(f) => devices::verb(app, f),
+        Overlay::Token(t) => devices::token(app, t),
+        Overlay::Slots(v) => devices::slots(app, v),
+        Overlay::Why(f) => devices::why(app, f),
         Overlay::Unlock(f) => forms::unlock(app, f),
         Overlay::Filter { field, .. } => return filter(app, frame, field),
         Overlay::States => lists::state_list(app),
