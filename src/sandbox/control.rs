@@ -161,6 +161,7 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                 let Some(code) = reason.and_then(|r| u16::try_from(r).ok()) else { return Err((400, error("reason is a status code such as 401"))) };
                 gateway.unlink(&name, code).map(|()| done).map_err(refused)
             }
+            ("POST", "/login" | "/expire") if !servers.iter().any(|s| matches!(s, Server::Wukong(_))) => Err((501, error("no such gateway here"))),
             ("POST", "/login") => {
                 let (wukong, uid) = account()?.user()?;
                 let (flag, level) = (short("flag")?, short("level")?);
