@@ -230,18 +230,6 @@ impl Gate {
             }
         }
     }
-    /// The same of this host: a reference was asked again and told something.
-    pub fn renew_host(&self, since: &Stamp) {
-        let after = |s: &Sample| s.at.boot >= since.boot;
-        let mut inner = self.inner();
-        if inner.host.iter().any(|s| s.interval.is_some() && s.server.is_none() && after(s)) {
-            inner.host.retain(|s| after(s) || matches!(s.by, By::Kernel | By::Daemon));
-        }
-    }
-    /// True when a reference was asked after `since`, whatever it said, and the clock stood still meanwhile.
-    pub fn host_told_since(&self, since: &Stamp) -> bool {
-        self.inner().host.iter().any(|s| s.by == By::Ntp && s.at.boot > since.boot && s.detail.as_str() != http_date::STEPPED)
-    }
     /// Forgets a gateway that is no longer configured.
     pub fn forget(&self, gateway: &GatewayId) {
         let mut inner = self.inner();
@@ -311,15 +299,6 @@ impl Gate {
     /// The conclusion that a code depends on: samples count for one minute.
     pub fn strict(&self, gateway: &GatewayId) -> GateView {
         self.zoned(self.judged(gateway, TTL_PAIRING))
-    }
-    /// This host alone, by the default limits: for a house without gateways.
-    pub fn host(&self) -> Judgement {
-        self.judged(&GatewayId::new(""), TTL_SHOWN).host
-    }
-    /// True when no reference told anything about this host within `limit`.
-    pub fn is_host_old(&self, limit: Duration) -> bool {
-        let now = self.time.now();
-        !self.inner().host.iter().any(|s| s.by == By::Ntp && judge::usable(s, &now, limit))
     }
     /// True when the newest usable sample of this gateway is older than 60 s (or than the current epoch), or when its
     /// samples contradict each other, so that it must be asked again.
@@ -410,6 +389,9 @@ impl Gate {
         GateView { gateway: gateway.clone(), verdict, host, remote, side, at: now, epoch, moved, zone: None, host_zone: None }
     }
 }
+
+#[path = "gate_host.rs"]
+mod host;
 
 #[cfg(test)]
 #[path = "gate_tests.rs"]
