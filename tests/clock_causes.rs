@@ -1,6 +1,10 @@
 //! Each cause of a wrong or unknown clock, from servers that have it to the words of the built program, in both languages.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(unreachable_pub, dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "deck/hands.rs"]
+mod hands;
+#[path = "deck/house.rs"]
+mod house;
 mod support;
 
 use pairdeck::sandbox::{Clock, DateMode, Fault, Past, Settings, Sntp, SntpFault, SntpSettings};
@@ -328,4 +332,44 @@ fn time_servers_that_contradict_each_other_blame_nobody() {
     assert_eq!(en.gateway["remedy"], "Compare the servers of [clock] ntp; take out the one that is wrong.");
     let zh = ask(&home, &two.ports, "zh_CN.UTF-8");
     assert_eq!(zh.gateway["text"], "时间来源相差 0:01:00，无法判断谁错。");
+}
+
+/// What takes two probes more than a second apart is seen by a deck, which asks again and again.
+#[test]
+fn a_deck_names_a_date_that_stands_still_and_dates_that_contradict_each_other() {
+    let now = jiff::Timestamp::now().as_millisecond();
+    let table = [
+        (DateMode::Frozen(now), "The gateway's Date stands still: the same second in answers far apart."),
+        (DateMode::InTurn(60_000), "The gateway's Dates contradict each other."),
+    ];
+    for (mode, words) in table {
+        let house = house::House::with(vec![house::account("shop", Past::Online)]);
+        house.gateway().date(mode);
+        let mut pty = house.open(120, 40);
+        pty.keys("c");
+        pty.wait_for(words);
+        pty.keys("<Esc>q");
+        pty.assert_exit(0);
+    }
+}
+
+#[test]
+fn a_host_before_the_release_of_this_program_is_wrong_whatever_it_measures() {
+    let places = ["/usr/lib/x86_64-linux-gnu/faketime", "/usr/lib/aarch64-linux-gnu/faketime", "/usr/lib/faketime"];
+    let Some(library) = places.iter().map(|p| std::path::PathBuf::from(p).join("libfaketimeMT.so.1")).find(|p| p.exists()) else {
+        support::skip("before the release", "libfaketime (package faketime)");
+        return;
+    };
+    let (_servers, home) = stage(quick(KEY));
+    let said = |lang: &str| {
+        let mut command = home.command(&["clock", "--json"]);
+        command.env("LANG", lang).env("LD_PRELOAD", &library).env("FAKETIME", "@2001-01-01 00:00:00").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        let ran = home.finish(command.spawn().unwrap());
+        assert_eq!(ran.code, 7, "{} {}", ran.stdout, ran.stderr);
+        let doc = ran.json();
+        (doc["gateways"][0]["cause"].clone(), doc["gateways"][0]["text"].clone(), doc["gateways"][0]["remedy"].clone())
+    };
+    let en = ["before_build", "This host's clock shows a time before this program was released.", "On this host: timedatectl set-ntp true."];
+    assert_eq!(said("C.UTF-8"), (en[0].into(), en[1].into(), en[2].into()));
+    assert_eq!(said("zh_CN.UTF-8").1, "本机时钟早于本程序发布之日。");
 }
