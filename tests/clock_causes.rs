@@ -347,8 +347,10 @@ fn a_deck_names_a_date_that_stands_still_and_dates_that_contradict_each_other() 
         house.gateway().date(mode);
         let mut pty = house.open(120, 40);
         pty.keys("c");
-        pty.wait_for(words);
-        pty.keys("<Esc>q");
+        hands::wait_evidence(&pty, words);
+        pty.keys("<Esc>");
+        pty.wait_gone("clock evidence");
+        pty.keys("q");
         pty.assert_exit(0);
     }
 }

@@ -180,14 +180,15 @@ fn a_declared_gateway_zone_that_differs_is_told_on_the_deck_and_the_right_one_is
         house.gateway().unlink("shop", 401).unwrap();
         pty.keys("c");
         if differs {
-            pty.wait_for("The gateway's zone is at +00:00; America/Sao_Paulo (-03:00) was declared.");
-            pty.wait_for("Start its container with -e TZ=America/Sao_Paulo (compose: environment: TZ).");
+            hands::wait_evidence(&pty, "The gateway's zone is at +00:00; America/Sao_Paulo (-03:00) was declared.");
+            hands::wait_evidence(&pty, "Start its container with -e TZ=America/Sao_Paulo (compose: environment: TZ).");
         } else {
-            pty.wait_for("zone label");
-            pty.wait_for("-03:00");
+            hands::wait_evidence(&pty, "zone label -03:00");
             assert!(!pty.text().contains("was declared"), "{}", pty.text());
         }
-        pty.keys("<Esc>q");
+        pty.keys("<Esc>");
+        pty.wait_gone("clock evidence");
+        pty.keys("q");
         pty.assert_exit(0);
     }
 }
