@@ -220,7 +220,10 @@ fn a_vault_database_of_a_newer_version_is_left_alone() {
     let (servers, home) = two();
     home.run(&["list"]).exits(0);
     let path = home.file("vault.db");
-    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 999).unwrap();
+    let db = rusqlite::Connection::open(&path).unwrap();
+    let version: i64 = db.query_row("PRAGMA user_version", [], |r| r.get(0)).unwrap();
+    db.pragma_update(None, "user_version", 999).unwrap();
+    drop(db);
     let before = bytes(&path);
     servers.gateway("bad").clear_log();
     for args in [&["list"][..], &["wipe", "bad:shop", "--yes"], &["pair", "bad:shop"], &["secret", "status"], &["doctor"]] {
@@ -228,7 +231,7 @@ fn a_vault_database_of_a_newer_version_is_left_alone() {
     }
     assert_eq!(bytes(&path), before);
     assert_eq!(servers.asked("bad"), [""; 0]);
-    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", 1).unwrap();
+    rusqlite::Connection::open(&path).unwrap().pragma_update(None, "user_version", version).unwrap();
     home.run(&["status", "bad:shop"]).exits(0);
 }
 

@@ -215,7 +215,7 @@ async fn the_control_api_does_what_the_handle_does() {
     assert_eq!(post(&c, "/fault", r#"{"gateway":"wa","kind":"5xx","count":1}"#).await.0, 200);
     assert!(get(&s, "/metrics").await.starts_with("HTTP/1.1 500"));
     assert_eq!(post(&c, "/skew", r#"{"seconds":10800}"#).await.0, 200);
-    assert_eq!(post(&c, "/login", r#"{"account":"x","flag":1}"#).await, (501, serde_json::json!({ "v": 1, "error": "no such gateway here" })));
+    assert_eq!(post(&c, "/login", r#"{"account":"x","flag":1}"#).await, (404, serde_json::json!({ "v": 1, "error": "no such account here" })));
     assert_eq!(post(&c, "/skew", "[]").await.0, 400);
     let (text, _) = raw(&c, "GET", "/requests", "", "").await;
     let counts: serde_json::Value = serde_json::from_str(text.split("\r\n\r\n").nth(1).unwrap()).unwrap();
@@ -261,8 +261,8 @@ async fn every_scenario_starts_and_announces_its_gateways() {
         let s = sandbox::start(options).await.unwrap();
         let line = s.announce(None);
         assert_eq!(line["v"], 1);
-        assert!(line["gateways"][0]["credentials"]["api_key"].is_string(), "{}", scenario.name);
-        for g in s.gateways() {
+        assert!(line["gateways"][0]["credentials"].is_object(), "{}", scenario.name);
+        for g in s.gateways().into_iter().filter(|g| g.kind == "evolution") {
             let key = g.credentials["api_key"].expose().to_owned();
             let (text, _) = raw(&g.url, "GET", "/instance/fetchInstances", &format!("apikey: {key}\r\n"), "").await;
             let want = if scenario.name == "licence" { "HTTP/1.1 503" } else { "HTTP/1.1 200" };

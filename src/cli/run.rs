@@ -131,8 +131,8 @@ pub async fn clock(house: &Session, args: &ClockArgs, out: &mut Output) -> Ran {
     }
     let limits: Vec<_> = views.iter().map(|v| house.world.gate().limits_of(&v.gateway)).collect();
     let host = house.world.host_facts();
-    let found =
-        clock_out::Findings { views: &views, limits: &limits, tracks: if tracks.len() == views.len() { &tracks } else { &[] }, host: &host, now };
+    let tracks = if tracks.len() == views.len() { tracks } else { Vec::new() };
+    let found = clock_out::Findings { views: &views, limits: &limits, tracks: &tracks, host: &host, now };
     clock_out::render(&found, clock_out::Form::of(args), out)
 }
 

@@ -37,7 +37,7 @@ impl DateMode {
             Self::Missing => None,
             Self::Cached(s) => Some(http_date(now_ms.saturating_sub(i64::from(s) * 1000))),
             Self::Garbage => Some("yesterday, or so".to_owned()),
-            Self::InTurn(ms) => Some(http_date(now_ms.saturating_add(if n % 2 == 0 { 0 } else { ms }))),
+            Self::InTurn(ms) => Some(http_date(now_ms.saturating_add(if n.is_multiple_of(2) { 0 } else { ms }))),
         }
     }
     /// The header `Age`, in seconds.

@@ -7,6 +7,7 @@ mod support;
 
 mod acting;
 mod adding;
+mod diagnosis;
 mod fleet;
 mod misc;
 mod pairing;

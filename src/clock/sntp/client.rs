@@ -1,7 +1,7 @@
 //! Asks one server: a few probes from one connected socket, the one that took least time kept.
 //!
 //! A connected socket takes datagrams of that address only and hears at once that nobody listens. Probes do not wait for
-//! each other longer than [`NEXT`], so that a server 400 ms away still answers three of them in time.
+//! each other longer than `NEXT`, so that a server 400 ms away still answers three of them in time.
 
 use super::{
     NAME_SLOW, NAME_UNKNOWN, NO_ANSWER, REFUSED, UNREACHABLE,

@@ -1,4 +1,5 @@
-//! A WuKongIM server as seen from outside: API port, manager port, and JSON-RPC connections on the WebSocket port.
+//! A WuKongIM server as seen from outside: API port, manager port, and connections on the WebSocket port (JSON-RPC; of the
+//! SDKs' binary protocol what logging in and being thrown out need).
 //!
 //! What it does was recorded on the real one (`tests/recordings/wukongim`: v2.2.5 and the v3 beta; v1 is from its source).
 //! Nothing here may be kinder than the real server: a kicked socket stays open, a failed login is silent, `device_quit` of
@@ -10,6 +11,7 @@
 //! server's own log), [`Wukong::requests`], [`Wukong::asked`], [`Wukong::fault`], [`Wukong::peer_down`], [`Wukong::skew`].
 
 mod auth;
+mod binary;
 mod bind;
 mod cluster;
 mod conns;
@@ -17,6 +19,7 @@ mod gojson;
 mod misc;
 mod reply;
 mod routes;
+mod rpc;
 mod seed;
 mod serverlog;
 mod session;
