@@ -6,6 +6,7 @@ use super::{
     container::{self, Container, Packages},
     gate::GateView,
     sample::{By, Sample, Subject},
+    sntp,
     timezone::{self, ZoneFacts, ZoneTrouble},
     verdict::Side,
     zones::{self, Expected},
@@ -230,13 +231,15 @@ pub fn notes(view: &GateView, host: &HostFacts) -> Vec<Note> {
             notes.extend(minutes.map(|_| Note::SetZoneNotClock));
             notes.push(Note::NewCode);
         }
-        Some(What::Both { .. } | What::BeforeBuild) => notes.push(Note::NewCode),
+        Some(What::Both { .. } | What::BeforeBuild | What::BeforeSaved) => notes.push(Note::NewCode),
         _ => {}
     }
-    let host_suspect = matches!(view.side, Some(Side::Host | Side::Both | Side::CannotTell)) || what == Some(What::BeforeBuild);
+    let open = view.side == Some(Side::CannotTell) && !matches!(what, Some(What::Conflict(_)));
+    let told = matches!(view.side, Some(Side::Host | Side::Both)) || matches!(what, Some(What::BeforeBuild | What::BeforeSaved));
+    let host_suspect = open || told;
     notes.extend(host.container.filter(|_| host_suspect).map(Note::SharedClock));
     let ntp = ntp(&view.host.samples);
-    if view.side == Some(Side::CannotTell) && ntp.is_empty() {
+    if open && !view.host.samples.iter().any(|s| s.by == By::Ntp) {
         notes.push(Note::NoReference);
     }
     notes.extend(ntp);
@@ -263,10 +266,10 @@ fn ntp(samples: &[Sample]) -> Vec<Note> {
     all.into_iter().filter_map(|(is, note)| is.then_some(note)).collect()
 }
 
-const SILENT: &[&str] = &["no answer", "refused", "no route"];
-const RATE: &[&str] = &["kiss RATE"];
-const DENIED: &[&str] = &["kiss DENY", "kiss RSTR", "kiss of another kind"];
-const UNSYNCED: &[&str] = &["unsynchronised", "too far from its reference"];
+const SILENT: &[&str] = &[sntp::NO_ANSWER, sntp::REFUSED, sntp::UNREACHABLE];
+const RATE: &[&str] = &[sntp::KISS_RATE];
+const DENIED: &[&str] = &[sntp::KISS_DENY, sntp::KISS_RSTR, sntp::KISS_OTHER];
+const UNSYNCED: &[&str] = &[sntp::UNSYNCED, sntp::FAR];
 
 #[cfg(test)]
 #[path = "notes_tests.rs"]

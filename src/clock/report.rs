@@ -2,7 +2,7 @@
 
 use super::{
     Verdict,
-    causes::{self, What},
+    causes::{self, DateTrouble, What},
     container::Container,
     figures,
     gate::GateView,
@@ -68,12 +68,19 @@ fn one(view: &GateView, facts: &HostFacts, lang: Lang) -> Value {
     })
 }
 
+/// The cause that the text speaks of.
 fn cause(view: &GateView) -> Option<Cause> {
-    if view.host.verdict > view.remote.verdict && view.host.skew.is_some() {
-        view.host.cause
-    } else {
-        view.remote.cause.or(view.host.cause.filter(|c| *c == Cause::ZoneDiffers))
-    }
+    Some(match causes::what(view)? {
+        What::BeforeBuild => Cause::BeforeBuild,
+        What::BeforeSaved => Cause::BeforeSaved,
+        What::Both { .. } | What::Gateway { .. } => return view.remote.cause,
+        What::Host { .. } => return view.host.cause,
+        What::Conflict(_) => Cause::SourcesConflict,
+        What::Date(DateTrouble::Missing) => Cause::NoDate,
+        What::Date(_) => Cause::DateUnusable,
+        What::Moved | What::NotAsked | What::HostNotAsked => Cause::NotAsked,
+        What::GatewayZone(_) | What::HostZone(_) => Cause::ZoneDiffers,
+    })
 }
 
 /// A declared zone and what was found, offsets in minutes east of UTC; null where none was declared.

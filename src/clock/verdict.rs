@@ -194,3 +194,42 @@ pub fn side(host: Option<&Interval>, remote: Option<&Interval>, limits: Limits) 
         (None, None) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Every offset of an interval lies within a minute of `k` quarter hours.
+    fn all_near(i: &Interval, k: i64) -> bool {
+        [i.lo_ms, i.hi_ms].iter().all(|x| (x - k * QUARTER_MS).abs() <= ZONE_RESIDUE_MS)
+    }
+
+    proptest! {
+        #[test]
+        fn a_zone_is_seen_wherever_there_is_one_within_a_minute(k in 1_i64..=56, west: bool, from in -60_000_i64..=60_000, to in -60_000_i64..=60_000) {
+            let k = if west { -k } else { k };
+            let i = Interval::new(k * QUARTER_MS + from, k * QUARTER_MS + to);
+            prop_assert_eq!(zone_like(&i).map(i64::from), Some(k * 15));
+        }
+
+        #[test]
+        fn what_reads_as_a_zone_is_one_and_its_mirror_is_the_opposite_one(lo in -60_000_000_i64..60_000_000, width in 0_i64..200_000) {
+            let i = Interval::new(lo, lo + width);
+            let mirror = Interval::new(-i.hi_ms, -i.lo_ms);
+            prop_assert_eq!(zone_like(&mirror), zone_like(&i).map(|m| -m));
+            match zone_like(&i) {
+                Some(minutes) => {
+                    prop_assert!(minutes != 0 && minutes % 15 == 0 && minutes.abs() <= 14 * 60);
+                    prop_assert!(all_near(&i, i64::from(minutes / 15)));
+                }
+                None => prop_assert!(!(1..=56).any(|k| all_near(&i, k) || all_near(&i, -k))),
+            }
+        }
+
+        #[test]
+        fn an_open_interval_is_no_zone(lo: i64) {
+            prop_assert_eq!(zone_like(&Interval { lo_ms: lo, hi_ms: super::super::sample::OPEN }), None);
+        }
+    }
+}

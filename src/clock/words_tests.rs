@@ -174,6 +174,8 @@ fn conclusions() -> Vec<(&'static str, What)> {
         ("host drifts behind", host(37_000, None)),
         ("both", What::Both { host: i(40_000), remote: i(10_800_000) }),
         ("before the release", What::BeforeBuild),
+        ("before the last verified time", What::BeforeSaved),
+        ("host not asked since it blocked", What::HostNotAsked),
         ("sources in conflict", What::Conflict(45_000)),
         ("no Date", What::Date(DateTrouble::Missing)),
         ("cached Date", What::Date(DateTrouble::Cached)),

@@ -137,3 +137,16 @@ pub fn assert_never_showed_qr(pty: &Pty, text: &str) {
     let read = |s: &Screen| eye::decode_qr_close(s, eye::Background::Dark).filter(|t| t == text);
     assert_eq!(replay(pty, 8192, read), None, "the old QR was on screen");
 }
+
+/// Waits until the evidence of the clocks says this sentence, however it is wrapped.
+pub fn wait_evidence(pty: &Pty, sentence: &str) {
+    let squeezed = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
+    let wanted = squeezed(sentence);
+    pty.wait_until(sentence, |s| {
+        let rows = lines(s);
+        let head = rows.iter().find(|r| r.contains("┌─ clock evidence"))?;
+        let from = head.chars().position(|c| c == '┌')? + 1;
+        let inside = |r: &String| squeezed(&r.chars().skip(from).take_while(|c| *c != '│').collect::<String>());
+        rows.iter().map(inside).collect::<String>().contains(&wanted).then_some(())
+    });
+}
