@@ -93,16 +93,15 @@ fn asking(app: &App, rows: &mut Vec<Row>, width: usize) {
 
 fn sample(app: &App, e: &Evidence, width: usize, rows: &mut Vec<Row>) {
     let lang = app.lang();
-    let by = e.by.get(lang);
-    let how = if e.probes > 1 { format!("{by} ({})", e.probes) } else { by.to_owned() };
+    let how = e.how(lang);
     let subject = e.gateway.as_ref().map_or(w::THIS_HOST.get(lang), |g| g.as_str());
     let age = text::age(e.at.age(&app.now));
     let says = e.verdict.map(|v| mark(v, lang)).unwrap_or_default();
     let tone = e.verdict.map_or(Role::Plain, role);
     let figure = e.figure.text(lang);
     if width >= WIDE {
-        let row = Row::one(pad(subject, 12), Role::Plain).and(pad(&how, 18), Role::Dim);
-        rows.push(row.and(pad(&figure, width.saturating_sub(48)), tone).and(pad(&age, 5), Role::Dim).and(says, tone));
+        let row = Row::one(pad(subject, 12), Role::Plain).and(pad(&how, 24), Role::Dim);
+        rows.push(row.and(pad(&figure, width.saturating_sub(54)), tone).and(pad(&age, 5), Role::Dim).and(says, tone));
     } else {
         rows.push(Row::one(format!("{subject}  "), Role::Plain).and(format!("{how}  {age}  "), Role::Dim).and(says, tone));
         wrapped(rows, "  ", &figure, width, tone);
