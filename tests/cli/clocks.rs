@@ -56,7 +56,7 @@ fn a_follower_hears_a_clock_turn_bad_once_and_come_back() {
     let (tx, lines) = mpsc::channel();
     let out = BufReader::new(follower.stdout.take().unwrap());
     std::thread::spawn(move || out.lines().map_while(Result::ok).for_each(|l| drop(tx.send(serde_json::from_str::<Value>(&l).unwrap()))));
-    let mut next = |event: bool| loop {
+    let next = |event: bool| loop {
         let line = lines.recv_timeout(Duration::from_secs(60)).expect("a line of the history");
         assert_eq!(line["v"], 1, "{line}");
         if line["event"].is_string() == event {
