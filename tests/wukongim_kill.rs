@@ -87,7 +87,7 @@ fn rows(all: Vec<DeviceRow>) -> BTreeMap<u8, (u8, String)> {
 
 /// Slave on odd numbers, master on even ones: neither may be taken for the other.
 fn level(number: usize) -> u8 {
-    u8::from(number % 2 == 0)
+    u8::from(number.is_multiple_of(2))
 }
 
 impl Floor {

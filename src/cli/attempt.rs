@@ -36,7 +36,7 @@ use tokio_util::sync::CancellationToken;
 ///
 /// # Errors
 /// When the reader of stdout has gone.
-pub async fn run(house: &Session, args: &Pair, out: &mut Output) -> Ran {
+pub(super) async fn run(house: &Session, args: &Pair, out: &mut Output) -> Ran {
     if let Err(exit) = house.ready(out).await {
         return Ok(exit);
     }

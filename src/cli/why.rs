@@ -65,27 +65,36 @@ fn claim(args: &Status, out: &mut Output) -> Result<Claim, Exit> {
     })
 }
 
-/// What a name means where the row need not exist: with a gateway, or where there is only one, exactly what was typed.
+/// What a name means where the row need not exist: with a gateway, or where there is only one, exactly what was typed; else
+/// the row of that name, as the cache knows it.
 ///
 /// # Errors
 /// Said on stderr already; the code to end with.
 pub(super) async fn aim(house: &Session, typed: &str, out: &mut Output) -> Result<Target, Exit> {
     let gateways = house.world.gateways();
-    let name = TargetName::parse(typed);
-    let known = |name: &TargetName| match &name.gateway {
-        Some(g) => house.world.gateway(&GatewayId::new(g)).map(|g| g.id.clone()),
-        None if gateways.len() == 1 => gateways.first().map(|g| g.id.clone()),
-        None => None,
+    let found = match TargetName::parse(typed) {
+        None => Err(&c::NAME_BROKEN),
+        Some(name) => {
+            let gateway = match &name.gateway {
+                Some(g) => house.world.gateway(&GatewayId::new(g)),
+                None => gateways.first().filter(|_| gateways.len() == 1).cloned(),
+            };
+            match gateway {
+                Some(g) => {
+                    let device = name.device.as_deref().map(RemoteId::new);
+                    Ok(house.world.exact(Target { gateway: g.id.clone(), account: RemoteId::new(&name.account), device, incarnation: None }))
+                }
+                None => {
+                    house.world.seed_all().await;
+                    house.world.resolve(typed).map(|row| row.target()).map_err(|_| &c::NAME_UNKNOWN)
+                }
+            }
+        }
     };
-    match name.and_then(|n| Some((known(&n)?, n))) {
-        Some((gateway, n)) => Ok(house.world.exact(Target {
-            gateway,
-            account: RemoteId::new(&n.account),
-            device: n.device.as_deref().map(RemoteId::new),
-            incarnation: None,
-        })),
-        None => house.resolve(typed, out).await.map(|row| row.target()),
-    }
+    found.map_err(|words| {
+        out.complain(&Message::new(words).with("name", typed));
+        Exit::Name
+    })
 }
 
 /// Says what was compared, the verdict and the remedy. A cause that was found ends with 1, nothing against with 0.

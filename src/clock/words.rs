@@ -143,10 +143,10 @@ fn others(views: &[&GateView], but: &GateView) -> Option<Message> {
     Some(Message::new(&w::HEAD_OTHERS).with("within", fig::bound(worst)))
 }
 
-/// What a view rests on, a line a source: this host first, then the gateway. Samples of one source that agree are joined.
-pub fn evidence(view: &GateView, limits: super::Limits) -> Vec<Evidence> {
+/// Samples of one source that agree, joined: newest first as they came.
+pub fn joined<'a>(samples: impl Iterator<Item = &'a Sample>) -> Vec<Sample> {
     let mut lines: Vec<Sample> = Vec::new();
-    for s in view.host.samples.iter().chain(&view.remote.samples) {
+    for s in samples {
         let same = lines.iter_mut().find(|l| l.by == s.by && l.subject == s.subject && l.gateway == s.gateway && l.server == s.server);
         let joined = same.as_ref().and_then(|l| judge::meet(l.interval.as_ref()?, s.interval.as_ref()?));
         match (same, joined) {
@@ -159,6 +159,12 @@ pub fn evidence(view: &GateView, limits: super::Limits) -> Vec<Evidence> {
             _ => lines.push(s.clone()),
         }
     }
+    lines
+}
+
+/// What a view rests on, a line a source: this host first, then the gateway.
+pub fn evidence(view: &GateView, limits: super::Limits) -> Vec<Evidence> {
+    let lines = joined(view.host.samples.iter().chain(&view.remote.samples));
     let told = |s: Sample| {
         let (figure, verdict) = (figure(&s), alone(&s, limits));
         let gateway = s.gateway.filter(|_| s.subject == Subject::Gateway);

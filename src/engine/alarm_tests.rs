@@ -110,8 +110,14 @@ fn what_gets_worse_rings_within_the_quiet_time() {
 #[test]
 fn the_offset_history_gets_a_point_each_five_minutes_and_at_every_change_of_the_verdict() {
     let b = Bench::new();
-    let count =
-        |over: u64, skew: Option<i64>| (0..over).filter(|_| b.time.advance(Duration::from_secs(1)) == () && b.hear(skew).point.is_some()).count();
+    let count = |over: u64, skew: Option<i64>| {
+        (0..over)
+            .filter(|_| {
+                b.time.advance(Duration::from_secs(1));
+                b.hear(skew).point.is_some()
+            })
+            .count()
+    };
     assert_eq!(count(3_600, Some(0)), 12, "an hour of polls each second");
     assert_eq!(count(10, Some(100)), 1);
     assert_eq!(count(10, None), 1, "that nothing is heard any more is told as well");

@@ -39,7 +39,7 @@ catalogue! { "clock";
     CAUSE_MOVED = "This host's clock was moved or it slept; the gateway was not asked since.", "本机时钟被改动或曾休眠，此后尚未询问网关。";
     CAUSE_ZONE_GATEWAY = "The gateway's zone is at {found}; {zone} ({expected}) was declared.", "网关时区为 {found}，声明的是 {zone}（{expected}）。";
     CAUSE_ZONE_HOST = "This host's zone is at {found}; {zone} ({expected}) was declared.", "本机时区为 {found}，声明的是 {zone}（{expected}）。";
-    CAUSE_NOT_ASKED = "The gateway was not asked within the last minutes.", "最近几分钟未询问网关。";
+    CAUSE_NOT_ASKED = "Nothing was heard of the gateway's clock within the last minutes.", "最近几分钟没有得到网关的时间。";
 
     DO_UTC_HOST = "On this host: timedatectl set-timezone AREA/CITY, then timedatectl set-ntp true.", "在本机先执行 timedatectl set-timezone 区域/城市，再执行 timedatectl set-ntp true。";
     DO_UTC_GATEWAY = "On the gateway's host: timedatectl set-timezone AREA/CITY, then set-ntp true.", "在网关主机先执行 timedatectl set-timezone 区域/城市，再执行 set-ntp true。";

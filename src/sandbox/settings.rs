@@ -1,5 +1,6 @@
 //! How a gateway of the sandbox behaves. The defaults are the real server's defaults and the times that recordings show.
 
+use super::clock::http_date;
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -12,6 +13,40 @@ pub enum DateMode {
     Frozen(i64),
     /// No header at all.
     Missing,
+    /// Right, but so many seconds old: a cache that says so (`Age`).
+    Cached(u32),
+    /// Something that is no date.
+    Garbage,
+    /// A balancer over two hosts, the other one's clock so many milliseconds ahead: answers come from them in turn.
+    InTurn(i64),
+}
+
+impl DateMode {
+    /// How far the gateway's own clock is from ours, in milliseconds. What a proxy does to the header leaves it alone.
+    pub(crate) const fn skew_ms(self) -> i64 {
+        match self {
+            Self::Skewed(ms) => ms,
+            Self::Frozen(_) | Self::Missing | Self::Cached(_) | Self::Garbage | Self::InTurn(_) => 0,
+        }
+    }
+    /// The header of the answer number `n` of a gateway whose clock shows `now_ms`.
+    pub(crate) fn header(self, now_ms: i64, n: u64) -> Option<String> {
+        match self {
+            Self::Skewed(_) => Some(http_date(now_ms)),
+            Self::Frozen(ms) => Some(http_date(ms)),
+            Self::Missing => None,
+            Self::Cached(s) => Some(http_date(now_ms.saturating_sub(i64::from(s) * 1000))),
+            Self::Garbage => Some("yesterday, or so".to_owned()),
+            Self::InTurn(ms) => Some(http_date(now_ms.saturating_add(if n.is_multiple_of(2) { 0 } else { ms }))),
+        }
+    }
+    /// The header `Age`, in seconds.
+    pub(crate) const fn age(self) -> Option<u32> {
+        match self {
+            Self::Cached(s) => Some(s),
+            _ => None,
+        }
+    }
 }
 
 /// How events leave the server.

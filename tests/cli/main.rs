@@ -8,6 +8,7 @@ mod support;
 mod acting;
 mod adding;
 mod clocks;
+mod diagnosis;
 mod fleet;
 mod misc;
 mod pairing;

@@ -6,7 +6,7 @@ use pairdeck::{
     clock::SystemTime,
     domain::{GatewayId, Secret},
     engine::world::secret_name,
-    sandbox::{Gateway, InstanceSpec, Options, Past, Sandbox, Settings, Timing},
+    sandbox::{Gateway, InstanceSpec, Options, Part, Past, Sandbox, Settings, Timing},
     store::{Paths, Store, config},
     vault::{Source, Vault, VaultState},
 };
@@ -31,12 +31,17 @@ pub struct Servers {
 impl Servers {
     /// Starts gateways on a thread with its own runtime.
     pub fn start(parts: Vec<(&str, Settings, Vec<InstanceSpec>)>) -> Self {
-        let parts: Vec<_> = parts.into_iter().map(|(n, s, i)| (n.to_owned(), s, i)).collect();
+        Self::with(parts.into_iter().map(|(n, s, i)| (n, Part::Evolution(Box::new(s), i))).collect())
+    }
+
+    /// Starts servers of any kind.
+    pub fn with(parts: Vec<(&str, Part)>) -> Self {
+        let parts: Vec<_> = parts.into_iter().map(|(n, p)| (n.to_owned(), p)).collect();
         let (tx, rx) = mpsc::channel();
         thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let sandbox = Arc::new(Sandbox::of(parts, &Options { seed: Some(7), ..Options::default() }).await.unwrap());
+                let sandbox = Arc::new(Sandbox::with(parts, &Options { seed: Some(7), ..Options::default() }).await.unwrap());
                 tx.send(sandbox.clone()).unwrap();
                 sandbox.ended().await;
             });

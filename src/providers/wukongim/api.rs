@@ -340,18 +340,6 @@ impl Api<'_> {
     /// # Errors
     /// `NotInVersion` before 2.1.1 and on v3, where a kick empties the token.
     pub(super) async fn kick(&self, conn: &Conn) -> Result<(), Reason> {
-        self.hang_up("/conn/kick", conn).await
-    }
-
-    /// Drops one connection from the server's state without a word to the client.
-    ///
-    /// # Errors
-    /// As [`Self::kick`].
-    pub(super) async fn remove(&self, conn: &Conn) -> Result<(), Reason> {
-        self.hang_up("/conn/remove", conn).await
-    }
-
-    async fn hang_up(&self, path: &'static str, conn: &Conn) -> Result<(), Reason> {
         let mut body = json!({ "uid": conn.uid, "conn_id": conn.id });
         // The leader of the uid's slot knows all of its connections; without it another node would quietly do nothing.
         let op = if conn.leader_id == 0 { conn.node_id } else { conn.leader_id };
@@ -360,9 +348,9 @@ impl Api<'_> {
                 body[name] = json!(id);
             }
         }
-        let a = self.either(|| Call::post(path).json(body.clone())).await?;
+        let a = self.either(|| Call::post("/conn/kick").json(body.clone())).await?;
         match self.done(&a, None) {
-            Err(r) if r.code == ReasonCode::NotFound => Err(self.lacks(&self.version().await?, path)),
+            Err(r) if r.code == ReasonCode::NotFound => Err(self.lacks(&self.version().await?, "/conn/kick")),
             done => done,
         }
     }

@@ -72,7 +72,7 @@ pub(super) async fn wait(api: &Api<'_>, uid: &str, flag: Option<u8>, before: &BT
         if left.is_empty() && !new.is_empty() {
             return Ok(());
         }
-        if look < PATIENT || (look - PATIENT) % 4 != 0 {
+        if look < PATIENT || !(look - PATIENT).is_multiple_of(4) {
             continue;
         }
         for conn in left {

@@ -4,6 +4,7 @@ use super::{
     api::{Conn, Device},
     collide::{Contest, Contests},
     connz::{self, Live},
+    flags::Flags,
 };
 use crate::{
     domain::{
@@ -77,16 +78,7 @@ pub(super) fn flag_label(settings: &WuKongIm, flag: u8) -> String {
 }
 
 fn flag_name(settings: &WuKongIm, flag: u8) -> Option<&str> {
-    let built_in = match flag {
-        0 => Some("APP"),
-        1 => Some("WEB"),
-        2 => Some("PC"),
-        99 => Some("SYSTEM"),
-        _ => None,
-    };
-    built_in
-        .or_else(|| settings.flags.iter().find(|(_, f)| *f == flag).map(|(n, _)| n.as_str()))
-        .or_else(|| settings.plan.iter().find(|p| p.flag == flag).map(|p| p.platform.as_str()))
+    Flags::new(settings).name(flag)
 }
 
 fn level_word(level: u8) -> String {
@@ -178,10 +170,10 @@ impl Maker<'_> {
             device: None,
             incarnation: None,
             label: Clean::new(&a.uid),
-            identity: a
-                .devices
-                .is_some()
-                .then(|| Clean::new(&format!("{} · {}", flags.len(), names.join(" ")).trim_end_matches([' ', '·']).to_owned())),
+            identity: a.devices.is_some().then(|| match &names[..] {
+                [] => Clean::new("0"),
+                names => Clean::new(&format!("{} · {}", names.len(), names.join(" "))),
+            }),
             link,
             tokens: Vec::new(),
             facts: facts.done(),

@@ -30,10 +30,15 @@ use tokio::time::{Instant, sleep_until};
 const SLOWLY: Duration = Duration::from_secs(300);
 /// Newest connections that are looked at.
 const NEWEST: u32 = 100;
+/// After so many polls the whole list is said again: a single look at a row may have been taken in between.
+const AGAIN: u32 = 24;
 /// The cursor must rest so long before its account is asked about.
 const REST: Duration = Duration::from_millis(300);
 /// A flag that is online without a token for so long was let in without one: kicks take up to 10 s to show (§0.6).
 const UNINVITED: Duration = Duration::from_secs(15);
+
+/// The rows of one account as they were last reported.
+type Sent = Vec<(Option<RemoteId>, u64)>;
 
 struct Watch<'a> {
     cx: &'a Cx,
@@ -45,8 +50,10 @@ struct Watch<'a> {
     /// Hash of the last answer of each batch.
     answers: Vec<Option<u64>>,
     contests: Contests,
-    /// What was last reported of each row, as [`rows::story`].
-    sent: HashMap<(usize, Option<RemoteId>), u64>,
+    /// What was last reported of each account's rows, as [`rows::story`].
+    sent: Vec<Sent>,
+    /// Accounts were added or left out: the whole list is due.
+    relist: bool,
     /// Accounts about which something may have changed.
     dirty: BTreeSet<usize>,
     facts: GatewayFacts,
@@ -81,7 +88,8 @@ pub(super) async fn watch(cx: &Cx, out: Tx<Report>) -> Reason {
         edition: Edition::of(cx),
         answers: Vec::new(),
         contests: Contests::default(),
-        sent: HashMap::new(),
+        sent: Vec::new(),
+        relist: false,
         dirty: BTreeSet::new(),
         facts: GatewayFacts::default(),
         facts_sent: false,
@@ -196,11 +204,14 @@ impl Watch<'_> {
         if Edition::of(self.cx) != self.edition {
             self.load().await?;
         }
+        if self.polls.is_multiple_of(AGAIN) {
+            self.relist = true;
+        }
         self.live().await?;
         self.some_devices().await;
         // A look costs the server as much as a batch: seldom, unless somebody is at it.
         let lively = self.contests.lively().next().is_some();
-        if lively || !self.cx.seen.borrow().on_screen || self.polls % 2 == 0 {
+        if lively || !self.cx.seen.borrow().on_screen || self.polls.is_multiple_of(2) {
             self.look_at_newest().await;
         }
         self.look_at_selected().await;
@@ -242,61 +253,47 @@ impl Watch<'_> {
     /// Reports every row.
     async fn tell_all(&mut self) {
         let maker = self.maker();
-        let mut sent = HashMap::new();
         let mut all = Vec::new();
-        for (n, a) in self.accounts.iter().enumerate() {
-            for row in maker.rows(a) {
-                sent.insert((n, row.device.clone()), rows::story(&row));
-                all.push(row);
-            }
+        let mut sent = Vec::with_capacity(self.accounts.len());
+        for a in &self.accounts {
+            let made = maker.rows(a);
+            sent.push(stories(&made));
+            all.extend(made);
         }
         self.sent = sent;
         self.dirty.clear();
+        self.relist = false;
         self.send(Report::All { rows: all, complete: true }).await;
     }
 
     /// Reports what changed, and that the rest is still so.
     async fn tell(&mut self) {
-        // What is known of a fight changes with time alone.
+        if self.relist {
+            return self.tell_all().await;
+        }
+        // What is known of a fight changes with time alone, and a single look, which may have been taken meanwhile, knows of
+        // none.
         let lively: Vec<usize> = self.contests.lively().filter_map(|u| self.index.get(u).copied()).collect();
-        self.dirty.extend(lively);
-        let (mut changed, mut gone) = (Vec::new(), Vec::new());
-        let dirty = std::mem::take(&mut self.dirty);
-        let mut stories = Vec::new();
-        {
-            let maker = self.maker();
-            for n in dirty {
-                let Some(a) = self.accounts.get(n) else { continue };
-                let made = maker.rows(a);
-                // A flag is a byte: looking each up is cheaper than keeping lists of what was sent.
-                for flag in 0..=u8::MAX {
-                    let device = Some(RemoteId::new(&flag.to_string()));
-                    if !made.iter().any(|r| r.device == device) && self.sent.contains_key(&(n, device.clone())) {
-                        gone.push((n, Target { gateway: self.cx.gateway.clone(), account: RemoteId::new(&a.uid), device, incarnation: None }));
-                    }
-                }
-                for row in made {
-                    let story = rows::story(&row);
-                    let key = (n, row.device.clone());
-                    if self.sent.get(&key) != Some(&story) {
-                        stories.push((key, story));
-                        changed.push(row);
-                    }
-                }
+        let dirty: BTreeSet<usize> = std::mem::take(&mut self.dirty).into_iter().chain(lively.iter().copied()).collect();
+        let (mut changed, mut gone, mut sent) = (Vec::new(), Vec::new(), Vec::new());
+        let maker = self.maker();
+        for n in dirty {
+            let (Some(a), Some(before)) = (self.accounts.get(n), self.sent.get(n)) else { continue };
+            let made = maker.rows(a);
+            for (device, _) in before.iter().filter(|(d, _)| !made.iter().any(|r| r.device == *d)) {
+                gone.push(Target { gateway: self.cx.gateway.clone(), account: RemoteId::new(&a.uid), device: device.clone(), incarnation: None });
+            }
+            let now = stories(&made);
+            changed.extend(made.into_iter().zip(&now).filter(|(_, story)| lively.contains(&n) || !before.contains(story)).map(|(row, _)| row));
+            sent.push((n, now));
+        }
+        for (n, now) in sent {
+            if let Some(slot) = self.sent.get_mut(n) {
+                *slot = now;
             }
         }
-        self.sent.extend(stories);
-        self.report(changed, gone).await;
-    }
-
-    async fn report(&mut self, changed: Vec<Row>, gone: Vec<(usize, Target)>) {
         if !gone.is_empty() {
-            let mut targets = Vec::with_capacity(gone.len());
-            for (n, t) in gone {
-                self.sent.remove(&(n, t.device.clone()));
-                targets.push(t);
-            }
-            self.send(Report::Gone(targets)).await;
+            self.send(Report::Gone(gone)).await;
         }
         if !changed.is_empty() {
             self.send(Report::Part(changed)).await;
@@ -319,6 +316,10 @@ impl Watch<'_> {
         self.selected = now;
         now.is_some()
     }
+}
+
+fn stories(rows: &[Row]) -> Sent {
+    rows.iter().map(|r| (r.device.clone(), rows::story(r))).collect()
 }
 
 /// What anybody could read: asked once a watch, and nowhere but on ports that the operator configured.

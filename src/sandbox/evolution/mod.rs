@@ -45,6 +45,8 @@ const BACKLOG: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct Knobs {
     pub(crate) date: DateMode,
+    /// Answers sent, for a balancer that takes turns.
+    pub(crate) answers: u64,
     pub(crate) faults: Faults,
     pub(crate) reply_delay: std::time::Duration,
     /// Of instances that are made from now on.
@@ -78,10 +80,7 @@ impl Inner {
 
     /// The gateway's clock: ours, moved by its skew. A frozen or missing `Date` leaves it alone.
     pub(crate) fn now_ms(&self) -> i64 {
-        let skew = match self.knobs().date {
-            DateMode::Skewed(ms) => ms,
-            DateMode::Frozen(_) | DateMode::Missing => 0,
-        };
+        let skew = self.knobs().date.skew_ms();
         self.clock.now_ms().saturating_add(skew)
     }
 
@@ -123,7 +122,8 @@ impl Gateway {
     /// A gateway that does not listen yet: [`Gateway::handle`] answers requests in process. Make it inside of a tokio runtime:
     /// the far side plays there.
     pub fn new(name: &str, settings: Settings, clock: Clock, seed: Option<u64>, cancel: CancellationToken) -> Self {
-        let knobs = Knobs { date: settings.date, faults: Faults::default(), reply_delay: settings.reply_delay, link_delay: settings.link_delay };
+        let knobs =
+            Knobs { date: settings.date, answers: 0, faults: Faults::default(), reply_delay: settings.reply_delay, link_delay: settings.link_delay };
         Self {
             inner: Arc::new(Inner {
                 name: name.to_owned(),

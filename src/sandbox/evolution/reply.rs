@@ -2,9 +2,7 @@
 
 use super::Inner;
 use crate::sandbox::{
-    clock::http_date,
     json::{Json, map},
-    settings::DateMode,
     sha1::sha1,
 };
 use axum::{
@@ -77,12 +75,15 @@ impl Reply {
 impl Inner {
     /// The `Date` header, if there is one.
     pub(crate) fn date_header(&self) -> Option<String> {
-        let mode = self.knobs().date;
-        match mode {
-            DateMode::Skewed(_) => Some(http_date(self.now_ms())),
-            DateMode::Frozen(ms) => Some(http_date(ms)),
-            DateMode::Missing => None,
-        }
+        let (now, knobs) = (self.now_ms(), self.knobs());
+        knobs.date.header(now, knobs.answers)
+    }
+
+    /// Counts one answer; its header `Age`, if it has one.
+    fn answered(&self) -> Option<u32> {
+        let mut knobs = self.knobs();
+        knobs.answers = knobs.answers.wrapping_add(1);
+        knobs.date.age()
     }
 
     /// The whole answer. `head` leaves the body out and keeps its length.
@@ -104,6 +105,9 @@ impl Inner {
         }
         if let Some(v) = self.date_header().and_then(|d| HeaderValue::from_str(&d).ok()) {
             h.insert(header::DATE, v);
+        }
+        if let Some(age) = self.answered() {
+            h.insert(header::AGE, HeaderValue::from(age));
         }
         h.insert(header::CONNECTION, HeaderValue::from_static("keep-alive"));
         h.insert("keep-alive", HeaderValue::from_static("timeout=5"));

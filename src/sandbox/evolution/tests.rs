@@ -230,6 +230,12 @@ async fn date_time_is_local_with_a_false_z_and_the_date_header_shows_the_skew() 
     assert_eq!(date(g.clone()).await.as_deref(), Some("Sat, 21 Nov 2026 11:59:00 GMT"));
     g.date(DateMode::Missing);
     assert_eq!(date(g.clone()).await, None);
+    g.date(DateMode::InTurn(60_000));
+    let (a, b, c) = (date(g.clone()).await, date(g.clone()).await, date(g.clone()).await);
+    assert!(a == c && a != b, "{a:?} {b:?} {c:?}");
+    g.date(DateMode::Cached(90));
+    let r = g.handle(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
+    assert_eq!(r.headers().get("age").map(axum::http::HeaderValue::as_bytes), Some(&b"90"[..]));
 }
 
 #[tokio::test(start_paused = true)]

@@ -35,7 +35,7 @@ impl Inner {
             if v1_all { (0, usize::MAX) } else { (usize::try_from(offset).unwrap_or(usize::MAX), usize::try_from(limit).unwrap_or(usize::MAX)) };
         let rows = rows.into_iter().skip(skip).take(take).map(|(id, c)| self.conn_row(id, c, now, true)).collect();
         // Every socket counts, with or without a session, whatever was asked for.
-        let total = state.conns.len() + state.strangers;
+        let total = state.conns.len() + state.strangers.len();
         drop(state);
         Reply::json(
             200,

@@ -13,7 +13,7 @@ impl Inner {
             ("server_id", Json::from(self.settings.node_id.to_string())),
             ("server_name", "WuKongIM".into()),
             ("version", self.settings.version_text.as_str().into()),
-            ("connections", ((state.conns.len() + state.strangers) as i64).into()),
+            ("connections", ((state.conns.len() + state.strangers.len()) as i64).into()),
         ];
         if self.settings.version == Version::V2 {
             out.push(("user_handler_count", (state.handlers.len() as i64).into()));
@@ -103,7 +103,7 @@ impl Inner {
         let devices: std::collections::BTreeSet<(&str, u8)> = state.conns.values().map(|c| (c.uid.as_str(), c.flag)).collect();
         let packets: u64 = state.conns.values().map(|c| u64::from(c.in_packets)).sum();
         let series = [
-            ("app_conn_count_total", (state.conns.len() + state.strangers) as u64),
+            ("app_conn_count_total", (state.conns.len() + state.strangers.len()) as u64),
             ("app_conn_packet_bytes_total", 0),
             ("app_conn_packet_count_total", packets),
             ("app_connack_packet_bytes_total", 0),

@@ -1,4 +1,5 @@
-//! A WuKongIM server as seen from outside: API port, manager port, and JSON-RPC connections on the WebSocket port.
+//! A WuKongIM server as seen from outside: API port, manager port, and connections on the WebSocket port (JSON-RPC; of the
+//! SDKs' binary protocol what logging in and being thrown out need).
 //!
 //! What it does was recorded on the real one (`tests/recordings/wukongim`: v2.2.5 and the v3 beta; v1 is from its source).
 //! Nothing here may be kinder than the real server: a kicked socket stays open, a failed login is silent, `device_quit` of
@@ -10,6 +11,7 @@
 //! server's own log), [`Wukong::requests`], [`Wukong::asked`], [`Wukong::fault`], [`Wukong::peer_down`], [`Wukong::skew`].
 
 mod auth;
+mod binary;
 mod bind;
 mod cluster;
 mod conns;
@@ -17,6 +19,7 @@ mod gojson;
 mod misc;
 mod reply;
 mod routes;
+mod rpc;
 mod seed;
 mod serverlog;
 mod session;
@@ -59,6 +62,8 @@ const BACKLOG: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct Knobs {
     pub(crate) date: DateMode,
+    /// Answers sent, for a balancer that takes turns.
+    pub(crate) answers: u64,
     pub(crate) faults: Faults,
     pub(crate) reply_delay: std::time::Duration,
     /// So many `/user/onlinestatus` calls fail because a peer of the cluster is down.
@@ -111,10 +116,7 @@ impl Inner {
 
     /// The server's clock: ours, moved by its skew.
     pub(crate) fn now_ms(&self) -> i64 {
-        let skew = match self.knobs().date {
-            DateMode::Skewed(ms) => ms,
-            DateMode::Frozen(_) | DateMode::Missing => 0,
-        };
+        let skew = self.knobs().date.skew_ms();
         self.clock.now_ms().saturating_add(skew)
     }
 
@@ -172,7 +174,7 @@ impl Wukong {
     /// A server that does not listen yet: [`Wukong::handle`] answers requests in process. Make it inside of a tokio runtime:
     /// its timers run there.
     pub fn new(name: &str, settings: WukongSettings, clock: Clock, seed: Option<u64>, cancel: CancellationToken) -> Self {
-        let knobs = Knobs { date: settings.date, faults: Faults::default(), reply_delay: settings.reply_delay, peer_down: 0 };
+        let knobs = Knobs { date: settings.date, answers: 0, faults: Faults::default(), reply_delay: settings.reply_delay, peer_down: 0 };
         Self {
             inner: Arc::new(Inner {
                 name: name.to_owned(),

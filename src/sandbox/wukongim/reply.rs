@@ -1,11 +1,7 @@
 //! Answers as gin writes them: CORS lines, type, `Date`, a length or chunks.
 
 use super::{Inner, Version};
-use crate::sandbox::{
-    clock::http_date,
-    json::{Json, map},
-    settings::DateMode,
-};
+use crate::sandbox::json::{Json, map};
 use axum::{
     body::{Body, Bytes},
     http::{HeaderValue, Response, StatusCode, header},
@@ -80,12 +76,15 @@ impl Reply {
 impl Inner {
     /// The `Date` header, if there is one.
     pub(crate) fn date_header(&self) -> Option<String> {
-        let mode = self.knobs().date;
-        match mode {
-            DateMode::Skewed(_) => Some(http_date(self.now_ms())),
-            DateMode::Frozen(ms) => Some(http_date(ms)),
-            DateMode::Missing => None,
-        }
+        let (now, knobs) = (self.now_ms(), self.knobs());
+        knobs.date.header(now, knobs.answers)
+    }
+
+    /// Counts one answer; its header `Age`, if it has one.
+    fn answered(&self) -> Option<u32> {
+        let mut knobs = self.knobs();
+        knobs.answers = knobs.answers.wrapping_add(1);
+        knobs.date.age()
     }
 
     /// The whole answer.
@@ -129,6 +128,9 @@ impl Inner {
         }
         if let Some(v) = self.date_header().and_then(|d| HeaderValue::from_str(&d).ok()) {
             h.insert(header::DATE, v);
+        }
+        if let Some(age) = self.answered() {
+            h.insert(header::AGE, HeaderValue::from(age));
         }
         if length <= BUFFER && r.status != 204 {
             h.insert(header::CONTENT_LENGTH, HeaderValue::from(length));

@@ -92,7 +92,7 @@ impl Inner {
         state.by_uid.clear();
         state.zombies.clear();
         state.handlers.clear();
-        state.strangers = 0;
+        state.strangers.clear();
         for d in state.devices.values_mut().flat_map(|rows| rows.values_mut()) {
             d.stale_until = None;
         }

@@ -4,7 +4,7 @@ use super::{
     Inner, Version,
     serverlog::flag_name,
     state::{Conn, MOST_USERS, Stored},
-    wire::{Manner, Out, Peer},
+    wire::{Delivery, Manner, Out, Peer},
 };
 use crate::sandbox::json::{Json, map};
 use std::{sync::Arc, time::Duration};
@@ -161,12 +161,7 @@ impl Inner {
             // The socket is closed, and no DISCONNECT was seen.
             return self.close(id);
         }
-        let params = if reason.is_empty() {
-            map! { "reasonCode" => 12u32 }
-        } else {
-            map! { "reasonCode" => 12u32, "reason" => reason }
-        };
-        self.write(id, map! { "jsonrpc" => "2.0", "method" => "disconnect", "params" => params });
+        self.write(id, Out::Disconnect(reason.to_owned()));
         let inside = self.lock().conns.get(&id).map(|c| matches!(c.peer, Peer::Inside(Manner::HangsUp)));
         if inside == Some(true) {
             let (inner, wait) = (Arc::clone(self), self.settings.timing.hangs_up.min(grace));
@@ -212,13 +207,13 @@ impl Inner {
     }
 
     /// Writes a frame to a session.
-    pub(crate) fn write(&self, id: u64, frame: Json) {
+    pub(crate) fn write(&self, id: u64, out: Out) {
         let mut state = self.lock();
         let Some(conn) = state.conns.get_mut(&id) else { return };
         conn.out_packets += 1;
         if let Peer::Socket(tx) = &conn.peer {
             // A client that does not read loses frames: what is kept for it has an end.
-            let _ = tx.try_send(Out::Text(frame.to_string()));
+            let _ = tx.try_send(out);
         }
     }
 
@@ -264,11 +259,16 @@ impl Inner {
             }
             drop(state);
             for (c, channel) in ids {
-                let params = map! {
-                    "messageId" => message_id.to_string(), "messageSeq" => seq, "clientMsgNo" => client_msg_no, "timestamp" => now / 1000,
-                    "channelId" => channel, "channelType" => 1u32, "fromUid" => from, "payload" => payload,
+                let delivery = Delivery {
+                    id: message_id,
+                    seq,
+                    client_msg_no: client_msg_no.to_owned(),
+                    timestamp: now / 1000,
+                    channel: channel.to_owned(),
+                    from: from.to_owned(),
+                    payload: payload.to_owned(),
                 };
-                self.write(c, map! { "jsonrpc" => "2.0", "method" => "recv", "params" => params });
+                self.write(c, Out::Recv(delivery));
             }
         }
         alive.then_some((message_id, seq, reason))

@@ -85,7 +85,7 @@ pub(crate) struct State {
     pub(crate) system: Vec<String>,
     pub(crate) messages: VecDeque<Stored>,
     /// Sockets that have not (yet) got in.
-    pub(crate) strangers: usize,
+    pub(crate) strangers: BTreeSet<u64>,
     /// Kicked sockets that nobody closed.
     pub(crate) zombies: BTreeSet<u64>,
     /// JWTs given out: text, name, end in milliseconds since 1970.
@@ -108,7 +108,7 @@ impl State {
             channels: HashMap::new(),
             system: Vec::new(),
             messages: VecDeque::new(),
-            strangers: 0,
+            strangers: BTreeSet::new(),
             zombies: BTreeSet::new(),
             jwts: VecDeque::new(),
             handlers: BTreeSet::new(),

@@ -66,7 +66,10 @@ impl Inner {
         state.users.entry(uid.to_owned()).or_insert(User { created_ns: ns, updated_ns: ns + 80 });
         let stale = Some(Instant::now() + self.settings.timing.cache);
         if let Some(d) = state.device_mut(uid, flag) {
-            (token.clone_into(&mut d.token), d.level = level, d.updated_ns = ns, d.stale_until = stale);
+            token.clone_into(&mut d.token);
+            d.level = level;
+            d.updated_ns = ns;
+            d.stale_until = stale;
             return Ok(());
         }
         let id = state.snowflake(now, self.settings.node_id);
@@ -113,7 +116,10 @@ impl Inner {
             let ns = state.instant_ns(now);
             let stale = Some(Instant::now() + self.settings.timing.cache);
             if let Some(d) = state.device_mut(uid, flag) {
-                (d.token.clear(), d.level = 1, d.updated_ns = ns, d.stale_until = stale);
+                d.token.clear();
+                d.level = 1;
+                d.updated_ns = ns;
+                d.stale_until = stale;
             }
             let olds = state.conns_on(uid, flag);
             drop(state);

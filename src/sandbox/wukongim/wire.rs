@@ -3,12 +3,27 @@
 use tokio::sync::mpsc;
 
 /// What the server tells a socket's task.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Out {
-    /// A frame.
-    Text(String),
+    /// DISCONNECT with reason 12 and this text, which may be empty.
+    Disconnect(String),
+    /// A message.
+    Recv(Delivery),
     /// Close it (v1 and v3 do, v2 never gets there).
     Close,
+}
+
+/// A message on its way to one receiver.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivery {
+    pub(crate) id: u64,
+    pub(crate) seq: u32,
+    pub(crate) client_msg_no: String,
+    pub(crate) timestamp: i64,
+    /// The personal channel as the receiver names it: the other one's uid.
+    pub(crate) channel: String,
+    pub(crate) from: String,
+    pub(crate) payload: String,
 }
 
 /// How a client inside of the sandbox takes a DISCONNECT.

@@ -112,7 +112,7 @@ fn evidence(a: &mut App) {
     well.remote = Judgement { verdict: Verdict::Ok, skew, cause: None, samples: well.remote.samples };
     a.gates.insert(well.gateway.clone(), well);
     let bucket = |n: i64| {
-        (n > 7).then(|| {
+        (n > 7).then_some({
             if n < 40 {
                 ClockBucket { min_ms: -400, max_ms: 100, points: 6 }
             } else {

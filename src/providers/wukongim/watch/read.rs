@@ -39,26 +39,12 @@ impl Watch<'_> {
         self.index = self.accounts.iter().enumerate().map(|(n, a)| (a.uid.clone(), n)).collect();
         self.selected = selected.and_then(|u| self.index.get(&u).copied());
         self.answers = vec![None; self.accounts.len().div_ceil(BATCH)];
-        self.sent.clear();
+        self.relist = true;
         self.uninvited.clear();
         self.walk = None;
         self.due = (0..self.accounts.len()).filter(|n| self.accounts[*n].devices.is_none()).collect();
         self.dirty.extend(0..self.accounts.len());
-        if !old.is_empty() {
-            self.forget(old.into_keys()).await;
-        }
         Ok(())
-    }
-
-    async fn forget(&mut self, uids: impl Iterator<Item = Box<str>>) {
-        use crate::domain::{RemoteId, Target};
-        let mut gone = Vec::new();
-        for uid in uids {
-            let account = Target::account(&self.cx.gateway, &RemoteId::new(&uid));
-            gone.extend((0..=u8::MAX).map(|f| Target { device: Some(RemoteId::new(&f.to_string())), ..account.clone() }));
-            gone.push(account);
-        }
-        self.send(Report::Gone(gone)).await;
     }
 
     /// Who is online: one request per batch.

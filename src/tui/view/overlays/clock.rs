@@ -165,8 +165,8 @@ fn gate(app: &App, g: &GateView, limits: Limits, width: usize, rows: &mut Vec<Ro
             wrapped(rows, &format!("  {}  ", label.get(lang)), &m.text(lang), width, tone);
         }
     }
-    notes(words::notes(g, &app.host), lang, width, rows);
     track(app, g, width, rows);
+    notes(words::notes(g, &app.host), lang, width, rows);
     rows.push(Row::gap());
 }
 
@@ -189,7 +189,6 @@ pub(super) fn rows(app: &App, width: usize) -> Vec<Row> {
         for e in words::evidence(g, Limits::DEFAULT).iter().filter(|e| e.gateway.is_none()) {
             sample(app, e, width, &mut rows);
         }
-        notes(words::host_notes(&app.host), lang, width, &mut rows);
         rows.push(Row::gap());
     }
     for g in &gates {
@@ -198,6 +197,14 @@ pub(super) fn rows(app: &App, width: usize) -> Vec<Row> {
     }
     for name in unheard(app) {
         rows.push(Row::one(format!("{name}  "), Role::Title).and(w::CLOCK_UNHEARD.get(lang), Role::Dim));
+    }
+    let advice = words::host_notes(&app.host);
+    if !advice.is_empty() {
+        if rows.last().is_some_and(|r| !r.0.is_empty()) {
+            rows.push(Row::gap());
+        }
+        rows.push(Row::one(w::THIS_HOST.get(lang), Role::Title));
+        notes(advice, lang, width, &mut rows);
     }
     while rows.last().is_some_and(|r| r.0.is_empty()) {
         rows.pop();
