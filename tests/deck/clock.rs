@@ -22,7 +22,7 @@ fn a_gateway_three_hours_ahead_blocks_and_nothing_is_sent() {
     let (house, pty) = ahead();
     let text = pty.text();
     assert!(text.contains("3:00:00"), "the figure stands there:\n{text}");
-    assert!(text.contains("local time stored as UTC"), "and the cause:\n{text}");
+    assert!(text.contains("local time kept as UTC"), "and the cause:\n{text}");
     assert_eq!(house.acts(), []);
     // Neither half of the override alone, nor Enter, starts anything.
     for keys in ["<Enter>", "s", "!<Esc>"] {
