@@ -4,6 +4,7 @@
 
 mod deck {
     mod acting;
+    mod alarm;
     mod cache;
     mod clock;
     mod devices;

@@ -142,9 +142,8 @@ fn host(found: &Findings<'_>, out: &mut Output) -> Result<(), Gone> {
 
 /// `  Date (2)  +3:00:00.4 ±0.6  blocked  <1m`.
 fn evidence(e: &Evidence, found: &Findings<'_>, lang: crate::i18n::Lang) -> String {
-    let probes = if e.probes > 1 { format!(" ({})", e.probes) } else { String::new() };
     let verdict = e.verdict.map(|v| format!("  {}", words::verdict(v).get(lang))).unwrap_or_default();
-    format!("  {}{probes}  {}{verdict}  {}", e.by.get(lang), e.figure.text(lang), words::age(e.at.age(&found.now)))
+    format!("  {}  {}{verdict}  {}", e.how(lang), e.figure.text(lang), words::age(e.at.age(&found.now)))
 }
 
 fn with_act(says: Message, act: Option<Message>) -> Message {

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     clock::floor,
-    domain::{GatewayId, Stamp},
+    domain::{Clean, GatewayId, Stamp},
     i18n::{Lang, Message, Words, clock as w, sntp as n},
 };
 use std::time::Duration;
@@ -46,6 +46,8 @@ pub struct Evidence {
     pub gateway: Option<GatewayId>,
     /// How it was measured.
     pub by: &'static Words,
+    /// The server or daemon that was asked, where there are several.
+    pub server: Option<Clean>,
     /// How many probes it joins.
     pub probes: u32,
     /// The offset (`+3:00:00.4 ±0.6`), or what was told instead.
@@ -54,6 +56,15 @@ pub struct Evidence {
     pub at: Stamp,
     /// What it means alone; `None` for a source that measures no offset.
     pub verdict: Option<Verdict>,
+}
+
+impl Evidence {
+    /// The source with its server and how many probes it joins: `NTP ntp.example.net (4)`.
+    pub fn how(&self, lang: Lang) -> String {
+        let server = self.server.as_ref().map(|s| format!(" {s}")).unwrap_or_default();
+        let probes = if self.probes > 1 { format!(" ({})", self.probes) } else { String::new() };
+        format!("{}{server}{probes}", self.by.get(lang))
+    }
 }
 
 /// The header line over all gateways. Worst first, and who is wrong only where a third clock told.
@@ -132,10 +143,10 @@ fn others(views: &[&GateView], but: &GateView) -> Option<Message> {
     Some(Message::new(&w::HEAD_OTHERS).with("within", fig::bound(worst)))
 }
 
-/// What a view rests on, a line a source: this host first, then the gateway. Samples of one source that agree are joined.
-pub fn evidence(view: &GateView, limits: super::Limits) -> Vec<Evidence> {
+/// Samples of one source that agree, joined: newest first as they came.
+pub fn joined<'a>(samples: impl Iterator<Item = &'a Sample>) -> Vec<Sample> {
     let mut lines: Vec<Sample> = Vec::new();
-    for s in view.host.samples.iter().chain(&view.remote.samples) {
+    for s in samples {
         let same = lines.iter_mut().find(|l| l.by == s.by && l.subject == s.subject && l.gateway == s.gateway && l.server == s.server);
         let joined = same.as_ref().and_then(|l| judge::meet(l.interval.as_ref()?, s.interval.as_ref()?));
         match (same, joined) {
@@ -148,10 +159,16 @@ pub fn evidence(view: &GateView, limits: super::Limits) -> Vec<Evidence> {
             _ => lines.push(s.clone()),
         }
     }
+    lines
+}
+
+/// What a view rests on, a line a source: this host first, then the gateway.
+pub fn evidence(view: &GateView, limits: super::Limits) -> Vec<Evidence> {
+    let lines = joined(view.host.samples.iter().chain(&view.remote.samples));
     let told = |s: Sample| {
         let (figure, verdict) = (figure(&s), alone(&s, limits));
         let gateway = s.gateway.filter(|_| s.subject == Subject::Gateway);
-        Evidence { gateway, by: by(s.by), probes: s.probes, figure, at: s.at, verdict }
+        Evidence { gateway, by: by(s.by), server: s.server, probes: s.probes, figure, at: s.at, verdict }
     };
     lines.into_iter().map(told).collect()
 }

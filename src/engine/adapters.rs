@@ -1,9 +1,6 @@
 //! What a provider's context is made of: its memo in the store, its clock samples on the way to the gate.
 
-use super::{
-    alarm::{self, Alarm},
-    mailbox::{Mailbox, Toast},
-};
+use super::{alarm::Alarm, mailbox::Mailbox};
 use crate::{
     clock::{gate::Gate, sample::Sample},
     domain::{GatewayId, Reason},
@@ -48,20 +45,7 @@ impl Samples for GateSamples {
         self.gate.push(sample);
         let view = self.gate.view(&gateway);
         super::ntp::save_agreed(&self.store, &view, self.elsewhere);
-        let heard = self.alarm.hear(&view, &view.at);
-        if let Some(point) = heard.point {
-            self.store.clock_points(vec![point]);
-        }
-        let toast = heard.event.map(|event| {
-            let (good, text) = alarm::toast(&event, &view);
-            self.store.clock_events(vec![event]);
-            Toast { good, text, target: None, at: view.at }
-        });
-        self.mailbox.put(|m| {
-            m.bell |= toast.as_ref().is_some_and(|t| !t.good);
-            m.toasts.extend(toast);
-            m.gates.insert(gateway, view);
-        });
+        self.alarm.told(view, &self.store, &self.mailbox);
     }
 
     fn lost(&self) {

@@ -4,11 +4,12 @@
 //! is not told again within ten minutes unless it got worse, so that a figure at a limit does not ring at every poll.
 //! Nothing is told of `unknown`: a gateway that was not heard has not changed its clock.
 
+use super::mailbox::{Mailbox, Toast};
 use crate::{
     clock::{Verdict, gate::GateView, sample::Interval, verdict::Cause},
     domain::{GatewayId, Stamp},
     i18n::{Message, clock as cw, engine as words},
-    store::{APART_MS, ClockEvent, ClockPoint},
+    store::{APART_MS, ClockEvent, ClockPoint, Store},
 };
 use std::{
     collections::HashMap,
@@ -25,11 +26,11 @@ const WORSE: i64 = 2;
 
 /// What one look at a gate brought.
 #[derive(Debug, Default)]
-pub(super) struct Heard {
+struct Heard {
     /// A point for the offset history, where one is due.
-    pub(super) point: Option<ClockPoint>,
+    point: Option<ClockPoint>,
     /// News, where there is any.
-    pub(super) event: Option<ClockEvent>,
+    event: Option<ClockEvent>,
 }
 
 /// The memory of all gateways: one for the whole process.
@@ -50,8 +51,27 @@ struct One {
 }
 
 impl Alarm {
+    /// A gate was judged anew: tells the header, and where it is news, store and operator.
+    pub(super) fn told(&self, view: GateView, store: &Store, mailbox: &Mailbox) {
+        let heard = self.hear(&view, &view.at);
+        if let Some(point) = heard.point {
+            store.clock_points(vec![point]);
+        }
+        let toast = heard.event.and_then(|event| {
+            let (good, text) = toast(&event, &view);
+            let silent = event.is_no_news();
+            store.clock_events(vec![event]);
+            (!silent).then(|| Toast { good, text, target: None, at: view.at })
+        });
+        mailbox.put(|m| {
+            m.bell |= toast.as_ref().is_some_and(|t| !t.good);
+            m.toasts.extend(toast);
+            m.gates.insert(view.gateway.clone(), view);
+        });
+    }
+
     /// Looks at a gate as it is `now`.
-    pub(super) fn hear(&self, view: &GateView, now: &Stamp) -> Heard {
+    fn hear(&self, view: &GateView, now: &Stamp) -> Heard {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let one = all.entry(view.gateway.clone()).or_default();
         Heard { point: one.point(view, now), event: one.event(view, now) }
@@ -81,8 +101,8 @@ impl One {
             return grown.then(|| self.tell(from, view, now));
         }
         if self.said.is_none() && to == Verdict::Ok {
-            self.said = Some(to);
-            return None;
+            // Not news here, but the store may remember it bad: from a process that ended, or a command that ran before.
+            return Some(self.tell(from, view, now));
         }
         let since = match self.turning {
             Some((verdict, since)) if verdict == to => since,
@@ -137,7 +157,7 @@ fn cause(view: &GateView) -> Option<Cause> {
 }
 
 /// News as a toast: good or bad, and its sentence.
-pub(super) fn toast(event: &ClockEvent, view: &GateView) -> (bool, Message) {
+fn toast(event: &ClockEvent, view: &GateView) -> (bool, Message) {
     let verdict = Message::new(crate::clock::words::verdict(event.to));
     let good = rank(event.to) < rank(event.from);
     let words = match (event.to, good) {

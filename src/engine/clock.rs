@@ -104,7 +104,8 @@ impl World {
 
     /// Tells the header what the gate knows of every gateway now.
     pub(super) fn tell_gates(&self) {
-        let views: Vec<_> = self.gateways().iter().map(|g| self.gate.view(&g.id)).collect();
-        self.mailbox.put(|m| m.gates.extend(views.into_iter().map(|v| (v.gateway.clone(), v))));
+        for gateway in self.gateways() {
+            self.alarm.told(self.gate.view(&gateway.id), &self.store, &self.mailbox);
+        }
     }
 }

@@ -29,7 +29,7 @@ impl Actor {
     pub(super) fn history(&self, target: Target) {
         let world = self.world.clone();
         self.tasks.spawn(async move {
-            let query = HistoryQuery { target: Some(target.clone()), limit: 500, ..HistoryQuery::default() };
+            let query = HistoryQuery { target: Some(target.clone()), limit: 500, clock: true, ..HistoryQuery::default() };
             let lines: Vec<HistoryLine> = match world.store.history(query).await {
                 Ok(lines) => lines.into_iter().map(|(_, line)| line).collect(),
                 Err(_) => Vec::new(),

@@ -11,6 +11,8 @@ use crate::{
 };
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 
+/// The same bad news is not told again so soon (ms), unless the skew is more than twice as large.
+const QUIET_MS: u64 = 10 * 60_000;
 /// Points are evidence, not history: older ones go (ms).
 const KEPT_MS: i64 = 30 * 24 * 3_600_000;
 /// Between two points of one gateway that tell the same verdict lies at least this much (ms), whoever measured: 288 a day.
@@ -44,6 +46,17 @@ pub struct ClockEvent {
     pub skew: Option<Interval>,
     /// Why, where it is not well.
     pub cause: Option<Cause>,
+}
+
+impl ClockEvent {
+    /// True for a clock that was found well by somebody who knew nothing of it: news only to a store that remembers it bad.
+    pub fn is_no_news(&self) -> bool {
+        (self.from, self.to) == (Verdict::Unknown, Verdict::Ok)
+    }
+    /// By how much it is off at the least, in milliseconds.
+    fn surely(&self) -> i64 {
+        self.skew.as_ref().map_or(0, Interval::min_abs)
+    }
 }
 
 /// What one stretch of time held.
@@ -113,7 +126,9 @@ pub(super) fn write(tx: &Transaction<'_>, t: &Tools<'_>, points: &[ClockPoint], 
         for e in events {
             // Several processes hear the same clock; a script's every run begins without knowing. Hooks are told once.
             let before: Option<String> = said.query_row([e.gateway.as_str()], |r| r.get(0)).optional()?;
-            if before.as_deref() == Some(e.to.name()) || (before.is_none() && e.to == Verdict::Ok) {
+            let same = before.as_deref() == Some(e.to.name()) && e.from != e.to;
+            let well = before.is_none() && e.to == Verdict::Ok;
+            if same || well || (e.to != Verdict::Ok && lately(tx, e)?) {
                 continue;
             }
             let (lo, hi) = (e.skew.map(|i| i.lo_ms), e.skew.map(|i| i.hi_ms));
@@ -125,6 +140,15 @@ pub(super) fn write(tx: &Transaction<'_>, t: &Tools<'_>, points: &[ClockPoint], 
         Ok(())
     };
     go().map_err(|e| t.explain(e))
+}
+
+/// True when news as bad as this was told a moment ago: a script that asks each minute has no memory of its own.
+fn lately(tx: &Transaction<'_>, e: &ClockEvent) -> rusqlite::Result<bool> {
+    let sql = "SELECT wall, lo, hi FROM clock_event WHERE gateway = ?1 AND now = ?2 ORDER BY id DESC LIMIT 1";
+    let one = |r: &Row<'_>| Ok((r.get::<_, i64>(0)?, r.get::<_, Option<i64>>(1)?, r.get::<_, Option<i64>>(2)?));
+    let Some((wall, lo, hi)) = tx.query_row(sql, params![e.gateway.as_str(), e.to.name()], one).optional()? else { return Ok(false) };
+    let then = lo.zip(hi).map_or(0, |(lo_ms, hi_ms)| Interval { lo_ms, hi_ms }.min_abs());
+    Ok(e.at.wall.0.abs_diff(wall) < QUIET_MS && e.surely() <= then.max(1000).saturating_mul(2))
 }
 
 /// The offsets of a gateway from `since` on, in `count` stretches of `step_ms`.

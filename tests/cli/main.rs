@@ -7,6 +7,7 @@ mod support;
 
 mod acting;
 mod adding;
+mod clocks;
 mod diagnosis;
 mod fleet;
 mod misc;

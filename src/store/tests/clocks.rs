@@ -88,6 +88,13 @@ async fn what_the_alarm_said_is_kept_once_and_stands_in_the_history() {
     assert_eq!(store.history(HistoryQuery { target: Some(target("a")), ..query.clone() }).await.unwrap().len(), 2, "of its gateway");
     let (_, cursor) = store.history_after(query.clone(), Cursor::default()).await.unwrap();
     assert_eq!(store.history_after(query.clone(), cursor).await.unwrap().0.len(), 0);
+    // At a limit: bad again a minute later is not told again, ten minutes later it is.
+    let bad = |ms: i64| event(Wall(ms), Verdict::Unknown, Verdict::Blocked);
+    store.clock_events(vec![bad(60_020), event(Wall(70_000), Verdict::Unknown, Verdict::Ok)]);
+    assert_eq!(store.history_after(query.clone(), cursor).await.unwrap().0.len(), 0);
+    store.clock_events(vec![bad(600_020)]);
+    let (again, cursor) = store.history_after(query.clone(), cursor).await.unwrap();
+    assert_eq!(again.len(), 1);
     store.clock_events(vec![event(Wall(5), Verdict::Ok, Verdict::Warn)]);
     let (new, _) = store.history_after(query, cursor).await.unwrap();
     assert_eq!(new.len(), 1, "what is new counts by when it was written, not by what a stepped clock called it");

@@ -93,16 +93,15 @@ fn asking(app: &App, rows: &mut Vec<Row>, width: usize) {
 
 fn sample(app: &App, e: &Evidence, width: usize, rows: &mut Vec<Row>) {
     let lang = app.lang();
-    let by = e.by.get(lang);
-    let how = if e.probes > 1 { format!("{by} ({})", e.probes) } else { by.to_owned() };
+    let how = e.how(lang);
     let subject = e.gateway.as_ref().map_or(w::THIS_HOST.get(lang), |g| g.as_str());
     let age = text::age(e.at.age(&app.now));
     let says = e.verdict.map(|v| mark(v, lang)).unwrap_or_default();
     let tone = e.verdict.map_or(Role::Plain, role);
     let figure = e.figure.text(lang);
     if width >= WIDE {
-        let row = Row::one(pad(subject, 12), Role::Plain).and(pad(&how, 18), Role::Dim);
-        rows.push(row.and(pad(&figure, width.saturating_sub(48)), tone).and(pad(&age, 5), Role::Dim).and(says, tone));
+        let row = Row::one(pad(subject, 12), Role::Plain).and(pad(&how, 24), Role::Dim);
+        rows.push(row.and(pad(&figure, width.saturating_sub(54)), tone).and(pad(&age, 5), Role::Dim).and(says, tone));
     } else {
         rows.push(Row::one(format!("{subject}  "), Role::Plain).and(format!("{how}  {age}  "), Role::Dim).and(says, tone));
         wrapped(rows, "  ", &figure, width, tone);
@@ -166,8 +165,8 @@ fn gate(app: &App, g: &GateView, limits: Limits, width: usize, rows: &mut Vec<Ro
             wrapped(rows, &format!("  {}  ", label.get(lang)), &m.text(lang), width, tone);
         }
     }
-    notes(words::notes(g, &app.host), lang, width, rows);
     track(app, g, width, rows);
+    notes(words::notes(g, &app.host), lang, width, rows);
     rows.push(Row::gap());
 }
 
@@ -190,7 +189,6 @@ pub(super) fn rows(app: &App, width: usize) -> Vec<Row> {
         for e in words::evidence(g, Limits::DEFAULT).iter().filter(|e| e.gateway.is_none()) {
             sample(app, e, width, &mut rows);
         }
-        notes(words::host_notes(&app.host), lang, width, &mut rows);
         rows.push(Row::gap());
     }
     for g in &gates {
@@ -199,6 +197,14 @@ pub(super) fn rows(app: &App, width: usize) -> Vec<Row> {
     }
     for name in unheard(app) {
         rows.push(Row::one(format!("{name}  "), Role::Title).and(w::CLOCK_UNHEARD.get(lang), Role::Dim));
+    }
+    let advice = words::host_notes(&app.host);
+    if !advice.is_empty() {
+        if rows.last().is_some_and(|r| !r.0.is_empty()) {
+            rows.push(Row::gap());
+        }
+        rows.push(Row::one(w::THIS_HOST.get(lang), Role::Title));
+        notes(advice, lang, width, &mut rows);
     }
     while rows.last().is_some_and(|r| r.0.is_empty()) {
         rows.pop();

@@ -184,7 +184,8 @@ impl Panel<'_> {
         if let Some(gate) = gate {
             let off = off(gate, self.cx);
             let judged = if off.as_ref().is_some_and(|o| o.here) { &gate.host } else { &gate.remote };
-            for s in judged.samples.iter().take(3) {
+            // What agrees is one line: three times the same figure tells no more than once.
+            for s in words::joined(judged.samples.iter()).iter().take(3) {
                 seen = self.labelled(seen, &w::SEEN, sample(s, self.cx));
             }
             let told = told(gate, self.cx);
