@@ -1,5 +1,6 @@
 //! The gate: asked before an attempt starts and before every Offer; the only way from a provider's Offer to a screen.
 
+mod host;
 mod zoned;
 
 use super::{
@@ -8,8 +9,8 @@ use super::{
     http_date, judge,
     sample::{By, Interval, Sample},
     steps::{Moved, Reading},
-    verdict::{self, Cause, Judgement, Side},
-    zones::{self, Expected},
+    verdict::{self, Judgement, Side},
+    zones::Expected,
 };
 use crate::domain::{GatewayId, Offer, Stamp, Time, Ungated, Wall};
 use std::{
@@ -357,9 +358,6 @@ impl Gate {
         GateView { gateway: gateway.clone(), verdict, host, remote, side, at: now, epoch, moved, zone: None, host_zone: None }
     }
 }
-
-#[path = "gate_host.rs"]
-mod host;
 
 #[cfg(test)]
 #[path = "gate_tests.rs"]

@@ -139,6 +139,7 @@ pub fn assert_never_showed_qr(pty: &Pty, text: &str) {
 }
 
 /// Waits until the evidence of the clocks says this sentence, however it is wrapped.
+#[allow(dead_code, reason = "not every test file reads evidence")]
 pub fn wait_evidence(pty: &Pty, sentence: &str) {
     let squeezed = |text: &str| text.chars().filter(|c| !c.is_whitespace()).collect::<String>();
     let wanted = squeezed(sentence);

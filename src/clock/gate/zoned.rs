@@ -3,7 +3,7 @@
 use super::Gate;
 use crate::{
     clock::{
-        Verdict,
+        Limits, Verdict,
         gate::GateView,
         verdict::Cause,
         zones::{self, Expected},

@@ -1,7 +1,14 @@
 //! What the gate knows of this host alone, for who asks time servers.
 
-use super::{By, Gate, Judgement, Sample, TTL_SHOWN, http_date, judge};
-use crate::domain::{GatewayId, Stamp};
+use super::{Gate, TTL_SHOWN};
+use crate::{
+    clock::{
+        http_date, judge,
+        sample::{By, Sample},
+        verdict::Judgement,
+    },
+    domain::{GatewayId, Stamp},
+};
 use std::time::Duration;
 
 impl Gate {
