@@ -267,6 +267,16 @@ impl World {
                 secrets.insert(spec.name.to_owned(), secret);
             }
         }
+        if !gateway.spec.account_secrets.is_empty() {
+            let prefix = secret_name(&gateway.id, "");
+            for (name, _) in self.store.secret_list().await? {
+                if let Some(own) = name.strip_prefix(&prefix).filter(|n| n.starts_with("account/"))
+                    && let Some(secret) = self.store.secret_get(&name).await?
+                {
+                    secrets.insert(own.to_owned(), secret);
+                }
+            }
+        }
         lock(&gateway.state).secrets = secrets;
         Ok(())
     }
@@ -295,6 +305,7 @@ impl World {
                 mailbox: self.mailbox.clone(),
                 alarm: self.alarm.clone(),
             }),
+            tokens: Arc::new(crate::providers::token::NoTokens),
             seen: gateway.attention.subscribe(),
         })
     }

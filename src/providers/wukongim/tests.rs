@@ -51,6 +51,7 @@ struct Stage {
     _sandbox: Sandbox,
     im: Wukong,
     cx: Cx,
+
     seen: seen::Sender<Attention>,
 }
 
@@ -73,6 +74,7 @@ impl Stage {
             expect_timezone: None,
             clock_limits: None,
             wukongim,
+            ..config::Gateway::default()
         };
         let (tx, rx) = seen::channel(Attention { on_screen: true, ..Attention::default() });
         let cx = Cx {
@@ -85,6 +87,7 @@ impl Stage {
             cancel: CancellationToken::new(),
             memo: Arc::new(Nowhere),
             samples: Arc::new(Nowhere),
+            tokens: Arc::new(crate::providers::token::NoTokens),
             seen: rx,
         };
         Self { _sandbox: sandbox, im, cx, seen: tx }

@@ -294,5 +294,6 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
         expect_timezone: zone,
         clock_limits: clock,
         wukongim: im,
+        ..Gateway::default()
     })
 }
