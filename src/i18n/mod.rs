@@ -131,6 +131,7 @@ pub fn all() -> impl Iterator<Item = &'static Words> {
         slots::ALL,
         state::ALL,
         store::ALL,
+        token::ALL,
         wukongim::ALL,
         wukongim_why::ALL,
         wukongim_act::ALL,
