@@ -9,12 +9,13 @@
 pub mod actor;
 mod adapters;
 pub mod add;
+pub mod agent;
 mod alarm;
 mod backoff;
 pub mod clock;
 pub mod command;
 mod errands;
-mod follow;
+pub mod follow;
 pub mod hosts;
 mod live;
 pub mod mailbox;

@@ -249,6 +249,11 @@ impl World {
         &self.vault
     }
 
+    /// Where news goes.
+    pub fn mailbox(&self) -> &Mailbox {
+        &self.mailbox
+    }
+
     /// The one owner of the tokens of all gateways.
     pub fn tokens(&self) -> &Broker {
         &self.tokens

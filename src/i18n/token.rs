@@ -32,4 +32,14 @@ catalogue! { "token";
     UNCLAIMED_DO = "In a browser: open it and set the first user now.", "立即在浏览器中打开并设置首个用户。";
     EVICTED_BY_SUBSCRIBER = "Another client subscribed with this secret and took its place.", "另一个客户端用此密钥订阅并顶替了它。";
     EVICTED_BY_SUBSCRIBER_DO = "Stop one of the two.", "停掉其中一个。";
+
+    SOCKET_FAILED = "no socket at {path}: {why}; `pairdeck token` works without it", "无法建立套接字 {path}：{why}；pairdeck token 不受影响";
+    TOKEN_SAID = "{code}: {text}", "{code}：{text}";
+    TOKEN_TROUBLE = "the token is good; {why}", "令牌可用；{why}";
+    WATCH_BEGUN = "watching {n} gateways; socket {path}", "正在监视 {n} 个网关；套接字 {path}";
+    WATCH_WAITS = "another process watches; waiting for its end", "已有其他进程在监视；等待其结束";
+    WATCH_HELD = "another process watches already; --standby waits for its end", "已有其他进程在监视；--standby 可等待其结束";
+    WATCH_ENDED = "stopped", "已停止";
+    EXEC_FAILED = "{program} could not be started: {why}", "无法启动 {program}：{why}";
+    REJECTED_EMPTY = "--rejected - reads the refused token from stdin, and nothing came", "--rejected - 从标准输入读取被拒绝的令牌，但没有内容";
 }

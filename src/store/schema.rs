@@ -125,6 +125,11 @@ fn version_of(steps: &[&str]) -> i64 {
     i64::try_from(steps.len()).unwrap_or(i64::MAX)
 }
 
+/// The version of `vault.db` that this build reads and writes.
+pub(super) fn vault_version() -> i64 {
+    version_of(VAULT)
+}
+
 fn open(path: &Path, synchronous: &str) -> rusqlite::Result<Connection> {
     // Made first by ourselves, owner only: SQLite's -wal and -shm inherit the mode.
     if !path.exists() {

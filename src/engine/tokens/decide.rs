@@ -31,7 +31,7 @@ pub(super) fn left(token: &KeptToken, now: &Stamp) -> Duration {
     token.expires.left(now).min(life(token))
 }
 
-fn life(token: &KeptToken) -> Duration {
+pub(super) fn life(token: &KeptToken) -> Duration {
     let ms = token.expires.wall.0.saturating_sub(token.issued.wall.0);
     Duration::from_millis(u64::try_from(ms).unwrap_or(0))
 }

@@ -17,10 +17,10 @@ use super::{
     world::{Gateway, World, lock, secret_name},
 };
 use crate::{
-    domain::{GatewayId, Reason, ReasonCode, RemoteId, Secret, Target},
+    domain::{GatewayId, Reason, ReasonCode, RemoteId, Secret, Stamp, Target},
     providers::{
         Fut,
-        token::{Ask, Given, Held, Origin, Tokens, account_secret},
+        token::{Ask, Given, Held, Origin, TokenRules, Tokens, account_secret},
     },
     shared::Shared,
     store::tokens::{KeptToken, TokenKey, TokenRow},
@@ -48,6 +48,11 @@ struct Inner {
     changed: tokio::sync::Notify,
 }
 
+/// Whether a token that lies in the store answers an ask as it stands, so that nobody need be asked.
+pub fn suffices(row: &TokenRow, ask: &Ask, rules: &TokenRules, now: &Stamp) -> bool {
+    decide::decide(Some(row), ask, rules, now) == Next::Give
+}
+
 /// What an ask is about, looked up once.
 #[derive(Clone)]
 struct Subject {
@@ -71,6 +76,7 @@ impl Broker {
     /// Shares tokens with other hosts from now on. Set once, before anything is asked.
     pub fn share(&self, shared: Arc<dyn Shared>) {
         let _ = self.0.shared.set(shared);
+        self.0.changed.notify_one();
     }
 
     /// The store that hosts share, if there is one.

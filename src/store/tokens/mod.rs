@@ -1,10 +1,12 @@
 //! Tokens that platforms issued, sealed, with what became of the attempts to get them: so that who comes second, in this
 //! process or another, takes what the first one got, errors too.
 
+mod glance;
 mod read;
 mod types;
 mod write;
 
+pub use glance::glance;
 pub use types::{Cause, End, Ended, FetchLine, Hold, KeptToken, TokenBrief, TokenKey, TokenRow};
 
 use super::{Store, StoreError};
