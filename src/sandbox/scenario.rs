@@ -4,8 +4,8 @@ use super::{
     Part,
     settings::{DateMode, Events, InstanceSpec, Past, Settings},
     wecom::{
-        AppSpec, Platform,
-        file::{AppFile, TokensFile, crowd},
+        Platform,
+        file::{AppFile, TokensFile, part},
     },
     wukongim::{DeviceSpec, FightSpec, Manager, UidSpec, Version, WukongSettings},
 };
@@ -247,12 +247,8 @@ impl GatewaySpec {
     }
 
     fn tokens(&self, platform: Platform, accounts: Option<usize>) -> Part {
-        let settings = self.tokens.settings(platform, self.date(), self.reply_delay_ms.map(Duration::from_millis));
-        let mut apps: Vec<AppSpec> = self.app.iter().map(AppFile::spec).collect();
-        if let Some(make) = &self.make {
-            apps.extend(crowd(platform, &make.prefix, accounts.unwrap_or(make.count).min(MOST_ACCOUNTS)));
-        }
-        Part::Tokens(Box::new(settings), apps)
+        let made = self.make.as_ref().map(|m| (m.prefix.as_str(), accounts.unwrap_or(m.count).min(MOST_ACCOUNTS)));
+        part(platform, &self.tokens, &self.app, made, self.date(), self.reply_delay_ms.map(Duration::from_millis))
     }
 
     fn wukong(&self) -> WukongSettings {
