@@ -4,6 +4,10 @@
 //! Nothing here decides who fetches or what is shown: the engine does. Nothing here sees a token that must be sealed in clear.
 //! Times are relative: a lease is judged by the boot clock, a life travels as what remains of it.
 
+pub mod mirror;
+pub mod redis;
+mod scripts;
+
 use crate::{
     domain::{Clean, Fingerprint, Reason, Secret},
     providers::Fut,
