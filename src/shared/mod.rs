@@ -14,6 +14,11 @@ use crate::{
 };
 use std::time::Duration;
 
+/// Name in the vault of the password of the shared store.
+pub const PASSWORD: &str = "shared/redis";
+/// Name in the vault of the secret that hosts seal shared tokens with.
+pub const SEAL: &str = "shared/seal";
+
 /// The right to fetch or to act, while it lasts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
