@@ -170,6 +170,13 @@ pub async fn doctor(house: &Session, first: Vec<doctor::Check>, as_json: bool, o
         (None, Err(e)) => Check::failed("store", &e.reason()),
         (None, Ok(())) => Check::new("store", Mark::Ok, Message::new(&c::CHECK_STORE).with("path", house.paths.data.to_string_lossy())),
     });
+    if let Some(shared) = house.world.shared().await {
+        let asked = match shared {
+            Ok(shared) => shared.holder("doctor").await.err(),
+            Err(why) => Some(why),
+        };
+        checks.push(asked.map_or_else(|| Check::new("shared", Mark::Ok, &c::CHECK_SHARED), |why| Check::failed("shared", &why)));
+    }
     house.finish_left(out).await;
     let host = house.world.host_facts();
     let (failed, _, ()) = tokio::join!(house.refresh(None, out), house.world.ask_ntp_and(&[]), house.world.ask_daemons());

@@ -97,6 +97,7 @@ catalogue! { "command";
     VAULT_MADE = "the vault is made, its key lives in: {source}", "保管库已建立，钥匙位于：{source}";
     CHECK_VAULT = "open, key from: {source}", "已打开，钥匙来自：{source}";
     CHECK_VAULT_ABSENT = "not made yet: the first secret makes it", "尚未建立：首个密钥会建立它";
+    CHECK_SHARED = "the store that hosts share answers", "共享存储有响应";
     CHECK_STORE = "{path}", "{path}";
     CHECK_GATEWAY = "{kind}, key ok", "{kind}，密钥有效";
     CHECK_CONFIG = "{path}: {n} gateways", "{path}：{n} 个网关";
