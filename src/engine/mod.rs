@@ -25,6 +25,7 @@ pub mod ops;
 mod outcome;
 pub mod pairing;
 mod rows;
+pub mod shared;
 pub mod tokens;
 mod watch;
 pub mod who;

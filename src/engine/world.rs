@@ -6,6 +6,7 @@ use super::{
     mailbox::{GatewayView, Mailbox, Toast},
     ntp::{self, Reference},
     rows::Book,
+    shared::Common,
     tokens::Broker,
 };
 use crate::{
@@ -35,6 +36,8 @@ pub struct Parts {
     pub gateways: Vec<config::Gateway>,
     /// What the configuration says of clocks.
     pub clock: config::Clock,
+    /// The store that hosts share, if there is one.
+    pub shared: Option<config::SharedStore>,
     /// The store.
     pub store: Store,
     /// The vault.
@@ -71,6 +74,7 @@ pub struct World {
     _lock: Option<crate::store::locks::ProcessLock>,
     pub(super) clock: config::Clock,
     pub(super) reference: Reference,
+    pub(super) common: Common,
     locked: AtomicBool,
     pub(super) following: AtomicBool,
     pub(super) tokens: Broker,
@@ -114,6 +118,7 @@ impl World {
             tokens: Broker::new(me.clone()),
             gate: Arc::new(Gate::with_floor(parts.time.clone(), floor)),
             reference: Reference::new(&parts.clock.ntp),
+            common: Common::new(parts.shared),
             alarm: Arc::default(),
             store: parts.store,
             vault: parts.vault,

@@ -47,10 +47,10 @@ enum Tried {
 impl Broker {
     /// Fetches under the lease of all hosts, or takes what another host fetched meanwhile.
     pub(super) async fn among_hosts(&self, e: &Errand<'_>) -> Result<Origin, Reason> {
-        let Some(shared) = self.shared() else { return self.alone(e).await };
-        let down = match self.known_down(e.subject).await {
-            Some(why) => why,
-            None => match self.under_lease(e, shared).await? {
+        let Some(shared) = self.connect(&e.subject.world).await else { return self.alone(e).await };
+        let down = match (self.known_down(e.subject).await, shared) {
+            (Some(why), _) | (None, Err(why)) => why,
+            (None, Ok(shared)) => match self.under_lease(e, shared).await? {
                 Tried::Had(origin) => return Ok(origin),
                 Tried::Down(why) => {
                     let now = e.subject.world.time.now();
@@ -192,7 +192,8 @@ impl Broker {
 
     /// Forgets what other hosts see of a token, mirrors included.
     pub(super) async fn forget_shared(&self, subject: &Subject) -> Result<(), Reason> {
-        let Some(shared) = self.shared() else { return Ok(()) };
+        let Some(shared) = self.connect(&subject.world).await else { return Ok(()) };
+        let shared = shared?;
         let cx = subject.world.cx(&subject.gateway, tokio_util::sync::CancellationToken::new())?;
         let mirrors = subject.gateway.provider.issuer().map(|i| i.mirrors(&cx, &subject.target)).unwrap_or_default();
         shared.forget(&name(subject), &mirrors).await

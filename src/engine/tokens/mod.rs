@@ -79,7 +79,18 @@ impl Broker {
         self.0.changed.notify_one();
     }
 
-    /// The store that hosts share, if there is one.
+    /// The same, connected as the configuration says at the first question. An error is a setting or a secret that does not fit.
+    async fn connect(&self, world: &World) -> Option<Result<&Arc<dyn Shared>, Reason>> {
+        if self.0.shared.get().is_none() {
+            match world.shared().await? {
+                Ok(shared) => self.share(shared),
+                Err(why) => return Some(Err(why)),
+            }
+        }
+        self.0.shared.get().map(Ok)
+    }
+
+    /// The store that hosts share, if there is one and it was needed already.
     pub fn shared(&self) -> Option<&Arc<dyn Shared>> {
         self.0.shared.get()
     }

@@ -69,6 +69,7 @@ pub(in crate::engine) async fn run(world: Arc<World>) {
     let mut moves = world.gate.moves();
     let mut epoch = moves.borrow().epoch;
     let mut news: Option<broadcast::Receiver<News>> = None;
+    let _ = broker.connect(&world).await;
     timer.all().await;
     loop {
         if news.is_none() {

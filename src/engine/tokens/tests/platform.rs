@@ -205,6 +205,7 @@ impl Bench {
         let world = World::new(Parts {
             gateways: vec![gateway],
             clock: config::Clock::default(),
+            shared: None,
             store,
             vault,
             time,
