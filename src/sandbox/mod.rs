@@ -4,6 +4,7 @@
 //! What may not happen here: an answer kinder than the real server's; a listener that is not loopback; anything unbounded;
 //! anything that outlives the process.
 
+mod aibot;
 mod broken;
 mod chance;
 mod clock;
@@ -20,6 +21,7 @@ mod sha1;
 mod sntp;
 mod wukongim;
 
+pub use aibot::{AiBot, AiBotSettings, AiBotSpec, Refusal, Subscriber, Tally};
 pub use broken::Dropped;
 pub use clock::Clock;
 pub use evolution::{Event, Gateway, Link, Refused};
@@ -55,6 +57,8 @@ pub enum Server {
     Wukong(Wukong),
     /// Kind `langbot`.
     LangBot(LangBot),
+    /// Kind `wecom-aibot`.
+    AiBot(AiBot),
 }
 
 /// What a server is to be.
@@ -66,6 +70,8 @@ pub enum Part {
     Wukong(Box<WukongSettings>, Vec<UidSpec>),
     /// Kind `langbot`: settings and bots.
     LangBot(Box<LangBotSettings>, Vec<BotSpec>),
+    /// Kind `wecom-aibot`: settings and bots.
+    AiBot(AiBotSettings, Vec<AiBotSpec>),
 }
 
 /// All servers of a sandbox.
@@ -78,6 +84,7 @@ impl Server {
             Self::Evolution(g) => g.name(),
             Self::Wukong(w) => w.name(),
             Self::LangBot(l) => l.name(),
+            Self::AiBot(a) => a.name(),
         }
     }
 
@@ -87,6 +94,7 @@ impl Server {
             Self::Evolution(g) => g.requests(),
             Self::Wukong(w) => w.requests(),
             Self::LangBot(l) => l.requests(),
+            Self::AiBot(a) => a.requests(),
         }
     }
 
@@ -102,6 +110,7 @@ impl Server {
             },
             Self::Wukong(w) => w.info(),
             Self::LangBot(l) => l.info(),
+            Self::AiBot(a) => a.info(),
         }
     }
 }
@@ -191,6 +200,8 @@ pub async fn start(options: Options) -> Result<Sandbox, SandboxError> {
             Part::Evolution(s, _) => s.date = ahead(s.date),
             Part::Wukong(s, _) => s.date = ahead(s.date),
             Part::LangBot(s, _) => s.date = ahead(s.date),
+            // Nothing of it shows a clock.
+            Part::AiBot(..) => {}
         }
         (g.name.clone(), part)
     });
@@ -274,6 +285,16 @@ impl Sandbox {
                     });
                     servers.push(Server::LangBot(langbot));
                 }
+                Part::AiBot(settings, bots) => {
+                    let aibot = AiBot::new(&name, settings, &bots, options.clock, seed, cancel.clone());
+                    aibot.listens(local);
+                    let a = aibot.clone();
+                    serve::spawn(listener, cancel.clone(), None, move |r| {
+                        let a = a.clone();
+                        async move { a.handle(r).await }
+                    });
+                    servers.push(Server::AiBot(aibot));
+                }
             }
         }
         let servers: Servers = servers.into();
@@ -308,6 +329,11 @@ impl Sandbox {
     /// The handle of one server of kind `langbot`.
     pub fn langbot(&self, name: &str) -> Option<&LangBot> {
         self.servers.iter().find_map(|s| if let Server::LangBot(l) = s { Some(l).filter(|l| l.name() == name) } else { None })
+    }
+
+    /// The handle of one server of kind `wecom-aibot`.
+    pub fn aibot(&self, name: &str) -> Option<&AiBot> {
+        self.servers.iter().find_map(|s| if let Server::AiBot(a) = s { Some(a).filter(|a| a.name() == name) } else { None })
     }
 
     /// All servers, in the order of the scenario.

@@ -27,6 +27,8 @@ const FILES: &[&str] = &[
     include_str!("../../assets/scenarios/wukongim-crowd.toml"),
     include_str!("../../assets/scenarios/demo-im.toml"),
     include_str!("../../assets/scenarios/langbot.toml"),
+    include_str!("../../assets/scenarios/langbot-new.toml"),
+    include_str!("../../assets/scenarios/aibot.toml"),
 ];
 
 /// The most accounts that `--accounts` makes.
@@ -54,6 +56,8 @@ enum Kind {
     Evolution,
     Wukongim,
     Langbot,
+    #[serde(rename = "wecom-aibot")]
+    AiBot,
 }
 
 /// A gateway as a file writes it; what is absent has the real server's default.
@@ -73,6 +77,9 @@ pub(crate) struct GatewaySpec {
     langbot: super::langbot::File,
     #[serde(default)]
     bot: Vec<super::langbot::BotFile>,
+    /// What only kind `wecom-aibot` has.
+    #[serde(default)]
+    aibot: Vec<super::AiBotSpec>,
     #[serde(default)]
     events: Events,
     #[serde(default)]
@@ -227,6 +234,7 @@ impl GatewaySpec {
         match self.kind {
             Kind::Evolution => Part::Evolution(Box::new(self.settings()), self.instances(accounts)),
             Kind::Wukongim => Part::Wukong(Box::new(self.wukong()), self.users(accounts)),
+            Kind::AiBot => Part::AiBot(super::AiBotSettings::default(), self.aibot.clone()),
             Kind::Langbot => {
                 let mut s = self.langbot.settings();
                 s.reply_delay = self.reply_delay_ms.map_or(s.reply_delay, Duration::from_millis);
