@@ -297,6 +297,13 @@ impl Sandbox {
                 }
             }
         }
+        // Only now does every server have an address.
+        let urls: Vec<(String, String)> = servers.iter().map(Server::info).map(|g| (g.name, g.url)).collect();
+        for s in &servers {
+            if let Server::LangBot(l) = s {
+                l.tie(&urls);
+            }
+        }
         let servers: Servers = servers.into();
         let (listener, local) = bind(any).await?;
         let (all, hosts) = (Arc::clone(&servers), [local.to_string(), format!("localhost:{}", local.port())]);
@@ -364,7 +371,7 @@ impl Sandbox {
             .map(|g| {
                 let credentials: serde_json::Map<_, _> = g.credentials.iter().map(|(k, v)| (k.clone(), v.expose().into())).collect();
                 let mut out = serde_json::json!({ "name": g.name, "kind": g.kind, "url": g.url, "credentials": credentials });
-                for (key, value) in g.more.into_iter().filter(|(k, _)| k.ends_with("_url")) {
+                for (key, value) in g.more.into_iter().filter(|(k, _)| k.ends_with("_url") || matches!(*k, "user" | "bot_id")) {
                     out[key] = value.trim_matches('"').into();
                 }
                 out

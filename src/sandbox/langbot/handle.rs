@@ -72,6 +72,17 @@ impl LangBot {
         ids
     }
 
+    /// Bots whose `api_base_url` is `@NAME` get the address of the sandbox's server of that name, below `/cgi-bin`.
+    pub(crate) fn tie(&self, urls: &[(String, String)]) {
+        for b in &mut self.inner.lock().bots {
+            let Some(base) = b.config.get_mut("api_base_url") else { continue };
+            let to = base.as_str().and_then(|t| t.strip_prefix('@')).and_then(|name| urls.iter().find(|(n, _)| n == name));
+            if let Some((_, url)) = to {
+                *base = format!("{}/cgi-bin", url.trim_end_matches('/')).into();
+            }
+        }
+    }
+
     /// Every bot, in the order of the list.
     pub fn bots(&self) -> Vec<BotRow> {
         let row = |b: &Bot| BotRow {

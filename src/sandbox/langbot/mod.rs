@@ -173,10 +173,11 @@ impl LangBot {
             credentials.insert("api_key".to_owned(), Secret::new(key.clone()));
         }
         if let Some(owner) = &s.owner {
-            credentials.insert("user".to_owned(), Secret::new(owner.user.clone()));
             credentials.insert("password".to_owned(), Secret::new(owner.password.clone()));
         }
-        GatewayInfo { name: self.name().to_owned(), kind: "langbot", url: self.url(), credentials, more: s.config.clone() }
+        let user = s.owner.iter().map(|o| ("user", format!("{:?}", o.user)));
+        let more = user.chain(s.config.iter().cloned()).collect();
+        GatewayInfo { name: self.name().to_owned(), kind: "langbot", url: self.url(), credentials, more }
     }
 
     /// Its name.
