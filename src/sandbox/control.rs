@@ -44,6 +44,8 @@ impl Found {
         match server {
             Server::Evolution(g) => forms.find(|n| g.state(n).is_some()).map(|n| Self::Evolution(g.clone(), n)),
             Server::Wukong(w) => forms.find(|n| w.knows(n)).map(|n| Self::Wukong(w.clone(), n)),
+            // Bots are no accounts that log in or pair: their calls name them as `bot`.
+            Server::LangBot(_) | Server::AiBot(_) => None,
         }
     }
 
@@ -99,6 +101,13 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
     let short = |what: &str| u8::try_from(given.get(what).and_then(Value::as_u64).unwrap_or(0)).map_err(|_| (400, error("0 to 255")));
     let done = (200, json!({ "v": 1, "ok": true }));
     let outcome = || -> Result<(u16, Value), (u16, Value)> {
+        let among = chosen()?;
+        let langbots: Vec<_> = among.iter().filter_map(|s| if let Server::LangBot(l) = s { Some(l.clone()) } else { None }).collect();
+        let aibots: Vec<_> = among.iter().filter_map(|s| if let Server::AiBot(a) = s { Some(a.clone()) } else { None }).collect();
+        let own = super::langbot::act(&langbots, method, path, given).or_else(|| super::aibot::act(&aibots, method, path, given));
+        if let Some(answer) = own {
+            return Ok(answer);
+        }
         match (method, path) {
             ("GET", "/requests") => {
                 let all: Vec<_> = servers.iter().flat_map(Server::requests).collect();
@@ -114,6 +123,8 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                     match s {
                         Server::Evolution(g) => g.skew(seconds),
                         Server::Wukong(w) => w.skew(seconds),
+                        Server::LangBot(l) => l.skew(seconds),
+                        Server::AiBot(_) => {}
                     }
                 }
                 Ok(done)
@@ -136,6 +147,9 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                     match s {
                         Server::Evolution(g) => g.fault(fault.clone(), count, text("path")),
                         Server::Wukong(w) => w.fault(fault.clone(), count, text("path")),
+                        Server::LangBot(l) => l.fault(fault.clone(), count, text("path")),
+                        // Its faults have a call of their own: `/aibot`, `/kick`.
+                        Server::AiBot(_) => {}
                     }
                 }
                 Ok(done)
@@ -190,10 +204,17 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                 let lines = |s: &Server| match s {
                     Server::Evolution(_) => Vec::new(),
                     Server::Wukong(w) => w.log().into_iter().map(|l| json!({ "gateway": w.name(), "line": l })).collect(),
+                    Server::LangBot(l) => l.log_lines(),
+                    Server::AiBot(_) => Vec::new(),
                 };
                 Ok((200, servers.iter().flat_map(lines).collect::<Vec<Value>>().into()))
             }
-            _ => Err((404, error("GET /requests /events /log, POST /skew /fault /scan /unlink /login /expire"))),
+            _ => Err((
+                404,
+                error(
+                    "GET /requests /events /log /bots /sessions /subscribers, POST /skew /fault /scan /unlink /login /expire /bot /restart /kick /aibot",
+                ),
+            )),
         }
     };
     outcome().unwrap_or_else(|e| e)
@@ -223,6 +244,8 @@ fn events(servers: &Servers) -> Response<Body> {
         match s {
             Server::Evolution(g) => forward(tx, name, g.events(), g.inner.cancel.clone(), |e| e.envelope.to_string()),
             Server::Wukong(w) => forward(tx, name, w.events(), w.inner.cancel.clone(), |e| e.to_string()),
+            Server::LangBot(l) => forward(tx, name, l.events(), l.inner.cancel.clone(), |e| e.to_string()),
+            Server::AiBot(a) => forward(tx, name, a.events(), a.inner.cancel.clone(), |e| e.to_string()),
         }
     }
     let body = stream::unfold(rx, |mut rx| async move { rx.recv().await.map(|b| (Ok::<_, Infallible>(b), rx)) });
