@@ -19,6 +19,7 @@ mod serve;
 mod settings;
 mod sha1;
 mod sntp;
+mod wecom;
 mod wukongim;
 
 pub use aibot::{AiBot, AiBotSettings, AiBotSpec, Refusal, Subscriber, Tally};
@@ -33,6 +34,7 @@ pub use log::{Count, Request};
 pub use scenario::{MOST_ACCOUNTS, Scenario};
 pub use settings::{DateMode, Events, InstanceSpec, Past, Settings, Timing};
 pub use sntp::{Sntp, SntpFault, SntpSettings};
+pub use wecom::{AppSpec, Fetches, ForeignSpec, Limit, Limits, Only, Platform, Repeated, Sent, Stale, TokenFault, TokenServer, TokenSettings};
 pub use wukongim::{
     DeviceRow, DeviceSpec, FightSpec, Manager, Manner, NoLogin, Port, Session, Stored, UidSpec, Version, Wukong, WukongSettings, WukongTiming,
 };
@@ -59,6 +61,8 @@ pub enum Server {
     LangBot(LangBot),
     /// Kind `wecom-aibot`.
     AiBot(AiBot),
+    /// Kinds `wecom` and `wechat-oa`.
+    Tokens(TokenServer),
 }
 
 /// What a server is to be.
@@ -72,6 +76,8 @@ pub enum Part {
     LangBot(Box<LangBotSettings>, Vec<BotSpec>),
     /// Kind `wecom-aibot`: settings and bots.
     AiBot(AiBotSettings, Vec<AiBotSpec>),
+    /// Kinds `wecom` and `wechat-oa`: settings and apps.
+    Tokens(Box<TokenSettings>, Vec<AppSpec>),
 }
 
 /// All servers of a sandbox.
@@ -85,6 +91,7 @@ impl Server {
             Self::Wukong(w) => w.name(),
             Self::LangBot(l) => l.name(),
             Self::AiBot(a) => a.name(),
+            Self::Tokens(t) => t.name(),
         }
     }
 
@@ -95,6 +102,7 @@ impl Server {
             Self::Wukong(w) => w.requests(),
             Self::LangBot(l) => l.requests(),
             Self::AiBot(a) => a.requests(),
+            Self::Tokens(t) => t.requests(),
         }
     }
 
@@ -111,6 +119,7 @@ impl Server {
             Self::Wukong(w) => w.info(),
             Self::LangBot(l) => l.info(),
             Self::AiBot(a) => a.info(),
+            Self::Tokens(t) => t.info(),
         }
     }
 }
@@ -202,6 +211,7 @@ pub async fn start(options: Options) -> Result<Sandbox, SandboxError> {
             Part::LangBot(s, _) => s.date = ahead(s.date),
             // Nothing of it shows a clock.
             Part::AiBot(..) => {}
+            Part::Tokens(s, _) => s.date = ahead(s.date),
         }
         (g.name.clone(), part)
     });
@@ -295,6 +305,18 @@ impl Sandbox {
                     });
                     servers.push(Server::AiBot(aibot));
                 }
+                Part::Tokens(settings, apps) => {
+                    let tokens = TokenServer::new(&name, *settings, options.clock, seed, cancel.clone());
+                    let _ = tokens.inner.url.set(format!("http://{local}"));
+                    let _ = tokens.inner.sink.set(format!("http://{sink_at}"));
+                    tokens.seed(&apps);
+                    let t = tokens.clone();
+                    serve::spawn(listener, cancel.clone(), idle, move |r| {
+                        let t = t.clone();
+                        async move { t.handle(r).await }
+                    });
+                    servers.push(Server::Tokens(tokens));
+                }
             }
         }
         // Only now does every server have an address.
@@ -341,6 +363,11 @@ impl Sandbox {
     /// The handle of one server of kind `wecom-aibot`.
     pub fn aibot(&self, name: &str) -> Option<&AiBot> {
         self.servers.iter().find_map(|s| if let Server::AiBot(a) = s { Some(a).filter(|a| a.name() == name) } else { None })
+    }
+
+    /// The handle of one server of kind `wecom` or `wechat-oa`.
+    pub fn tokens(&self, name: &str) -> Option<&TokenServer> {
+        self.servers.iter().find_map(|s| if let Server::Tokens(t) = s { Some(t).filter(|t| t.name() == name) } else { None })
     }
 
     /// All servers, in the order of the scenario.

@@ -3,6 +3,10 @@
 use super::{
     Part,
     settings::{DateMode, Events, InstanceSpec, Past, Settings},
+    wecom::{
+        Platform,
+        file::{AppFile, TokensFile, part},
+    },
     wukongim::{DeviceSpec, FightSpec, Manager, UidSpec, Version, WukongSettings},
 };
 use serde::Deserialize;
@@ -29,6 +33,11 @@ const FILES: &[&str] = &[
     include_str!("../../assets/scenarios/langbot.toml"),
     include_str!("../../assets/scenarios/langbot-new.toml"),
     include_str!("../../assets/scenarios/aibot.toml"),
+    include_str!("../../assets/scenarios/wecom.toml"),
+    include_str!("../../assets/scenarios/wecom-storm.toml"),
+    include_str!("../../assets/scenarios/wecom-short.toml"),
+    include_str!("../../assets/scenarios/wecom-crowd.toml"),
+    include_str!("../../assets/scenarios/wechat-oa.toml"),
 ];
 
 /// The most accounts that `--accounts` makes.
@@ -58,6 +67,9 @@ enum Kind {
     Langbot,
     #[serde(rename = "wecom-aibot")]
     AiBot,
+    Wecom,
+    #[serde(rename = "wechat-oa")]
+    WechatOa,
 }
 
 /// A gateway as a file writes it; what is absent has the real server's default.
@@ -80,6 +92,11 @@ pub(crate) struct GatewaySpec {
     /// What only kind `wecom-aibot` has.
     #[serde(default)]
     aibot: Vec<super::AiBotSpec>,
+    /// What only kinds `wecom` and `wechat-oa` have.
+    #[serde(default)]
+    tokens: TokensFile,
+    #[serde(default)]
+    app: Vec<AppFile>,
     #[serde(default)]
     events: Events,
     #[serde(default)]
@@ -241,7 +258,18 @@ impl GatewaySpec {
                 s.date = if self.no_date { DateMode::Missing } else { DateMode::Skewed((self.skew_s * 1000.0) as i64) };
                 Part::LangBot(Box::new(s), self.bot.iter().map(super::langbot::BotFile::spec).collect())
             }
+            Kind::Wecom => self.tokens(Platform::Wecom, accounts),
+            Kind::WechatOa => self.tokens(Platform::WechatOa, accounts),
         }
+    }
+
+    fn date(&self) -> DateMode {
+        if self.no_date { DateMode::Missing } else { DateMode::Skewed((self.skew_s * 1000.0) as i64) }
+    }
+
+    fn tokens(&self, platform: Platform, accounts: Option<usize>) -> Part {
+        let made = self.make.as_ref().map(|m| (m.prefix.as_str(), accounts.unwrap_or(m.count).min(MOST_ACCOUNTS)));
+        part(platform, &self.tokens, &self.app, made, self.date(), self.reply_delay_ms.map(Duration::from_millis))
     }
 
     fn wukong(&self) -> WukongSettings {
@@ -261,7 +289,7 @@ impl GatewaySpec {
             s.config.push(("flags", format!("{{ {} }}", all.join(", "))));
         }
         s.reply_delay = self.reply_delay_ms.map_or(s.reply_delay, Duration::from_millis);
-        s.date = if self.no_date { DateMode::Missing } else { DateMode::Skewed((self.skew_s * 1000.0) as i64) };
+        s.date = self.date();
         s
     }
 
@@ -315,7 +343,7 @@ impl GatewaySpec {
         s.link_delay = self.link_delay_ms.map_or(s.link_delay, Duration::from_millis);
         s.reply_delay = self.reply_delay_ms.map_or(s.reply_delay, Duration::from_millis);
         s.tz_offset_s = self.tz_offset_s;
-        s.date = if self.no_date { DateMode::Missing } else { DateMode::Skewed((self.skew_s * 1000.0) as i64) };
+        s.date = self.date();
         s.metrics = self.metrics.unwrap_or(s.metrics);
         s.licence_required = self.licence_required;
         s.base_path = self.base_path.clone().unwrap_or_default();
