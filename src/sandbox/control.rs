@@ -44,6 +44,8 @@ impl Found {
         match server {
             Server::Evolution(g) => forms.find(|n| g.state(n).is_some()).map(|n| Self::Evolution(g.clone(), n)),
             Server::Wukong(w) => forms.find(|n| w.knows(n)).map(|n| Self::Wukong(w.clone(), n)),
+            // Bots are no accounts that log in or pair: their calls name them as `bot`.
+            Server::LangBot(_) => None,
         }
     }
 
@@ -99,6 +101,10 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
     let short = |what: &str| u8::try_from(given.get(what).and_then(Value::as_u64).unwrap_or(0)).map_err(|_| (400, error("0 to 255")));
     let done = (200, json!({ "v": 1, "ok": true }));
     let outcome = || -> Result<(u16, Value), (u16, Value)> {
+        let bots: Vec<_> = chosen()?.into_iter().filter_map(|s| if let Server::LangBot(l) = s { Some(l) } else { None }).collect();
+        if let Some(answer) = super::langbot::act(&bots, method, path, given) {
+            return Ok(answer);
+        }
         match (method, path) {
             ("GET", "/requests") => {
                 let all: Vec<_> = servers.iter().flat_map(Server::requests).collect();
@@ -114,6 +120,7 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                     match s {
                         Server::Evolution(g) => g.skew(seconds),
                         Server::Wukong(w) => w.skew(seconds),
+                        Server::LangBot(l) => l.skew(seconds),
                     }
                 }
                 Ok(done)
@@ -136,6 +143,7 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                     match s {
                         Server::Evolution(g) => g.fault(fault.clone(), count, text("path")),
                         Server::Wukong(w) => w.fault(fault.clone(), count, text("path")),
+                        Server::LangBot(l) => l.fault(fault.clone(), count, text("path")),
                     }
                 }
                 Ok(done)
@@ -190,6 +198,7 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                 let lines = |s: &Server| match s {
                     Server::Evolution(_) => Vec::new(),
                     Server::Wukong(w) => w.log().into_iter().map(|l| json!({ "gateway": w.name(), "line": l })).collect(),
+                    Server::LangBot(l) => l.log_lines(),
                 };
                 Ok((200, servers.iter().flat_map(lines).collect::<Vec<Value>>().into()))
             }
@@ -223,6 +232,7 @@ fn events(servers: &Servers) -> Response<Body> {
         match s {
             Server::Evolution(g) => forward(tx, name, g.events(), g.inner.cancel.clone(), |e| e.envelope.to_string()),
             Server::Wukong(w) => forward(tx, name, w.events(), w.inner.cancel.clone(), |e| e.to_string()),
+            Server::LangBot(l) => forward(tx, name, l.events(), l.inner.cancel.clone(), |e| e.to_string()),
         }
     }
     let body = stream::unfold(rx, |mut rx| async move { rx.recv().await.map(|b| (Ok::<_, Infallible>(b), rx)) });

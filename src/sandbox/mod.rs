@@ -11,6 +11,7 @@ mod control;
 mod evolution;
 mod fault;
 pub mod json;
+mod langbot;
 mod log;
 mod scenario;
 mod serve;
@@ -23,6 +24,9 @@ pub use broken::Dropped;
 pub use clock::Clock;
 pub use evolution::{Event, Gateway, Link, Refused};
 pub use fault::Fault;
+pub use langbot::{
+    BotRow, BotSpec, FarSide, Flow, KeySpec, LangBot, LangBotSettings, LangBotTiming, LogLine, NoScan, Owner, PastLine, SCOPES, Scan, SessionRow,
+};
 pub use log::{Count, Request};
 pub use scenario::{MOST_ACCOUNTS, Scenario};
 pub use settings::{DateMode, Events, InstanceSpec, Past, Settings, Timing};
@@ -49,6 +53,8 @@ pub enum Server {
     Evolution(Gateway),
     /// Kind `wukongim`.
     Wukong(Wukong),
+    /// Kind `langbot`.
+    LangBot(LangBot),
 }
 
 /// What a server is to be.
@@ -58,6 +64,8 @@ pub enum Part {
     Evolution(Box<Settings>, Vec<InstanceSpec>),
     /// Kind `wukongim`: settings and users.
     Wukong(Box<WukongSettings>, Vec<UidSpec>),
+    /// Kind `langbot`: settings and bots.
+    LangBot(Box<LangBotSettings>, Vec<BotSpec>),
 }
 
 /// All servers of a sandbox.
@@ -69,6 +77,7 @@ impl Server {
         match self {
             Self::Evolution(g) => g.name(),
             Self::Wukong(w) => w.name(),
+            Self::LangBot(l) => l.name(),
         }
     }
 
@@ -77,6 +86,7 @@ impl Server {
         match self {
             Self::Evolution(g) => g.requests(),
             Self::Wukong(w) => w.requests(),
+            Self::LangBot(l) => l.requests(),
         }
     }
 
@@ -91,6 +101,7 @@ impl Server {
                 more: Vec::new(),
             },
             Self::Wukong(w) => w.info(),
+            Self::LangBot(l) => l.info(),
         }
     }
 }
@@ -179,6 +190,7 @@ pub async fn start(options: Options) -> Result<Sandbox, SandboxError> {
         match &mut part {
             Part::Evolution(s, _) => s.date = ahead(s.date),
             Part::Wukong(s, _) => s.date = ahead(s.date),
+            Part::LangBot(s, _) => s.date = ahead(s.date),
         }
         (g.name.clone(), part)
     });
@@ -251,6 +263,17 @@ impl Sandbox {
                     }
                     servers.push(Server::Wukong(wukong));
                 }
+                Part::LangBot(settings, bots) => {
+                    let langbot = LangBot::new(&name, *settings, options.clock, seed, cancel.clone());
+                    langbot.listens(local, &format!("http://{sink_at}"));
+                    langbot.seed(&bots);
+                    let l = langbot.clone();
+                    serve::spawn(listener, cancel.clone(), idle, move |r| {
+                        let l = l.clone();
+                        async move { l.handle(r).await }
+                    });
+                    servers.push(Server::LangBot(langbot));
+                }
             }
         }
         let servers: Servers = servers.into();
@@ -280,6 +303,11 @@ impl Sandbox {
     /// The handle of one server of kind `wukongim`.
     pub fn wukong(&self, name: &str) -> Option<&Wukong> {
         self.servers.iter().find_map(|s| if let Server::Wukong(w) = s { Some(w).filter(|w| w.name() == name) } else { None })
+    }
+
+    /// The handle of one server of kind `langbot`.
+    pub fn langbot(&self, name: &str) -> Option<&LangBot> {
+        self.servers.iter().find_map(|s| if let Server::LangBot(l) = s { Some(l).filter(|l| l.name() == name) } else { None })
     }
 
     /// All servers, in the order of the scenario.

@@ -26,6 +26,7 @@ const FILES: &[&str] = &[
     include_str!("../../assets/scenarios/wukongim-open.toml"),
     include_str!("../../assets/scenarios/wukongim-crowd.toml"),
     include_str!("../../assets/scenarios/demo-im.toml"),
+    include_str!("../../assets/scenarios/langbot.toml"),
 ];
 
 /// The most accounts that `--accounts` makes.
@@ -52,6 +53,7 @@ enum Kind {
     #[default]
     Evolution,
     Wukongim,
+    Langbot,
 }
 
 /// A gateway as a file writes it; what is absent has the real server's default.
@@ -66,6 +68,11 @@ pub(crate) struct GatewaySpec {
     wukongim: WukongFile,
     #[serde(default)]
     user: Vec<UserFile>,
+    /// What only kind `langbot` has.
+    #[serde(default)]
+    langbot: super::langbot::File,
+    #[serde(default)]
+    bot: Vec<super::langbot::BotFile>,
     #[serde(default)]
     events: Events,
     #[serde(default)]
@@ -220,6 +227,12 @@ impl GatewaySpec {
         match self.kind {
             Kind::Evolution => Part::Evolution(Box::new(self.settings()), self.instances(accounts)),
             Kind::Wukongim => Part::Wukong(Box::new(self.wukong()), self.users(accounts)),
+            Kind::Langbot => {
+                let mut s = self.langbot.settings();
+                s.reply_delay = self.reply_delay_ms.map_or(s.reply_delay, Duration::from_millis);
+                s.date = if self.no_date { DateMode::Missing } else { DateMode::Skewed((self.skew_s * 1000.0) as i64) };
+                Part::LangBot(Box::new(s), self.bot.iter().map(super::langbot::BotFile::spec).collect())
+            }
         }
     }
 
