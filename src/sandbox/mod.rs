@@ -8,7 +8,7 @@ mod broken;
 mod chance;
 mod clock;
 mod control;
-mod evolution;
+pub(crate) mod evolution;
 mod fault;
 pub mod json;
 mod langbot;
