@@ -9,7 +9,7 @@ mod broken;
 mod chance;
 mod clock;
 mod control;
-mod evolution;
+pub(crate) mod evolution;
 mod fault;
 pub mod json;
 mod langbot;
