@@ -5,6 +5,7 @@ mod account;
 mod clock;
 mod edit;
 mod error;
+mod langbot;
 mod ntp;
 mod read;
 mod shared;
@@ -23,7 +24,7 @@ use crate::i18n::Lang;
 use std::path::{Path, PathBuf};
 
 /// Kinds of gateways that a configuration may name.
-pub const KINDS: &[&str] = &["evolution", "wukongim"];
+pub const KINDS: &[&str] = &["evolution", "wukongim", "langbot"];
 
 /// A commented configuration that passes this check.
 pub const EXAMPLE: &str = include_str!("../../../assets/config.example.toml");
