@@ -7,6 +7,8 @@ pub mod evolution;
 pub mod http;
 pub mod registry;
 pub mod token;
+pub mod tokens;
+pub mod wecom_aibot;
 pub mod wukongim;
 
 use crate::{

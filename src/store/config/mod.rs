@@ -22,7 +22,7 @@ use crate::i18n::Lang;
 use std::path::{Path, PathBuf};
 
 /// Kinds of gateways that a configuration may name.
-pub const KINDS: &[&str] = &["evolution", "wukongim"];
+pub const KINDS: &[&str] = &["evolution", "wukongim", "wecom", "wechat-oa", "wecom-aibot"];
 
 /// A commented configuration that passes this check.
 pub const EXAMPLE: &str = include_str!("../../../assets/config.example.toml");
