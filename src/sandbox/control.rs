@@ -5,6 +5,7 @@ use super::{
     broken::Dropped,
     evolution::{Gateway, Refused, decode},
     fault::Fault,
+    wecom::{TokenFault, TokenServer},
     wukongim::Wukong,
 };
 use axum::{
@@ -35,6 +36,7 @@ pub(crate) async fn answer(servers: Servers, hosts: [String; 2], request: Reques
 enum Found {
     Evolution(Gateway, String),
     Wukong(Wukong, String),
+    Tokens(TokenServer, String),
 }
 
 impl Found {
@@ -44,6 +46,7 @@ impl Found {
         match server {
             Server::Evolution(g) => forms.find(|n| g.state(n).is_some()).map(|n| Self::Evolution(g.clone(), n)),
             Server::Wukong(w) => forms.find(|n| w.knows(n)).map(|n| Self::Wukong(w.clone(), n)),
+            Server::Tokens(t) => forms.find(|n| t.knows(n)).map(|n| Self::Tokens(t.clone(), n)),
         }
     }
 
@@ -51,7 +54,7 @@ impl Found {
     fn instance(self) -> Result<(Gateway, String), (u16, Value)> {
         match self {
             Self::Evolution(g, n) => Ok((g, n)),
-            Self::Wukong(..) => Err((409, error("there is nothing to scan: this kind has tokens"))),
+            Self::Wukong(..) | Self::Tokens(..) => Err((409, error("there is nothing to scan: this kind has tokens"))),
         }
     }
 
@@ -59,7 +62,7 @@ impl Found {
     fn user(self) -> Result<(Wukong, String), (u16, Value)> {
         match self {
             Self::Wukong(w, n) => Ok((w, n)),
-            Self::Evolution(..) => Err((501, error("this kind has no devices that log in by themselves"))),
+            Self::Evolution(..) | Self::Tokens(..) => Err((501, error("this kind has no devices that log in by themselves"))),
         }
     }
 }
@@ -114,6 +117,7 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                     match s {
                         Server::Evolution(g) => g.skew(seconds),
                         Server::Wukong(w) => w.skew(seconds),
+                        Server::Tokens(t) => t.skew(seconds),
                     }
                 }
                 Ok(done)
@@ -129,16 +133,21 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                     }
                     return Ok(done);
                 }
-                let Some(fault) = Fault::parse(kind, given.get("value").and_then(Value::as_u64)) else {
-                    return Err((400, json!({ "v": 1, "error": "unknown kind", "kinds": Fault::KINDS })));
-                };
+                let fault = Fault::parse(kind, given.get("value").and_then(Value::as_u64));
+                let mut known = fault.is_some();
                 for s in chosen()? {
-                    match s {
-                        Server::Evolution(g) => g.fault(fault.clone(), count, text("path")),
-                        Server::Wukong(w) => w.fault(fault.clone(), count, text("path")),
+                    match (s, &fault) {
+                        (Server::Evolution(g), Some(f)) => g.fault(f.clone(), count, text("path")),
+                        (Server::Wukong(w), Some(f)) => w.fault(f.clone(), count, text("path")),
+                        (Server::Tokens(t), _) => known |= t.order_fault(kind, given, count),
+                        _ => {}
                     }
                 }
-                Ok(done)
+                if known {
+                    return Ok(done);
+                }
+                let kinds: Vec<_> = [Fault::KINDS, TokenFault::KINDS, TokenServer::ORDERS].concat();
+                Err((400, json!({ "v": 1, "error": "unknown kind", "kinds": kinds })))
             }
             ("POST", "/scan") => {
                 let (gateway, name) = account()?.instance()?;
@@ -155,11 +164,22 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                         let flag = flag().and_then(|f| u8::try_from(f).ok());
                         return Ok((200, json!({ "v": 1, "ok": true, "ended": w.unlink(&uid, flag) })));
                     }
+                    Found::Tokens(..) => return Err((409, error("there is nothing to unlink: this kind has tokens"))),
                     Found::Evolution(g, n) => (g, n),
                 };
                 let reason = given.get("reason").and_then(|r| r.as_u64().or_else(|| r.as_str()?.parse().ok()));
                 let Some(code) = reason.and_then(|r| u16::try_from(r).ok()) else { return Err((400, error("reason is a status code such as 401"))) };
                 gateway.unlink(&name, code).map(|()| done).map_err(refused)
+            }
+            ("POST", "/revoke" | "/secret" | "/trust" | "/fetch" | "/expire") if servers.iter().any(|s| matches!(s, Server::Tokens(_))) => {
+                match account()? {
+                    Found::Tokens(t, name) => t.order(path, &name, given).ok_or((404, error("no such call"))),
+                    Found::Wukong(w, uid) if path == "/expire" => {
+                        w.quit(&uid, flag().unwrap_or(-1));
+                        Ok(done)
+                    }
+                    _ => Err((501, error("this kind gives out no tokens"))),
+                }
             }
             ("POST", "/login" | "/expire") if !servers.iter().any(|s| matches!(s, Server::Wukong(_))) => Err((501, error("no such gateway here"))),
             ("POST", "/login") => {
@@ -188,12 +208,24 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
             }
             ("GET", "/log") => {
                 let lines = |s: &Server| match s {
-                    Server::Evolution(_) => Vec::new(),
+                    Server::Evolution(_) | Server::Tokens(_) => Vec::new(),
                     Server::Wukong(w) => w.log().into_iter().map(|l| json!({ "gateway": w.name(), "line": l })).collect(),
                 };
                 Ok((200, servers.iter().flat_map(lines).collect::<Vec<Value>>().into()))
             }
-            _ => Err((404, error("GET /requests /events /log, POST /skew /fault /scan /unlink /login /expire"))),
+            ("GET", "/fetches") => {
+                let of = |s: &Server| match s {
+                    Server::Tokens(t) => {
+                        t.accounts().into_iter().map(|a| json!({ "gateway": t.name(), "account": a, "fetches": t.fetches(&a) })).collect()
+                    }
+                    _ => Vec::new(),
+                };
+                Ok((200, servers.iter().flat_map(of).collect::<Vec<Value>>().into()))
+            }
+            _ => {
+                let calls = "GET /requests /events /log /fetches, POST /skew /fault /scan /unlink /login /expire /revoke /secret /trust /fetch";
+                Err((404, error(calls)))
+            }
         }
     };
     outcome().unwrap_or_else(|e| e)
@@ -223,6 +255,7 @@ fn events(servers: &Servers) -> Response<Body> {
         match s {
             Server::Evolution(g) => forward(tx, name, g.events(), g.inner.cancel.clone(), |e| e.envelope.to_string()),
             Server::Wukong(w) => forward(tx, name, w.events(), w.inner.cancel.clone(), |e| e.to_string()),
+            Server::Tokens(t) => forward(tx, name, t.events(), t.inner.cancel.clone(), |e| e.to_string()),
         }
     }
     let body = stream::unfold(rx, |mut rx| async move { rx.recv().await.map(|b| (Ok::<_, Infallible>(b), rx)) });

@@ -17,6 +17,7 @@ mod serve;
 mod settings;
 mod sha1;
 mod sntp;
+mod wecom;
 mod wukongim;
 
 pub use broken::Dropped;
@@ -27,6 +28,7 @@ pub use log::{Count, Request};
 pub use scenario::{MOST_ACCOUNTS, Scenario};
 pub use settings::{DateMode, Events, InstanceSpec, Past, Settings, Timing};
 pub use sntp::{Sntp, SntpFault, SntpSettings};
+pub use wecom::{AppSpec, Fetches, ForeignSpec, Limit, Limits, Only, Platform, Repeated, Sent, Stale, TokenFault, TokenServer, TokenSettings};
 pub use wukongim::{
     DeviceRow, DeviceSpec, FightSpec, Manager, Manner, NoLogin, Port, Session, Stored, UidSpec, Version, Wukong, WukongSettings, WukongTiming,
 };
@@ -49,6 +51,8 @@ pub enum Server {
     Evolution(Gateway),
     /// Kind `wukongim`.
     Wukong(Wukong),
+    /// Kinds `wecom` and `wechat-oa`.
+    Tokens(TokenServer),
 }
 
 /// What a server is to be.
@@ -58,6 +62,8 @@ pub enum Part {
     Evolution(Box<Settings>, Vec<InstanceSpec>),
     /// Kind `wukongim`: settings and users.
     Wukong(Box<WukongSettings>, Vec<UidSpec>),
+    /// Kinds `wecom` and `wechat-oa`: settings and apps.
+    Tokens(Box<TokenSettings>, Vec<AppSpec>),
 }
 
 /// All servers of a sandbox.
@@ -69,6 +75,7 @@ impl Server {
         match self {
             Self::Evolution(g) => g.name(),
             Self::Wukong(w) => w.name(),
+            Self::Tokens(t) => t.name(),
         }
     }
 
@@ -77,6 +84,7 @@ impl Server {
         match self {
             Self::Evolution(g) => g.requests(),
             Self::Wukong(w) => w.requests(),
+            Self::Tokens(t) => t.requests(),
         }
     }
 
@@ -91,6 +99,7 @@ impl Server {
                 more: Vec::new(),
             },
             Self::Wukong(w) => w.info(),
+            Self::Tokens(t) => t.info(),
         }
     }
 }
@@ -179,6 +188,7 @@ pub async fn start(options: Options) -> Result<Sandbox, SandboxError> {
         match &mut part {
             Part::Evolution(s, _) => s.date = ahead(s.date),
             Part::Wukong(s, _) => s.date = ahead(s.date),
+            Part::Tokens(s, _) => s.date = ahead(s.date),
         }
         (g.name.clone(), part)
     });
@@ -251,6 +261,18 @@ impl Sandbox {
                     }
                     servers.push(Server::Wukong(wukong));
                 }
+                Part::Tokens(settings, apps) => {
+                    let tokens = TokenServer::new(&name, *settings, options.clock, seed, cancel.clone());
+                    let _ = tokens.inner.url.set(format!("http://{local}"));
+                    let _ = tokens.inner.sink.set(format!("http://{sink_at}"));
+                    tokens.seed(&apps);
+                    let t = tokens.clone();
+                    serve::spawn(listener, cancel.clone(), idle, move |r| {
+                        let t = t.clone();
+                        async move { t.handle(r).await }
+                    });
+                    servers.push(Server::Tokens(tokens));
+                }
             }
         }
         let servers: Servers = servers.into();
@@ -280,6 +302,11 @@ impl Sandbox {
     /// The handle of one server of kind `wukongim`.
     pub fn wukong(&self, name: &str) -> Option<&Wukong> {
         self.servers.iter().find_map(|s| if let Server::Wukong(w) = s { Some(w).filter(|w| w.name() == name) } else { None })
+    }
+
+    /// The handle of one server of kind `wecom` or `wechat-oa`.
+    pub fn tokens(&self, name: &str) -> Option<&TokenServer> {
+        self.servers.iter().find_map(|s| if let Server::Tokens(t) = s { Some(t).filter(|t| t.name() == name) } else { None })
     }
 
     /// All servers, in the order of the scenario.

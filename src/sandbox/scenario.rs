@@ -3,6 +3,10 @@
 use super::{
     Part,
     settings::{DateMode, Events, InstanceSpec, Past, Settings},
+    wecom::{
+        AppSpec, Platform,
+        file::{AppFile, TokensFile, crowd},
+    },
     wukongim::{DeviceSpec, FightSpec, Manager, UidSpec, Version, WukongSettings},
 };
 use serde::Deserialize;
@@ -26,6 +30,11 @@ const FILES: &[&str] = &[
     include_str!("../../assets/scenarios/wukongim-open.toml"),
     include_str!("../../assets/scenarios/wukongim-crowd.toml"),
     include_str!("../../assets/scenarios/demo-im.toml"),
+    include_str!("../../assets/scenarios/wecom.toml"),
+    include_str!("../../assets/scenarios/wecom-storm.toml"),
+    include_str!("../../assets/scenarios/wecom-short.toml"),
+    include_str!("../../assets/scenarios/wecom-crowd.toml"),
+    include_str!("../../assets/scenarios/wechat-oa.toml"),
 ];
 
 /// The most accounts that `--accounts` makes.
@@ -52,6 +61,9 @@ enum Kind {
     #[default]
     Evolution,
     Wukongim,
+    Wecom,
+    #[serde(rename = "wechat-oa")]
+    WechatOa,
 }
 
 /// A gateway as a file writes it; what is absent has the real server's default.
@@ -66,6 +78,11 @@ pub(crate) struct GatewaySpec {
     wukongim: WukongFile,
     #[serde(default)]
     user: Vec<UserFile>,
+    /// What only kinds `wecom` and `wechat-oa` have.
+    #[serde(default)]
+    tokens: TokensFile,
+    #[serde(default)]
+    app: Vec<AppFile>,
     #[serde(default)]
     events: Events,
     #[serde(default)]
@@ -220,7 +237,22 @@ impl GatewaySpec {
         match self.kind {
             Kind::Evolution => Part::Evolution(Box::new(self.settings()), self.instances(accounts)),
             Kind::Wukongim => Part::Wukong(Box::new(self.wukong()), self.users(accounts)),
+            Kind::Wecom => self.tokens(Platform::Wecom, accounts),
+            Kind::WechatOa => self.tokens(Platform::WechatOa, accounts),
         }
+    }
+
+    fn date(&self) -> DateMode {
+        if self.no_date { DateMode::Missing } else { DateMode::Skewed((self.skew_s * 1000.0) as i64) }
+    }
+
+    fn tokens(&self, platform: Platform, accounts: Option<usize>) -> Part {
+        let settings = self.tokens.settings(platform, self.date(), self.reply_delay_ms.map(Duration::from_millis));
+        let mut apps: Vec<AppSpec> = self.app.iter().map(AppFile::spec).collect();
+        if let Some(make) = &self.make {
+            apps.extend(crowd(platform, &make.prefix, accounts.unwrap_or(make.count).min(MOST_ACCOUNTS)));
+        }
+        Part::Tokens(Box::new(settings), apps)
     }
 
     fn wukong(&self) -> WukongSettings {
@@ -240,7 +272,7 @@ impl GatewaySpec {
             s.config.push(("flags", format!("{{ {} }}", all.join(", "))));
         }
         s.reply_delay = self.reply_delay_ms.map_or(s.reply_delay, Duration::from_millis);
-        s.date = if self.no_date { DateMode::Missing } else { DateMode::Skewed((self.skew_s * 1000.0) as i64) };
+        s.date = self.date();
         s
     }
 
@@ -294,7 +326,7 @@ impl GatewaySpec {
         s.link_delay = self.link_delay_ms.map_or(s.link_delay, Duration::from_millis);
         s.reply_delay = self.reply_delay_ms.map_or(s.reply_delay, Duration::from_millis);
         s.tz_offset_s = self.tz_offset_s;
-        s.date = if self.no_date { DateMode::Missing } else { DateMode::Skewed((self.skew_s * 1000.0) as i64) };
+        s.date = self.date();
         s.metrics = self.metrics.unwrap_or(s.metrics);
         s.licence_required = self.licence_required;
         s.base_path = self.base_path.clone().unwrap_or_default();
