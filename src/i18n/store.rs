@@ -76,5 +76,9 @@ catalogue! { "store";
     CONFIG_FLAG_NAME = "a flag cannot have this name: it needs a letter, and no blank at its ends", "标志不能用此名称：须含字母，首尾不能有空格";
     CONFIG_FLAG_TWICE = "{name} has this flag already", "{name} 已使用此标志";
     CONFIG_FROM_TO = "from must not be above to", "from 不得大于 to";
+    CONFIG_ID = "an id: 1 to 64 letters, digits or signs, without blanks", "ID：1 到 64 个字母、数字或符号，不含空格";
+    CONFIG_ID_TWICE = "{name} has this id already", "{name} 已使用此 ID";
+    CONFIG_ACCOUNT_NAME = "1 to 64 letters, no blank at its ends", "1 到 64 个字符，首尾不能有空格";
+    CONFIG_MIRROR_ID = "this mirror needs the id of the account", "此镜像需要账号的 id";
     CONFIG_TWICE = "the setting stands twice", "设置重复";
 }

@@ -116,7 +116,8 @@ mod tests {
 
     #[test]
     fn hostile_words_give_no_address_and_no_trace() {
-        for text in ["from ip: \u{1b}]52;c;x", "from ip: 999.1.1.1", "from ip:", "hint: [", "客服 from ip：1.2.3.4", "", &"hint: x".repeat(90_000)] {
+        for text in ["from ip: \u{1b}]52;c;x", "from ip: 999.1.1.1", "from ip:", "hint: [", "客服 from ip：1.2.3.4", "", &"hint: x".repeat(90_000)]
+        {
             assert_eq!(address(text), None, "{text:.40}");
         }
         assert_eq!(hint("hint: [\u{202e}]"), None);

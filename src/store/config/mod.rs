@@ -2,6 +2,7 @@
 //! is the operator's; it is written only by `add` and `remove`, which keep comments and order.
 
 mod account;
+mod account_read;
 mod clock;
 mod edit;
 mod error;
@@ -12,7 +13,8 @@ mod wukongim;
 mod wukongim_read;
 
 pub use account::{Account, LangBot, Mirror, SharedStore};
-pub use edit::{NewGateway, add_gateway, check_gateway, remove_gateway};
+pub use account_read::{default_url, example as account_example};
+pub use edit::{NewGateway, add_gateway, add_gateway_with, check_gateway, check_gateway_with, remove_gateway};
 pub use error::{ConfigError, ConfigErrors};
 
 pub use ntp::NtpServer;

@@ -1,6 +1,6 @@
 //! Walks the parsed file, table by table, and gathers every mistake instead of stopping at the first.
 
-use super::{Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, clock, error::place, values, wukongim_read};
+use super::{Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, account_read, clock, error::place, values, wukongim_read};
 use crate::i18n::{Lang, Message, Words, store as words};
 use std::{ops::Range, path::Path};
 use toml::{
@@ -249,8 +249,11 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
     let mut seen = Vec::new();
     let (mut im, mut addresses) = (super::WuKongIm::default(), Vec::new());
     // Which keys there are depends on the kind, wherever it stands.
-    let is_im = table.get("kind").is_some_and(|k| k.get_ref().as_str() == Some("wukongim"));
-    let known: Vec<&str> = KNOWN.iter().chain(wukongim_read::KEYS.iter().filter(|_| is_im)).copied().collect();
+    let kind_said = table.get("kind").and_then(|k| k.get_ref().as_str()).unwrap_or_default();
+    let is_im = kind_said == "wukongim";
+    let mut own = account_read::Found::default();
+    let with_accounts = account_read::KEYS.iter().filter(|k| account_read::has(kind_said, k));
+    let known: Vec<&str> = KNOWN.iter().chain(wukongim_read::KEYS.iter().filter(|_| is_im)).chain(with_accounts).copied().collect();
     for (key, span, v) in in_order(table) {
         let full = format!("{path}.{key}");
         seen.push(key);
@@ -266,11 +269,19 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
             alien if wukongim_read::KEYS.contains(&alien) => {
                 r.wrong(span.start, &full, Message::new(&words::CONFIG_OTHER_KIND).with("kind", "wukongim"));
             }
+            theirs if account_read::has(kind_said, theirs) && account_read::KEYS.contains(&theirs) => {
+                account_read::key(r, &mut own, kind_said, &(key, span, v), &full);
+            }
+            alien if account_read::KEYS.contains(&alien) => {
+                r.wrong(span.start, &full, Message::new(&words::CONFIG_OTHER_KIND).with("kind", account_read::kinds_with(alien)));
+            }
             other => r.unknown(span.start, path, other, &known, &words::CONFIG_UNKNOWN_KEY, Some(name)),
         }
     }
+    account_read::missing(r, &own, kind_said, &seen, at, path);
+    let usual = account_read::default_url(kind_said).filter(|_| !seen.contains(&"url"));
     for (needed, example) in [("kind", "kind = \"evolution\""), ("url", "url = \"https://evo.example.com\"")] {
-        if !seen.contains(&needed) {
+        if !seen.contains(&needed) && !(needed == "url" && usual.is_some()) {
             r.wrong(at, &format!("{path}.{needed}"), Message::new(&words::CONFIG_MISSING)).example = Some(example.to_owned());
         }
     }
@@ -282,7 +293,7 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
             r.wrong(at, &key, Message::new(&words::CONFIG_PLAINTEXT)).remedy = Some(Message::new(&words::CONFIG_PLAINTEXT_DO));
         }
     }
-    let (url, _) = url?;
+    let url = usual.map(str::to_owned).or(url.map(|(url, _)| url))?;
     let kind = kind?.to_owned();
     Some(Gateway {
         name: name.to_owned(),
@@ -294,6 +305,8 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
         expect_timezone: zone,
         clock_limits: clock,
         wukongim: im,
+        corp_id: own.corp_id,
+        accounts: own.accounts,
         ..Gateway::default()
     })
 }
