@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Action, Answer, Finding, Op, Plan, Prompt, PromptKind, Reason, ReasonCode, Replay, Secrets, Step, StepEnd, Target, plan::PLAN_VERSION,
-        row::TokenSemantics,
+        Action, Answer, Finding, Fingerprint, Op, Plan, Prompt, PromptKind, Reason, ReasonCode, Replay, Secrets, Step, StepEnd, Target,
+        plan::PLAN_VERSION, row::TokenSemantics,
     },
     i18n::{Message, wecom as w},
     providers::{
@@ -32,7 +32,7 @@ const NEW_TOKEN: &str = "token";
 pub(super) async fn plan(platform: &Platform, cx: &Cx, at: &Target, action: &Action) -> Result<Plan, Reason> {
     let account = fetch::account(cx, at)?;
     let held = cx.tokens.held(at).await;
-    let old = held.as_ref().and_then(|h| h.fingerprint.as_str().map(str::to_owned));
+    let old = held.as_ref().map(|h| h.fingerprint.clone());
     let until = held.as_ref().map(|h| h.expires.wall.rfc3339());
     let (id, words, loses) = match action {
         Action::Regenerate => {
@@ -61,11 +61,10 @@ pub(super) async fn plan(platform: &Platform, cx: &Cx, at: &Target, action: &Act
 
 /// See [`crate::providers::Provider::check`].
 pub(super) async fn check(cx: &Cx, op: &Op, step: &str) -> Finding {
-    let old = op.plan.as_ref().and_then(|p| p.clear.get("old_fp")).and_then(|v| v.as_str()).map(str::to_owned);
     match step {
         // Another token than before is there since: it came from here, or somebody else renewed it, which is the same to all.
         "rotate" => match cx.tokens.held(&op.target).await {
-            Some(held) if held.fingerprint.as_str().map(str::to_owned) != old && !held.rejected => Finding::Done,
+            Some(held) if Some(&held.fingerprint) != old(op).as_ref() && !held.rejected => Finding::Done,
             _ => Finding::NotDone,
         },
         _ => Finding::NotDone,
@@ -86,6 +85,12 @@ pub(super) async fn run(platform: &'static Platform, cx: &Cx, op: &Op, step: &st
     }
 }
 
+/// The fingerprint of the token that was there when the plan was made.
+fn old(op: &Op) -> Option<Fingerprint> {
+    let told = op.plan.as_ref().and_then(|p| p.clear.get("old_fp")).filter(|v| !v.is_null());
+    told.and_then(|v| serde_json::from_value(v.clone()).ok())
+}
+
 fn done(clear: serde_json::Value, sealed: Secrets) -> StepEnd {
     StepEnd::Done { clear, sealed }
 }
@@ -99,8 +104,8 @@ fn still_valid(op: &Op) -> Vec<Message> {
 async fn renew(platform: &Platform, cx: &Cx, op: &Op, wish: RenewWish) -> StepEnd {
     match cx.tokens.obtain(&op.target, Ask { renew: Some(wish), ..Ask::default() }).await {
         Ok(given) => {
-            let old = op.plan.as_ref().and_then(|p| p.clear.get("old_fp")).and_then(|v| v.as_str());
-            let same = given.became == Some(Became::Unchanged) || (old.is_some() && given.held.fingerprint.as_str() == old);
+            let old = old(op);
+            let same = given.became == Some(Became::Unchanged) || old.as_ref() == Some(&given.held.fingerprint);
             let mut told = Vec::new();
             if same {
                 told.push(Message::new(&w::TOLD_SAME).with("time", given.held.expires.wall.rfc3339()));
@@ -116,8 +121,7 @@ async fn renew(platform: &Platform, cx: &Cx, op: &Op, wish: RenewWish) -> StepEn
 
 /// A token that came: sealed until the op is over, for an operator who asked to see it.
 fn got(given: Given, told: Vec<Message>) -> StepEnd {
-    let fp = given.held.fingerprint.as_str().map(str::to_owned);
-    done(json!({ TOLD: told, "new_fp": fp }), Secrets::from([(NEW_TOKEN.to_owned(), given.token)]))
+    done(json!({ TOLD: told, "new_fp": given.held.fingerprint }), Secrets::from([(NEW_TOKEN.to_owned(), given.token)]))
 }
 
 /// The question for a new secret; `wrong` tells that one was refused just now.
