@@ -410,9 +410,9 @@ pub enum SecretCommand {
     },
     /// Say where the key is kept and which secrets are sealed, by name only.
     Status,
-    /// Seal the key of a gateway; read from a prompt, a file or stdin.
+    /// Seal the key of a gateway, or of one of its accounts; read from a prompt, a file or stdin.
     Set {
-        /// The gateway.
+        /// The gateway, or GATEWAY:ACCOUNT where each account has its own.
         gateway: String,
         /// Read it from this file, `-` for stdin.
         #[arg(long, value_name = "FILE")]

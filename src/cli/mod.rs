@@ -27,6 +27,7 @@ pub mod prompt;
 pub mod remove;
 pub mod run;
 pub mod sandbox;
+pub mod secret;
 pub mod session;
 pub mod since;
 pub mod status;

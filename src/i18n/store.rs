@@ -80,5 +80,10 @@ catalogue! { "store";
     CONFIG_ID_TWICE = "{name} has this id already", "{name} 已使用此 ID";
     CONFIG_ACCOUNT_NAME = "1 to 64 letters, no blank at its ends", "1 到 64 个字符，首尾不能有空格";
     CONFIG_MIRROR_ID = "this mirror needs the id of the account", "此镜像需要账号的 id";
+    CONFIG_REDIS = "redis:// or rediss://, a host, perhaps a port and a database number", "redis:// 或 rediss://、主机，可带端口和数据库号";
+    CONFIG_REDIS_SECRET_DO = "name the user as  user = \"…\"  and run  pairdeck secret set shared/redis", "用户写为  user = \"…\"，并运行  pairdeck secret set shared/redis";
+    CONFIG_REDIS_PLAIN = "redis:// to a host other than this machine shows tokens to everyone on the way", "以明文 redis:// 访问其他主机会使令牌暴露";
+    CONFIG_REDIS_PLAIN_DO = "use rediss://, or say  allow_plaintext = true", "请用 rediss://，或写  allow_plaintext = true";
+    CONFIG_KEY_WORD = "1 to 64 letters, digits, - _ . :", "1 到 64 个字母、数字或 - _ . :";
     CONFIG_TWICE = "the setting stands twice", "设置重复";
 }

@@ -4,11 +4,20 @@
 //! Nothing here decides who fetches or what is shown: the engine does. Nothing here sees a token that must be sealed in clear.
 //! Times are relative: a lease is judged by the boot clock, a life travels as what remains of it.
 
+pub mod mirror;
+pub mod redis;
+mod scripts;
+
 use crate::{
     domain::{Clean, Fingerprint, Reason, Secret},
     providers::Fut,
 };
 use std::time::Duration;
+
+/// Name in the vault of the password of the shared store.
+pub const PASSWORD: &str = "shared/redis";
+/// Name in the vault of the secret that hosts seal shared tokens with.
+pub const SEAL: &str = "shared/seal";
 
 /// The right to fetch or to act, while it lasts.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -376,6 +376,7 @@ pub async fn process(home: &std::path::Path, server: &Shared, vault: &Vault, tim
     let world = World::new(Parts {
         gateways: vec![gateway],
         clock: config::Clock::default(),
+        shared: None,
         store,
         vault: vault.clone(),
         time,

@@ -8,6 +8,7 @@ mod edit;
 mod error;
 mod ntp;
 mod read;
+mod shared;
 mod values;
 mod wukongim;
 mod wukongim_read;
