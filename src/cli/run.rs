@@ -2,7 +2,7 @@
 //! function, and end. Everything is said in the renderers; every decision is the engine's.
 
 use super::{
-    Exit, Gone, Output,
+    Exit, Gone, Output, add_account,
     args::{Add, ClockArgs, History, One},
     clock as clock_out, clock_host, doctor, history, json, list, prompt,
     session::{LIMIT, Session, broken, refused},
@@ -204,6 +204,9 @@ pub async fn add(house: &Session, args: &Add, out: &mut Output) -> Ran {
         out.complain(&Message::new(&c::KIND_UNKNOWN).with("kind", &args.kind).with("kinds", kinds.join(", ")));
         return Ok(Exit::Usage);
     };
+    if let (true, Some(secret)) = (config::default_url(&args.kind).is_some(), provider.spec().account_secrets.first()) {
+        return add_account::run(house, args, secret, out).await;
+    }
     let url = match args.url.clone().or_else(|| prompt::line(&c::ASK_URL, out)) {
         Some(url) if !url.trim().is_empty() => url.trim().to_owned(),
         _ => {
