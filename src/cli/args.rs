@@ -176,6 +176,12 @@ pub struct Add {
     /// File that holds its key, `-` for stdin; asked for on a terminal if left out.
     #[arg(long, value_name = "FILE")]
     pub api_key_file: Option<PathBuf>,
+    /// Its first account as NAME=ID, for kinds whose servers list none; the key is that account's secret then.
+    #[arg(long, value_name = "NAME=ID")]
+    pub account: Option<String>,
+    /// The corporation's id, for kinds that have one.
+    #[arg(long, value_name = "ID")]
+    pub corp_id: Option<String>,
     /// Accept plain http to a host that is not this machine.
     #[arg(long)]
     pub allow_plaintext: bool,
@@ -491,17 +497,17 @@ pub enum SecretCommand {
     },
     /// Say where the key is kept and which secrets are sealed, by name only.
     Status,
-    /// Seal the key of a gateway; read from a prompt, a file or stdin.
+    /// Seal the key of a gateway, or of one of its accounts; read from a prompt, a file or stdin.
     Set {
-        /// The gateway.
+        /// The gateway, or GATEWAY:ACCOUNT where each account has its own.
         gateway: String,
         /// Read it from this file, `-` for stdin.
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
     },
-    /// Erase the sealed key of a gateway.
+    /// Erase the sealed key of a gateway, or of one of its accounts.
     Forget {
-        /// The gateway.
+        /// The gateway, or GATEWAY:ACCOUNT.
         gateway: String,
     },
 }

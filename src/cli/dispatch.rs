@@ -3,7 +3,7 @@
 use super::{
     Cli, Command, Exit, Globals, Gone, Output,
     args::{ConfigCommand, Demo},
-    attempt, check, completions, doctor, exec, man, op, remove, run, sandbox,
+    attempt, check, completions, doctor, exec, man, op, remove, run, sandbox, secret,
     session::{Session, Settings},
     token, watch, why,
 };
@@ -157,7 +157,7 @@ async fn command_in(house: &Session, command: Command, out: &mut Output) -> run:
         Command::Clock(args) => run::clock(house, &args, out).await,
         Command::Add(args) => run::add(house, &args, out).await,
         Command::Remove(args) => remove::run(house, &args, out).await,
-        Command::Secret(which) => run::secret(house, &which, out).await,
+        Command::Secret(which) => secret::run(house, &which, out).await,
         Command::Pair(args) => attempt::run(house, &args, out).await,
         Command::Watch(args) => watch::run(house, &args, out).await,
         Command::Wipe(act) => op::run(house, Action::Wipe, &act, &op::More::default(), out).await,

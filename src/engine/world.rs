@@ -413,6 +413,11 @@ impl Gateway {
         &self.provider
     }
 
+    /// What the configuration says of it.
+    pub fn settings(&self) -> &config::Gateway {
+        &self.settings
+    }
+
     /// Its own link.
     pub fn link(&self) -> Link {
         lock(&self.state).link.clone()

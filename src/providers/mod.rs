@@ -8,6 +8,8 @@ pub mod http;
 pub mod langbot;
 pub mod registry;
 pub mod token;
+pub mod tokens;
+pub mod wecom_aibot;
 pub mod wukongim;
 
 use crate::{

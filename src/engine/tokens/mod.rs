@@ -201,11 +201,13 @@ impl Tokens for Broker {
     fn forget<'a>(&'a self, at: &'a Target) -> Fut<'a, Result<(), Reason>> {
         Box::pin(async move {
             let subject = self.subject(at)?;
-            self.forget_shared(&subject).await?;
+            // Here first: a shared store that is away must not keep a token alive on this host.
             subject.world.store.token_forget(&subject.key.id).await.map_err(|e| e.reason())?;
-            super::ops::audit(&subject.world, &subject.target, "forget token", None, "done").await;
+            let shared = self.forget_shared(&subject).await;
+            let outcome = if shared.is_ok() { "done" } else { "shared copy left" };
+            super::ops::audit(&subject.world, &subject.target, "forget token", None, outcome).await;
             self.told(&subject.target);
-            Ok(())
+            shared
         })
     }
 
