@@ -35,5 +35,9 @@ catalogue! { "wukongim";
     WARN_GUEST = "guest:guest reads every token on the manager port: set auth.users on the server.", "guest:guest 可在管理端口读取所有令牌：请在服务器上设置 auth.users。";
     WARN_NO_DEVICES = "The server does not list devices: {why}", "服务器未列出设备：{why}";
     WARN_UIDS_FILE = "The file of uids cannot be read: {why}", "无法读取 uid 文件：{why}";
+    FACT_QR_LOGIN = "QR login", "扫码登录";
+    FACT_TOKEN = "Token", "令牌";
+    PHONE_OPEN = "Open the app, logged in as this very account, and choose Scan", "打开应用，以此账号登录，选择“扫一扫”";
+    PHONE_SCAN = "Point the camera at the QR and confirm the web login", "将摄像头对准二维码，并确认网页登录";
     WARN_BEYOND = "{n} more accounts are not watched.", "另有 {n} 个账号未监视。";
 }

@@ -47,14 +47,6 @@ impl Found {
         }
     }
 
-    /// As an instance of the kind that has links to phones.
-    fn instance(self) -> Result<(Gateway, String), (u16, Value)> {
-        match self {
-            Self::Evolution(g, n) => Ok((g, n)),
-            Self::Wukong(..) => Err((409, error("there is nothing to scan: this kind has tokens"))),
-        }
-    }
-
     /// As a user of the kind that has devices.
     fn user(self) -> Result<(Wukong, String), (u16, Value)> {
         match self {
@@ -141,7 +133,14 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                 Ok(done)
             }
             ("POST", "/scan") => {
-                let (gateway, name) = account()?.instance()?;
+                let (gateway, name) = match account()? {
+                    Found::Wukong(w, _) if w.business_url().is_none() => return Err((409, error("there is nothing to scan: no business server here"))),
+                    Found::Wukong(w, uid) => {
+                        let confirm = given.get("confirm").and_then(Value::as_bool).unwrap_or(true);
+                        return w.web_scan(&uid, text("payload"), confirm).map(|()| done).map_err(|e| (409, json!({ "v": 1, "ok": false, "error": e })));
+                    }
+                    Found::Evolution(g, n) => (g, n),
+                };
                 let done_by = match text("kind").unwrap_or("qr") {
                     "qr" => gateway.scan(&name, text("payload")),
                     "code" => gateway.type_code(&name, text("payload")),

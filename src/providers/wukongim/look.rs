@@ -2,13 +2,14 @@
 
 use super::{
     api::{Api, Version},
+    business::Business,
     collide::Contests,
     devices::{Walk, Walked},
     rows::{Account, Maker},
     uids, watch,
 };
 use crate::{
-    domain::{Reason, ReasonCode, Secret, Target},
+    domain::{Reason, ReasonCode, Row, Secret, Target},
     providers::{Cx, Look, Report},
 };
 
@@ -19,7 +20,16 @@ use crate::{
 pub(super) async fn look(cx: &Cx, at: Option<&Target>, how: Look) -> Result<Report, Reason> {
     let api = Api::new(cx)?;
     match (how, at) {
-        (Look::Probe, _) => api.health().await.map(|()| Report::Alive(cx.time.now())),
+        (Look::Probe, at) => {
+            let told = api.health().await;
+            // A row that is paired with another server: its clock counts too. That it is down is said by the pairing.
+            if let Some(at) = at
+                && let Ok(Some(business)) = Business::of(cx, at.account.as_str())
+            {
+                let _ = business.probe().await;
+            }
+            told.map(|()| Report::Alive(cx.time.now()))
+        }
         (Look::Row, Some(at)) => row(cx, &api, at).await,
         (Look::All | Look::Row, _) => all(cx, &api).await,
     }
@@ -30,11 +40,15 @@ fn maker<'a>(cx: &'a Cx, contests: &'a Contests, checks_off: bool) -> Maker<'a> 
     Maker { gateway: &cx.gateway, key: &cx.fingerprint_key, settings, contests, checks_off, at: cx.time.now() }
 }
 
+/// The rows of one account, as a single look shows them.
+pub(super) fn rows(cx: &Cx, account: &Account) -> Vec<Row> {
+    maker(cx, &Contests::default(), false).rows(account)
+}
+
 /// The account's rows where the account is meant, the device's row where that is; gone when the server knows no such device.
 async fn row(cx: &Cx, api: &Api<'_>, at: &Target) -> Result<Report, Reason> {
     let account = watch::one(api, at.account.as_str()).await?;
-    let contests = Contests::default();
-    let mut rows = maker(cx, &contests, false).rows(&account);
+    let mut rows = rows(cx, &account);
     if at.device.is_some() {
         rows.retain(|r| r.device == at.device);
         if rows.is_empty() {
