@@ -134,10 +134,15 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
             }
             ("POST", "/scan") => {
                 let (gateway, name) = match account()? {
-                    Found::Wukong(w, _) if w.business_url().is_none() => return Err((409, error("there is nothing to scan: no business server here"))),
+                    Found::Wukong(w, _) if w.business_url().is_none() => {
+                        return Err((409, error("there is nothing to scan: no business server here")));
+                    }
                     Found::Wukong(w, uid) => {
                         let confirm = given.get("confirm").and_then(Value::as_bool).unwrap_or(true);
-                        return w.web_scan(&uid, text("payload"), confirm).map(|()| done).map_err(|e| (409, json!({ "v": 1, "ok": false, "error": e })));
+                        return w
+                            .web_scan(&uid, text("payload"), confirm)
+                            .map(|()| done)
+                            .map_err(|e| (409, json!({ "v": 1, "ok": false, "error": e })));
                     }
                     Found::Evolution(g, n) => (g, n),
                 };

@@ -162,9 +162,7 @@ impl Business {
         match self.text(&v, "status")? {
             "waitScan" => Ok(Status::Waiting),
             "scanned" => Ok(Status::Scanned(self.text(&v, "uid")?.to_owned())),
-            "authed" => {
-                Ok(Status::Granted { uid: self.text(&v, "uid")?.to_owned(), auth: Secret::new(self.text(&v, "auth_code")?.to_owned()) })
-            }
+            "authed" => Ok(Status::Granted { uid: self.text(&v, "uid")?.to_owned(), auth: Secret::new(self.text(&v, "auth_code")?.to_owned()) }),
             "expired" => Ok(Status::Expired),
             other => Err(self.reason(ReasonCode::Unintelligible).raw(other)),
         }

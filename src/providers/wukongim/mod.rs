@@ -29,8 +29,8 @@ mod wipe;
 mod wire;
 
 use super::{
-    AskSpec, Becomes, Claim, Cx, DiagLine, Diagnosis, Fut, GatewayFacts, KindSpec, Look, MethodSpec, On, Pairing, Provider, Report, SecretSpec, SlotTable, Tx,
-    VerbSpec,
+    AskSpec, Becomes, Claim, Cx, DiagLine, Diagnosis, Fut, GatewayFacts, KindSpec, Look, MethodSpec, On, Pairing, Provider, Report, SecretSpec,
+    SlotTable, Tx, VerbSpec,
 };
 use crate::{
     clock::Limits,

@@ -10,8 +10,7 @@ use super::{
 };
 use crate::{
     domain::{
-        Answer, Clean, Fact, FactValue, Fingerprint, Fresh, Method, Offer, OfferKind, Reason, ReasonCode, Row, Secret, Secrets, Target, Ungated,
-        Want,
+        Answer, Clean, Fact, FactValue, Fingerprint, Fresh, Method, Offer, OfferKind, Reason, ReasonCode, Row, Secret, Secrets, Target, Ungated, Want,
     },
     i18n::wukongim as w,
     providers::{Cx, Fut, PairEvent, Pairing},
@@ -48,14 +47,7 @@ pub(super) async fn begin(cx: &Cx, at: &Target, want: &Want) -> Result<Box<dyn P
     if at.device.as_ref().is_some_and(|d| d.as_str() != WEB.to_string()) {
         return Err(Reason::new(ReasonCode::BadTarget).with("what", "flag").with("why", "WEB 1"));
     }
-    Ok(Box::new(Login {
-        business,
-        target: at.clone(),
-        stage: Stage::Begin,
-        out: VecDeque::new(),
-        repeated: 0,
-        trouble: None,
-    }))
+    Ok(Box::new(Login { business, target: at.clone(), stage: Stage::Begin, out: VecDeque::new(), repeated: 0, trouble: None }))
 }
 
 enum Stage {

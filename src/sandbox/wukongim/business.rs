@@ -102,7 +102,13 @@ impl Inner {
     }
 
     /// Answers one request to the business server. `token` is the header of that name.
-    pub(crate) async fn business_answer(self: &Arc<Self>, method: &str, path: &str, token: &str, query: &(dyn Fn(&str) -> Option<String> + Sync)) -> Reply {
+    pub(crate) async fn business_answer(
+        self: &Arc<Self>,
+        method: &str,
+        path: &str,
+        token: &str,
+        query: &(dyn Fn(&str) -> Option<String> + Sync),
+    ) -> Reply {
         let given = |name: &str| query(name).unwrap_or_default();
         match (method, path) {
             ("GET", "/v1/health") => Reply::json(200, &map! { "db" => "up", "redis" => "up", "status" => "up" }),

@@ -33,6 +33,8 @@ mod wire;
 mod ws;
 
 #[cfg(test)]
+mod business_tests;
+#[cfg(test)]
 mod tests;
 
 pub use session::NoLogin;
@@ -174,7 +176,14 @@ impl Wukong {
     /// A server that does not listen yet: [`Wukong::handle`] answers requests in process. Make it inside of a tokio runtime:
     /// its timers run there.
     pub fn new(name: &str, settings: WukongSettings, clock: Clock, seed: Option<u64>, cancel: CancellationToken) -> Self {
-        let knobs = Knobs { date: settings.date, answers: 0, faults: Faults::default(), reply_delay: settings.reply_delay, peer_down: 0, business_skew_ms: None };
+        let knobs = Knobs {
+            date: settings.date,
+            answers: 0,
+            faults: Faults::default(),
+            reply_delay: settings.reply_delay,
+            peer_down: 0,
+            business_skew_ms: None,
+        };
         Self {
             inner: Arc::new(Inner {
                 name: name.to_owned(),
