@@ -143,7 +143,7 @@ fn what_goes_wrong_is_named_in_both_languages() {
     let before = logins(&im);
     home.run(&["pair", "im:other"]).exits(2).says(&["nothing to pair"]);
     home.run(&["--lang", "zh", "pair", "im:shop/0"]).exits(2).says(&["扫码登录"]);
-    home.run(&["pair", "im:shop", "--code", "--number", "5511999990001"]).exits(2);
+    home.run(&["pair", "im:shop", "--code", "--number", "5511999990001"]).exits(2).says(&["no pairing code"]);
     assert_eq!(logins(&im), before);
 }
 
@@ -155,4 +155,6 @@ fn a_token_of_the_business_server_is_warned_about_before_it_is_replaced() {
     assert_eq!(im.server().token("shop", 1).unwrap().expose(), WEB);
     let other = home.run(&["regenerate", "im:other/1"]).exits(2);
     assert!(!other.stderr.contains("business server"), "{}", other.stderr);
+    let done = home.run(&["regenerate", "im:shop/1", "--yes", "--json"]).exits(0).json();
+    assert!(done["lost"].as_array().unwrap().iter().any(|l| l.as_str().unwrap().contains("business server")), "{done}");
 }

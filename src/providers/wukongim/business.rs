@@ -26,10 +26,14 @@ const POLL: Duration = Duration::from_secs(20);
 /// Longest uuid, uid, authorisation and token that is believed.
 const LONGEST: usize = 512;
 
+/// True when a business server owns the tokens of this account.
+pub(super) fn owns(settings: &WuKongIm, uid: &str) -> bool {
+    settings.business_all || settings.business.iter().any(|u| u == uid)
+}
+
 /// Where the account logs in by QR: the address of its business server, if it has one.
 pub(super) fn login_url<'a>(settings: &'a WuKongIm, uid: &str) -> Option<&'a str> {
-    let owned = settings.business_all || settings.business.iter().any(|u| u == uid);
-    settings.business_url.as_deref().filter(|_| owned)
+    settings.business_url.as_deref().filter(|_| owns(settings, uid))
 }
 
 /// Samples of its clock. It is not the gateway's, so it is not the same `Date`: the gate holds the two against each other.

@@ -129,7 +129,7 @@ impl Maker<'_> {
     }
 
     fn owned(&self, a: &Account) -> bool {
-        self.settings.business_all || self.settings.business.iter().any(|u| **u == *a.uid)
+        business::owns(self.settings, &a.uid)
     }
 
     /// Its business server has a login by QR.
