@@ -93,5 +93,8 @@ fn only_accounts_of_the_business_server_are_paired_and_their_tokens_are_warned_a
     pty.wait_for("There is nothing to pair");
     select(&pty, "shop");
     press(&pty, "w", "what is lost", |s| s.contents().contains("business server will put").then_some(()));
+    assert!(!pty.text().contains("starts in"), "no countdown: it waits for Enter\n{}", pty.text());
+    pty.keys("<Esc>");
+    assert!(im(&house).asked().0.iter().all(|r| r.path != "/user/device_quit"));
     assert_eq!(logins(&house), 0);
 }
