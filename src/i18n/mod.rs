@@ -21,6 +21,7 @@ pub mod slots;
 pub mod sntp;
 pub mod state;
 pub mod store;
+pub mod token;
 pub mod wukongim;
 pub mod wukongim_act;
 pub mod wukongim_why;

@@ -40,15 +40,11 @@ fn maker<'a>(cx: &'a Cx, contests: &'a Contests, checks_off: bool) -> Maker<'a> 
     Maker { gateway: &cx.gateway, key: &cx.fingerprint_key, settings, contests, checks_off, at: cx.time.now() }
 }
 
-/// The rows of one account, as a single look shows them.
-pub(super) fn rows(cx: &Cx, account: &Account) -> Vec<Row> {
-    maker(cx, &Contests::default(), false).rows(account)
-}
-
 /// The account's rows where the account is meant, the device's row where that is; gone when the server knows no such device.
 async fn row(cx: &Cx, api: &Api<'_>, at: &Target) -> Result<Report, Reason> {
     let account = watch::one(api, at.account.as_str()).await?;
-    let mut rows = rows(cx, &account);
+    let contests = Contests::default();
+    let mut rows = maker(cx, &contests, false).rows(&account);
     if at.device.is_some() {
         rows.retain(|r| r.device == at.device);
         if rows.is_empty() {
@@ -103,6 +99,11 @@ async fn devices(api: &Api<'_>, accounts: &mut [Account]) -> Result<bool, Reason
         }
     }
     Ok(true)
+}
+
+/// The rows of one account, as a single look shows them.
+pub(super) fn rows(cx: &Cx, account: &Account) -> Vec<Row> {
+    maker(cx, &Contests::default(), false).rows(account)
 }
 
 /// See [`crate::providers::Provider::reveal`].

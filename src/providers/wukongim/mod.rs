@@ -51,6 +51,7 @@ pub static SPEC: KindSpec = KindSpec {
         SecretSpec { name: "manager_user", words: &w::USER, optional: true },
         SecretSpec { name: "manager_password", words: &w::PASSWORD, optional: true },
     ],
+    account_secrets: &[],
     verbs: &[
         VerbSpec {
             id: "issue",

@@ -52,6 +52,7 @@ struct Stage {
     _sandbox: Sandbox,
     im: Wukong,
     cx: Cx,
+
     seen: seen::Sender<Attention>,
 }
 
@@ -74,6 +75,7 @@ impl Stage {
             expect_timezone: None,
             clock_limits: None,
             wukongim,
+            ..config::Gateway::default()
         };
         let (tx, rx) = seen::channel(Attention { on_screen: true, ..Attention::default() });
         let cx = Cx {
@@ -86,6 +88,7 @@ impl Stage {
             cancel: CancellationToken::new(),
             memo: Arc::new(Nowhere),
             samples: Arc::new(Nowhere),
+            tokens: Arc::new(crate::providers::token::NoTokens),
             seen: rx,
         };
         Self { _sandbox: sandbox, im, cx, seen: tx }

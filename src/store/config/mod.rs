@@ -1,15 +1,18 @@
 //! The operator's `config.toml`, read strictly: what is not understood is an error with its place, never a guess. The file
 //! is the operator's; it is written only by `add` and `remove`, which keep comments and order.
 
+mod account;
 mod clock;
 mod edit;
 mod error;
 mod ntp;
 mod read;
+mod shared;
 mod values;
 mod wukongim;
 mod wukongim_read;
 
+pub use account::{Account, LangBot, Mirror, SharedStore};
 pub use edit::{NewGateway, add_gateway, check_gateway, remove_gateway};
 pub use error::{ConfigError, ConfigErrors};
 
@@ -38,6 +41,8 @@ pub struct Config {
     pub clock: Clock,
     /// `[keys]`: bindings as written; the deck checks actions and keys and reports by their place.
     pub keys: Vec<KeyLine>,
+    /// `[shared]`: the store that several hosts share, if there is one.
+    pub shared: Option<SharedStore>,
     /// `[gateway.NAME]`, in the order of the file.
     pub gateways: Vec<Gateway>,
 }
@@ -121,7 +126,7 @@ impl Default for Arming {
 }
 
 /// One `[gateway.NAME]` table.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Default)]
 pub struct Gateway {
     /// The key of the table.
     pub name: String,
@@ -141,6 +146,12 @@ pub struct Gateway {
     pub clock_limits: Option<(u32, u32)>,
     /// What only a `wukongim` gateway has; defaults for other kinds.
     pub wukongim: WuKongIm,
+    /// `corp_id`: the corporation that a `wecom` gateway speaks for.
+    pub corp_id: Option<String>,
+    /// `[gateway.NAME.account.ACCOUNT]`, in the order of the file: accounts of kinds whose servers do not list them.
+    pub accounts: Vec<Account>,
+    /// What only a `langbot` gateway has.
+    pub langbot: LangBot,
 }
 
 impl Config {

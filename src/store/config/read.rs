@@ -1,6 +1,6 @@
 //! Walks the parsed file, table by table, and gathers every mistake instead of stopping at the first.
 
-use super::{Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, clock, error::place, values, wukongim_read};
+use super::{Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, clock, error::place, shared, values, wukongim_read};
 use crate::i18n::{Lang, Message, Words, store as words};
 use std::{ops::Range, path::Path};
 use toml::{
@@ -52,7 +52,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn bool_of(&mut self, v: &Spanned<DeValue<'_>>, key: &str, example: &str) -> Option<bool> {
+    pub(super) fn bool_of(&mut self, v: &Spanned<DeValue<'_>>, key: &str, example: &str) -> Option<bool> {
         let found = v.get_ref().as_bool();
         if found.is_none() {
             self.mistyped(v, key, Message::new(&words::CONFIG_BOOL), example);
@@ -168,8 +168,9 @@ fn walk<'a>(r: &mut Reader<'a>, table: &'a DeTable<'a>, config: &mut Config) {
             "arming" => arming(r, &key, config),
             "clock" => clock::clock(r, &key, config),
             "keys" => keys(r, &key, config),
+            "shared" => shared::shared(r, &key, config),
             "gateway" => gateways(r, &key, config),
-            other => r.unknown(key.1.start, "", other, &["ui", "arming", "clock", "keys", "gateway"], &words::CONFIG_UNKNOWN_TABLE, None),
+            other => r.unknown(key.1.start, "", other, &["ui", "arming", "clock", "keys", "shared", "gateway"], &words::CONFIG_UNKNOWN_TABLE, None),
         }
     }
 }
@@ -294,5 +295,6 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
         expect_timezone: zone,
         clock_limits: clock,
         wukongim: im,
+        ..Gateway::default()
     })
 }
