@@ -221,6 +221,10 @@ codes! {
     ClusterPeer = "cluster_peer",
     /// This version of the server has no way to do or to tell that.
     NotInVersion = "not_in_version",
+    /// The phone that scanned is logged in as another account.
+    WrongAccount = "wrong_account",
+    /// The token that a business server gave out is not on this server.
+    OtherServer = "other_server",
     /// The token's life is over.
     TokenExpired = "token_expired",
     /// The platform refused a token that should be alive.

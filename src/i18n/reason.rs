@@ -158,6 +158,10 @@ catalogue! { "reason";
     CLUSTER_PEER = "A node of the server's cluster does not answer, so the list fails as a whole.", "集群中有节点无响应，整个查询失败。";
     CLUSTER_PEER_DO = "On the server: check its cluster nodes.", "在服务器上检查集群节点。";
     NOT_IN_VERSION = "This version of the server has no way to do that.", "此版本的服务器没有该功能。";
+    WRONG_ACCOUNT = "The phone is logged in as {found}, not {wanted}; nothing was logged in.", "手机登录的是 {found}，不是 {wanted}；未登录任何账号。";
+    WRONG_ACCOUNT_DO = "On the phone: log in as {wanted}, then `p` again.", "在手机上登录 {wanted}，再按 p。";
+    OTHER_SERVER = "The business server gave out a token, but {gateway} does not hold it.", "业务服务器发了令牌，但 {gateway} 上没有。";
+    OTHER_SERVER_DO = "In config.toml: check that business_url belongs to {gateway}.", "检查 config.toml 中 business_url 是否属于 {gateway}。";
     INTERNAL = "Something inside pairdeck failed.", "pairdeck 内部出错。";
     INTERNAL_DO = "`L` shows the log; a report is welcome.", "按 L 查看日志；欢迎报告。";
 }

@@ -52,14 +52,6 @@ impl Found {
         }
     }
 
-    /// As an instance of the kind that has links to phones.
-    fn instance(self) -> Result<(Gateway, String), (u16, Value)> {
-        match self {
-            Self::Evolution(g, n) => Ok((g, n)),
-            Self::Wukong(..) | Self::Tokens(..) => Err((409, error("there is nothing to scan: this kind has tokens"))),
-        }
-    }
-
     /// As a user of the kind that has devices.
     fn user(self) -> Result<(Wukong, String), (u16, Value)> {
         match self {
@@ -163,7 +155,20 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                 Err((400, json!({ "v": 1, "error": "unknown kind", "kinds": kinds })))
             }
             ("POST", "/scan") => {
-                let (gateway, name) = account()?.instance()?;
+                let (gateway, name) = match account()? {
+                    Found::Wukong(w, _) if w.business_url().is_none() => {
+                        return Err((409, error("there is nothing to scan: no business server here")));
+                    }
+                    Found::Wukong(w, uid) => {
+                        let confirm = given.get("confirm").and_then(Value::as_bool).unwrap_or(true);
+                        return w
+                            .web_scan(&uid, text("payload"), confirm)
+                            .map(|()| done)
+                            .map_err(|e| (409, json!({ "v": 1, "ok": false, "error": e })));
+                    }
+                    Found::Tokens(..) => return Err((409, error("there is nothing to scan: this kind has tokens"))),
+                    Found::Evolution(g, n) => (g, n),
+                };
                 let done_by = match text("kind").unwrap_or("qr") {
                     "qr" => gateway.scan(&name, text("payload")),
                     "code" => gateway.type_code(&name, text("payload")),

@@ -273,8 +273,14 @@ impl Sandbox {
                     let (manager, manager_at) = bind(any).await?;
                     let (ws, ws_at) = bind(any).await?;
                     wukong.listens([local, manager_at, ws_at], &format!("http://{sink_at}"));
+                    let mut ports = vec![(Port::Api, listener), (Port::Manager, manager), (Port::Ws, ws)];
+                    if wukong.settings().business_server {
+                        let (business, business_at) = bind(any).await?;
+                        wukong.business_listens(business_at);
+                        ports.push((Port::Business, business));
+                    }
                     wukong.seed(&users);
-                    for (port, listener) in [(Port::Api, listener), (Port::Manager, manager), (Port::Ws, ws)] {
+                    for (port, listener) in ports {
                         let w = wukong.clone();
                         // Go keeps idle connections for ever.
                         serve::spawn(listener, cancel.clone(), None, move |r| {

@@ -283,6 +283,8 @@ impl GatewaySpec {
         if !w.business.is_empty() {
             let all: Vec<String> = w.business.iter().map(|u| format!("{u:?}")).collect();
             s.config.push(("business", format!("[{}]", all.join(", "))));
+            s.business_server = true;
+            s.web_scan = seconds(self.scans_after_s).zip(w.business.first().cloned());
         }
         if !w.flags.is_empty() {
             let all: Vec<String> = w.flags.iter().map(|(name, n)| format!("{name} = {n}")).collect();

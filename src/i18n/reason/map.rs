@@ -107,6 +107,8 @@ pub fn text(code: ReasonCode) -> &'static Words {
         C::StateNotReported => &t::STATE_NOT_REPORTED,
         C::Unclaimed => &t::UNCLAIMED,
         C::EvictedBySubscriber => &t::EVICTED_BY_SUBSCRIBER,
+        C::WrongAccount => &WRONG_ACCOUNT,
+        C::OtherServer => &OTHER_SERVER,
         C::Internal => &INTERNAL,
     }
 }
@@ -196,6 +198,8 @@ pub fn remedy(code: ReasonCode) -> Option<&'static Words> {
         C::SharedDown => &t::SHARED_DOWN_DO,
         C::Unclaimed => &t::UNCLAIMED_DO,
         C::EvictedBySubscriber => &t::EVICTED_BY_SUBSCRIBER_DO,
+        C::WrongAccount => &WRONG_ACCOUNT_DO,
+        C::OtherServer => &OTHER_SERVER_DO,
         C::Internal => &INTERNAL_DO,
         C::RestartRequired
         | C::PlatformUnavailable
