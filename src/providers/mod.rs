@@ -6,6 +6,7 @@
 pub mod evolution;
 pub mod http;
 pub mod registry;
+pub mod telegram;
 pub mod wukongim;
 
 use crate::{
