@@ -5,6 +5,7 @@ use super::{
     broken::Dropped,
     evolution::{Gateway, Refused, decode},
     fault::Fault,
+    telegram::Telegram,
     wukongim::Wukong,
 };
 use axum::{
@@ -35,6 +36,7 @@ pub(crate) async fn answer(servers: Servers, hosts: [String; 2], request: Reques
 enum Found {
     Evolution(Gateway, String),
     Wukong(Wukong, String),
+    Telegram(Telegram, i64),
 }
 
 impl Found {
@@ -44,6 +46,7 @@ impl Found {
         match server {
             Server::Evolution(g) => forms.find(|n| g.state(n).is_some()).map(|n| Self::Evolution(g.clone(), n)),
             Server::Wukong(w) => forms.find(|n| w.knows(n)).map(|n| Self::Wukong(w.clone(), n)),
+            Server::Telegram(t) => forms.find_map(|n| t.account(&n)).map(|id| Self::Telegram(t.clone(), id)),
         }
     }
 
@@ -51,7 +54,7 @@ impl Found {
     fn instance(self) -> Result<(Gateway, String), (u16, Value)> {
         match self {
             Self::Evolution(g, n) => Ok((g, n)),
-            Self::Wukong(..) => Err((409, error("there is nothing to scan: this kind has tokens"))),
+            Self::Wukong(..) | Self::Telegram(..) => Err((409, error("there is nothing to scan: this kind has tokens"))),
         }
     }
 
@@ -59,7 +62,7 @@ impl Found {
     fn user(self) -> Result<(Wukong, String), (u16, Value)> {
         match self {
             Self::Wukong(w, n) => Ok((w, n)),
-            Self::Evolution(..) => Err((501, error("this kind has no devices that log in by themselves"))),
+            Self::Evolution(..) | Self::Telegram(..) => Err((501, error("this kind has no devices that log in by themselves"))),
         }
     }
 }
@@ -114,6 +117,7 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                     match s {
                         Server::Evolution(g) => g.skew(seconds),
                         Server::Wukong(w) => w.skew(seconds),
+                        Server::Telegram(t) => t.skew(seconds),
                     }
                 }
                 Ok(done)
@@ -129,19 +133,34 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                     }
                     return Ok(done);
                 }
-                let Some(fault) = Fault::parse(kind, given.get("value").and_then(Value::as_u64)) else {
+                let chosen = chosen()?;
+                let (telegrams, others): (Vec<_>, Vec<_>) = chosen.into_iter().partition(|s| matches!(s, Server::Telegram(_)));
+                let value = given.get("value").and_then(Value::as_u64);
+                let told: Vec<_> = telegrams
+                    .iter()
+                    .filter_map(|s| if let Server::Telegram(t) = s { Some(t.control_fault(kind, value, count, text("path"))) } else { None })
+                    .collect();
+                if others.is_empty() {
+                    return Ok(told.into_iter().max_by_key(|t| t.0).unwrap_or(done));
+                }
+                let Some(fault) = Fault::parse(kind, value) else {
                     return Err((400, json!({ "v": 1, "error": "unknown kind", "kinds": Fault::KINDS })));
                 };
-                for s in chosen()? {
+                for s in others {
                     match s {
                         Server::Evolution(g) => g.fault(fault.clone(), count, text("path")),
                         Server::Wukong(w) => w.fault(fault.clone(), count, text("path")),
+                        Server::Telegram(_) => {}
                     }
                 }
                 Ok(done)
             }
             ("POST", "/scan") => {
-                let (gateway, name) = account()?.instance()?;
+                let found = account()?;
+                if let Found::Telegram(t, id) = found {
+                    return Ok(t.control_scan(id, given));
+                }
+                let (gateway, name) = found.instance()?;
                 let done_by = match text("kind").unwrap_or("qr") {
                     "qr" => gateway.scan(&name, text("payload")),
                     "code" => gateway.type_code(&name, text("payload")),
@@ -155,13 +174,14 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                         let flag = flag().and_then(|f| u8::try_from(f).ok());
                         return Ok((200, json!({ "v": 1, "ok": true, "ended": w.unlink(&uid, flag) })));
                     }
+                    Found::Telegram(t, id) => return Ok(t.control_unlink(id, given)),
                     Found::Evolution(g, n) => (g, n),
                 };
                 let reason = given.get("reason").and_then(|r| r.as_u64().or_else(|| r.as_str()?.parse().ok()));
                 let Some(code) = reason.and_then(|r| u16::try_from(r).ok()) else { return Err((400, error("reason is a status code such as 401"))) };
                 gateway.unlink(&name, code).map(|()| done).map_err(refused)
             }
-            ("POST", "/login" | "/expire") if !servers.iter().any(|s| matches!(s, Server::Wukong(_))) => Err((501, error("no such gateway here"))),
+            ("POST", "/login" | "/expire") if servers.iter().all(|s| matches!(s, Server::Evolution(_))) => Err((501, error("no such gateway here"))),
             ("POST", "/login") => {
                 let (wukong, uid) = account()?.user()?;
                 let (flag, level) = (short("flag")?, short("level")?);
@@ -182,18 +202,27 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                 }
             }
             ("POST", "/expire") => {
-                let (wukong, uid) = account()?.user()?;
+                let found = account()?;
+                if let Found::Telegram(t, id) = found {
+                    return Ok(t.control_expire(id, given));
+                }
+                let (wukong, uid) = found.user()?;
                 wukong.quit(&uid, flag().unwrap_or(-1));
                 Ok(done)
             }
             ("GET", "/log") => {
                 let lines = |s: &Server| match s {
                     Server::Evolution(_) => Vec::new(),
+                    Server::Telegram(t) => t.control_log(),
                     Server::Wukong(w) => w.log().into_iter().map(|l| json!({ "gateway": w.name(), "line": l })).collect(),
                 };
                 Ok((200, servers.iter().flat_map(lines).collect::<Vec<Value>>().into()))
             }
-            _ => Err((404, error("GET /requests /events /log, POST /skew /fault /scan /unlink /login /expire"))),
+            ("GET", "/who") => {
+                let who = |s: &Server| if let Server::Telegram(t) = s { Some(t.control_who()) } else { None };
+                Ok((200, servers.iter().filter_map(who).collect::<Vec<Value>>().into()))
+            }
+            _ => Err((404, error("GET /requests /events /log /who, POST /skew /fault /scan /unlink /login /expire"))),
         }
     };
     outcome().unwrap_or_else(|e| e)
@@ -222,6 +251,7 @@ fn events(servers: &Servers) -> Response<Body> {
         let (tx, name) = (tx.clone(), s.name().to_owned());
         match s {
             Server::Evolution(g) => forward(tx, name, g.events(), g.inner.cancel.clone(), |e| e.envelope.to_string()),
+            Server::Telegram(t) => forward(tx, name, t.events(), t.inner.cancel.clone(), |e| e.to_string()),
             Server::Wukong(w) => forward(tx, name, w.events(), w.inner.cancel.clone(), |e| e.to_string()),
         }
     }

@@ -17,6 +17,7 @@ mod serve;
 mod settings;
 mod sha1;
 mod sntp;
+mod telegram;
 mod wukongim;
 
 pub use broken::Dropped;
@@ -27,6 +28,9 @@ pub use log::{Count, Request};
 pub use scenario::{MOST_ACCOUNTS, Scenario};
 pub use settings::{DateMode, Events, InstanceSpec, Past, Settings, Timing};
 pub use sntp::{Sntp, SntpFault, SntpSettings};
+pub use telegram::{
+    APP as TELEGRAM_APP, Telegram, TelegramAccount, TelegramCall, TelegramConn, TelegramCounts, TelegramDevice, TelegramSession, TelegramSettings,
+};
 pub use wukongim::{
     DeviceRow, DeviceSpec, FightSpec, Manager, Manner, NoLogin, Port, Session, Stored, UidSpec, Version, Wukong, WukongSettings, WukongTiming,
 };
@@ -49,6 +53,8 @@ pub enum Server {
     Evolution(Gateway),
     /// Kind `wukongim`.
     Wukong(Wukong),
+    /// Kind `telegram`.
+    Telegram(Telegram),
 }
 
 /// What a server is to be.
@@ -58,6 +64,8 @@ pub enum Part {
     Evolution(Box<Settings>, Vec<InstanceSpec>),
     /// Kind `wukongim`: settings and users.
     Wukong(Box<WukongSettings>, Vec<UidSpec>),
+    /// Kind `telegram`: settings and accounts.
+    Telegram(Box<TelegramSettings>, Vec<TelegramAccount>),
 }
 
 /// All servers of a sandbox.
@@ -69,6 +77,7 @@ impl Server {
         match self {
             Self::Evolution(g) => g.name(),
             Self::Wukong(w) => w.name(),
+            Self::Telegram(t) => t.name(),
         }
     }
 
@@ -77,6 +86,7 @@ impl Server {
         match self {
             Self::Evolution(g) => g.requests(),
             Self::Wukong(w) => w.requests(),
+            Self::Telegram(t) => t.requests(),
         }
     }
 
@@ -91,6 +101,7 @@ impl Server {
                 more: Vec::new(),
             },
             Self::Wukong(w) => w.info(),
+            Self::Telegram(t) => t.info(),
         }
     }
 }
@@ -179,6 +190,7 @@ pub async fn start(options: Options) -> Result<Sandbox, SandboxError> {
         match &mut part {
             Part::Evolution(s, _) => s.date = ahead(s.date),
             Part::Wukong(s, _) => s.date = ahead(s.date),
+            Part::Telegram(s, _) => s.skew_ms += (options.skew_s * 1000.0) as i64,
         }
         (g.name.clone(), part)
     });
@@ -251,6 +263,19 @@ impl Sandbox {
                     }
                     servers.push(Server::Wukong(wukong));
                 }
+                Part::Telegram(settings, accounts) => {
+                    let telegram = Telegram::new(&name, *settings, options.clock, cancel.clone());
+                    telegram.seed(&accounts);
+                    let mut first = Some((listener, local));
+                    for dc in telegram.wants() {
+                        let (listener, at) = match first.take() {
+                            Some(f) => f,
+                            None => bind(any).await?,
+                        };
+                        telegram.open(dc, listener, at);
+                    }
+                    servers.push(Server::Telegram(telegram));
+                }
             }
         }
         let servers: Servers = servers.into();
@@ -280,6 +305,11 @@ impl Sandbox {
     /// The handle of one server of kind `wukongim`.
     pub fn wukong(&self, name: &str) -> Option<&Wukong> {
         self.servers.iter().find_map(|s| if let Server::Wukong(w) = s { Some(w).filter(|w| w.name() == name) } else { None })
+    }
+
+    /// The handle of one server of kind `telegram`.
+    pub fn telegram(&self, name: &str) -> Option<&Telegram> {
+        self.servers.iter().find_map(|s| if let Server::Telegram(t) = s { Some(t).filter(|t| t.name() == name) } else { None })
     }
 
     /// All servers, in the order of the scenario.

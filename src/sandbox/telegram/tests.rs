@@ -1,0 +1,2 @@
+//! Parts of the server by themselves.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
