@@ -3,6 +3,7 @@
 use super::{
     Part,
     settings::{DateMode, Events, InstanceSpec, Past, Settings},
+    telegram::TelegramFile,
     wukongim::{DeviceSpec, FightSpec, Manager, UidSpec, Version, WukongSettings},
 };
 use serde::Deserialize;
@@ -26,6 +27,7 @@ const FILES: &[&str] = &[
     include_str!("../../assets/scenarios/wukongim-open.toml"),
     include_str!("../../assets/scenarios/wukongim-crowd.toml"),
     include_str!("../../assets/scenarios/demo-im.toml"),
+    include_str!("../../assets/scenarios/telegram.toml"),
 ];
 
 /// The most accounts that `--accounts` makes.
@@ -52,6 +54,7 @@ enum Kind {
     #[default]
     Evolution,
     Wukongim,
+    Telegram,
 }
 
 /// A gateway as a file writes it; what is absent has the real server's default.
@@ -64,6 +67,9 @@ pub(crate) struct GatewaySpec {
     /// What only kind `wukongim` has.
     #[serde(default)]
     wukongim: WukongFile,
+    /// What only kind `telegram` has.
+    #[serde(default)]
+    telegram: TelegramFile,
     #[serde(default)]
     user: Vec<UserFile>,
     #[serde(default)]
@@ -220,6 +226,11 @@ impl GatewaySpec {
         match self.kind {
             Kind::Evolution => Part::Evolution(Box::new(self.settings()), self.instances(accounts)),
             Kind::Wukongim => Part::Wukong(Box::new(self.wukong()), self.users(accounts)),
+            Kind::Telegram => {
+                let delay = self.reply_delay_ms.map(Duration::from_millis);
+                let (settings, accounts) = self.telegram.read((self.skew_s * 1000.0) as i64, seconds(self.scans_after_s), delay);
+                Part::Telegram(Box::new(settings), accounts)
+            }
         }
     }
 

@@ -151,6 +151,9 @@ impl Line {
         let (bytes, delay) = {
             let mut w = self.inner.world();
             w.counts.packets += 1;
+            if w.run_away {
+                w.settings.skew_ms = if w.settings.skew_ms > 0 { -3_600_000 } else { 3_600_000 };
+            }
             let Some(key) = w.keys.get(&id).filter(|k| k.dc == self.dc) else { return error(-404) };
             (key.bytes.clone(), w.settings.reply_delay)
         };

@@ -205,6 +205,11 @@ impl Telegram {
         self.inner.world().floods.push((method.to_owned(), seconds, count));
     }
 
+    /// The servers' clock moves by an hour with each packet, until told otherwise.
+    pub fn run_away(&self, on: bool) {
+        self.inner.world().run_away = on;
+    }
+
     /// Calls are carried out and not answered, until told otherwise.
     pub fn mute(&self, on: bool) {
         self.inner.world().mute = on;
@@ -238,7 +243,7 @@ impl Telegram {
         let mut w = self.inner.world();
         w.floods.clear();
         w.down.clear();
-        (w.mute, w.too_many, w.settings.reply_delay) = (false, 0, Duration::ZERO);
+        (w.mute, w.run_away, w.too_many, w.settings.reply_delay) = (false, false, 0, Duration::ZERO);
     }
 
     /// Who is connected.

@@ -12,6 +12,7 @@ mod conn;
 mod control;
 mod crypto;
 mod exchange;
+mod file;
 mod framing;
 mod handle;
 mod login;
@@ -26,6 +27,7 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use file::TelegramFile;
 pub use handle::{Telegram, TelegramDevice};
 pub use settings::{APP, TelegramAccount, TelegramSession, TelegramSettings};
 pub use world::{TelegramCall, TelegramConn, TelegramCounts};

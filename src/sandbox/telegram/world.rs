@@ -193,6 +193,8 @@ pub(super) struct World {
     pub(super) floods: Vec<(String, u32, u32)>,
     /// Data centres that hang up at once.
     pub(super) down: HashSet<i32>,
+    /// The clock moves an hour back or forth with each packet.
+    pub(super) run_away: bool,
     /// RPCs are taken, carried out, and not answered.
     pub(super) mute: bool,
     /// Connections that are still answered with the transport's 429.
@@ -216,6 +218,7 @@ impl World {
             made: 0,
             floods: Vec::new(),
             down: HashSet::new(),
+            run_away: false,
             mute: false,
             too_many: 0,
         }

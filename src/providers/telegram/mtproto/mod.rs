@@ -7,6 +7,7 @@
 //! Nothing here knows an account, a file or a screen. Addresses and RSA keys are parameters; [`Network`] holds the published ones.
 
 mod clock;
+mod connection;
 mod error;
 mod exchange;
 mod group;
@@ -15,18 +16,22 @@ mod network;
 mod password;
 mod probe;
 mod rsa;
+mod running;
 mod wire;
 
 #[cfg(test)]
 mod exchange_tests;
+#[cfg(test)]
+mod tests;
 
+pub use connection::{App, Connection, Options, Update};
 pub use error::{Error, Moved, Verdict};
 pub use key::{AuthKey, KeyId};
 pub use network::{Address, Network};
 pub use password::{PasswordAnswer, answer_password};
 pub use probe::{Fresh, Probe, create_key, probe};
 pub use rsa::{BadKey, RsaKey};
-pub use wire::Framing;
+pub use wire::{Framing, WireError};
 
 /// The wire types, so that callers name one crate.
 pub use grammers_tl_types as tl;
