@@ -268,6 +268,11 @@ async fn every_scenario_starts_and_announces_its_gateways() {
                 assert!(text.starts_with("HTTP/1.1 200"), "{}: {text:.80}", scenario.name);
                 continue;
             }
+            if g.kind == "telegram" {
+                // No HTTP: gotd's client and our own speak to it in tests of their own.
+                assert!(g.credentials.contains_key("api_hash"), "{}", scenario.name);
+                continue;
+            }
             let key = g.credentials["api_key"].expose().to_owned();
             assert!(line["gateways"].as_array().unwrap().iter().any(|l| l["credentials"]["api_key"] == key.as_str()), "{}", scenario.name);
             let (text, _) = raw(&g.url, "GET", "/instance/fetchInstances", &format!("apikey: {key}\r\n"), "").await;

@@ -217,6 +217,10 @@ impl Running {
         let number = |at: usize| packet.get(at..at + 8).and_then(|b| <[u8; 8]>::try_from(b).ok()).map_or(0, i64::from_le_bytes);
         let (salt, time) = (number(24), of_message(number(40)));
         self.salt = salt;
+        if let Some(code) = refusal(&packet).filter(|_| all.is_empty()) {
+            // About the message layer's own request for salts, of which it does not speak.
+            self.renew(code, time)?;
+        }
         for one in all {
             match one {
                 Deserialization::RpcResult(r) => {
@@ -275,21 +279,26 @@ impl Running {
         call.answer(Err(Error::Rpc { code: error.error_code, name: Clean::new(&error.error_message) }));
     }
 
+    /// A new session with the offset that the server's clock tells, and no memory of ids that were too high.
+    fn renew(&mut self, code: i32, time: i64) -> Result<(), Error> {
+        self.lose_patience(code)?;
+        let offset = time - super::clock::host_ms();
+        self.mtp = session(&self.key, self.salt, offset);
+        self.offset.send_replace(Interval::new(offset - 1000, offset + 1000));
+        self.introduced = false;
+        // Their answers would come to a session that is no more.
+        for call in self.under_way.drain(..) {
+            call.answer(Err(Error::Closed));
+        }
+        Ok(())
+    }
+
     /// The server did not take a message.
     fn bad(&mut self, id: MsgId, code: i32, time: i64) -> Result<(), Error> {
         let (again, rest): (Vec<_>, Vec<_>) = self.under_way.drain(..).partition(|c| c.ids.is_some_and(|i| i.0 == id || i.1 == id));
         self.under_way = rest;
         if code != 48 {
-            self.lose_patience(code)?;
-            // The offset that its own clock tells, a new session, and no memory of ids that were too high.
-            let offset = time - super::clock::host_ms();
-            self.mtp = session(&self.key, self.salt, offset);
-            self.offset.send_replace(Interval::new(offset - 1000, offset + 1000));
-            self.introduced = false;
-            // Their answers would come to a session that is no more.
-            for call in self.under_way.drain(..) {
-                call.answer(Err(Error::Closed));
-            }
+            self.renew(code, time)?;
         }
         for mut call in again {
             if call.tries >= TRIES {
@@ -300,6 +309,16 @@ impl Running {
             }
         }
         Ok(())
+    }
+}
+
+/// The code of a decrypted packet that is nothing but a `bad_msg_notification`.
+fn refusal(packet: &[u8]) -> Option<i32> {
+    let mut c = Cursor::from_slice(packet.get(56..)?);
+    match tl::enums::BadMsgNotification::deserialize(&mut c).ok()? {
+        tl::enums::BadMsgNotification::Notification(n) => Some(n.error_code),
+        // The layer takes the new salt by itself.
+        tl::enums::BadMsgNotification::BadServerSalt(_) => None,
     }
 }
 
