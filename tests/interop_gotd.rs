@@ -5,7 +5,8 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use pairdeck::{
-    providers::telegram::mtproto::{AuthKey, KeyId},
+    domain::Secret,
+    providers::telegram::mtproto::{App, AuthKey, Connection, KeyId, Network, Options as How, RsaKey, create_key, tl},
     sandbox::{Options, Part, Sandbox, Telegram, TelegramAccount, TelegramSession, TelegramSettings},
 };
 use serde_json::{Value, json};
@@ -303,4 +304,30 @@ async fn a_bot_of_gotd_logs_in_over_every_transport() {
         assert_eq!(worker.refused(json!({ "do": "devices" })).await, "400 BOT_METHOD_INVALID");
         worker.end().await;
     }
+}
+
+#[tokio::test]
+async fn gotd_runs_on_a_key_that_we_made_logged_in_and_let_go_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("session.json");
+    let house = house(TelegramSettings::default(), vec![owner()]).await;
+    let tg = house.telegram("tg").unwrap();
+    let net = Network::own(tg.dcs(), vec![RsaKey::from_pem(tg.pem()).unwrap()]);
+    let at = net.address(4).unwrap();
+    let made = create_key(&net, at).await.unwrap();
+    let app = App { id: 12345, hash: Secret::new("x".into()), device: "made by us".into(), system: "Linux".into(), version: "1".into() };
+    let c = Connection::open(&net, at, made.key.clone(), How { app, salt: made.salt, clock: made.clock.offset }).await.unwrap();
+    let export = tl::functions::auth::ExportLoginToken { api_id: 12345, api_hash: "0123456789abcdef0123456789abcdef".into(), except_ids: Vec::new() };
+    c.invoke(&export).await.unwrap();
+    let hash = tg.scan(OWNER, None).unwrap();
+    assert!(matches!(c.invoke(&export).await.unwrap(), tl::enums::auth::LoginToken::Success(_)));
+    c.close().await;
+    gotd_file(&file, 4, made.key.expose());
+    let Some(mut worker) = Worker::start("handed over", tg, 2, &file, "") else { return };
+    worker.says("ready").await;
+    assert_eq!(worker.asked(json!({ "do": "self" }), "self").await["id"], OWNER);
+    worker.end().await;
+    assert_eq!(key_in(&file), made.key.id());
+    let row = tg.devices(OWNER).into_iter().find(|d| d.hash == hash).unwrap();
+    assert_eq!((row.device.as_str(), tg.alive(made.key.id().0)), ("gotd worker", true), "the row shows what the worker says of itself");
 }

@@ -143,7 +143,7 @@ impl Framing {
                 if len / 4 < 0x7f {
                     out.push((len / 4) as u8);
                 } else {
-                    out.extend((len / 4 << 8 | 0x7f).to_le_bytes());
+                    out.extend(((len / 4) << 8 | 0x7f).to_le_bytes());
                 }
                 out.extend(packet);
             }

@@ -19,6 +19,7 @@ mod login;
 mod message;
 mod qr;
 mod rpc;
+mod salts;
 mod settings;
 mod srp;
 mod views;

@@ -97,7 +97,9 @@ fn init(c: &mut Cursor<'_>) -> Result<Device, tl::deserialize::Error> {
     let mut text = || String::deserialize(c);
     let (model, system, app_version) = (text()?, text()?, text()?);
     // The system's language, the language pack and its language.
-    (text()?, text()?, text()?);
+    for _ in 0..3 {
+        text()?;
+    }
     if flags & 1 != 0 {
         tl::enums::InputClientProxy::deserialize(c)?;
     }

@@ -1,7 +1,7 @@
 //! What a Telegram of the sandbox knows: keys, accounts, their sessions, tokens, codes, connections, and the log.
 
 use super::{
-    crypto::{key_id, sha1},
+    crypto::key_id,
     settings::{TelegramAccount, TelegramSession, TelegramSettings},
     srp::Challenge,
 };
@@ -237,7 +237,7 @@ impl World {
     /// A message id of ours: server time, odd; 1 for an answer, 3 for what nobody asked for.
     pub(super) fn message_id(&mut self, answer: bool) -> i64 {
         let ms = self.now_ms();
-        let time = (ms.div_euclid(1000) << 32) | ((ms.rem_euclid(1000) << 32) / 1000 & !3);
+        let time = (ms.div_euclid(1000) << 32) | (((ms.rem_euclid(1000) << 32) / 1000) & !3);
         // Never twice, never backwards, as long as the clock is not moved back.
         let id = if time > self.last_id || self.last_id - time > 60 << 32 { time } else { self.last_id + 4 } & !3;
         self.last_id = id;
@@ -250,38 +250,6 @@ impl World {
         let mut b = [0; 8];
         let _ = getrandom::fill(&mut b);
         (i64::from_le_bytes(b) & 0x7fff_ffff_ffff_0000) | (self.made as i64 & 0xffff) | 1
-    }
-
-    /// The number of a key's present salt, counted from its making.
-    fn turn(&self, key: &Key) -> i64 {
-        let half = (self.settings.salt_life.as_secs() / 2).max(1) as i64;
-        ((self.now_s() - key.made_s) / half).max(0)
-    }
-
-    fn salt(key: &Key, turn: i64) -> i64 {
-        if turn == 0 {
-            return key.first_salt;
-        }
-        let sha = sha1(&[&key.bytes[..], &turn.to_le_bytes()]);
-        let mut eight = [0; 8];
-        eight.copy_from_slice(&sha[..8]);
-        i64::from_le_bytes(eight)
-    }
-
-    /// Salts from now on: since, until, salt.
-    pub(super) fn salts(&self, key: &Key, count: usize) -> Vec<(i32, i32, i64)> {
-        let (turn, half) = (self.turn(key), (self.settings.salt_life.as_secs() / 2).max(1) as i64);
-        let one = |n: i64| {
-            let since = key.made_s + n * half;
-            (since as i32, (since + 2 * half) as i32, Self::salt(key, n))
-        };
-        (turn..turn + count.clamp(1, 64) as i64).map(one).collect()
-    }
-
-    /// True for a salt that may be used now.
-    pub(super) fn salt_fits(&self, key: &Key, salt: i64) -> bool {
-        let turn = self.turn(key);
-        salt == Self::salt(key, turn) || turn > 0 && salt == Self::salt(key, turn - 1)
     }
 
     /// Learns a key.

