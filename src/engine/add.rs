@@ -25,6 +25,13 @@ pub async fn check(world: &Arc<World>, new: &NewGateway) -> AddCheck {
         check.trouble = Some(Reason::new(ReasonCode::Busy));
         return check;
     }
+    if (world.providers)(&new.kind).is_some_and(|p| p.spec().secrets.is_empty() && !p.spec().account_secrets.is_empty()) {
+        // Its accounts stand in the file, and the key of one is not the gateway's.
+        let m = Message::new(&words::ADD_IN_FILE).with("kind", &new.kind).with("name", &new.name);
+        check.lines.push((false, m));
+        check.trouble = Some(Reason::new(ReasonCode::PersonNeeded));
+        return check;
+    }
     match probe(world, new).await {
         Ok(n) => {
             check.lines.push((true, Message::new(&words::ADD_REACHABLE)));
