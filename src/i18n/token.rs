@@ -39,7 +39,7 @@ catalogue! { "token";
     API_FORBIDDEN = "The platform does not permit this app to use that interface.", "平台不允许该应用使用此接口。";
     API_FORBIDDEN_DO = "In the platform's console: grant it to the app, or widen the app's visible range.", "在平台控制台为应用授权，或扩大其可见范围。";
     SECRET_REFUSED = "The Secret is rejected.", "Secret 被拒绝。";
-    SECRET_REFUSED_DO = "`m s` takes the current one (`pairdeck secret set {account}`); no further tries until then.", "按 m s 填入当前 Secret（pairdeck secret set {account}）；此前不再重试。";
+    SECRET_REFUSED_DO = "`m s` takes the current one (`pairdeck secret set {account}`); no tries until then.", "按 m s 填入当前 Secret（pairdeck secret set {account}）；此前不再重试。";
     SECRET_MISSING = "No Secret is stored for this account.", "该账号没有保存 Secret。";
     SECRET_MISSING_DO = "`m s` takes it (`pairdeck secret set {account}`).", "按 m s 填入（pairdeck secret set {account}）。";
     NOT_ACCEPTED = "The platform does not accept the request.", "平台不接受该请求。";
