@@ -139,4 +139,6 @@ async fn the_corporation_of_the_demo_has_one_app_of_each_story() {
     assert_eq!((&probe(&ops).await["errcode"], &probe(&hr).await["errcode"]), (&json!(0), &json!(60020)));
     let left = t.live("ops-bot").unwrap().1.as_secs();
     assert!((5300..=5400).contains(&left), "its token is half an hour old: {left}");
+    let counted = t.fetches("ops-bot");
+    assert_eq!((counted.wire, counted.minted), (1, 0), "and we got that one");
 }

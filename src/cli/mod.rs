@@ -15,6 +15,7 @@ pub mod deck;
 pub mod demo;
 pub mod dispatch;
 pub mod doctor;
+mod exec;
 pub mod exit;
 pub mod history;
 pub mod json;
@@ -33,6 +34,8 @@ pub mod session;
 pub mod since;
 pub mod status;
 pub mod tally;
+pub mod token;
+mod watch;
 pub mod why;
 
 pub use args::{Cli, Command, Globals};

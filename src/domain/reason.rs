@@ -33,6 +33,12 @@ impl Reason {
         self.args.push((name.into(), Clean::long(value.as_ref())));
         self
     }
+    /// Takes the value of a placeholder away.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.args.retain(|(n, _)| &**n != name);
+        self
+    }
     /// Adds when it happened.
     #[must_use]
     pub const fn at(mut self, at: Stamp) -> Self {

@@ -14,6 +14,7 @@ pub mod common;
 pub mod deck;
 pub mod engine;
 pub mod evolution;
+pub mod langbot;
 pub mod pairing;
 pub mod plain;
 pub mod reason;

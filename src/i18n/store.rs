@@ -85,5 +85,6 @@ catalogue! { "store";
     CONFIG_REDIS_PLAIN = "redis:// to a host other than this machine shows tokens to everyone on the way", "以明文 redis:// 访问其他主机会使令牌暴露";
     CONFIG_REDIS_PLAIN_DO = "use rediss://, or say  allow_plaintext = true", "请用 rediss://，或写  allow_plaintext = true";
     CONFIG_KEY_WORD = "1 to 64 letters, digits, - _ . :", "1 到 64 个字母、数字或 - _ . :";
+    CONFIG_TARGET = "GATEWAY:ACCOUNT", "网关:账号";
     CONFIG_TWICE = "the setting stands twice", "设置重复";
 }

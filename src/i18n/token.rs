@@ -44,4 +44,14 @@ catalogue! { "token";
     SECRET_MISSING_DO = "`m s` takes it (`pairdeck secret set {account}`).", "按 m s 填入（pairdeck secret set {account}）。";
     NOT_ACCEPTED = "The platform does not accept the request.", "平台不接受该请求。";
     NOT_ACCEPTED_DO = "In the platform's documents: look up the code; {account} is asked about again later.", "在平台文档中查该代码；稍后会再次询问 {account}。";
+
+    SOCKET_FAILED = "no socket at {path}: {why}; `pairdeck token` works without it", "无法建立套接字 {path}：{why}；pairdeck token 不受影响";
+    TOKEN_SAID = "{code}: {text}", "{code}：{text}";
+    TOKEN_TROUBLE = "the token is good; {why}", "令牌可用；{why}";
+    WATCH_BEGUN = "watching {n} gateways; socket {path}", "正在监视 {n} 个网关；套接字 {path}";
+    WATCH_WAITS = "another process watches; waiting for its end", "已有其他进程在监视；等待其结束";
+    WATCH_HELD = "another process watches already; --standby waits for its end", "已有其他进程在监视；--standby 可等待其结束";
+    WATCH_ENDED = "stopped", "已停止";
+    EXEC_FAILED = "{program} could not be started: {why}", "无法启动 {program}：{why}";
+    REJECTED_EMPTY = "--rejected - reads the refused token from stdin, and nothing came", "--rejected - 从标准输入读取被拒绝的令牌，但没有内容";
 }

@@ -5,6 +5,7 @@
 
 pub mod evolution;
 pub mod http;
+pub mod langbot;
 pub mod registry;
 pub mod token;
 pub mod tokens;

@@ -46,6 +46,8 @@ impl Found {
         match server {
             Server::Evolution(g) => forms.find(|n| g.state(n).is_some()).map(|n| Self::Evolution(g.clone(), n)),
             Server::Wukong(w) => forms.find(|n| w.knows(n)).map(|n| Self::Wukong(w.clone(), n)),
+            // Bots are no accounts that log in or pair: their calls name them as `bot`.
+            Server::LangBot(_) | Server::AiBot(_) => None,
             Server::Tokens(t) => forms.find(|n| t.knows(n)).map(|n| Self::Tokens(t.clone(), n)),
         }
     }
@@ -102,6 +104,13 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
     let short = |what: &str| u8::try_from(given.get(what).and_then(Value::as_u64).unwrap_or(0)).map_err(|_| (400, error("0 to 255")));
     let done = (200, json!({ "v": 1, "ok": true }));
     let outcome = || -> Result<(u16, Value), (u16, Value)> {
+        let among = chosen()?;
+        let langbots: Vec<_> = among.iter().filter_map(|s| if let Server::LangBot(l) = s { Some(l.clone()) } else { None }).collect();
+        let aibots: Vec<_> = among.iter().filter_map(|s| if let Server::AiBot(a) = s { Some(a.clone()) } else { None }).collect();
+        let own = super::langbot::act(&langbots, method, path, given).or_else(|| super::aibot::act(&aibots, method, path, given));
+        if let Some(answer) = own {
+            return Ok(answer);
+        }
         match (method, path) {
             ("GET", "/requests") => {
                 let all: Vec<_> = servers.iter().flat_map(Server::requests).collect();
@@ -117,6 +126,8 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                     match s {
                         Server::Evolution(g) => g.skew(seconds),
                         Server::Wukong(w) => w.skew(seconds),
+                        Server::LangBot(l) => l.skew(seconds),
+                        Server::AiBot(_) => {}
                         Server::Tokens(t) => t.skew(seconds),
                     }
                 }
@@ -139,7 +150,9 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                     match (s, &fault) {
                         (Server::Evolution(g), Some(f)) => g.fault(f.clone(), count, text("path")),
                         (Server::Wukong(w), Some(f)) => w.fault(f.clone(), count, text("path")),
+                        (Server::LangBot(l), Some(f)) => l.fault(f.clone(), count, text("path")),
                         (Server::Tokens(t), _) => known |= t.order_fault(kind, given, count),
+                        // An AI bot's faults have calls of their own: `/aibot`, `/kick`.
                         _ => {}
                     }
                 }
@@ -210,6 +223,8 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                 let lines = |s: &Server| match s {
                     Server::Evolution(_) | Server::Tokens(_) => Vec::new(),
                     Server::Wukong(w) => w.log().into_iter().map(|l| json!({ "gateway": w.name(), "line": l })).collect(),
+                    Server::LangBot(l) => l.log_lines(),
+                    Server::AiBot(_) => Vec::new(),
                 };
                 Ok((200, servers.iter().flat_map(lines).collect::<Vec<Value>>().into()))
             }
@@ -223,7 +238,8 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                 Ok((200, servers.iter().flat_map(of).collect::<Vec<Value>>().into()))
             }
             _ => {
-                let calls = "GET /requests /events /log /fetches, POST /skew /fault /scan /unlink /login /expire /revoke /secret /trust /fetch";
+                let calls = "GET /requests /events /log /bots /sessions /subscribers /fetches, POST /skew /fault /scan /unlink /login /expire /bot \
+                             /restart /kick /aibot /revoke /secret /trust /fetch";
                 Err((404, error(calls)))
             }
         }
@@ -255,6 +271,8 @@ fn events(servers: &Servers) -> Response<Body> {
         match s {
             Server::Evolution(g) => forward(tx, name, g.events(), g.inner.cancel.clone(), |e| e.envelope.to_string()),
             Server::Wukong(w) => forward(tx, name, w.events(), w.inner.cancel.clone(), |e| e.to_string()),
+            Server::LangBot(l) => forward(tx, name, l.events(), l.inner.cancel.clone(), |e| e.to_string()),
+            Server::AiBot(a) => forward(tx, name, a.events(), a.inner.cancel.clone(), |e| e.to_string()),
             Server::Tokens(t) => forward(tx, name, t.events(), t.inner.cancel.clone(), |e| e.to_string()),
         }
     }

@@ -4,8 +4,8 @@ use super::{
     Part,
     settings::{DateMode, Events, InstanceSpec, Past, Settings},
     wecom::{
-        AppSpec, Platform,
-        file::{AppFile, TokensFile, crowd},
+        Platform,
+        file::{AppFile, TokensFile, part},
     },
     wukongim::{DeviceSpec, FightSpec, Manager, UidSpec, Version, WukongSettings},
 };
@@ -30,6 +30,9 @@ const FILES: &[&str] = &[
     include_str!("../../assets/scenarios/wukongim-open.toml"),
     include_str!("../../assets/scenarios/wukongim-crowd.toml"),
     include_str!("../../assets/scenarios/demo-im.toml"),
+    include_str!("../../assets/scenarios/langbot.toml"),
+    include_str!("../../assets/scenarios/langbot-new.toml"),
+    include_str!("../../assets/scenarios/aibot.toml"),
     include_str!("../../assets/scenarios/wecom.toml"),
     include_str!("../../assets/scenarios/wecom-storm.toml"),
     include_str!("../../assets/scenarios/wecom-short.toml"),
@@ -61,6 +64,9 @@ enum Kind {
     #[default]
     Evolution,
     Wukongim,
+    Langbot,
+    #[serde(rename = "wecom-aibot")]
+    AiBot,
     Wecom,
     #[serde(rename = "wechat-oa")]
     WechatOa,
@@ -78,6 +84,14 @@ pub(crate) struct GatewaySpec {
     wukongim: WukongFile,
     #[serde(default)]
     user: Vec<UserFile>,
+    /// What only kind `langbot` has.
+    #[serde(default)]
+    langbot: super::langbot::File,
+    #[serde(default)]
+    bot: Vec<super::langbot::BotFile>,
+    /// What only kind `wecom-aibot` has.
+    #[serde(default)]
+    aibot: Vec<super::AiBotSpec>,
     /// What only kinds `wecom` and `wechat-oa` have.
     #[serde(default)]
     tokens: TokensFile,
@@ -237,6 +251,13 @@ impl GatewaySpec {
         match self.kind {
             Kind::Evolution => Part::Evolution(Box::new(self.settings()), self.instances(accounts)),
             Kind::Wukongim => Part::Wukong(Box::new(self.wukong()), self.users(accounts)),
+            Kind::AiBot => Part::AiBot(super::AiBotSettings::default(), self.aibot.clone()),
+            Kind::Langbot => {
+                let mut s = self.langbot.settings();
+                s.reply_delay = self.reply_delay_ms.map_or(s.reply_delay, Duration::from_millis);
+                s.date = if self.no_date { DateMode::Missing } else { DateMode::Skewed((self.skew_s * 1000.0) as i64) };
+                Part::LangBot(Box::new(s), self.bot.iter().map(super::langbot::BotFile::spec).collect())
+            }
             Kind::Wecom => self.tokens(Platform::Wecom, accounts),
             Kind::WechatOa => self.tokens(Platform::WechatOa, accounts),
         }
@@ -247,12 +268,8 @@ impl GatewaySpec {
     }
 
     fn tokens(&self, platform: Platform, accounts: Option<usize>) -> Part {
-        let settings = self.tokens.settings(platform, self.date(), self.reply_delay_ms.map(Duration::from_millis));
-        let mut apps: Vec<AppSpec> = self.app.iter().map(AppFile::spec).collect();
-        if let Some(make) = &self.make {
-            apps.extend(crowd(platform, &make.prefix, accounts.unwrap_or(make.count).min(MOST_ACCOUNTS)));
-        }
-        Part::Tokens(Box::new(settings), apps)
+        let made = self.make.as_ref().map(|m| (m.prefix.as_str(), accounts.unwrap_or(m.count).min(MOST_ACCOUNTS)));
+        part(platform, &self.tokens, &self.app, made, self.date(), self.reply_delay_ms.map(Duration::from_millis))
     }
 
     fn wukong(&self) -> WukongSettings {

@@ -4,7 +4,7 @@ use super::{
     settings::{AppSpec, ForeignSpec, Limit, Platform, Repeated, Stale, TokenSettings},
     state::App,
 };
-use crate::sandbox::settings::DateMode;
+use crate::sandbox::{Part, settings::DateMode};
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ fn one() -> u32 {
 
 impl TokensFile {
     /// The settings it asks for.
-    pub(crate) fn settings(&self, platform: Platform, date: DateMode, reply_delay: Option<Duration>) -> TokenSettings {
+    fn settings(&self, platform: Platform, date: DateMode, reply_delay: Option<Duration>) -> TokenSettings {
         let mut s = match platform {
             Platform::Wecom => TokenSettings::default(),
             Platform::WechatOa => TokenSettings::wechat_oa(),
@@ -84,7 +84,7 @@ impl TokensFile {
 
 impl AppFile {
     /// The app it asks for.
-    pub(crate) fn spec(&self) -> AppSpec {
+    fn spec(&self) -> AppSpec {
         let foreign = self.foreign.as_ref().and_then(|f| {
             let every = Duration::try_from_secs_f64(f.every_s).ok()?;
             Some(ForeignSpec { every, fetches: f.fetches, burns: f.burns })
@@ -101,8 +101,24 @@ impl AppFile {
     }
 }
 
+/// The server that a file asks for; `made` is the prefix and number of made-up apps.
+pub(crate) fn part(
+    platform: Platform,
+    tokens: &TokensFile,
+    apps: &[AppFile],
+    made: Option<(&str, usize)>,
+    date: DateMode,
+    reply_delay: Option<Duration>,
+) -> Part {
+    let mut all: Vec<_> = apps.iter().map(AppFile::spec).collect();
+    if let Some((prefix, count)) = made {
+        all.extend(crowd(platform, prefix, count));
+    }
+    Part::Tokens(Box::new(tokens.settings(platform, date, reply_delay)), all)
+}
+
 /// So many numbered apps, for a crowd.
-pub(crate) fn crowd(platform: Platform, prefix: &str, count: usize) -> impl Iterator<Item = AppSpec> {
+fn crowd(platform: Platform, prefix: &str, count: usize) -> impl Iterator<Item = AppSpec> {
     (1..=count).map(move |n| AppSpec {
         id: match platform {
             Platform::Wecom => format!("{}", 1_000_001 + n),

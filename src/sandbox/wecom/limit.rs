@@ -17,7 +17,8 @@ pub(crate) struct Windows {
 }
 
 impl Windows {
-    /// Counts one call at `now` (milliseconds). False when the limit is overrun, from then on for `penalty`.
+    /// Counts one call at `now` (milliseconds). False when the limit is overrun: from then on for `penalty`, after which counting
+    /// starts anew; without a penalty until the oldest call has left the window.
     pub(crate) fn allows(&mut self, key: &str, limit: Limit, penalty: Duration, now: i64) -> bool {
         let key = if self.hits.len() >= KEYS && !self.hits.contains_key(key) { "…" } else { key };
         match self.until.get(key) {
@@ -35,7 +36,9 @@ impl Windows {
             hits.pop_front();
         }
         if hits.len() >= limit.most as usize {
-            self.until.insert(key.to_owned(), now.saturating_add(ms(penalty)));
+            if !penalty.is_zero() {
+                self.until.insert(key.to_owned(), now.saturating_add(ms(penalty)));
+            }
             return false;
         }
         hits.push_back(now);

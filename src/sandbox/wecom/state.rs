@@ -153,6 +153,10 @@ impl State {
         if let Some(age) = spec.fetched {
             let at = self.apps.len() - 1;
             self.mint(at, Line::Stable, settings, settings.token_bytes, now.saturating_sub(ms(age)));
+            // That was before our time.
+            if let Some(a) = self.apps.get_mut(at) {
+                a.fetches = Fetches::default();
+            }
         }
     }
 

@@ -225,6 +225,17 @@ async fn what_others_fetch_with_secrets_of_the_corporation_uses_up_its_limit() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn calls_of_one_api_have_a_limit_of_their_own() {
+    // §1: 1000 a minute, corporation and API.
+    let mut settings = TokenSettings::default();
+    settings.limits.calls_per_corp = Limit { most: 2, within: Duration::from_secs(60) };
+    let t = server(settings, &[app("1000002", SECRET)]);
+    let tok = token(&t).await;
+    assert_eq!([probe(&t, &tok).await, probe(&t, &tok).await, probe(&t, &tok).await], [0, 0, 45009]);
+    assert_eq!(get(&t, &format!("/cgi-bin/getcallbackip?access_token={tok}")).await["errcode"], 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn faults_hit_what_they_are_for_and_no_more() {
     let t = corp();
     let tok = token(&t).await;

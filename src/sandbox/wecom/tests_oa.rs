@@ -84,6 +84,8 @@ async fn the_21st_forced_refresh_of_a_day_is_45009_and_the_ordinary_fetch_goes_o
     let rid = said.strip_prefix("reach max api daily quota limit rid: ").unwrap();
     assert_eq!(rid.split('-').map(str::len).collect::<Vec<_>>(), [8, 8, 8], "{rid}");
     assert!(stable(&t, false).await.get("errcode").is_none());
+    advance(Duration::from_secs(3600)).await;
+    assert_eq!(stable(&t, true).await["errcode"], 45009, "still");
     advance(Duration::from_secs(86_400)).await;
     assert!(stable(&t, true).await.get("errcode").is_none());
 }

@@ -6,6 +6,7 @@ mod account_read;
 mod clock;
 mod edit;
 mod error;
+mod langbot;
 mod ntp;
 mod read;
 mod shared;
@@ -25,7 +26,7 @@ use crate::i18n::Lang;
 use std::path::{Path, PathBuf};
 
 /// Kinds of gateways that a configuration may name.
-pub const KINDS: &[&str] = &["evolution", "wukongim", "wecom", "wechat-oa", "wecom-aibot"];
+pub const KINDS: &[&str] = &["evolution", "wukongim", "langbot", "wecom", "wechat-oa", "wecom-aibot"];
 
 /// A commented configuration that passes this check.
 pub const EXAMPLE: &str = include_str!("../../../assets/config.example.toml");

@@ -1,7 +1,7 @@
 //! Walks the parsed file, table by table, and gathers every mistake instead of stopping at the first.
 
 use super::{
-    Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, account_read, clock, error::place, shared, values, wukongim_read,
+    Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, account_read, clock, error::place, langbot, shared, values, wukongim_read,
 };
 use crate::i18n::{Lang, Message, Words, store as words};
 use std::{ops::Range, path::Path};
@@ -254,9 +254,13 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
     // Which keys there are depends on the kind, wherever it stands.
     let kind_said = table.get("kind").and_then(|k| k.get_ref().as_str()).unwrap_or_default();
     let is_im = kind_said == "wukongim";
+    let is_bot = kind_said == "langbot";
+    let mut bot = super::LangBot::default();
     let mut own = account_read::Found::default();
     let with_accounts = account_read::KEYS.iter().filter(|k| account_read::has(kind_said, k));
-    let known: Vec<&str> = KNOWN.iter().chain(wukongim_read::KEYS.iter().filter(|_| is_im)).chain(with_accounts).copied().collect();
+    let of_im = wukongim_read::KEYS.iter().filter(|_| is_im);
+    let of_bot = langbot::KEYS.iter().filter(|_| is_bot);
+    let known: Vec<&str> = KNOWN.iter().chain(of_im).chain(of_bot).chain(with_accounts).copied().collect();
     for (key, span, v) in in_order(table) {
         let full = format!("{path}.{key}");
         seen.push(key);
@@ -269,6 +273,10 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
             "expect_timezone" => zone = r.text_of(v, &full, "expect_timezone = \"UTC\"").and_then(|(t, at)| values::zone(r, t, at, &full)),
             "clock" => clock = clock::limits(r, v, &full),
             own if is_im && wukongim_read::KEYS.contains(&own) => wukongim_read::key(r, &mut im, own, v, &full, &mut addresses),
+            own if is_bot && langbot::KEYS.contains(&own) => langbot::key(r, &mut bot, own, v, &full),
+            alien if langbot::KEYS.contains(&alien) => {
+                r.wrong(span.start, &full, Message::new(&words::CONFIG_OTHER_KIND).with("kind", "langbot"));
+            }
             alien if wukongim_read::KEYS.contains(&alien) => {
                 r.wrong(span.start, &full, Message::new(&words::CONFIG_OTHER_KIND).with("kind", "wukongim"));
             }
@@ -308,6 +316,7 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
         expect_timezone: zone,
         clock_limits: clock,
         wukongim: im,
+        langbot: bot,
         corp_id: own.corp_id,
         accounts: own.accounts,
         ..Gateway::default()
