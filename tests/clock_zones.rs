@@ -55,13 +55,16 @@ fn timezone_checks(doc: &Value) -> Vec<(String, String)> {
         .collect()
 }
 
+/// A value of `TZ`: the codes it brings, the offset in minutes where it is known, and its words.
+type TzCase = (Option<&'static str>, &'static [&'static str], Option<i64>, &'static str);
+
 #[test]
 fn the_matrix_of_tz_values_is_told_by_clock_and_doctor_and_blocks_nothing() {
     if no_zones("the TZ matrix") {
         return;
     }
     let (_servers, home) = stage();
-    let table: &[(Option<&str>, &[&str], Option<i64>, &str)] = &[
+    let table: &[TzCase] = &[
         (None, &[], None, ""),
         (Some(""), &["tz_empty"], Some(0), "TZ is set but empty, which means UTC."),
         (Some("America/Sao_Paulo"), &[], Some(-180), ""),
