@@ -148,6 +148,7 @@ async fn clocks(house: &Session, only: Option<&GatewayId>) -> (Vec<GateView>, St
         });
     }
     while asked.join_next().await.is_some() {}
+    crate::engine::clock::settle(&house.world, only, LIMIT).await;
     (gateways.iter().map(|g| house.world.gate().view(&g.id)).collect(), house.world.time().now())
 }
 
@@ -173,6 +174,7 @@ pub async fn doctor(house: &Session, first: Vec<doctor::Check>, as_json: bool, o
     house.finish_left(out).await;
     let host = house.world.host_facts();
     let (failed, _, ()) = tokio::join!(house.refresh(None, out), house.world.ask_ntp_and(&[]), house.world.ask_daemons());
+    crate::engine::clock::settle(&house.world, None, LIMIT).await;
     for g in house.world.gateways() {
         checks.push(match failed.iter().find(|(id, _)| *id == g.id) {
             Some((_, why)) => Check::failed(g.id.as_str(), why),

@@ -15,6 +15,7 @@ pub mod clock;
 pub mod command;
 mod errands;
 mod follow;
+mod gateway;
 pub mod hosts;
 mod live;
 pub mod mailbox;
