@@ -362,3 +362,6 @@ proptest! {
         }
     }
 }
+
+#[path = "gate_doubt_tests.rs"]
+mod doubt;
