@@ -129,10 +129,9 @@ pub async fn clock(house: &Session, args: &ClockArgs, out: &mut Output) -> Ran {
         // A history that cannot be read is no reason to say nothing of the clock.
         tracks.extend(house.world.clock_track(&view.gateway).await);
     }
-    let limits: Vec<_> = views.iter().map(|v| house.world.gate().limits_of(&v.gateway)).collect();
     let host = house.world.host_facts();
     let tracks = if tracks.len() == views.len() { tracks } else { Vec::new() };
-    let found = clock_out::Findings { views: &views, limits: &limits, tracks: &tracks, host: &host, now };
+    let found = clock_out::Findings { views: &views, tracks: &tracks, host: &host, now };
     clock_out::render(&found, clock_out::Form::of(args), out)
 }
 

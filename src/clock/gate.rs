@@ -330,7 +330,7 @@ impl Gate {
         let side =
             if torn(&host) || torn(&remote) { Some(Side::CannotTell) } else { verdict::side(host.skew.as_ref(), remote.skew.as_ref(), limits) };
         let moved = inner.moved.filter(|_| remote.samples.iter().all(|s| s.detail.as_str() == http_date::STEPPED));
-        GateView { gateway: gateway.clone(), verdict, host, remote, side, at: now, epoch, moved, zone: None, host_zone: None }
+        GateView { gateway: gateway.clone(), limits, verdict, host, remote, side, at: now, epoch, moved, zone: None, host_zone: None }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::{
     clock::{
-        Verdict,
+        Limits, Verdict,
         sample::Interval,
         steps::Moved,
         verdict::{Judgement, Side},
@@ -16,6 +16,8 @@ use crate::{
 pub struct GateView {
     /// The gateway.
     pub gateway: GatewayId,
+    /// The thresholds that it was judged by.
+    pub limits: Limits,
     /// The join of both judgements.
     pub verdict: Verdict,
     /// This host.

@@ -218,6 +218,7 @@ pub(in crate::tui) fn blocked_gate() -> GateView {
         moved: None,
         zone: None,
         host_zone: None,
+        limits: crate::clock::Limits::DEFAULT,
     }
 }
 

@@ -38,7 +38,20 @@ pub(super) fn gate(verdict: Verdict, skew_ms: i64, cause: Option<Cause>) -> Gate
     let fine = Judgement { verdict: Verdict::Ok, skew: None, cause: None, samples: vec![] };
     let remote = Judgement { verdict, skew: Some(skew), cause, samples: vec![sample] };
     let side = (verdict == Verdict::Blocked).then_some(Side::Gateway);
-    GateView { gateway: GatewayId::new("wa-us"), verdict, host: fine, remote, side, at: at(0), epoch: 3, moved: None, zone: None, host_zone: None }
+    let limits = crate::clock::Limits::DEFAULT;
+    GateView {
+        gateway: GatewayId::new("wa-us"),
+        limits,
+        verdict,
+        host: fine,
+        remote,
+        side,
+        at: at(0),
+        epoch: 3,
+        moved: None,
+        zone: None,
+        host_zone: None,
+    }
 }
 
 pub(super) fn shown(kind: OfferKind, text: &str, fresh: Fresh) -> Box<Shown> {
