@@ -6,7 +6,7 @@ use super::{
     gate::{GateView, TTL_SHOWN},
     http_date, judge,
     sample::{By, Interval, Sample},
-    verdict::{Cause, Judgement, Side},
+    verdict::{Cause, Side},
     zones::{self, Expected},
 };
 use crate::i18n::{Message, Words, clock as w, sntp as n};
@@ -102,7 +102,7 @@ pub fn what(view: &GateView) -> Option<What> {
         Some(Cause::BeforeSaved) => return Some(What::BeforeSaved),
         _ => {}
     }
-    if let Some(gap) = [&view.host, &view.remote].into_iter().filter_map(Judgement::conflict_ms).max() {
+    if let Some(gap) = view.conflict_ms() {
         return Some(What::Conflict(gap));
     }
     let off = |v: Verdict, cause: Option<Cause>| v != Verdict::Ok && cause != Some(Cause::ZoneDiffers);

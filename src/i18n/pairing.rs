@@ -46,6 +46,7 @@ catalogue! { "pairing";
     CLOCK_AHEAD = "the clock of {who} is {skew} ahead", "{who} 的时钟快 {skew}";
     CLOCK_BEHIND = "the clock of {who} is {skew} behind", "{who} 的时钟慢 {skew}";
     CLOCK_BEHIND_OPEN = "the clock of {who} is more than {skew} behind", "{who} 的时钟慢超过 {skew}";
+    CLOCK_TORN = "time sources disagree by {skew}", "时间来源相差 {skew}";
     CLOCK_BAD = "a clock is wrong", "有时钟不准";
     SEEN = "seen", "所见";
     CAUSE = "cause", "原因";

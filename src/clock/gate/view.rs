@@ -39,17 +39,27 @@ pub struct GateView {
 }
 
 impl GateView {
-    /// The largest absolute skew of either clock in milliseconds, where one is known.
+    /// The largest absolute skew of either clock in milliseconds, where one is known. Of a clock that is only known to be off by
+    /// more than something, that much.
     pub fn worst_ms(&self) -> Option<i64> {
-        [&self.host, &self.remote].into_iter().filter_map(|j| j.skew.as_ref().map(Interval::max_abs)).max()
+        let worst = |s: &Interval| if s.is_open() { s.min_abs() } else { s.max_abs() };
+        [&self.host, &self.remote].into_iter().filter_map(|j| j.skew.as_ref().map(worst)).max()
+    }
+    /// By how many milliseconds the sources contradict each other at the least, where they do: then no clock is known to be the
+    /// one that is off.
+    pub fn conflict_ms(&self) -> Option<i64> {
+        [&self.host, &self.remote].into_iter().filter_map(Judgement::conflict_ms).max()
     }
     /// The override that an operator gives who looks at this view.
     pub fn overriding(&self) -> Option<(u64, i64)> {
         (self.verdict == Verdict::Blocked).then(|| (self.epoch, self.worst_ms().unwrap_or(0)))
     }
     /// The clock that this view speaks of, and whether it is this host's: the one that is wrong where that is known, else the
-    /// worse of the two. `None` when neither gave a figure.
+    /// worse of the two. `None` when neither gave a figure, or when sources contradict each other.
     pub fn spoken(&self) -> Option<(bool, Interval)> {
+        if self.conflict_ms().is_some() {
+            return None;
+        }
         let worse = self.host.verdict > self.remote.verdict;
         let here = self.remote.skew.is_none() || self.host.skew.is_some() && (worse || self.side == Some(Side::Host));
         if here { self.host.skew.map(|s| (true, s)) } else { self.remote.skew.map(|s| (false, s)) }

@@ -116,7 +116,7 @@ impl Visit<'_> {
     pub(super) async fn override_gate(&mut self) {
         // What the person saw is what was agreed to; if it has become worse since, the gate stays closed.
         let view = self.record.view.gate.clone().unwrap_or_else(|| self.world.gate.view(&self.gateway.id));
-        let skew = view.worst_ms().unwrap_or(0);
+        let skew = view.worst_ms().max(view.conflict_ms()).unwrap_or(0);
         self.consent.blocked = view.overriding();
         self.record.view.overridden = true;
         self.record.log(&words::PAIR_OVERRIDE);

@@ -105,7 +105,8 @@ fn gateway(app: &App, frame: &mut Frame, areas: &Areas, row: Rect, line: &Line, 
         // Beside a gateway stands its own clock, unless this host's alone is what is wrong.
         let (here, off) = match gate.ahead_ms() {
             Some((true, ms)) if gate.remote.verdict == crate::clock::Verdict::Ok => (true, Some(ms)),
-            _ => (false, gate.remote.skew.map(|i| i.mid())),
+            Some(_) => (false, gate.remote.skew.map(|i| i.mid())),
+            None => (false, None),
         };
         let skew = off.map_or_else(|| "?".into(), text::rough_offset);
         let words = match (narrow, here) {

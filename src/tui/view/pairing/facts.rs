@@ -95,11 +95,12 @@ pub(super) fn clock_line(gate: Option<&GateView>, cx: &ViewCx) -> (String, Role)
         Verdict::Blocked => &w::CLOCK_BLOCKED,
     };
     let checked = Message::new(&w::CLOCK_CHECKED).with("age", age(&gate.at, &cx.now)).text(cx.lang);
-    let text = match off(gate, cx) {
-        Some(off) => {
-            let line = Message::new(&w::CLOCK_LINE).with("verdict", word.get(cx.lang)).with("figure", figure(&off, cx));
-            line.with("checked", checked).text(cx.lang)
-        }
+    let says = match gate.conflict_ms() {
+        Some(_) => Some(what(Some(gate), cx)),
+        None => off(gate, cx).map(|off| figure(&off, cx)),
+    };
+    let text = match says {
+        Some(says) => Message::new(&w::CLOCK_LINE).with("verdict", word.get(cx.lang)).with("figure", says).with("checked", checked).text(cx.lang),
         None => format!("{}  {checked}", word.get(cx.lang)),
     };
     (plain(text, cx), role(gate.verdict))
@@ -129,6 +130,9 @@ pub(super) fn told(gate: &GateView, cx: &ViewCx) -> Told {
 
 /// `the clock of wa-sp is 3:00:00 ahead`.
 pub(super) fn what(gate: Option<&GateView>, cx: &ViewCx) -> String {
+    if let Some(gap) = gate.and_then(GateView::conflict_ms) {
+        return Message::new(&w::CLOCK_TORN).with("skew", figures::span(gap)).text(cx.lang);
+    }
     let Some(off) = gate.and_then(|g| off(g, cx)) else { return w::CLOCK_BAD.get(cx.lang).to_owned() };
     let words = match (off.error_ms, off.ahead_ms < 0) {
         (None, _) => &w::CLOCK_BEHIND_OPEN,

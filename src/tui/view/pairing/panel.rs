@@ -7,7 +7,7 @@ use super::{
     text::{Glyph, plain},
 };
 use crate::{
-    clock::{Verdict, figures, words},
+    clock::{Verdict, figures, gate::GateView, words},
     domain::{FactValue, Prompt, PromptKind, Stamp},
     engine::mailbox::{PairStage, PairView},
     i18n::{Message, Words, common, pairing as w, reason},
@@ -209,7 +209,8 @@ impl Panel<'_> {
     }
 
     fn override_question(&self) -> Vec<Part> {
-        let skew = self.view.gate.as_ref().and_then(|g| off(g, self.cx)).map_or_else(|| self.word(&common::UNKNOWN), |o| figures::span(o.ahead_ms));
+        let apart = |g: &GateView| g.conflict_ms().or_else(|| off(g, self.cx).map(|o| o.ahead_ms));
+        let skew = self.view.gate.as_ref().and_then(apart).map_or_else(|| self.word(&common::UNKNOWN), figures::span);
         let head = self.say(Message::new(&w::OVERRIDE).with("skew", skew));
         vec![self.head(Glyph::Override, Role::Armed, &head, ""), self.para(1, &w::OVERRIDE_WHAT), self.para(2, &w::OVERRIDE_RISK)]
     }
