@@ -109,6 +109,17 @@ fn a_declared_zone_that_differs_says_where_it_is_set_and_one_that_nobody_knows_i
         advises(&docs, "host_zone_differs", [says[0], act[0]], [says[1], act[1]]);
         assert_eq!(docs[0]["verdict"], "warn");
     }
+    // A database that knows a few zones and not this one.
+    let few = tempfile::tempdir().unwrap();
+    std::fs::copy("/usr/share/zoneinfo/UTC", few.path().join("UTC")).unwrap();
+    let docs = told(&home, Some("UTC"), &[("TZDIR", few.path().to_str().unwrap())]);
+    advises(
+        &docs,
+        "expected_zone_unknown",
+        ["America/Sao_Paulo was declared, and no timezone data here knows it.", "In the configuration: expect_timezone = \"AREA/CITY\"."],
+        ["声明的 America/Sao_Paulo 不在本机的时区数据中。", "在配置中：expect_timezone = \"区域/城市\"。"],
+    );
+    assert_eq!(docs[0]["verdict"], "ok", "what cannot be compared is no difference");
 }
 
 #[test]

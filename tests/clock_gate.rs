@@ -51,7 +51,7 @@ impl Bench {
     async fn process(&self) -> Process {
         let ntp = vec![NtpServer { host: "127.0.0.1".into(), port: self.sntp.address().port() }];
         let clock = config::Clock { ntp, ..config::Clock::default() };
-        process_with(self.home.path(), &self.server, &self.vault, self.time.clone(), false, clock).await
+        process_with(self.home.path(), &self.server, &self.vault, self.time.clone(), (false, clock)).await
     }
     fn sent(&self) -> Vec<String> {
         self.server.lock().unwrap().log.clone()

@@ -1,7 +1,7 @@
 //! A hundred seeded scenarios through real sockets and the built program: gateways whose clocks are off, ways that are slow and
 //! uneven, time servers and `Date` headers with every fault there is. Whatever happens, no verdict is forged, and the truth lies
 //! inside every interval that is printed.
-#![allow(unreachable_pub, dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![allow(unreachable_pub, dead_code, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
 mod support;
 

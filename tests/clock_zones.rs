@@ -185,6 +185,8 @@ fn a_declared_gateway_zone_that_differs_is_told_on_the_deck_and_the_right_one_is
         if differs {
             hands::wait_evidence(&pty, "The gateway's zone is at +00:00; America/Sao_Paulo (-03:00) was declared.");
             hands::wait_evidence(&pty, "Start its container with -e TZ=America/Sao_Paulo (compose: environment: TZ).");
+            hands::wait_evidence(&pty, "The gateway shows UTC: an image without tzdata does so whatever TZ says.");
+            hands::wait_evidence(&pty, "In its image: apt-get install tzdata (Debian) or apk add tzdata (Alpine).");
         } else {
             hands::wait_evidence(&pty, "zone label -03:00");
             assert!(!pty.text().contains("was declared"), "{}", pty.text());
