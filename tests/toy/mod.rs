@@ -61,6 +61,7 @@ pub static SPEC: KindSpec = KindSpec {
     platform: "Toy",
     limits: Limits::DEFAULT,
     secrets: &[],
+    account_secrets: &[],
     verbs: &[],
     methods: &[MethodSpec { method: Method::Code, needs_number: false }],
     poll_seen: Duration::from_secs(5),
@@ -374,13 +375,12 @@ pub async fn process_with(home: &Path, server: &Shared, vault: &Vault, time: Arc
         allow_plaintext: false,
         ca_file: None,
         events: true,
-        expect_timezone: None,
-        clock_limits: None,
-        wukongim: config::WuKongIm::default(),
+        ..config::Gateway::default()
     };
     let world = World::new(Parts {
         gateways: vec![gateway],
         clock,
+        shared: None,
         store,
         vault: vault.clone(),
         time,
