@@ -123,6 +123,7 @@ impl Inner {
             id,
             Conn {
                 uid: hello.uid.clone(),
+                token: hello.token.clone(),
                 flag: hello.flag,
                 level,
                 device_id: hello.device_id.clone(),
@@ -162,15 +163,34 @@ impl Inner {
             return self.close(id);
         }
         self.write(id, Out::Disconnect(reason.to_owned()));
-        let inside = self.lock().conns.get(&id).map(|c| matches!(c.peer, Peer::Inside(Manner::HangsUp)));
-        if inside == Some(true) {
+        let told = self.lock().conns.get(&id).and_then(|c| match c.peer {
+            Peer::Inside(Manner::HangsUp) => Some(None),
+            Peer::Inside(Manner::ComesBack(after)) => Some(Some((c.hello(), after))),
+            Peer::Inside(Manner::Deaf) | Peer::Socket(_) => None,
+        });
+        if let Some(back) = told {
             let (inner, wait) = (Arc::clone(self), self.settings.timing.hangs_up.min(grace));
             self.spawn(async move {
                 tokio::time::sleep(wait).await;
                 inner.hung_up(id);
+                if let Some((hello, after)) = back {
+                    inner.come_back(hello, after).await;
+                }
             });
         }
         self.close_after(id, grace);
+    }
+
+    /// A client that does not give up: it logs in `after` every end, and again after every refusal, which it hears as silence.
+    async fn come_back(self: &Arc<Self>, hello: Hello, after: Duration) {
+        tokio::time::sleep(after).await;
+        loop {
+            let id = self.lock().conn_id();
+            if self.admit(id, &hello, Peer::Inside(Manner::ComesBack(after))).is_ok() {
+                return;
+            }
+            tokio::time::sleep(self.settings.timing.refused + after).await;
+        }
     }
 
     /// Takes a session out of the state after `wait`.

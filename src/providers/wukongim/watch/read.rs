@@ -226,6 +226,9 @@ impl Watch<'_> {
         });
         let seen = seen.collect();
         let changed = self.contests.look(self.cx.time.now(), seen, lowest);
+        if !changed.is_empty() {
+            self.contests.keep(self.cx).await;
+        }
         self.dirty.extend(changed.iter().filter_map(|u| self.index.get(u).copied()));
     }
 
