@@ -86,6 +86,20 @@ fn of_several_lines_each_is_read_and_others_are_passed_over() {
 }
 
 #[test]
+fn the_echo_of_a_refusal_tells_nothing_and_several_lines_in_one_are_read_each() {
+    let echo = r#"{"level":"error","time":"2026-11-21T15:51:39.065523497+00:00","msg":"【handler】handle connect err","error":"token verify fail"}"#;
+    assert!(read(&Secret::new(echo.into())).is_empty());
+    let wrapped = serde_json::json!({ "log": format!("{echo}\n"), "stream": "stdout" }).to_string();
+    assert!(read(&Secret::new(wrapped)).is_empty());
+    for between in ["\n", " ", ""] {
+        let all = read(&Secret::new(format!("{V2}{between}{echo}{between}{V1}{between}{echo}")));
+        assert_eq!(all.len(), 2, "{between:?}: {all:?}");
+        assert_eq!((&all[0].what, all[0].uid.as_deref()), (&differ(), Some("u-10024")));
+        assert_eq!(all[1].what, What::Differ { expected: secret(""), given: secret("xxxx") });
+    }
+}
+
+#[test]
 fn a_uid_that_looks_like_fields_cannot_pass_for_them() {
     let uid = r#"x","expectToken":"forged","actToken":"forged"#;
     let line = serde_json::json!({ "msg": "【handler】token verify fail", "uid": uid, "expectToken": "real-1", "actToken": "real-2" }).to_string();

@@ -27,7 +27,7 @@ pub enum NoLogin {
     /// The uid is empty or holds `@ # &`: the socket is closed at once.
     #[error("bad uid")]
     BadUid,
-    /// The manager's uid with a token that is not the manager token.
+    /// The manager's uid with a token that is not the manager token: a v2 server dies of it.
     #[error("manager token verify fail")]
     ManagerToken,
     /// No token.
@@ -68,6 +68,11 @@ impl Inner {
             if s.manager_token.as_ref().is_some_and(|t| *t != hello.token) {
                 drop(state);
                 self.complain("manager token verify fail", map! { "uid" => &hello.uid, "token" => &hello.token });
+                if s.version == Version::V2 {
+                    // It writes a CONNACK that is not there, and the whole process dies of it (seen twice on a running 2.2.5:
+                    // `ConnackPacket.GetFrameSize`, nil pointer). Whoever keeps it running starts it again.
+                    self.restart();
+                }
                 return Err(NoLogin::ManagerToken);
             }
         } else if s.token_auth_on && !(hello.uid.ends_with(&s.visitor_suffix) && s.version == Version::V2) {
@@ -84,6 +89,7 @@ impl Inner {
                         map! { "uid" => &hello.uid, "sourceNodeId" => node }
                     },
                 );
+                self.echo("token is empty");
                 return Err(NoLogin::EmptyToken);
             }
             // v1 reads an absent row as an empty token (`expectToken:""`).
@@ -94,6 +100,7 @@ impl Inner {
                     "get device token err",
                     map! { "error" => "not found", "uid" => &hello.uid, "deviceFlag" => flag_name(hello.flag), "sourceNodeId" => node },
                 );
+                self.echo("not found");
                 return Err(NoLogin::NoDevice);
             };
             if expect != hello.token {
@@ -106,6 +113,7 @@ impl Inner {
         if s.version != Version::V3 && state.channel(&hello.uid).ban {
             drop(state);
             self.complain("device is ban", map! { "uid" => &hello.uid });
+            self.echo("device is ban");
             return Err(NoLogin::Banned);
         }
         let most = if matches!(peer, Peer::Inside(_)) { MOST_USERS } else { s.most_connections };
