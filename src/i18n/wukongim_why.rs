@@ -81,6 +81,7 @@ catalogue! { "wukongim_why";
     WOULD_STAY = "A login on {device}: both stay; with the same device id the old one goes silent.", "登录 {device}：两者并存；设备 id 相同时旧连接失声。";
 
     WARN_TWO = "Two clients take turns on {device}.", "两个客户端轮流占用 {device}。";
+    WARN_UNSTEADY = "Login follows login on {device}: two clients, or one that drops.", "{device} 上登录接连不断：两个客户端，或一个掉线的客户端。";
     WARN_SHARED = "{platforms} share flag {flag} in the plan: each login replaces the other's token.", "方案中 {platforms} 共用标志 {flag}：每次登录都会覆盖对方令牌。";
     WARN_PLANNED_RESERVED = "The plan gives {platform} flag {flag}, which is reserved for {what}.", "方案给 {platform} 的标志 {flag} 已预留给 {what}。";
     WARN_LEVEL = "{device} is {level}; the plan says {planned}.", "{device} 为{level}；方案规定{planned}。";

@@ -12,12 +12,15 @@ const FLAGS: usize = 64;
 /// Swaps kept of each, the newest ones.
 const SWAPS: usize = 16;
 
+/// Device id and address.
+type Client = (Box<str>, Box<str>);
+
 #[derive(Serialize, Deserialize)]
 struct Kept {
     uid: Box<str>,
     flag: Option<u8>,
     empty: u64,
-    swaps: Vec<(Stamp, (Box<str>, Box<str>), (Box<str>, Box<str>))>,
+    swaps: Vec<(Stamp, Client, Client)>,
 }
 
 impl Contests {

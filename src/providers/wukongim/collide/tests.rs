@@ -164,7 +164,8 @@ fn clients_that_make_up_an_id_at_every_login_are_told_apart_by_their_addresses()
     let looks: Vec<Vec<Seen>> = (1..=4).map(turn).collect();
     let looks: Vec<&[Seen]> = looks.iter().map(Vec::as_slice).collect();
     assert!(!story(&looks[..3]).1.unwrap().fight, "there and back again is a phone that changes its network");
-    assert!(story(&looks).1.unwrap().fight);
+    let found = story(&looks).1.unwrap();
+    assert!(found.fight && found.sure);
 }
 
 #[test]
@@ -172,7 +173,8 @@ fn behind_one_address_it_is_a_fight_when_swap_follows_on_swap_and_nobody_is_ever
     let turns = |n: u64| (1..=n).map(|n| vec![from(n, &format!("guid-{n}"), "10.0.0.1")]).collect::<Vec<_>>();
     let of = |looks: &[Vec<Seen>]| story(&looks.iter().map(Vec::as_slice).collect::<Vec<_>>()).1.unwrap();
     assert!(!of(&turns(5)).fight);
-    assert!(of(&turns(6)).fight);
+    let found = of(&turns(6));
+    assert!(found.fight && !found.sure, "one client that cannot hold its connection looks the same");
     // One browser that is reloaded again and again is away in between now and then.
     let mut reloaded = turns(5);
     reloaded.push(Vec::new());
