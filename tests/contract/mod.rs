@@ -82,6 +82,7 @@ impl House {
         let world = World::new(Parts {
             gateways: config.gateways,
             clock: config::Clock::default(),
+            shared: None,
             store,
             vault,
             time,
@@ -141,6 +142,7 @@ impl House {
         let asked = match &self.sandbox.servers()[0] {
             Server::Evolution(g) => g.log().0,
             Server::Wukong(w) => w.asked().0,
+            _ => panic!("{}: how is this server asked for its log?", self.kind.name),
         };
         let reads = ["/user/onlinestatus", "/verify-creds", "/manager/login"];
         let connects = |path: &str| path.contains("/instance/connect/");
@@ -151,6 +153,7 @@ impl House {
         match &self.sandbox.servers()[0] {
             Server::Evolution(g) => g.clear_log(),
             Server::Wukong(w) => w.clear_requests(),
+            _ => panic!("{}: how does this server forget?", self.kind.name),
         }
     }
 
@@ -158,6 +161,7 @@ impl House {
         match &self.sandbox.servers()[0] {
             Server::Evolution(g) => g.fault(fault, count, path),
             Server::Wukong(w) => w.fault(fault, count, path),
+            _ => panic!("{}: how is this server given a fault?", self.kind.name),
         }
     }
 

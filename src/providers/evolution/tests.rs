@@ -54,6 +54,7 @@ struct Stage {
     sandbox: Sandbox,
     cx: Cx,
     kept: Arc<Kept>,
+
     seen: seen::Sender<Attention>,
 }
 
@@ -75,6 +76,7 @@ impl Stage {
             cancel: CancellationToken::new(),
             memo: Arc::clone(&kept) as Arc<dyn Memo>,
             samples: Arc::clone(&kept) as Arc<dyn Samples>,
+            tokens: Arc::new(crate::providers::token::NoTokens),
             seen: rx,
         };
         Self { sandbox, cx, kept, seen: tx }
