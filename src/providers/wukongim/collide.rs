@@ -7,8 +7,9 @@
 //!
 //! The official JS SDK makes up a new device id at every login (wukongimjssdk 1.0.4, `connect_manager.js`: `Guid` and `W`), so
 //! that nothing ever comes back by its id. Then the addresses tell; and where those are one, as behind a common router, only
-//! that swap follows on swap and the flag is never found empty, as it is when one browser is reloaded. That is no proof: one
-//! JS client whose heartbeat found a busy server too slow looked the same (seen on a running 2.2.5). It is told as what it is.
+//! that swap follows on swap and the flag is never found empty, as it is when one browser is reloaded. That is no proof: the
+//! sockets of displaced logins stay open until the server's idle time, and at the end of each, minutes later, that SDK logs in
+//! anew; a client that is alone by then displaces itself a dozen times (seen on a running 2.2.5). It is told as what it is.
 
 mod kept;
 
