@@ -368,15 +368,7 @@ pub async fn process_with(home: &Path, server: &Shared, vault: &Vault, time: Arc
     let mailbox = Mailbox::new();
     let shared = server.clone();
     let providers: Providers = Arc::new(move |kind| (kind == "toy").then(|| Arc::new(Toy(shared.clone())) as Arc<dyn Provider>));
-    let gateway = config::Gateway {
-        name: "g".into(),
-        kind: "toy".into(),
-        url: "http://127.0.0.1:9".into(),
-        allow_plaintext: false,
-        ca_file: None,
-        events: true,
-        ..config::Gateway::default()
-    };
+    let gateway = config::Gateway::new("g", "toy", "http://127.0.0.1:9");
     let world = World::new(Parts {
         gateways: vec![gateway],
         clock,
