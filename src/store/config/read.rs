@@ -295,7 +295,7 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
     account_read::missing(r, &own, kind_said, &seen, at, path);
     let usual = account_read::default_url(kind_said).filter(|_| !seen.contains(&"url"));
     for (needed, example) in [("kind", "kind = \"evolution\""), ("url", "url = \"https://evo.example.com\"")] {
-        if !seen.contains(&needed) && !(needed == "url" && usual.is_some()) {
+        if !(seen.contains(&needed) || needed == "url" && usual.is_some()) {
             r.wrong(at, &format!("{path}.{needed}"), Message::new(&words::CONFIG_MISSING)).example = Some(example.to_owned());
         }
     }
@@ -322,6 +322,5 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
         langbot: bot,
         corp_id: own.corp_id,
         accounts: own.accounts,
-        ..Gateway::default()
     })
 }
