@@ -4,6 +4,7 @@
 //! * [`clock`]: samples, the verdict algebra and the gate that every code must pass.
 //! * [`providers`]: one folder a system; each describes, none acts on its own. The one shared HTTP client lives here.
 //! * [`engine`]: the only actor. One watch per gateway, the op runner, pairing; commands in, mailbox out.
+//! * [`shared`]: what several hosts share: tokens, leases, news, in one Redis.
 //! * [`store`]: SQLite files, strict configuration, paths, locks.
 //! * [`vault`]: where the key that seals secrets lives, and the sealing itself.
 //! * [`tui`]: the deck. `Event → update → Command`; views only read.
@@ -23,6 +24,7 @@ pub mod engine;
 pub mod i18n;
 pub mod providers;
 pub mod sandbox;
+pub mod shared;
 pub mod store;
 pub mod tui;
 pub mod vault;

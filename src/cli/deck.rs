@@ -147,6 +147,7 @@ fn engine(
         let owner = lock.as_ref().map_or("", |l| l.name()).into();
         Ok(Parts {
             clock: config.clock,
+            shared: config.shared,
             gateways: config.gateways,
             store,
             vault: scene.vault,

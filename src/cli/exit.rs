@@ -87,7 +87,11 @@ impl From<ReasonCode> for Exit {
             | C::ServerRestarted
             | C::BadSession
             | C::Forbidden
-            | C::PersonNeeded => Self::Person,
+            | C::PersonNeeded
+            | C::RotateByHand
+            | C::TokenRejectedAgain
+            | C::WrongApp
+            | C::AppDisabled => Self::Person,
             C::Unreachable
             | C::Slow
             | C::NameUnknown
@@ -98,7 +102,10 @@ impl From<ReasonCode> for Exit {
             | C::TlsFailed
             | C::PlatformUnavailable
             | C::Busy => Self::Unreachable,
-            C::RateLimited => Self::RateLimited,
+            C::RateLimited | C::QuotaUsed => Self::RateLimited,
+            C::LeaseTimeout | C::LeaseLost => Self::Lease,
+            C::AddressNotTrusted => Self::Address,
+            C::NothingCached | C::LifeTooShort => Self::NotCached,
             C::ClockBlocked | C::ClockMoved => Self::Clock,
             C::ReadOnly => Self::ReadOnly,
             C::VaultLocked | C::KeyringAbsent => Self::Locked,

@@ -170,6 +170,13 @@ pub async fn doctor(house: &Session, first: Vec<doctor::Check>, as_json: bool, o
         (None, Err(e)) => Check::failed("store", &e.reason()),
         (None, Ok(())) => Check::new("store", Mark::Ok, Message::new(&c::CHECK_STORE).with("path", house.paths.data.to_string_lossy())),
     });
+    if let Some(shared) = house.world.shared().await {
+        let asked = match shared {
+            Ok(shared) => shared.holder("doctor").await.err(),
+            Err(why) => Some(why),
+        };
+        checks.push(asked.map_or_else(|| Check::new("shared", Mark::Ok, &c::CHECK_SHARED), |why| Check::failed("shared", &why)));
+    }
     house.finish_left(out).await;
     let host = house.world.host_facts();
     let (failed, _, ()) = tokio::join!(house.refresh(None, out), house.world.ask_ntp_and(&[]), house.world.ask_daemons());
@@ -269,20 +276,16 @@ pub async fn secret(house: &Session, command: &SecretCommand, out: &mut Output) 
         SecretCommand::Init { insecure_key_file } => Ok(init(house, *insecure_key_file, out).await),
         SecretCommand::Status => secret_status(house, out).await,
         SecretCommand::Set { gateway, file } => {
+            if let Some(words) = shared_secret(gateway) {
+                return Ok(keep(house, gateway, file.as_deref(), words, gateway, out).await);
+            }
             let found = house.gateway(gateway, out);
             let Ok(g) = found else { return Ok(Exit::Name) };
             let Some(spec) = g.spec.secrets.first() else { return Ok(Exit::Ok) };
-            let secret = match prompt::secret(file.as_deref(), spec.words, out) {
-                Ok(secret) => secret,
-                Err(why) => {
-                    out.complain(&why.0);
-                    return Ok(Exit::Usage);
-                }
-            };
-            if let Err(why) = house.world.ensure_vault(None).await {
-                return Ok(refused(&why, out));
-            }
-            Ok(kept(house.world.store().secret_put(&secret_name(&g.id, spec.name), &secret).await, &c::SECRET_KEPT, gateway, out))
+            Ok(keep(house, &secret_name(&g.id, spec.name), file.as_deref(), spec.words, gateway, out).await)
+        }
+        SecretCommand::Forget { gateway } if shared_secret(gateway).is_some() => {
+            Ok(kept(house.world.store().secret_forget(gateway).await, &c::SECRET_FORGOTTEN, gateway, out))
         }
         SecretCommand::Forget { gateway } => {
             let Ok(g) = house.gateway(gateway, out) else { return Ok(Exit::Name) };
@@ -295,6 +298,37 @@ pub async fn secret(house: &Session, command: &SecretCommand, out: &mut Output) 
             Ok(Exit::Ok)
         }
     }
+}
+
+/// The question for a secret of the store that hosts share, by the name that it has in the vault.
+fn shared_secret(name: &str) -> Option<&'static crate::i18n::Words> {
+    match name {
+        crate::shared::PASSWORD => Some(&c::ASK_SHARED_PASSWORD),
+        crate::shared::SEAL => Some(&c::ASK_SHARED_SEAL),
+        _ => None,
+    }
+}
+
+/// Asks for a secret and seals it under `name`.
+async fn keep(
+    house: &Session,
+    name: &str,
+    file: Option<&std::path::Path>,
+    question: &'static crate::i18n::Words,
+    shown: &str,
+    out: &mut Output,
+) -> Exit {
+    let secret = match prompt::secret(file, question, out) {
+        Ok(secret) => secret,
+        Err(why) => {
+            out.complain(&why.0);
+            return Exit::Usage;
+        }
+    };
+    if let Err(why) = house.world.ensure_vault(None).await {
+        return refused(&why, out);
+    }
+    kept(house.world.store().secret_put(name, &secret).await, &c::SECRET_KEPT, shown, out)
 }
 
 fn kept(done: Result<(), crate::store::StoreError>, words: &'static crate::i18n::Words, name: &str, out: &mut Output) -> Exit {

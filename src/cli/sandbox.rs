@@ -124,7 +124,7 @@ pub fn settings(g: &crate::sandbox::GatewayInfo) -> config::Gateway {
         events: true,
         expect_timezone: None,
         clock_limits: None,
-        wukongim: config::WuKongIm::default(),
+        ..config::Gateway::default()
     })
 }
 

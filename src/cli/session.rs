@@ -23,11 +23,13 @@ pub struct Settings {
     pub gateways: Vec<config::Gateway>,
     /// What it says of clocks.
     pub clock: config::Clock,
+    /// The store that hosts share, if there is one.
+    pub shared: Option<config::SharedStore>,
 }
 
 impl From<config::Config> for Settings {
     fn from(c: config::Config) -> Self {
-        Self { gateways: c.gateways, clock: c.clock }
+        Self { gateways: c.gateways, clock: c.clock, shared: c.shared }
     }
 }
 
@@ -62,6 +64,7 @@ impl Session {
         let world = World::new(Parts {
             gateways: settings.gateways,
             clock: settings.clock,
+            shared: settings.shared,
             store,
             vault,
             time: time.clone(),

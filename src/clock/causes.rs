@@ -225,7 +225,11 @@ fn as_utc(words: &'static Words, skew: &Interval, names: &str) -> Message {
 
 /// The one thing to do about it; `None` when nothing needs doing.
 pub fn remedy(view: &GateView) -> Option<Message> {
-    what(view).map(|what| act(&what))
+    what(view).map(|what| match what {
+        // The gateway's own clock and that of the server beside it: no time server takes part in it.
+        What::Conflict(_) if view.host.conflict_ms().is_none() => Message::new(&w::DO_CONFLICT_BESIDE).with("gateway", view.gateway.as_str()),
+        what => act(&what),
+    })
 }
 
 /// What to do about a conclusion.

@@ -129,7 +129,8 @@ fn join(newest_first: &[&Sample], now: &Stamp, ttl: Duration) -> Joined {
             Some(both) => run = Some(both),
             // A clock that was set right contradicts its own past. Two newest probes that agree, further apart than a
             // standing `Date` could bear, are believed against older ones; a single one is not.
-            None if i >= 2 && apart(newest, live[i - 1]) => break,
+            // What another source says is no past of theirs: the platform's own time stands until it says otherwise itself.
+            None if i >= 2 && apart(newest, live[i - 1]) && (s.by != By::ServerTime || live[..i].iter().any(|n| n.by == s.by)) => break,
             None if s.by == By::Date && newest.by == By::Date => return Joined::Torn,
             None => return Joined::Conflict(sntp::servers::gap_ms(run.iter().chain([&aged]))),
         }

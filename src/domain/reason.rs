@@ -221,6 +221,44 @@ codes! {
     ClusterPeer = "cluster_peer",
     /// This version of the server has no way to do or to tell that.
     NotInVersion = "not_in_version",
+    /// The phone that scanned is logged in as another account.
+    WrongAccount = "wrong_account",
+    /// The token that a business server gave out is not on this server.
+    OtherServer = "other_server",
+    /// The token's life is over.
+    TokenExpired = "token_expired",
+    /// The platform refused a token that should be alive.
+    TokenRejected = "token_rejected",
+    /// The platform refuses even a token that it has just issued.
+    TokenRejectedAgain = "token_rejected_again",
+    /// The token is fine, and the platform does not trust the caller's address.
+    AddressNotTrusted = "address_not_trusted",
+    /// The token belongs to another app.
+    WrongApp = "wrong_app",
+    /// The app is switched off on the platform.
+    AppDisabled = "app_disabled",
+    /// The quota of forced renewals is used up.
+    QuotaUsed = "quota_used",
+    /// Only a person can have the token replaced.
+    RotateByHand = "rotate_by_hand",
+    /// Somebody else uses the same secret, or clients loop.
+    TokenStorm = "token_storm",
+    /// The right to fetch or to act was not had in time.
+    LeaseTimeout = "lease_timeout",
+    /// Another holder took over: what was done under the old right was refused.
+    LeaseLost = "lease_lost",
+    /// Nothing is cached, and fetching was ruled out.
+    NothingCached = "nothing_cached",
+    /// What is cached does not live as long as was demanded.
+    LifeTooShort = "life_too_short",
+    /// The store that hosts share does not answer.
+    SharedDown = "shared_down",
+    /// Enabled; its server does not say whether it is connected.
+    StateNotReported = "state_not_reported",
+    /// Nobody has claimed the server yet: whoever comes first owns it.
+    Unclaimed = "unclaimed",
+    /// Another client took the place of this connection.
+    EvictedBySubscriber = "evicted_by_subscriber",
     /// Something inside pairdeck failed.
     Internal = "internal",
 }
@@ -240,6 +278,7 @@ impl ReasonCode {
                 | Self::NotYet
                 | Self::NeverPaired
                 | Self::NothingAgainst
+                | Self::StateNotReported
         )
     }
 }
@@ -266,6 +305,8 @@ impl ReasonCode {
                 | Self::Unintelligible
                 | Self::TlsFailed
                 | Self::PlatformUnavailable
+                | Self::SharedDown
+                | Self::LeaseTimeout
         )
     }
 }

@@ -58,6 +58,10 @@ pub enum TokenSemantics {
     Lasting,
     /// The same one comes back until it expires.
     SameUntilExpiry,
-    /// Each request makes a new one.
+    /// The same one comes back until shortly before its end; then a new one, and both live.
+    SameThenOverlap,
+    /// The same one comes back, and each request lengthens its life.
+    AutoRenewed,
+    /// Each request makes a new one and ends the one before.
     Rotating,
 }

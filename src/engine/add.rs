@@ -89,7 +89,7 @@ fn settings(new: &NewGateway) -> config::Gateway {
         events: true,
         expect_timezone: None,
         clock_limits: None,
-        wukongim: config::WuKongIm::default(),
+        ..config::Gateway::default()
     }
 }
 

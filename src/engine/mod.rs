@@ -24,6 +24,7 @@ pub mod ops;
 mod outcome;
 pub mod pairing;
 mod rows;
+pub mod shared;
 mod watch;
 pub mod who;
 pub mod why;

@@ -34,6 +34,7 @@ fn world(dir: &std::path::Path, time: Arc<dyn Time>, ntp: Vec<NtpServer>) -> Arc
     World::new(Parts {
         gateways: Vec::new(),
         clock: config::Clock { ntp, ..config::Clock::default() },
+        shared: None,
         store,
         vault,
         time,

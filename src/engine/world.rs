@@ -6,6 +6,7 @@ use super::{
     mailbox::{GatewayView, Mailbox, Toast},
     ntp::{self, Reference},
     rows::Book,
+    shared::Common,
 };
 use crate::{
     clock::{Limits, floor::BUILD_FLOOR, gate::Gate},
@@ -34,6 +35,8 @@ pub struct Parts {
     pub gateways: Vec<config::Gateway>,
     /// What the configuration says of clocks.
     pub clock: config::Clock,
+    /// The store that hosts share, if there is one.
+    pub shared: Option<config::SharedStore>,
     /// The store.
     pub store: Store,
     /// The vault.
@@ -70,6 +73,7 @@ pub struct World {
     _lock: Option<crate::store::locks::ProcessLock>,
     pub(super) clock: config::Clock,
     pub(super) reference: Reference,
+    pub(super) common: Common,
     locked: AtomicBool,
     pub(super) following: AtomicBool,
     gateways: RwLock<BTreeMap<GatewayId, Arc<Gateway>>>,
@@ -111,6 +115,7 @@ impl World {
         let world = Arc::new(Self {
             gate: Arc::new(Gate::with_floor(parts.time.clone(), floor)),
             reference: Reference::new(&parts.clock.ntp),
+            common: Common::new(parts.shared),
             alarm: Arc::default(),
             store: parts.store,
             vault: parts.vault,
@@ -267,6 +272,16 @@ impl World {
                 secrets.insert(spec.name.to_owned(), secret);
             }
         }
+        if !gateway.spec.account_secrets.is_empty() {
+            let prefix = secret_name(&gateway.id, "");
+            for (name, _) in self.store.secret_list().await? {
+                if let Some(own) = name.strip_prefix(&prefix).filter(|n| n.starts_with("account/"))
+                    && let Some(secret) = self.store.secret_get(&name).await?
+                {
+                    secrets.insert(own.to_owned(), secret);
+                }
+            }
+        }
         lock(&gateway.state).secrets = secrets;
         Ok(())
     }
@@ -295,6 +310,7 @@ impl World {
                 mailbox: self.mailbox.clone(),
                 alarm: self.alarm.clone(),
             }),
+            tokens: Arc::new(crate::providers::token::NoTokens),
             seen: gateway.attention.subscribe(),
         })
     }

@@ -53,6 +53,7 @@ catalogue! { "clock";
     DO_DATE_MALFORMED = "At the proxy before the gateway: pass the gateway's own Date on unchanged.", "在网关前的代理上：原样转发网关的 Date。";
     DO_DATE_INCONSISTENT = "`r` asks again; if it stays, compare the clocks of all hosts behind its address.", "按 r 重新询问；若仍如此，核对该地址后所有主机的时钟。";
     DO_NO_DATE = "At the proxy before the gateway: let the Date header through.", "在网关前的代理上：放行 Date 响应头。";
+    DO_CONFLICT_BESIDE = "On {gateway} and the server beside it: compare their clocks; one is wrong.", "对照 {gateway} 与其旁的服务器的时钟，其中一个有误。";
     DO_CONFLICT = "Compare the servers of [clock] ntp; take out the one that is wrong.", "对照 [clock] ntp 中的各服务器，去掉有误的那个。";
     DO_ZONE_GATEWAY = "Start its container with -e TZ={zone} (compose: environment: TZ).", "以 -e TZ={zone} 启动其容器（compose：environment: TZ）。";
     DO_ZONE_HOST = "Set TZ={zone} here, or on this host: timedatectl set-timezone.", "在此设 TZ={zone}，或在本机执行 timedatectl set-timezone。";

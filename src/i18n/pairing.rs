@@ -80,6 +80,8 @@ catalogue! { "pairing";
     TOOK_QR = "in {s} s, QR {n}", "{s} 秒，二维码 {n}";
     TOOK_CODE = "in {s} s, code {n}", "{s} 秒，配对码 {n}";
     PAIRED_SYNC = "Phones may sync for some minutes: leave it open.", "手机可能同步几分钟：请保持打开。";
+    PAIRED_TOKEN = "PAIRED  {label} has its token", "已配对  {label} 已有令牌";
+    PAIRED_TOKEN_THEN = "The token is kept sealed here. The row is online once a client connects with it.", "令牌已密封保存。客户端用它连接后该行即在线。";
     FAILED = "Not paired", "未配对";
     WIPE_FIRST = "The session is spoilt: it is wiped first, then a new attempt starts.", "会话已失效：先清除，再重新开始。";
     TOO_SMALL = "QR needs a terminal of {cols}x{rows} ({least} at the least). Have {have}.", "二维码需要 {cols}x{rows} 的终端（至少 {least}）。现有 {have}。";

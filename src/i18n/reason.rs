@@ -1,8 +1,12 @@
 //! Reasons and remedies. Reason: what happened, one sentence, ≤ 90 cells. Remedy: one imperative that begins with a key or
 //! a place, ≤ 90 cells.
 
-use super::{Lang, Words};
+use super::Lang;
 use crate::domain::{Reason, ReasonCode};
+
+mod map;
+
+pub use map::{remedy, text};
 
 catalogue! { "reason";
     LOGGED_OUT = "Logged out, usually from the phone.", "已退出登录，通常是在手机上操作的。";
@@ -154,187 +158,12 @@ catalogue! { "reason";
     CLUSTER_PEER = "A node of the server's cluster does not answer, so the list fails as a whole.", "集群中有节点无响应，整个查询失败。";
     CLUSTER_PEER_DO = "On the server: check its cluster nodes.", "在服务器上检查集群节点。";
     NOT_IN_VERSION = "This version of the server has no way to do that.", "此版本的服务器没有该功能。";
+    WRONG_ACCOUNT = "The phone is logged in as {found}, not {wanted}; nothing was logged in.", "手机登录的是 {found}，不是 {wanted}；未登录任何账号。";
+    WRONG_ACCOUNT_DO = "On the phone: log in as {wanted}, then `p` again.", "在手机上登录 {wanted}，再按 p。";
+    OTHER_SERVER = "The business server gave out a token, but {gateway} does not hold it.", "业务服务器发了令牌，但 {gateway} 上没有。";
+    OTHER_SERVER_DO = "In config.toml: check that business_url belongs to {gateway}.", "检查 config.toml 中 business_url 是否属于 {gateway}。";
     INTERNAL = "Something inside pairdeck failed.", "pairdeck 内部出错。";
     INTERNAL_DO = "`L` shows the log; a report is welcome.", "按 L 查看日志；欢迎报告。";
-}
-
-/// What happened, as a sentence.
-pub fn text(code: ReasonCode) -> &'static Words {
-    use ReasonCode as C;
-    match code {
-        C::LoggedOut => &LOGGED_OUT,
-        C::Wiped => &WIPED,
-        C::Forbidden => &FORBIDDEN,
-        C::Replaced => &REPLACED,
-        C::TimedOut => &TIMED_OUT,
-        C::ConnectionClosed => &CONNECTION_CLOSED,
-        C::BadSession => &BAD_SESSION,
-        C::RestartRequired => &RESTART_REQUIRED,
-        C::PlatformUnavailable => &PLATFORM_UNAVAILABLE,
-        C::Disconnected => &DISCONNECTED,
-        C::NeverPaired => &NEVER_PAIRED,
-        C::WitnessesDiffer => &WITNESSES_DIFFER,
-        C::QrLimit => &QR_LIMIT,
-        C::StaleCode => &STALE_CODE,
-        C::AttemptSpoilt => &ATTEMPT_SPOILT,
-        C::AttemptExpired => &ATTEMPT_EXPIRED,
-        C::NotProven => &NOT_PROVEN,
-        C::MayBeLinked => &MAY_BE_LINKED,
-        C::AlreadyOnline => &ALREADY_ONLINE,
-        C::NumberNeeded => &NUMBER_NEEDED,
-        C::NumberInvalid => &NUMBER_INVALID,
-        C::ServerRestarted => &SERVER_RESTARTED,
-        C::Asking => &ASKING,
-        C::WaitingForPhone => &WAITING_FOR_PHONE,
-        C::EndingOldSession => &ENDING_OLD_SESSION,
-        C::CredentialRefused => &CREDENTIAL_REFUSED,
-        C::CredentialNarrow => &CREDENTIAL_NARROW,
-        C::CredentialMissing => &CREDENTIAL_MISSING,
-        C::LicenseRequired => &LICENSE_REQUIRED,
-        C::ServerRefused => &SERVER_REFUSED,
-        C::ServerError => &SERVER_ERROR,
-        C::RateLimited => &RATE_LIMITED,
-        C::NotFound => &NOT_FOUND,
-        C::WrongAddress => &WRONG_ADDRESS,
-        C::WebPage => &WEB_PAGE,
-        C::Unintelligible => &UNINTELLIGIBLE,
-        C::TooLarge => &TOO_LARGE,
-        C::Redirected => &REDIRECTED,
-        C::Unreachable => &UNREACHABLE,
-        C::Slow => &SLOW,
-        C::NameUnknown => &NAME_UNKNOWN,
-        C::PlaintextRefused => &PLAINTEXT_REFUSED,
-        C::TlsExpired => &TLS_EXPIRED,
-        C::TlsNotYetValid => &TLS_NOT_YET_VALID,
-        C::TlsWrongName => &TLS_WRONG_NAME,
-        C::TlsUnknownIssuer => &TLS_UNKNOWN_ISSUER,
-        C::TlsFailed => &TLS_FAILED,
-        C::EventsLost => &EVENTS_LOST,
-        C::ClockBlocked => &CLOCK_BLOCKED,
-        C::ClockMoved => &CLOCK_MOVED,
-        C::ClockUnknown => &CLOCK_UNKNOWN,
-        C::VaultLocked => &VAULT_LOCKED,
-        C::KeyringAbsent => &KEYRING_ABSENT,
-        C::ReadOnly => &READ_ONLY,
-        C::StoreUnwritable => &STORE_UNWRITABLE,
-        C::StoreBroken => &STORE_BROKEN,
-        C::Foreign => &FOREIGN,
-        C::Busy => &BUSY,
-        C::Cancelled => &CANCELLED,
-        C::KilledInFlight => &KILLED_IN_FLIGHT,
-        C::NotYet => &NOT_YET,
-        C::Gone => &GONE,
-        C::PersonNeeded => &PERSON_NEEDED,
-        C::FlagMismatch => &FLAG_MISMATCH,
-        C::NeverIssued => &NEVER_ISSUED,
-        C::TokenWiped => &TOKEN_WIPED,
-        C::TokenOverwritten => &TOKEN_OVERWRITTEN,
-        C::TokenEmpty => &TOKEN_EMPTY,
-        C::Banned => &BANNED,
-        C::ChecksOff => &CHECKS_OFF,
-        C::VisitorUid => &VISITOR_UID,
-        C::FlagCollision => &FLAG_COLLISION,
-        C::Displaced => &DISPLACED,
-        C::TooEarly => &TOO_EARLY,
-        C::SendBanned => &SEND_BANNED,
-        C::NothingAgainst => &NOTHING_AGAINST,
-        C::BadTarget => &BAD_TARGET,
-        C::FlagTaken => &FLAG_TAKEN,
-        C::ConnUnclear => &CONN_UNCLEAR,
-        C::NotOnline => &NOT_ONLINE,
-        C::ClusterPeer => &CLUSTER_PEER,
-        C::NotInVersion => &NOT_IN_VERSION,
-        C::Internal => &INTERNAL,
-    }
-}
-
-/// What to do about it; `None` where nothing needs doing.
-pub fn remedy(code: ReasonCode) -> Option<&'static Words> {
-    use ReasonCode as C;
-    Some(match code {
-        C::LoggedOut | C::Wiped => &LOGGED_OUT_DO,
-        C::Forbidden => &FORBIDDEN_DO,
-        C::Replaced => &REPLACED_DO,
-        C::TimedOut => &TIMED_OUT_DO,
-        C::ConnectionClosed => &CONNECTION_CLOSED_DO,
-        C::BadSession => &BAD_SESSION_DO,
-        C::Disconnected => &DISCONNECTED_DO,
-        C::NeverPaired => &NEVER_PAIRED_DO,
-        C::WitnessesDiffer => &WITNESSES_DIFFER_DO,
-        C::QrLimit => &QR_LIMIT_DO,
-        C::StaleCode => &STALE_CODE_DO,
-        C::AttemptSpoilt => &ATTEMPT_SPOILT_DO,
-        C::AttemptExpired => &ATTEMPT_EXPIRED_DO,
-        C::NotProven => &NOT_PROVEN_DO,
-        C::MayBeLinked => &MAY_BE_LINKED_DO,
-        C::AlreadyOnline => &ALREADY_ONLINE_DO,
-        C::NumberNeeded => &NUMBER_NEEDED_DO,
-        C::NumberInvalid => &NUMBER_INVALID_DO,
-        C::ServerRestarted => &SERVER_RESTARTED_DO,
-        C::CredentialRefused => &CREDENTIAL_REFUSED_DO,
-        C::CredentialNarrow => &CREDENTIAL_NARROW_DO,
-        C::CredentialMissing => &CREDENTIAL_MISSING_DO,
-        C::LicenseRequired => &LICENSE_REQUIRED_DO,
-        C::ServerRefused => &SERVER_REFUSED_DO,
-        C::ServerError => &SERVER_ERROR_DO,
-        C::RateLimited => &RATE_LIMITED_DO,
-        C::NotFound => &NOT_FOUND_DO,
-        C::WrongAddress => &WRONG_ADDRESS_DO,
-        C::WebPage => &WEB_PAGE_DO,
-        C::Unintelligible => &UNINTELLIGIBLE_DO,
-        C::TooLarge => &TOO_LARGE_DO,
-        C::Redirected => &REDIRECTED_DO,
-        C::Unreachable => &UNREACHABLE_DO,
-        C::Slow => &SLOW_DO,
-        C::NameUnknown => &NAME_UNKNOWN_DO,
-        C::PlaintextRefused => &PLAINTEXT_REFUSED_DO,
-        C::TlsExpired => &TLS_EXPIRED_DO,
-        C::TlsNotYetValid => &TLS_NOT_YET_VALID_DO,
-        C::TlsWrongName => &TLS_WRONG_NAME_DO,
-        C::TlsUnknownIssuer => &TLS_UNKNOWN_ISSUER_DO,
-        C::TlsFailed => &TLS_FAILED_DO,
-        C::ClockBlocked => &CLOCK_BLOCKED_DO,
-        C::ClockMoved => &CLOCK_MOVED_DO,
-        C::ClockUnknown => &CLOCK_UNKNOWN_DO,
-        C::VaultLocked => &VAULT_LOCKED_DO,
-        C::KeyringAbsent => &KEYRING_ABSENT_DO,
-        C::StoreUnwritable => &STORE_UNWRITABLE_DO,
-        C::StoreBroken => &STORE_BROKEN_DO,
-        C::Foreign => &FOREIGN_DO,
-        C::Busy => &BUSY_DO,
-        C::KilledInFlight => &KILLED_IN_FLIGHT_DO,
-        C::FlagMismatch => &FLAG_MISMATCH_DO,
-        C::NeverIssued => &NEVER_ISSUED_DO,
-        C::TokenWiped => &TOKEN_WIPED_DO,
-        C::TokenOverwritten => &TOKEN_OVERWRITTEN_DO,
-        C::TokenEmpty => &TOKEN_EMPTY_DO,
-        C::Banned => &BANNED_DO,
-        C::ChecksOff => &CHECKS_OFF_DO,
-        C::VisitorUid => &VISITOR_UID_DO,
-        C::FlagCollision => &FLAG_COLLISION_DO,
-        C::Displaced => &DISPLACED_DO,
-        C::TooEarly => &TOO_EARLY_DO,
-        C::SendBanned => &SEND_BANNED_DO,
-        C::NothingAgainst => &NOTHING_AGAINST_DO,
-        C::FlagTaken => &FLAG_TAKEN_DO,
-        C::ConnUnclear => &CONN_UNCLEAR_DO,
-        C::ClusterPeer => &CLUSTER_PEER_DO,
-        C::Internal => &INTERNAL_DO,
-        C::RestartRequired
-        | C::PlatformUnavailable
-        | C::Asking
-        | C::WaitingForPhone
-        | C::EndingOldSession
-        | C::EventsLost
-        | C::ReadOnly
-        | C::Cancelled
-        | C::NotYet
-        | C::Gone
-        | C::BadTarget
-        | C::NotOnline
-        | C::NotInVersion
-        | C::PersonNeeded => return None,
-    })
 }
 
 /// The sentence for a reason, without its raw code.

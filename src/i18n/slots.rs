@@ -16,6 +16,8 @@ catalogue! { "slots";
     TOKEN_LASTING = "lives until it is replaced", "有效至被替换";
     TOKEN_SAME = "the same one comes back until it expires", "过期前返回同一令牌";
     TOKEN_ROTATING = "each request makes a new one", "每次请求生成新令牌";
+    TOKEN_OVERLAP = "a new one shortly before the end; both live", "到期前不久给新令牌；新旧并存";
+    TOKEN_RENEWED = "each request lengthens its life", "每次请求延长有效期";
     TOKEN_TEXT = "Token", "令牌";
     TOKEN_ASKING = "asking the server", "正在询问服务器";
     TOKEN_LEFT = "hidden again in {n} s", "{n} 秒后隐藏";

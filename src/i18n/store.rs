@@ -76,5 +76,11 @@ catalogue! { "store";
     CONFIG_FLAG_NAME = "a flag cannot have this name: it needs a letter, and no blank at its ends", "标志不能用此名称：须含字母，首尾不能有空格";
     CONFIG_FLAG_TWICE = "{name} has this flag already", "{name} 已使用此标志";
     CONFIG_FROM_TO = "from must not be above to", "from 不得大于 to";
+    CONFIG_REDIS = "redis:// or rediss://, a host, perhaps a port and a database number", "redis:// 或 rediss://、主机，可带端口和数据库号";
+    CONFIG_REDIS_SECRET_DO = "name the user as  user = \"…\"  and run  pairdeck secret set shared/redis", "用户写为  user = \"…\"，并运行  pairdeck secret set shared/redis";
+    CONFIG_REDIS_PLAIN = "redis:// to a host other than this machine shows tokens to everyone on the way", "以明文 redis:// 访问其他主机会使令牌暴露";
+    CONFIG_REDIS_PLAIN_DO = "use rediss://, or say  allow_plaintext = true", "请用 rediss://，或写  allow_plaintext = true";
+    CONFIG_KEY_WORD = "1 to 64 letters, digits, - _ . :", "1 到 64 个字母、数字或 - _ . :";
+    CONFIG_TARGET = "GATEWAY:ACCOUNT", "网关:账号";
     CONFIG_TWICE = "the setting stands twice", "设置重复";
 }

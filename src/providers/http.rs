@@ -64,6 +64,10 @@ impl Call {
     pub fn post(path: impl Into<String>) -> Self {
         Self::of(Method::POST, path)
     }
+    /// A `PUT`.
+    pub fn put(path: impl Into<String>) -> Self {
+        Self::of(Method::PUT, path)
+    }
     /// A `DELETE`.
     pub fn delete(path: impl Into<String>) -> Self {
         Self::of(Method::DELETE, path)
@@ -113,6 +117,8 @@ pub struct Answer {
     pub sent: Stamp,
     /// When the head of the answer was here.
     pub received: Stamp,
+    /// The server's clock at that moment, as its `Date` tells.
+    pub date: Option<crate::domain::Wall>,
     content_type: String,
     retry_after: Option<Duration>,
     secret: Option<Secret>,
@@ -200,6 +206,7 @@ impl Client {
             body: Vec::new(),
             sent,
             received,
+            date: text(headers, "date").and_then(|d| httpdate::parse_http_date(d).ok()).and_then(wall),
             content_type: text(headers, "content-type").unwrap_or_default().to_ascii_lowercase(),
             retry_after: fail::retry_after(text(headers, "retry-after"), received),
             secret: call.secret.map(|(_, s)| s),
@@ -280,6 +287,11 @@ impl Answer {
         let body = self.body;
         tokio::task::spawn_blocking(move || how(&body)).await.ok().flatten().ok_or_else(unclear)
     }
+}
+
+fn wall(at: std::time::SystemTime) -> Option<crate::domain::Wall> {
+    let since = at.duration_since(std::time::UNIX_EPOCH).ok()?;
+    i64::try_from(since.as_millis()).ok().map(crate::domain::Wall)
 }
 
 /// One path segment, percent-encoded: names with slashes and blanks are real (evolution 2.3.7, recordings 66 and 67).

@@ -5,8 +5,10 @@
 
 pub mod evolution;
 pub mod http;
+pub mod langbot;
 pub mod registry;
 pub mod telegram;
+pub mod token;
 pub mod wukongim;
 
 use crate::{
@@ -36,6 +38,8 @@ pub struct KindSpec {
     pub limits: Limits,
     /// Secrets that a gateway of this kind needs, by name; the first is asked for by `add`.
     pub secrets: &'static [SecretSpec],
+    /// Secrets that each account of such a gateway needs, kept under [`token::account_secret`].
+    pub account_secrets: &'static [SecretSpec],
     /// Rarer verbs of the `m` menu.
     pub verbs: &'static [VerbSpec],
     /// Methods of pairing, the preferred one for a small terminal first. Empty: nothing to pair.
@@ -219,6 +223,8 @@ pub struct Cx {
     pub memo: Arc<dyn Memo>,
     /// Where clock samples of this gateway go.
     pub samples: Arc<dyn Samples>,
+    /// The one owner of this gateway's tokens.
+    pub tokens: Arc<dyn token::Tokens>,
     /// True while rows of this gateway are on screen.
     pub seen: tokio::sync::watch::Receiver<Attention>,
 }
@@ -270,8 +276,17 @@ pub trait Provider: Send + Sync {
     fn back<'a>(&'a self, cx: &'a Cx, op: &'a Op, step: &'a str) -> Fut<'a, StepEnd>;
     /// Begins a pairing attempt. Nothing was sent before this call; the gate was asked.
     fn pair<'a>(&'a self, cx: &'a Cx, at: &'a Target, want: Want) -> Fut<'a, Result<Box<dyn Pairing>, Reason>>;
+    /// True when a pairing of this row is with another server than the one that the watch hears. Its clock counts too, so the
+    /// gate asks for it, by a probe of this row, before the attempt begins.
+    fn pairs_elsewhere(&self, _settings: &crate::store::config::Gateway, _at: &Target) -> bool {
+        false
+    }
     /// The current token, for an operator who asked to see it.
     fn reveal<'a>(&'a self, cx: &'a Cx, at: &'a Target) -> Fut<'a, Result<Secret, Reason>>;
+    /// How this kind issues tokens that die. `None`: it has no such tokens.
+    fn issuer(&self) -> Option<&dyn token::Issuer> {
+        None
+    }
     /// Why a client of this account cannot log in, worked out from management calls only: never by connecting as the client.
     /// `None`: this kind has nothing to compare; the row's own reason is all there is.
     fn why<'a>(&'a self, _cx: &'a Cx, _at: &'a Target, _claim: &'a Claim) -> Fut<'a, Result<Option<Diagnosis>, Reason>> {

@@ -1,11 +1,11 @@
 //! The one list of kinds.
 
-use super::{KindSpec, Provider, evolution, wukongim};
+use super::{KindSpec, Provider, evolution, langbot, wukongim};
 use std::sync::Arc;
 
 /// Every kind that this build knows, in the order that menus show.
 pub fn kinds() -> &'static [&'static KindSpec] {
-    static KINDS: &[&KindSpec] = &[&evolution::SPEC, &wukongim::SPEC];
+    static KINDS: &[&KindSpec] = &[&evolution::SPEC, &wukongim::SPEC, &langbot::SPEC];
     KINDS
 }
 
@@ -14,6 +14,7 @@ pub fn provider(kind: &str) -> Option<Arc<dyn Provider>> {
     match kind {
         "evolution" => Some(Arc::new(evolution::Evolution)),
         "wukongim" => Some(Arc::new(wukongim::WuKongIm)),
+        "langbot" => Some(Arc::new(langbot::LangBot)),
         _ => None,
     }
 }

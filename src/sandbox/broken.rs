@@ -20,6 +20,8 @@ pub(crate) enum Dress {
     Express,
     /// gin: no body at all.
     Gin,
+    /// Quart with LangBot's envelope.
+    Quart,
 }
 
 /// What a broken answer needs of its server.
@@ -66,6 +68,14 @@ pub(crate) async fn broken(fault: &Fault, front: &Front) -> Option<Result<Respon
             let mut r = plain(if let Fault::Status(s) = fault { *s } else { 401 }, "text/plain", String::new());
             r.headers_mut().remove(header::CONTENT_TYPE);
             Ok(r)
+        }
+        Fault::Status(s) if front.dress == Dress::Quart => {
+            let body = r#"{"code":"internal_error","msg":"Internal server error","request_id":"00000000-0000-4000-8000-000000000000"}"#;
+            Ok(plain(*s, "application/json", body.to_owned()))
+        }
+        Fault::Unauthorized if front.dress == Dress::Quart => {
+            let body = r#"{"code":"invalid_authentication","msg":"Invalid authentication credentials"}"#;
+            Ok(plain(401, "application/json", body.to_owned()))
         }
         Fault::Status(s) => {
             let body = format!("{{\"status\":{s},\"error\":\"Internal Server Error\",\"response\":{{\"message\":\"Internal Server Error\"}}}}");

@@ -6,6 +6,7 @@ use super::{
     evolution::{Gateway, Refused, decode},
     fault::Fault,
     telegram::Telegram,
+    wecom::{TokenFault, TokenServer},
     wukongim::Wukong,
 };
 use axum::{
@@ -36,6 +37,7 @@ pub(crate) async fn answer(servers: Servers, hosts: [String; 2], request: Reques
 enum Found {
     Evolution(Gateway, String),
     Wukong(Wukong, String),
+    Tokens(TokenServer, String),
     Telegram(Telegram, i64),
 }
 
@@ -46,15 +48,10 @@ impl Found {
         match server {
             Server::Evolution(g) => forms.find(|n| g.state(n).is_some()).map(|n| Self::Evolution(g.clone(), n)),
             Server::Wukong(w) => forms.find(|n| w.knows(n)).map(|n| Self::Wukong(w.clone(), n)),
+            // Bots are no accounts that log in or pair: their calls name them as `bot`.
+            Server::LangBot(_) | Server::AiBot(_) => None,
+            Server::Tokens(t) => forms.find(|n| t.knows(n)).map(|n| Self::Tokens(t.clone(), n)),
             Server::Telegram(t) => forms.find_map(|n| t.account(&n)).map(|id| Self::Telegram(t.clone(), id)),
-        }
-    }
-
-    /// As an instance of the kind that has links to phones.
-    fn instance(self) -> Result<(Gateway, String), (u16, Value)> {
-        match self {
-            Self::Evolution(g, n) => Ok((g, n)),
-            Self::Wukong(..) | Self::Telegram(..) => Err((409, error("there is nothing to scan: this kind has tokens"))),
         }
     }
 
@@ -62,7 +59,7 @@ impl Found {
     fn user(self) -> Result<(Wukong, String), (u16, Value)> {
         match self {
             Self::Wukong(w, n) => Ok((w, n)),
-            Self::Evolution(..) | Self::Telegram(..) => Err((501, error("this kind has no devices that log in by themselves"))),
+            Self::Evolution(..) | Self::Tokens(..) | Self::Telegram(..) => Err((501, error("this kind has no devices that log in by themselves"))),
         }
     }
 }
@@ -102,6 +99,13 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
     let short = |what: &str| u8::try_from(given.get(what).and_then(Value::as_u64).unwrap_or(0)).map_err(|_| (400, error("0 to 255")));
     let done = (200, json!({ "v": 1, "ok": true }));
     let outcome = || -> Result<(u16, Value), (u16, Value)> {
+        let among = chosen()?;
+        let langbots: Vec<_> = among.iter().filter_map(|s| if let Server::LangBot(l) = s { Some(l.clone()) } else { None }).collect();
+        let aibots: Vec<_> = among.iter().filter_map(|s| if let Server::AiBot(a) = s { Some(a.clone()) } else { None }).collect();
+        let own = super::langbot::act(&langbots, method, path, given).or_else(|| super::aibot::act(&aibots, method, path, given));
+        if let Some(answer) = own {
+            return Ok(answer);
+        }
         match (method, path) {
             ("GET", "/requests") => {
                 let all: Vec<_> = servers.iter().flat_map(Server::requests).collect();
@@ -117,6 +121,9 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                     match s {
                         Server::Evolution(g) => g.skew(seconds),
                         Server::Wukong(w) => w.skew(seconds),
+                        Server::LangBot(l) => l.skew(seconds),
+                        Server::AiBot(_) => {}
+                        Server::Tokens(t) => t.skew(seconds),
                         Server::Telegram(t) => t.skew(seconds),
                     }
                 }
@@ -133,34 +140,50 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                     }
                     return Ok(done);
                 }
-                let chosen = chosen()?;
-                let (telegrams, others): (Vec<_>, Vec<_>) = chosen.into_iter().partition(|s| matches!(s, Server::Telegram(_)));
                 let value = given.get("value").and_then(Value::as_u64);
-                let told: Vec<_> = telegrams
-                    .iter()
-                    .filter_map(|s| if let Server::Telegram(t) = s { Some(t.control_fault(kind, value, count, text("path"))) } else { None })
-                    .collect();
-                if others.is_empty() {
-                    return Ok(told.into_iter().max_by_key(|t| t.0).unwrap_or(done));
-                }
-                let Some(fault) = Fault::parse(kind, value) else {
-                    return Err((400, json!({ "v": 1, "error": "unknown kind", "kinds": Fault::KINDS })));
-                };
-                for s in others {
-                    match s {
-                        Server::Evolution(g) => g.fault(fault.clone(), count, text("path")),
-                        Server::Wukong(w) => w.fault(fault.clone(), count, text("path")),
-                        Server::Telegram(_) => {}
+                let fault = Fault::parse(kind, value);
+                let mut told = None;
+                let mut known = fault.is_some();
+                for s in chosen()? {
+                    match (s, &fault) {
+                        (Server::Evolution(g), Some(f)) => g.fault(f.clone(), count, text("path")),
+                        (Server::Wukong(w), Some(f)) => w.fault(f.clone(), count, text("path")),
+                        (Server::LangBot(l), Some(f)) => l.fault(f.clone(), count, text("path")),
+                        (Server::Tokens(t), _) => known |= t.order_fault(kind, given, count),
+                        (Server::Telegram(t), _) => {
+                            let answer = t.control_fault(kind, value, count, text("path"));
+                            known |= answer.0 == 200;
+                            told = Some(answer);
+                        }
+                        // An AI bot's faults have calls of their own: `/aibot`, `/kick`.
+                        _ => {}
                     }
                 }
-                Ok(done)
+                if known {
+                    return Ok(done);
+                }
+                if let Some(told) = told {
+                    return Ok(told);
+                }
+                let kinds: Vec<_> = [Fault::KINDS, TokenFault::KINDS, TokenServer::ORDERS].concat();
+                Err((400, json!({ "v": 1, "error": "unknown kind", "kinds": kinds })))
             }
             ("POST", "/scan") => {
-                let found = account()?;
-                if let Found::Telegram(t, id) = found {
-                    return Ok(t.control_scan(id, given));
-                }
-                let (gateway, name) = found.instance()?;
+                let (gateway, name) = match account()? {
+                    Found::Wukong(w, _) if w.business_url().is_none() => {
+                        return Err((409, error("there is nothing to scan: no business server here")));
+                    }
+                    Found::Wukong(w, uid) => {
+                        let confirm = given.get("confirm").and_then(Value::as_bool).unwrap_or(true);
+                        return w
+                            .web_scan(&uid, text("payload"), confirm)
+                            .map(|()| done)
+                            .map_err(|e| (409, json!({ "v": 1, "ok": false, "error": e })));
+                    }
+                    Found::Telegram(t, id) => return Ok(t.control_scan(id, given)),
+                    Found::Tokens(..) => return Err((409, error("there is nothing to scan: this kind has tokens"))),
+                    Found::Evolution(g, n) => (g, n),
+                };
                 let done_by = match text("kind").unwrap_or("qr") {
                     "qr" => gateway.scan(&name, text("payload")),
                     "code" => gateway.type_code(&name, text("payload")),
@@ -174,6 +197,7 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                         let flag = flag().and_then(|f| u8::try_from(f).ok());
                         return Ok((200, json!({ "v": 1, "ok": true, "ended": w.unlink(&uid, flag) })));
                     }
+                    Found::Tokens(..) => return Err((409, error("there is nothing to unlink: this kind has tokens"))),
                     Found::Telegram(t, id) => return Ok(t.control_unlink(id, given)),
                     Found::Evolution(g, n) => (g, n),
                 };
@@ -181,7 +205,19 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                 let Some(code) = reason.and_then(|r| u16::try_from(r).ok()) else { return Err((400, error("reason is a status code such as 401"))) };
                 gateway.unlink(&name, code).map(|()| done).map_err(refused)
             }
-            ("POST", "/login" | "/expire") if servers.iter().all(|s| matches!(s, Server::Evolution(_))) => Err((501, error("no such gateway here"))),
+            ("POST", "/revoke" | "/secret" | "/trust" | "/fetch" | "/expire") if servers.iter().any(|s| matches!(s, Server::Tokens(_))) => {
+                match account()? {
+                    Found::Tokens(t, name) => t.order(path, &name, given).ok_or((404, error("no such call"))),
+                    Found::Wukong(w, uid) if path == "/expire" => {
+                        w.quit(&uid, flag().unwrap_or(-1));
+                        Ok(done)
+                    }
+                    _ => Err((501, error("this kind gives out no tokens"))),
+                }
+            }
+            ("POST", "/login" | "/expire") if !servers.iter().any(|s| matches!(s, Server::Wukong(_) | Server::Telegram(_))) => {
+                Err((501, error("no such gateway here")))
+            }
             ("POST", "/login") => {
                 let (wukong, uid) = account()?.user()?;
                 let (flag, level) = (short("flag")?, short("level")?);
@@ -212,9 +248,11 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
             }
             ("GET", "/log") => {
                 let lines = |s: &Server| match s {
-                    Server::Evolution(_) => Vec::new(),
+                    Server::Evolution(_) | Server::Tokens(_) => Vec::new(),
                     Server::Telegram(t) => t.control_log(),
                     Server::Wukong(w) => w.log().into_iter().map(|l| json!({ "gateway": w.name(), "line": l })).collect(),
+                    Server::LangBot(l) => l.log_lines(),
+                    Server::AiBot(_) => Vec::new(),
                 };
                 Ok((200, servers.iter().flat_map(lines).collect::<Vec<Value>>().into()))
             }
@@ -222,7 +260,20 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                 let who = |s: &Server| if let Server::Telegram(t) = s { Some(t.control_who()) } else { None };
                 Ok((200, servers.iter().filter_map(who).collect::<Vec<Value>>().into()))
             }
-            _ => Err((404, error("GET /requests /events /log /who, POST /skew /fault /scan /unlink /login /expire"))),
+            ("GET", "/fetches") => {
+                let of = |s: &Server| match s {
+                    Server::Tokens(t) => {
+                        t.accounts().into_iter().map(|a| json!({ "gateway": t.name(), "account": a, "fetches": t.fetches(&a) })).collect()
+                    }
+                    _ => Vec::new(),
+                };
+                Ok((200, servers.iter().flat_map(of).collect::<Vec<Value>>().into()))
+            }
+            _ => {
+                let calls = "GET /requests /events /log /bots /sessions /subscribers /fetches /who, POST /skew /fault /scan /unlink /login /expire /bot \
+                             /restart /kick /aibot /revoke /secret /trust /fetch";
+                Err((404, error(calls)))
+            }
         }
     };
     outcome().unwrap_or_else(|e| e)
@@ -253,6 +304,9 @@ fn events(servers: &Servers) -> Response<Body> {
             Server::Evolution(g) => forward(tx, name, g.events(), g.inner.cancel.clone(), |e| e.envelope.to_string()),
             Server::Telegram(t) => forward(tx, name, t.events(), t.inner.cancel.clone(), |e| e.to_string()),
             Server::Wukong(w) => forward(tx, name, w.events(), w.inner.cancel.clone(), |e| e.to_string()),
+            Server::LangBot(l) => forward(tx, name, l.events(), l.inner.cancel.clone(), |e| e.to_string()),
+            Server::AiBot(a) => forward(tx, name, a.events(), a.inner.cancel.clone(), |e| e.to_string()),
+            Server::Tokens(t) => forward(tx, name, t.events(), t.inner.cancel.clone(), |e| e.to_string()),
         }
     }
     let body = stream::unfold(rx, |mut rx| async move { rx.recv().await.map(|b| (Ok::<_, Infallible>(b), rx)) });

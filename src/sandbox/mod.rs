@@ -4,13 +4,15 @@
 //! What may not happen here: an answer kinder than the real server's; a listener that is not loopback; anything unbounded;
 //! anything that outlives the process.
 
+mod aibot;
 mod broken;
 mod chance;
 mod clock;
 mod control;
-mod evolution;
+pub(crate) mod evolution;
 mod fault;
 pub mod json;
+mod langbot;
 mod log;
 mod scenario;
 mod serve;
@@ -18,12 +20,17 @@ mod settings;
 mod sha1;
 mod sntp;
 mod telegram;
+mod wecom;
 mod wukongim;
 
+pub use aibot::{AiBot, AiBotSettings, AiBotSpec, Refusal, Subscriber, Tally};
 pub use broken::Dropped;
 pub use clock::Clock;
 pub use evolution::{Event, Gateway, Link, Refused};
 pub use fault::Fault;
+pub use langbot::{
+    BotRow, BotSpec, FarSide, Flow, KeySpec, LangBot, LangBotSettings, LangBotTiming, LogLine, NoScan, Owner, PastLine, SCOPES, Scan, SessionRow,
+};
 pub use log::{Count, Request};
 pub use scenario::{MOST_ACCOUNTS, Scenario};
 pub use settings::{DateMode, Events, InstanceSpec, Past, Settings, Timing};
@@ -31,6 +38,7 @@ pub use sntp::{Sntp, SntpFault, SntpSettings};
 pub use telegram::{
     APP as TELEGRAM_APP, Telegram, TelegramAccount, TelegramCall, TelegramConn, TelegramCounts, TelegramDevice, TelegramSession, TelegramSettings,
 };
+pub use wecom::{AppSpec, Fetches, ForeignSpec, Limit, Limits, Only, Platform, Repeated, Sent, Stale, TokenFault, TokenServer, TokenSettings};
 pub use wukongim::{
     DeviceRow, DeviceSpec, FightSpec, Manager, Manner, NoLogin, Port, Session, Stored, UidSpec, Version, Wukong, WukongSettings, WukongTiming,
 };
@@ -53,6 +61,12 @@ pub enum Server {
     Evolution(Gateway),
     /// Kind `wukongim`.
     Wukong(Wukong),
+    /// Kind `langbot`.
+    LangBot(LangBot),
+    /// Kind `wecom-aibot`.
+    AiBot(AiBot),
+    /// Kinds `wecom` and `wechat-oa`.
+    Tokens(TokenServer),
     /// Kind `telegram`.
     Telegram(Telegram),
 }
@@ -64,6 +78,12 @@ pub enum Part {
     Evolution(Box<Settings>, Vec<InstanceSpec>),
     /// Kind `wukongim`: settings and users.
     Wukong(Box<WukongSettings>, Vec<UidSpec>),
+    /// Kind `langbot`: settings and bots.
+    LangBot(Box<LangBotSettings>, Vec<BotSpec>),
+    /// Kind `wecom-aibot`: settings and bots.
+    AiBot(AiBotSettings, Vec<AiBotSpec>),
+    /// Kinds `wecom` and `wechat-oa`: settings and apps.
+    Tokens(Box<TokenSettings>, Vec<AppSpec>),
     /// Kind `telegram`: settings and accounts.
     Telegram(Box<TelegramSettings>, Vec<TelegramAccount>),
 }
@@ -77,6 +97,9 @@ impl Server {
         match self {
             Self::Evolution(g) => g.name(),
             Self::Wukong(w) => w.name(),
+            Self::LangBot(l) => l.name(),
+            Self::AiBot(a) => a.name(),
+            Self::Tokens(t) => t.name(),
             Self::Telegram(t) => t.name(),
         }
     }
@@ -86,6 +109,9 @@ impl Server {
         match self {
             Self::Evolution(g) => g.requests(),
             Self::Wukong(w) => w.requests(),
+            Self::LangBot(l) => l.requests(),
+            Self::AiBot(a) => a.requests(),
+            Self::Tokens(t) => t.requests(),
             Self::Telegram(t) => t.requests(),
         }
     }
@@ -101,6 +127,9 @@ impl Server {
                 more: Vec::new(),
             },
             Self::Wukong(w) => w.info(),
+            Self::LangBot(l) => l.info(),
+            Self::AiBot(a) => a.info(),
+            Self::Tokens(t) => t.info(),
             Self::Telegram(t) => t.info(),
         }
     }
@@ -190,6 +219,10 @@ pub async fn start(options: Options) -> Result<Sandbox, SandboxError> {
         match &mut part {
             Part::Evolution(s, _) => s.date = ahead(s.date),
             Part::Wukong(s, _) => s.date = ahead(s.date),
+            Part::LangBot(s, _) => s.date = ahead(s.date),
+            // Nothing of it shows a clock.
+            Part::AiBot(..) => {}
+            Part::Tokens(s, _) => s.date = ahead(s.date),
             Part::Telegram(s, _) => s.skew_ms += (options.skew_s * 1000.0) as i64,
         }
         (g.name.clone(), part)
@@ -252,8 +285,14 @@ impl Sandbox {
                     let (manager, manager_at) = bind(any).await?;
                     let (ws, ws_at) = bind(any).await?;
                     wukong.listens([local, manager_at, ws_at], &format!("http://{sink_at}"));
+                    let mut ports = vec![(Port::Api, listener), (Port::Manager, manager), (Port::Ws, ws)];
+                    if wukong.settings().business_server {
+                        let (business, business_at) = bind(any).await?;
+                        wukong.business_listens(business_at);
+                        ports.push((Port::Business, business));
+                    }
                     wukong.seed(&users);
-                    for (port, listener) in [(Port::Api, listener), (Port::Manager, manager), (Port::Ws, ws)] {
+                    for (port, listener) in ports {
                         let w = wukong.clone();
                         // Go keeps idle connections for ever.
                         serve::spawn(listener, cancel.clone(), None, move |r| {
@@ -262,6 +301,39 @@ impl Sandbox {
                         });
                     }
                     servers.push(Server::Wukong(wukong));
+                }
+                Part::LangBot(settings, bots) => {
+                    let langbot = LangBot::new(&name, *settings, options.clock, seed, cancel.clone());
+                    langbot.listens(local, &format!("http://{sink_at}"));
+                    langbot.seed(&bots);
+                    let l = langbot.clone();
+                    serve::spawn(listener, cancel.clone(), idle, move |r| {
+                        let l = l.clone();
+                        async move { l.handle(r).await }
+                    });
+                    servers.push(Server::LangBot(langbot));
+                }
+                Part::AiBot(settings, bots) => {
+                    let aibot = AiBot::new(&name, settings, &bots, options.clock, seed, cancel.clone());
+                    aibot.listens(local);
+                    let a = aibot.clone();
+                    serve::spawn(listener, cancel.clone(), None, move |r| {
+                        let a = a.clone();
+                        async move { a.handle(r).await }
+                    });
+                    servers.push(Server::AiBot(aibot));
+                }
+                Part::Tokens(settings, apps) => {
+                    let tokens = TokenServer::new(&name, *settings, options.clock, seed, cancel.clone());
+                    let _ = tokens.inner.url.set(format!("http://{local}"));
+                    let _ = tokens.inner.sink.set(format!("http://{sink_at}"));
+                    tokens.seed(&apps);
+                    let t = tokens.clone();
+                    serve::spawn(listener, cancel.clone(), idle, move |r| {
+                        let t = t.clone();
+                        async move { t.handle(r).await }
+                    });
+                    servers.push(Server::Tokens(tokens));
                 }
                 Part::Telegram(settings, accounts) => {
                     let telegram = Telegram::new(&name, *settings, options.clock, cancel.clone());
@@ -276,6 +348,13 @@ impl Sandbox {
                     }
                     servers.push(Server::Telegram(telegram));
                 }
+            }
+        }
+        // Only now does every server have an address.
+        let urls: Vec<(String, String)> = servers.iter().map(Server::info).map(|g| (g.name, g.url)).collect();
+        for s in &servers {
+            if let Server::LangBot(l) = s {
+                l.tie(&urls);
             }
         }
         let servers: Servers = servers.into();
@@ -305,6 +384,21 @@ impl Sandbox {
     /// The handle of one server of kind `wukongim`.
     pub fn wukong(&self, name: &str) -> Option<&Wukong> {
         self.servers.iter().find_map(|s| if let Server::Wukong(w) = s { Some(w).filter(|w| w.name() == name) } else { None })
+    }
+
+    /// The handle of one server of kind `langbot`.
+    pub fn langbot(&self, name: &str) -> Option<&LangBot> {
+        self.servers.iter().find_map(|s| if let Server::LangBot(l) = s { Some(l).filter(|l| l.name() == name) } else { None })
+    }
+
+    /// The handle of one server of kind `wecom-aibot`.
+    pub fn aibot(&self, name: &str) -> Option<&AiBot> {
+        self.servers.iter().find_map(|s| if let Server::AiBot(a) = s { Some(a).filter(|a| a.name() == name) } else { None })
+    }
+
+    /// The handle of one server of kind `wecom` or `wechat-oa`.
+    pub fn tokens(&self, name: &str) -> Option<&TokenServer> {
+        self.servers.iter().find_map(|s| if let Server::Tokens(t) = s { Some(t).filter(|t| t.name() == name) } else { None })
     }
 
     /// The handle of one server of kind `telegram`.
@@ -340,7 +434,7 @@ impl Sandbox {
             .map(|g| {
                 let credentials: serde_json::Map<_, _> = g.credentials.iter().map(|(k, v)| (k.clone(), v.expose().into())).collect();
                 let mut out = serde_json::json!({ "name": g.name, "kind": g.kind, "url": g.url, "credentials": credentials });
-                for (key, value) in g.more.into_iter().filter(|(k, _)| k.ends_with("_url")) {
+                for (key, value) in g.more.into_iter().filter(|(k, _)| k.ends_with("_url") || matches!(*k, "user" | "bot_id")) {
                     out[key] = value.trim_matches('"').into();
                 }
                 out

@@ -4,6 +4,10 @@ use super::{
     Part,
     settings::{DateMode, Events, InstanceSpec, Past, Settings},
     telegram::TelegramFile,
+    wecom::{
+        Platform,
+        file::{AppFile, TokensFile, part},
+    },
     wukongim::{DeviceSpec, FightSpec, Manager, UidSpec, Version, WukongSettings},
 };
 use serde::Deserialize;
@@ -27,6 +31,14 @@ const FILES: &[&str] = &[
     include_str!("../../assets/scenarios/wukongim-open.toml"),
     include_str!("../../assets/scenarios/wukongim-crowd.toml"),
     include_str!("../../assets/scenarios/demo-im.toml"),
+    include_str!("../../assets/scenarios/langbot.toml"),
+    include_str!("../../assets/scenarios/langbot-new.toml"),
+    include_str!("../../assets/scenarios/aibot.toml"),
+    include_str!("../../assets/scenarios/wecom.toml"),
+    include_str!("../../assets/scenarios/wecom-storm.toml"),
+    include_str!("../../assets/scenarios/wecom-short.toml"),
+    include_str!("../../assets/scenarios/wecom-crowd.toml"),
+    include_str!("../../assets/scenarios/wechat-oa.toml"),
     include_str!("../../assets/scenarios/telegram.toml"),
 ];
 
@@ -54,6 +66,12 @@ enum Kind {
     #[default]
     Evolution,
     Wukongim,
+    Langbot,
+    #[serde(rename = "wecom-aibot")]
+    AiBot,
+    Wecom,
+    #[serde(rename = "wechat-oa")]
+    WechatOa,
     Telegram,
 }
 
@@ -72,6 +90,19 @@ pub(crate) struct GatewaySpec {
     telegram: TelegramFile,
     #[serde(default)]
     user: Vec<UserFile>,
+    /// What only kind `langbot` has.
+    #[serde(default)]
+    langbot: super::langbot::File,
+    #[serde(default)]
+    bot: Vec<super::langbot::BotFile>,
+    /// What only kind `wecom-aibot` has.
+    #[serde(default)]
+    aibot: Vec<super::AiBotSpec>,
+    /// What only kinds `wecom` and `wechat-oa` have.
+    #[serde(default)]
+    tokens: TokensFile,
+    #[serde(default)]
+    app: Vec<AppFile>,
     #[serde(default)]
     events: Events,
     #[serde(default)]
@@ -226,12 +257,30 @@ impl GatewaySpec {
         match self.kind {
             Kind::Evolution => Part::Evolution(Box::new(self.settings()), self.instances(accounts)),
             Kind::Wukongim => Part::Wukong(Box::new(self.wukong()), self.users(accounts)),
+            Kind::AiBot => Part::AiBot(super::AiBotSettings::default(), self.aibot.clone()),
+            Kind::Langbot => {
+                let mut s = self.langbot.settings();
+                s.reply_delay = self.reply_delay_ms.map_or(s.reply_delay, Duration::from_millis);
+                s.date = if self.no_date { DateMode::Missing } else { DateMode::Skewed((self.skew_s * 1000.0) as i64) };
+                Part::LangBot(Box::new(s), self.bot.iter().map(super::langbot::BotFile::spec).collect())
+            }
+            Kind::Wecom => self.tokens(Platform::Wecom, accounts),
+            Kind::WechatOa => self.tokens(Platform::WechatOa, accounts),
             Kind::Telegram => {
                 let delay = self.reply_delay_ms.map(Duration::from_millis);
                 let (settings, accounts) = self.telegram.read((self.skew_s * 1000.0) as i64, seconds(self.scans_after_s), delay);
                 Part::Telegram(Box::new(settings), accounts)
             }
         }
+    }
+
+    fn date(&self) -> DateMode {
+        if self.no_date { DateMode::Missing } else { DateMode::Skewed((self.skew_s * 1000.0) as i64) }
+    }
+
+    fn tokens(&self, platform: Platform, accounts: Option<usize>) -> Part {
+        let made = self.make.as_ref().map(|m| (m.prefix.as_str(), accounts.unwrap_or(m.count).min(MOST_ACCOUNTS)));
+        part(platform, &self.tokens, &self.app, made, self.date(), self.reply_delay_ms.map(Duration::from_millis))
     }
 
     fn wukong(&self) -> WukongSettings {
@@ -245,13 +294,15 @@ impl GatewaySpec {
         if !w.business.is_empty() {
             let all: Vec<String> = w.business.iter().map(|u| format!("{u:?}")).collect();
             s.config.push(("business", format!("[{}]", all.join(", "))));
+            s.business_server = true;
+            s.web_scan = seconds(self.scans_after_s).zip(w.business.first().cloned());
         }
         if !w.flags.is_empty() {
             let all: Vec<String> = w.flags.iter().map(|(name, n)| format!("{name} = {n}")).collect();
             s.config.push(("flags", format!("{{ {} }}", all.join(", "))));
         }
         s.reply_delay = self.reply_delay_ms.map_or(s.reply_delay, Duration::from_millis);
-        s.date = if self.no_date { DateMode::Missing } else { DateMode::Skewed((self.skew_s * 1000.0) as i64) };
+        s.date = self.date();
         s
     }
 
@@ -305,7 +356,7 @@ impl GatewaySpec {
         s.link_delay = self.link_delay_ms.map_or(s.link_delay, Duration::from_millis);
         s.reply_delay = self.reply_delay_ms.map_or(s.reply_delay, Duration::from_millis);
         s.tz_offset_s = self.tz_offset_s;
-        s.date = if self.no_date { DateMode::Missing } else { DateMode::Skewed((self.skew_s * 1000.0) as i64) };
+        s.date = self.date();
         s.metrics = self.metrics.unwrap_or(s.metrics);
         s.licence_required = self.licence_required;
         s.base_path = self.base_path.clone().unwrap_or_default();

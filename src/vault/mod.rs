@@ -4,6 +4,7 @@
 //! engine ever waits for a keyring, and the program's end never does. The source is chosen once, when the vault is made,
 //! and no other is tried later: there is no silent way from a keyring to a file.
 
+pub mod common;
 mod keyfile;
 mod keyring;
 pub(crate) mod meta;

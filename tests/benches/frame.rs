@@ -25,6 +25,7 @@ static KIND: KindSpec = KindSpec {
     platform: "Bench",
     limits: Limits::DEFAULT,
     secrets: &[],
+    account_secrets: &[],
     verbs: &[],
     methods: &[],
     poll_seen: Duration::from_secs(5),

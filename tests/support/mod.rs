@@ -7,6 +7,7 @@ pub mod eye;
 pub mod house;
 pub mod im;
 pub mod pty;
+pub mod redis;
 pub mod svg;
 
 use std::time::Duration;

@@ -60,6 +60,7 @@ pub static SPEC: KindSpec = KindSpec {
     platform: "Toy",
     limits: Limits::DEFAULT,
     secrets: &[],
+    account_secrets: &[],
     verbs: &[],
     methods: &[MethodSpec { method: Method::Code, needs_number: false }],
     poll_seen: Duration::from_secs(5),
@@ -370,11 +371,12 @@ pub async fn process(home: &std::path::Path, server: &Shared, vault: &Vault, tim
         events: true,
         expect_timezone: None,
         clock_limits: None,
-        wukongim: config::WuKongIm::default(),
+        ..config::Gateway::default()
     };
     let world = World::new(Parts {
         gateways: vec![gateway],
         clock: config::Clock::default(),
+        shared: None,
         store,
         vault: vault.clone(),
         time,

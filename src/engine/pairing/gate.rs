@@ -41,7 +41,8 @@ impl Visit<'_> {
             if !fresh {
                 self.world.ask_ntp_if_older(TTL_PAIRING).await;
             }
-            if !fresh && self.world.gate.is_old(&self.gateway.id) {
+            let elsewhere = self.gateway.provider.pairs_elsewhere(&self.gateway.settings, &self.target());
+            if !fresh && (elsewhere || self.world.gate.is_old(&self.gateway.id)) {
                 self.record.stage(PairStage::AskingClock);
                 if let Some(why) = self.ask_clock().await
                     && self.world.gate.is_old(&self.gateway.id)

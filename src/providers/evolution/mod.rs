@@ -32,6 +32,7 @@ pub static SPEC: KindSpec = KindSpec {
     platform: "WhatsApp",
     limits: Limits::DEFAULT,
     secrets: &[SecretSpec { name: api::KEY, words: &w::KEY, optional: false }],
+    account_secrets: &[],
     verbs: &[
         VerbSpec { id: "restart", key: 'r', words: &w::VERB_RESTART, on: On::Account, asks: &[] },
         VerbSpec {

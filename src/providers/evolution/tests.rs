@@ -54,6 +54,7 @@ struct Stage {
     sandbox: Sandbox,
     cx: Cx,
     kept: Arc<Kept>,
+
     seen: seen::Sender<Attention>,
 }
 
@@ -71,7 +72,7 @@ impl Stage {
             events: true,
             expect_timezone: None,
             clock_limits: None,
-            wukongim: config::WuKongIm::default(),
+            ..config::Gateway::default()
         };
         let kept = Arc::new(Kept::default());
         let (tx, rx) = seen::channel(Attention::default());
@@ -85,6 +86,7 @@ impl Stage {
             cancel: CancellationToken::new(),
             memo: Arc::clone(&kept) as Arc<dyn Memo>,
             samples: Arc::clone(&kept) as Arc<dyn Samples>,
+            tokens: Arc::new(crate::providers::token::NoTokens),
             seen: rx,
         };
         Self { sandbox, cx, kept, seen: tx }

@@ -35,7 +35,7 @@ fn settings(url: &str) -> Gateway {
         events: true,
         expect_timezone: None,
         clock_limits: None,
-        wukongim: crate::store::config::WuKongIm::default(),
+        ..Gateway::default()
     }
 }
 

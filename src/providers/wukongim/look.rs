@@ -2,13 +2,14 @@
 
 use super::{
     api::{Api, Version},
+    business::Business,
     collide::Contests,
     devices::{Walk, Walked},
     rows::{Account, Maker},
     uids, watch,
 };
 use crate::{
-    domain::{Reason, ReasonCode, Secret, Target},
+    domain::{Reason, ReasonCode, Row, Secret, Target},
     providers::{Cx, Look, Report},
 };
 
@@ -19,7 +20,16 @@ use crate::{
 pub(super) async fn look(cx: &Cx, at: Option<&Target>, how: Look) -> Result<Report, Reason> {
     let api = Api::new(cx)?;
     match (how, at) {
-        (Look::Probe, _) => api.health().await.map(|()| Report::Alive(cx.time.now())),
+        (Look::Probe, at) => {
+            let told = api.health().await;
+            // A row that is paired with another server: its clock counts too. That it is down is said by the pairing.
+            if let Some(at) = at
+                && let Ok(Some(business)) = Business::of(cx, at.account.as_str())
+            {
+                let _ = business.probe().await;
+            }
+            told.map(|()| Report::Alive(cx.time.now()))
+        }
         (Look::Row, Some(at)) => row(cx, &api, at).await,
         (Look::All | Look::Row, _) => all(cx, &api).await,
     }
@@ -89,6 +99,11 @@ async fn devices(api: &Api<'_>, accounts: &mut [Account]) -> Result<bool, Reason
         }
     }
     Ok(true)
+}
+
+/// The rows of one account, as a single look shows them.
+pub(super) fn rows(cx: &Cx, account: &Account) -> Vec<Row> {
+    maker(cx, &Contests::default(), false).rows(account)
 }
 
 /// See [`crate::providers::Provider::reveal`].

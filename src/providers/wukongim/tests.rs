@@ -4,13 +4,14 @@
 mod api_calls;
 mod crowd;
 mod fights;
+mod pairing;
 mod recorded;
 mod watching;
 
 use super::*;
 use crate::{
     clock::sample::Sample,
-    domain::{Boot, GatewayId, Link, RemoteId, Secrets, Stamp, State, Time, Wall},
+    domain::{Boot, GatewayId, Link, ReasonCode, RemoteId, Secrets, Stamp, State, Time, Wall},
     providers::{Attention, Memo, Samples, http::Client},
     sandbox::{Clock, DeviceSpec, FightSpec, Manager, Options, Part, Sandbox, UidSpec, Version as WukongVersion, Wukong, WukongSettings},
     store::config,
@@ -51,6 +52,7 @@ struct Stage {
     _sandbox: Sandbox,
     im: Wukong,
     cx: Cx,
+
     seen: seen::Sender<Attention>,
 }
 
@@ -73,6 +75,7 @@ impl Stage {
             expect_timezone: None,
             clock_limits: None,
             wukongim,
+            ..config::Gateway::default()
         };
         let (tx, rx) = seen::channel(Attention { on_screen: true, ..Attention::default() });
         let cx = Cx {
@@ -85,6 +88,7 @@ impl Stage {
             cancel: CancellationToken::new(),
             memo: Arc::new(Nowhere),
             samples: Arc::new(Nowhere),
+            tokens: Arc::new(crate::providers::token::NoTokens),
             seen: rx,
         };
         Self { _sandbox: sandbox, im, cx, seen: tx }

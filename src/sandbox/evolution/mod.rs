@@ -8,7 +8,7 @@ mod far_side;
 mod guard;
 mod instances;
 mod lifecycle;
-mod qr;
+pub(crate) mod qr;
 mod reply;
 mod routes;
 mod rows;

@@ -1,15 +1,19 @@
 //! The operator's `config.toml`, read strictly: what is not understood is an error with its place, never a guess. The file
 //! is the operator's; it is written only by `add` and `remove`, which keep comments and order.
 
+mod account;
 mod clock;
 mod edit;
 mod error;
+mod langbot;
 mod ntp;
 mod read;
+mod shared;
 mod values;
 mod wukongim;
 mod wukongim_read;
 
+pub use account::{Account, LangBot, Mirror, SharedStore};
 pub use edit::{NewGateway, add_gateway, check_gateway, remove_gateway};
 pub use error::{ConfigError, ConfigErrors};
 
@@ -20,7 +24,7 @@ use crate::i18n::Lang;
 use std::path::{Path, PathBuf};
 
 /// Kinds of gateways that a configuration may name.
-pub const KINDS: &[&str] = &["evolution", "wukongim"];
+pub const KINDS: &[&str] = &["evolution", "wukongim", "langbot"];
 
 /// A commented configuration that passes this check.
 pub const EXAMPLE: &str = include_str!("../../../assets/config.example.toml");
@@ -38,6 +42,8 @@ pub struct Config {
     pub clock: Clock,
     /// `[keys]`: bindings as written; the deck checks actions and keys and reports by their place.
     pub keys: Vec<KeyLine>,
+    /// `[shared]`: the store that several hosts share, if there is one.
+    pub shared: Option<SharedStore>,
     /// `[gateway.NAME]`, in the order of the file.
     pub gateways: Vec<Gateway>,
 }
@@ -121,7 +127,7 @@ impl Default for Arming {
 }
 
 /// One `[gateway.NAME]` table.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Default)]
 pub struct Gateway {
     /// The key of the table.
     pub name: String,
@@ -141,6 +147,12 @@ pub struct Gateway {
     pub clock_limits: Option<(u32, u32)>,
     /// What only a `wukongim` gateway has; defaults for other kinds.
     pub wukongim: WuKongIm,
+    /// `corp_id`: the corporation that a `wecom` gateway speaks for.
+    pub corp_id: Option<String>,
+    /// `[gateway.NAME.account.ACCOUNT]`, in the order of the file: accounts of kinds whose servers do not list them.
+    pub accounts: Vec<Account>,
+    /// What only a `langbot` gateway has.
+    pub langbot: LangBot,
 }
 
 impl Config {

@@ -1,6 +1,6 @@
 //! Walks the parsed file, table by table, and gathers every mistake instead of stopping at the first.
 
-use super::{Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, clock, error::place, values, wukongim_read};
+use super::{Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, clock, error::place, langbot, shared, values, wukongim_read};
 use crate::i18n::{Lang, Message, Words, store as words};
 use std::{ops::Range, path::Path};
 use toml::{
@@ -52,7 +52,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn bool_of(&mut self, v: &Spanned<DeValue<'_>>, key: &str, example: &str) -> Option<bool> {
+    pub(super) fn bool_of(&mut self, v: &Spanned<DeValue<'_>>, key: &str, example: &str) -> Option<bool> {
         let found = v.get_ref().as_bool();
         if found.is_none() {
             self.mistyped(v, key, Message::new(&words::CONFIG_BOOL), example);
@@ -168,8 +168,9 @@ fn walk<'a>(r: &mut Reader<'a>, table: &'a DeTable<'a>, config: &mut Config) {
             "arming" => arming(r, &key, config),
             "clock" => clock::clock(r, &key, config),
             "keys" => keys(r, &key, config),
+            "shared" => shared::shared(r, &key, config),
             "gateway" => gateways(r, &key, config),
-            other => r.unknown(key.1.start, "", other, &["ui", "arming", "clock", "keys", "gateway"], &words::CONFIG_UNKNOWN_TABLE, None),
+            other => r.unknown(key.1.start, "", other, &["ui", "arming", "clock", "keys", "shared", "gateway"], &words::CONFIG_UNKNOWN_TABLE, None),
         }
     }
 }
@@ -249,8 +250,12 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
     let mut seen = Vec::new();
     let (mut im, mut addresses) = (super::WuKongIm::default(), Vec::new());
     // Which keys there are depends on the kind, wherever it stands.
-    let is_im = table.get("kind").is_some_and(|k| k.get_ref().as_str() == Some("wukongim"));
-    let known: Vec<&str> = KNOWN.iter().chain(wukongim_read::KEYS.iter().filter(|_| is_im)).copied().collect();
+    let is = |kind: &str| table.get("kind").is_some_and(|k| k.get_ref().as_str() == Some(kind));
+    let is_bot = is("langbot");
+    let mut bot = super::LangBot::default();
+    let is_im = is("wukongim");
+    let known: Vec<&str> =
+        KNOWN.iter().chain(wukongim_read::KEYS.iter().filter(|_| is_im)).chain(langbot::KEYS.iter().filter(|_| is_bot)).copied().collect();
     for (key, span, v) in in_order(table) {
         let full = format!("{path}.{key}");
         seen.push(key);
@@ -263,6 +268,10 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
             "expect_timezone" => zone = r.text_of(v, &full, "expect_timezone = \"UTC\"").and_then(|(t, at)| values::zone(r, t, at, &full)),
             "clock" => clock = clock::limits(r, v, &full),
             own if is_im && wukongim_read::KEYS.contains(&own) => wukongim_read::key(r, &mut im, own, v, &full, &mut addresses),
+            own if is_bot && langbot::KEYS.contains(&own) => langbot::key(r, &mut bot, own, v, &full),
+            alien if langbot::KEYS.contains(&alien) => {
+                r.wrong(span.start, &full, Message::new(&words::CONFIG_OTHER_KIND).with("kind", "langbot"));
+            }
             alien if wukongim_read::KEYS.contains(&alien) => {
                 r.wrong(span.start, &full, Message::new(&words::CONFIG_OTHER_KIND).with("kind", "wukongim"));
             }
@@ -294,5 +303,7 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
         expect_timezone: zone,
         clock_limits: clock,
         wukongim: im,
+        langbot: bot,
+        ..Gateway::default()
     })
 }

@@ -20,6 +20,7 @@ static SLOTTED: KindSpec = KindSpec {
     platform: "Im",
     limits: Limits::DEFAULT,
     secrets: &[],
+    account_secrets: &[],
     verbs: &[
         VerbSpec {
             id: "issue",

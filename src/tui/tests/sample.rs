@@ -48,6 +48,7 @@ pub(in crate::tui) static PHONE: KindSpec = KindSpec {
     platform: "Phonely",
     limits: Limits::DEFAULT,
     secrets: &[SecretSpec { name: "api_key", words: &w::ADD_KEY, optional: false }],
+    account_secrets: &[],
     verbs: &[
         VerbSpec { id: "restart", key: 'r', words: &w::ACT_REDRAW, on: On::Account, asks: &[] },
         VerbSpec {
@@ -71,6 +72,7 @@ pub(in crate::tui) static IM: KindSpec = KindSpec {
     platform: "Im",
     limits: Limits::DEFAULT,
     secrets: &[],
+    account_secrets: &[],
     verbs: &[],
     methods: &[],
     poll_seen: Duration::from_secs(5),

@@ -53,6 +53,8 @@ pub(super) fn token(app: &App, t: &TokenView) -> Panel {
         let renewal = match token.semantics {
             TokenSemantics::Lasting => &s::TOKEN_LASTING,
             TokenSemantics::SameUntilExpiry => &s::TOKEN_SAME,
+            TokenSemantics::SameThenOverlap => &s::TOKEN_OVERLAP,
+            TokenSemantics::AutoRenewed => &s::TOKEN_RENEWED,
             TokenSemantics::Rotating => &s::TOKEN_ROTATING,
         };
         say(&s::TOKEN_RENEWAL, renewal.get(lang).to_owned());

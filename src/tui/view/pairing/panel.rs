@@ -104,7 +104,7 @@ impl Panel<'_> {
                 }
                 vec![self.head(Glyph::Override, Role::Warn, &self.word(&w::NEEDS), ""), lost, self.reason(2, why)]
             }
-            PairStage::Linked { facts, took_s, n } => {
+            PairStage::Linked { online, facts, took_s, n } => {
                 let words = match (*n, self.is_qr()) {
                     // Its session was still there: it came back before any code was needed.
                     (0, _) => &w::TOOK_NONE,
@@ -112,7 +112,8 @@ impl Panel<'_> {
                     (_, false) => &w::TOOK_CODE,
                 };
                 let took = self.say(Message::new(words).with("s", took_s.to_string()).with("n", n.to_string()));
-                let head = self.say(Message::new(&w::PAIRED).with("label", self.view.label.as_str()));
+                let (paired, then) = if *online { (&w::PAIRED, &w::PAIRED_SYNC) } else { (&w::PAIRED_TOKEN, &w::PAIRED_TOKEN_THEN) };
+                let head = self.say(Message::new(paired).with("label", self.view.label.as_str()));
                 let mut lines = Part::new(1);
                 for fact in facts {
                     let text = match &fact.value {
@@ -124,7 +125,7 @@ impl Panel<'_> {
                     };
                     lines = lines.labelled(self.cx, Role::Plain, &format!("{}  ", fact.label.get(self.cx.lang)), text, self.width);
                 }
-                vec![self.head(Glyph::Good, Role::Title, &head, &took), lines, self.para(2, &w::PAIRED_SYNC)]
+                vec![self.head(Glyph::Good, Role::Title, &head, &took), lines, self.para(2, then)]
             }
             PairStage::Failed { why, wipe_first } => {
                 let raw = why.raw.as_ref().map_or_else(String::new, |r| format!("[{r}]"));

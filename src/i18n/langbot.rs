@@ -1,0 +1,41 @@
+//! Words of the langbot room.
+
+catalogue! { "langbot";
+    KEY = "API key (lbk_…; empty if a user with a password is used)", "API 密钥（lbk_…；使用用户名和密码时留空）";
+    PASSWORD = "Password of the user that config.toml names", "config.toml 中 user 的密码";
+    VERB_RESTART = "restart: forgets its token and its log", "重启：忘掉令牌与日志";
+    VERB_ENABLE = "enable", "启用";
+    VERB_DISABLE = "disable", "停用";
+    FACT_ADAPTER = "Adapter", "适配器";
+    FACT_ACCOUNT = "Account", "账号";
+    FACT_CREATED = "Created", "创建";
+    FACT_UPDATED = "Changed", "修改";
+    FACT_CORP = "Corp", "企业";
+    FACT_APP = "App", "应用";
+    FACT_APP_TOKEN = "App token", "应用令牌";
+    FACT_ERRORS = "Errors", "错误数";
+    FACT_LAST_ERROR = "Last error", "最近错误";
+    FACT_RECONNECTS = "Reconnects", "重连中";
+    WARN_UNCLAIMED = "Nobody has claimed this server: whoever opens it first owns it.", "该服务器尚未被认领：谁先打开谁就拥有。";
+    WARN_LAG = "Its event loop lags {ms} ms.", "事件循环延迟 {ms} 毫秒。";
+    WARN_REJECTED = "It refused {n} tasks for want of workers.", "因工作线程不足拒绝了 {n} 个任务。";
+    WARN_SECRETS = "This key may manage, so the server sends it every bot's secrets: a key with resource.view and runtime.operate is enough to watch.", "该密钥有管理权限，服务器会发送所有机器人的密钥：仅监视时用 resource.view 与 runtime.operate 即可。";
+    SAYS_WIPE = "forgets its token: loads the bot anew, its log is emptied", "忘掉令牌：重新加载机器人，日志清空";
+    SAYS_ENABLE = "loads the bot", "加载机器人";
+    SAYS_DISABLE = "unloads the bot; its settings stay", "卸载机器人；设置保留";
+    SAYS_PAIR = "shows a QR; the credential goes into the bot's settings", "显示二维码；凭证写入机器人设置";
+    LOSES_LOG = "the bot's log", "机器人的日志";
+    LOSES_CREDENTIAL = "the credential in its settings", "设置中的凭证";
+    NOT_REGENERATE = "LangBot fetches its token itself; `w` makes it forget the one it has.", "LangBot 自行获取令牌；按 w 使其忘掉现有的。";
+    NOT_DISABLED = "It is disabled; `m e` enables it.", "已停用；按 m e 启用。";
+    NOT_ENABLED = "It is enabled already.", "已启用。";
+    NOT_PAIR = "This adapter has no QR flow; its credential is set on LangBot's own page.", "该适配器没有扫码流程；请在 LangBot 页面设置凭证。";
+    NOT_VERB = "There is no such action here.", "此处没有该操作。";
+    STEP_RESTART = "load the bot anew", "重新加载机器人";
+    STEP_ENABLE = "enable the bot", "启用机器人";
+    STEP_DISABLE = "disable the bot", "停用机器人";
+    STEP_WRITE = "write the credential into the bot's settings", "将凭证写入机器人设置";
+    STEP_VERIFY = "read its log", "读取日志";
+    PHONE_1 = "Open the app of the platform on the phone: WeCom, WeChat, Feishu, DingTalk or QQ.", "在手机上打开对应平台：企业微信、微信、飞书、钉钉或 QQ。";
+    PHONE_2 = "Scan the code with it and agree.", "用其扫码并同意。";
+}

@@ -1,0 +1,163 @@
+//! What can be done to a bot: load it anew, switch it on and off, write a credential that a QR flow gave.
+
+use super::{api::Api, logs, qr, rows::ADAPTER};
+use crate::{
+    domain::{
+        Action, Effect, FactValue, Finding, Inputs, Not, Op, Plan, Reason, ReasonCode, Replay, Row, Secret, Secrets, State, Step, StepEnd, Target,
+        Tier, plan::PLAN_VERSION,
+    },
+    i18n::{Message, Words, langbot as w},
+    providers::Cx,
+};
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+
+/// The verb of a plan that a pairing ends in.
+const WRITE: &str = "write-credential";
+/// Name of the new settings among a plan's sealed data.
+const SETTINGS: &str = "settings";
+/// How long a bot is given to say in its log what is wrong.
+const LISTEN: (u32, Duration) = (3, Duration::from_secs(1));
+
+/// See [`crate::providers::Provider::can`].
+pub(super) fn can(row: &Row, action: &Action) -> Result<Effect, Not> {
+    let not_now = |words: &'static Words| Err(Not::NotNow(Message::new(words)));
+    let never = |words: &'static Words| Err(Not::Unsupported(Message::new(words)));
+    let effect = |tier, says: &'static Words, loses: &[&'static Words]| {
+        Ok(Effect { tier, loses: loses.iter().map(|l| Message::new(l)).collect(), says: Message::new(says), restorable: false })
+    };
+    let disabled = row.link.state == State::Disabled;
+    let adapter = row.facts.iter().find_map(|f| match &f.value {
+        FactValue::Text(t) if f.key == ADAPTER => Some(t.as_str()),
+        _ => None,
+    });
+    match action {
+        Action::Pair if adapter.is_some_and(|a| qr::flow(a).is_none()) => never(&w::NOT_PAIR),
+        Action::Pair => effect(Tier::Now, &w::SAYS_PAIR, &[&w::LOSES_CREDENTIAL]),
+        Action::Regenerate => never(&w::NOT_REGENERATE),
+        Action::Wipe if disabled => not_now(&w::NOT_DISABLED),
+        Action::Wipe => effect(Tier::Swift, &w::SAYS_WIPE, &[&w::LOSES_LOG]),
+        Action::Do(verb) => match &**verb {
+            "restart" if disabled => not_now(&w::NOT_DISABLED),
+            "restart" => effect(Tier::Swift, &w::SAYS_WIPE, &[&w::LOSES_LOG]),
+            "enable" if disabled => effect(Tier::Swift, &w::SAYS_ENABLE, &[]),
+            "enable" => not_now(&w::NOT_ENABLED),
+            "disable" if disabled => not_now(&w::NOT_DISABLED),
+            "disable" => effect(Tier::Swift, &w::SAYS_DISABLE, &[&w::LOSES_LOG]),
+            _ => never(&w::NOT_VERB),
+        },
+    }
+}
+
+fn step(id: &str, words: &'static Words, replay: Replay) -> Step {
+    Step { id: id.into(), words: Message::new(words), replay, clock: false }
+}
+
+fn plan_of(action: Action, target: Target, steps: Vec<Step>, loses: &[&'static Words]) -> Plan {
+    let loses = loses.iter().map(|l| Message::new(l)).collect();
+    Plan { v: PLAN_VERSION, action, target, steps, pivot: 0, loses, clear: json!({}), sealed: Secrets::new() }
+}
+
+/// Writes a credential that was committed before.
+pub(super) fn write_plan(at: &Target, found: Map<String, Value>) -> Plan {
+    let steps = vec![step("write", &w::STEP_WRITE, Replay::AfterCheck), step("loaded", &w::STEP_VERIFY, Replay::Free)];
+    let mut plan = plan_of(Action::Do(WRITE.into()), at.clone(), steps, &[&w::LOSES_CREDENTIAL]);
+    plan.sealed.insert(SETTINGS.to_owned(), Secret::new(Value::Object(found).to_string()));
+    plan
+}
+
+/// See [`crate::providers::Provider::plan`].
+pub(super) async fn plan(cx: &Cx, at: &Target, action: &Action, _given: Inputs) -> Result<Plan, Reason> {
+    let api = Api::new(cx)?;
+    let bot = api.bot(at.account.as_str()).await?;
+    let target = Target { incarnation: Some(bot.uuid.clone()), ..at.clone() };
+    let (steps, loses): (_, &[&'static Words]) = match action {
+        Action::Wipe => (vec![step("restart", &w::STEP_RESTART, Replay::Free), step("loaded", &w::STEP_VERIFY, Replay::Free)], &[&w::LOSES_LOG]),
+        Action::Do(v) if &**v == "restart" => {
+            (vec![step("restart", &w::STEP_RESTART, Replay::Free), step("loaded", &w::STEP_VERIFY, Replay::Free)], &[&w::LOSES_LOG])
+        }
+        Action::Do(v) if &**v == "enable" => {
+            (vec![step("enable", &w::STEP_ENABLE, Replay::Free), step("loaded", &w::STEP_VERIFY, Replay::Free)], &[])
+        }
+        Action::Do(v) if &**v == "disable" => (vec![step("disable", &w::STEP_DISABLE, Replay::Free)], &[&w::LOSES_LOG]),
+        _ => return Err(Reason::new(ReasonCode::Internal).raw("no plan for this action")),
+    };
+    Ok(plan_of(action.clone(), target, steps, loses))
+}
+
+fn settings(op: &Op) -> Option<Map<String, Value>> {
+    serde_json::from_str(op.plan.as_ref()?.sealed.get(SETTINGS)?.expose()).ok()
+}
+
+/// See [`crate::providers::Provider::check`].
+pub(super) async fn check(cx: &Cx, op: &Op, step: &str) -> Finding {
+    let api = match Api::new(cx) {
+        Ok(api) => api,
+        Err(r) => return Finding::CannotTell(r),
+    };
+    let uuid = op.target.account.as_str();
+    let enabled = async || api.bot(uuid).await.map(|b| b.enable);
+    let found = match step {
+        "write" => match settings(op) {
+            Some(new) => api.config(uuid).await.map(|now| new.iter().all(|(k, v)| now.get(k) == Some(v))),
+            None => Ok(false),
+        },
+        "enable" => enabled().await,
+        "disable" => enabled().await.map(|on| !on),
+        // Whether a bot was loaded anew cannot be seen; doing it twice costs another empty log.
+        _ => Ok(false),
+    };
+    match found {
+        Ok(true) => Finding::Done,
+        Ok(false) => Finding::NotDone,
+        Err(r) => Finding::CannotTell(r),
+    }
+}
+
+/// See [`crate::providers::Provider::run`].
+pub(super) async fn run(cx: &Cx, op: &Op, step: &str) -> StepEnd {
+    let failed = |why: Reason, sent| StepEnd::Failed { why, sent };
+    let api = match Api::new(cx) {
+        Ok(api) => api,
+        Err(r) => return failed(r, false),
+    };
+    let uuid = op.target.account.as_str();
+    let part = match step {
+        // Only what touches the runtime loads it anew; `{}` or a name does not (recordings 35, 36).
+        "restart" | "enable" => json!({ "enable": true }),
+        "disable" => json!({ "enable": false }),
+        "write" => {
+            let Some(new) = settings(op) else { return failed(Reason::new(ReasonCode::Internal), false) };
+            let mut config = match api.config(uuid).await {
+                Ok(config) => config,
+                Err(r) => return failed(r, false),
+            };
+            config.extend(new);
+            json!({ "adapter_config": config, "enable": true })
+        }
+        "loaded" => return loaded(&api, uuid).await,
+        _ => return failed(Reason::new(ReasonCode::Internal), false),
+    };
+    match api.change(uuid, &part).await {
+        Ok(()) => StepEnd::done(),
+        Err(r) => failed(r, true),
+    }
+}
+
+/// Reads what the bot says of itself after it was loaded: its log is new, so that every line in it is news.
+async fn loaded(api: &Api<'_>, uuid: &str) -> StepEnd {
+    for n in 0..LISTEN.0 {
+        tokio::time::sleep(LISTEN.1).await;
+        let why = match api.log(uuid, 40).await {
+            Ok(lines) => logs::judge(&lines).reason,
+            Err(r) => Some(r),
+        };
+        match why {
+            // The platform may be away for other reasons; that is no fault of the restart.
+            Some(why) if why.code != ReasonCode::PlatformUnavailable => return StepEnd::Failed { why, sent: false },
+            _ if n + 1 == LISTEN.0 => break,
+            _ => {}
+        }
+    }
+    StepEnd::done()
+}

@@ -1,0 +1,136 @@
+//! What a bot's log tells: the only place where the real error of a failed send or a lost connection stands (recordings 21, 22).
+
+use super::wire::Line;
+use crate::domain::{Reason, ReasonCode, Stamp, Wall};
+
+/// What the log comes to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Judged {
+    /// Why the bot does not work, by its newest lines.
+    pub(super) reason: Option<Reason>,
+    /// It is between two attempts to connect.
+    pub(super) reconnecting: bool,
+    /// Errors among the lines that were read.
+    pub(super) errors: u64,
+    /// When the newest error was written, by the server's clock.
+    pub(super) last_error: Option<Wall>,
+}
+
+/// Judges the lines, oldest first. Only what came after the last sign of success counts.
+pub(super) fn judge(lines: &[Line]) -> Judged {
+    let mut out = Judged::default();
+    for line in lines {
+        let text = line.text.as_str();
+        let at = Wall(line.at_s.saturating_mul(1000));
+        if is_success(text) {
+            (out.reason, out.reconnecting) = (None, false);
+            continue;
+        }
+        if text.starts_with("Connecting to") || text.starts_with("Reconnecting in") {
+            out.reconnecting = true;
+        }
+        if matches!(&*line.level, "error" | "critical") {
+            out.errors += 1;
+            out.last_error = Some(at);
+            let found = error(text);
+            // A refused secret says more than the "failed" that follows it.
+            let says_more = found.code != ReasonCode::Disconnected || out.reason.is_none();
+            if says_more {
+                out.reason = Some(found.at(Stamp::wall_only(at)));
+            }
+        }
+    }
+    out
+}
+
+/// Lines that tell of a connection that stands (`libs/wecom_ai_bot_api/ws_client.py`).
+fn is_success(text: &str) -> bool {
+    text.starts_with("Authenticated successfully")
+}
+
+fn error(text: &str) -> Reason {
+    let first = text.lines().next().unwrap_or_default();
+    // A traceback tells its cause in its last line.
+    let last = text.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or(first);
+    let raw = if first == last { first.to_owned() } else { format!("{first} … {last}") };
+    let code = match errcode(text) {
+        Some(42001 | 40014) => ReasonCode::TokenExpired,
+        Some(40001 | 40013) => ReasonCode::CredentialRefused,
+        Some(60020) => ReasonCode::AddressNotTrusted,
+        Some(45009 | 45033) => ReasonCode::RateLimited,
+        Some(301_002 | 40056) => ReasonCode::WrongApp,
+        Some(50003) => ReasonCode::AppDisabled,
+        Some(48002 | 60011) => ReasonCode::Forbidden,
+        Some(_) => ReasonCode::ServerRefused,
+        None if text.contains("DNSError") || text.contains("Cannot connect") => ReasonCode::PlatformUnavailable,
+        None => ReasonCode::Disconnected,
+    };
+    let reason = Reason::new(code).raw(raw);
+    match address(text).filter(|_| code == ReasonCode::AddressNotTrusted) {
+        Some(ip) => reason.with("ip", ip),
+        None => reason,
+    }
+}
+
+/// The platform's code in a line: `'errcode': 42001`, `"errcode":42001` or `errcode=42001`, as Python and its logs write it.
+pub(super) fn errcode(text: &str) -> Option<i64> {
+    text.match_indices("errcode").find_map(|(at, word)| {
+        let rest = text.get(at + word.len()..)?.trim_start_matches(['\'', '"', ':', '=', ' ']);
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).take(9).collect();
+        digits.parse().ok().filter(|n| *n != 0)
+    })
+}
+
+/// The address in `from ip: 203.0.113.7`.
+fn address(text: &str) -> Option<String> {
+    let rest = text.split_once("from ip:")?.1.trim_start();
+    let ip: String = rest.chars().take_while(|c| c.is_ascii_hexdigit() || matches!(c, '.' | ':')).collect();
+    let ip = ip.trim_end_matches([':', '.']);
+    ip.parse::<std::net::IpAddr>().ok().map(|ip| ip.to_string())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn line(level: &str, text: &str) -> Line {
+        Line { level: level.into(), text: text.to_owned(), at_s: 1_795_246_706 }
+    }
+
+    #[test]
+    fn the_platforms_code_is_found_as_python_prints_it_and_as_json_does() {
+        assert_eq!(errcode("获取accesstoken失败:{'errcode': 40001, 'errmsg': 'invalid credential'}"), Some(40001));
+        assert_eq!(errcode("{\"errcode\":42001,\"errmsg\":\"x\"}"), Some(42001));
+        assert_eq!(errcode("Auth response: errcode=40001, errmsg=invalid credential"), Some(40001));
+        assert_eq!(errcode("{'errcode': 0}"), None);
+    }
+
+    #[test]
+    fn a_refused_address_is_told_with_the_address() {
+        let told = judge(&[line(
+            "error",
+            "发送消息失败:{'errcode': 60020, 'errmsg': 'not allow to access from your ip, hint: [1], from ip: 203.0.113.7, more info at'}",
+        )]);
+        let reason = told.reason.unwrap();
+        assert_eq!(reason.code, ReasonCode::AddressNotTrusted);
+        assert!(reason.args.iter().any(|(n, v)| &**n == "ip" && v.as_str() == "203.0.113.7"));
+    }
+
+    #[test]
+    fn what_came_before_a_success_no_longer_counts_and_the_cause_outlives_what_follows_it() {
+        let bad = line("error", "Auth response: errcode=40001, errmsg=invalid credential");
+        let good = line("info", "Authenticated successfully");
+        assert_eq!(judge(&[bad.clone(), good]).reason, None);
+        let told = judge(&[bad, line("error", "Authentication failed"), line("info", "Reconnecting in 1.0s (attempt 1)...")]);
+        assert_eq!((told.reason.unwrap().code, told.reconnecting, told.errors), (ReasonCode::CredentialRefused, true, 2));
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "\\PC*") {
+            let _ = judge(&[line("error", &text)]);
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The five QR flows: the server shows a code, the phone agrees, the server hands out a credential **once**. It is committed before
+//! anything else happens, and then written into the bot's settings by a plan of its own.
+
+use super::{act, api::Api, rows};
+use crate::{
+    domain::{Answer, Fresh, Offer, OfferKind, Payload, Reason, ReasonCode, Secret, Secrets, Target, Ungated, Wall, Want},
+    providers::{Cx, Fut, PairEvent, Pairing},
+};
+use serde_json::{Map, Value};
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
+
+/// How often the server is asked; its own page asks as often.
+const ASK: Duration = Duration::from_secs(3);
+/// So close to the end of a code its session may be gone already.
+const NEAR: Duration = Duration::from_secs(5);
+/// Troubles in a row after which an attempt is given up.
+const TROUBLES: u32 = 10;
+
+/// One flow.
+pub(super) struct Flow {
+    /// Adapters whose settings it fills.
+    adapters: &'static [&'static str],
+    /// Its path.
+    pub(super) path: &'static str,
+    /// Fields of the credential, and the settings that they become (`QrCodeLoginDialog.tsx`, 4.11.2).
+    fields: &'static [(&'static str, &'static str)],
+    /// Seconds that a code lives, where the answer carries no `Date` to tell.
+    life_s: u64,
+}
+
+const FLOWS: [Flow; 5] = [
+    Flow { adapters: &["wecombot"], path: "wecombot/create-bot", fields: &[("botid", "BotId"), ("secret", "Secret")], life_s: 300 },
+    Flow {
+        adapters: &["openclaw_weixin", "openclaw-weixin", "weixin"],
+        path: "weixin/login",
+        fields: &[("token", "token"), ("base_url", "base_url"), ("account_id", "account_id")],
+        life_s: 180,
+    },
+    Flow { adapters: &["lark"], path: "lark/create-app", fields: &[("app_id", "app_id"), ("app_secret", "app_secret")], life_s: 600 },
+    Flow {
+        adapters: &["dingtalk"],
+        path: "dingtalk/create-app",
+        fields: &[("client_id", "client_id"), ("client_secret", "client_secret")],
+        life_s: 600,
+    },
+    Flow { adapters: &["qqofficial"], path: "qqofficial/bind", fields: &[("appid", "appid"), ("secret", "secret")], life_s: 300 },
+];
+
+/// The flow that fills the settings of that adapter.
+pub(super) fn flow(adapter: &str) -> Option<&'static Flow> {
+    FLOWS.iter().find(|f| f.adapters.contains(&adapter))
+}
+
+/// See [`crate::providers::Provider::pair`].
+pub(super) async fn begin(cx: &Cx, at: &Target, _want: Want) -> Result<Box<dyn Pairing>, Reason> {
+    let api = Api::new(cx)?;
+    let bot = api.bot(at.account.as_str()).await?;
+    let flow = flow(&bot.adapter).ok_or_else(|| Reason::new(ReasonCode::NotInVersion).raw(&*bot.adapter))?;
+    if !api.is_person() {
+        // Keys get a 401 there (recording 23), which would read as a refused key.
+        return Err(Reason::new(ReasonCode::CredentialNarrow)
+            .with("gateway", cx.gateway.as_str())
+            .raw("this needs a login: user in config.toml, and its password"));
+    }
+    Ok(Box::new(Running { target: at.clone(), flow, session: None, got: None, next: Instant::now(), said: false, troubles: 0 }))
+}
+
+struct Session {
+    id: String,
+    dies: Instant,
+}
+
+struct Running {
+    target: Target,
+    flow: &'static Flow,
+    session: Option<Session>,
+    /// Handed out; acknowledged as committed when the next event is asked for.
+    got: Option<Map<String, Value>>,
+    next: Instant,
+    said: bool,
+    troubles: u32,
+}
+
+impl Running {
+    /// Asks for a code.
+    async fn show(&mut self, cx: &Cx, api: &Api<'_>) -> PairEvent {
+        let (begun, heard) = match api.qr_begin(self.flow.path).await {
+            Ok(told) => told,
+            Err(r) => return PairEvent::Failed(r),
+        };
+        let Some(payload) = Payload::qr(&begun.payload) else { return PairEvent::Failed(Reason::new(ReasonCode::Unintelligible)) };
+        // Both by the server's clock: ours has no part in it.
+        let left_ms = heard.date.map(|date| (begun.expire_at * 1000.0) as i64 - date.0);
+        let left = match left_ms {
+            // `Date` has whole seconds: it may be one behind.
+            Some(ms) => Duration::from_millis(u64::try_from(ms - 1000).unwrap_or(0)).min(Duration::from_secs(3600)),
+            None => Duration::from_secs(self.flow.life_s),
+        };
+        if left.is_zero() {
+            return PairEvent::Failed(Reason::new(ReasonCode::AttemptExpired));
+        }
+        self.session = Some(Session { id: begun.id, dies: Instant::now() + left });
+        self.next = Instant::now() + ASK;
+        let now = cx.time.now();
+        let expires_at = Wall(now.wall.0 + i64::try_from(left.as_millis()).unwrap_or(i64::MAX / 2));
+        // The session is new and ours: nobody else can have been told its code.
+        let offer =
+            Offer { n: 0, kind: OfferKind::Qr, payload, issued: heard.at, dies: now.boot_now().plus(left), expires_at, fresh: Fresh::NewIdentity };
+        PairEvent::Offer(Ungated::new(offer))
+    }
+
+    /// What an answer about the session means; `None`: nothing new.
+    fn told(&mut self, data: &Value) -> Option<PairEvent> {
+        let said = data.get("error").and_then(Value::as_str).unwrap_or_default();
+        match data.get("status").and_then(Value::as_str)? {
+            "success" => {
+                self.session = None;
+                let mut found = Map::new();
+                for (from, to) in self.flow.fields {
+                    if let Some(v) = data.get(*from).filter(|v| v.as_str().is_some_and(|s| !s.is_empty())) {
+                        found.insert((*to).to_owned(), v.clone());
+                    }
+                }
+                if found.is_empty() {
+                    return Some(PairEvent::Failed(Reason::new(ReasonCode::Unintelligible).raw("success without a credential")));
+                }
+                let secrets: Secrets = found.iter().filter_map(|(k, v)| Some((format!("qr/{k}"), Secret::new(v.as_str()?.to_owned())))).collect();
+                self.got = Some(found);
+                Some(PairEvent::Got(secrets))
+            }
+            "expired" => Some(self.over()),
+            // Three of the flows call an expiry an error.
+            "error" if said.contains("expired") => Some(self.over()),
+            "error" => {
+                self.session = None;
+                Some(PairEvent::Failed(Reason::new(ReasonCode::ServerRefused).raw(said)))
+            }
+            _ => None,
+        }
+    }
+
+    fn over(&mut self) -> PairEvent {
+        self.session = None;
+        PairEvent::Expired
+    }
+
+    async fn step(&mut self, cx: &Cx, api: &Api<'_>) -> PairEvent {
+        if let Some(found) = self.got.take() {
+            return self.linked(cx, api, found).await;
+        }
+        if self.session.is_none() {
+            if !self.said {
+                self.said = true;
+                return PairEvent::Waiting(Reason::new(ReasonCode::Asking));
+            }
+            return self.show(cx, api).await;
+        }
+        loop {
+            let Some(session) = &self.session else { return PairEvent::Expired };
+            tokio::select! {
+                () = cx.cancel.cancelled() => return PairEvent::Failed(Reason::new(ReasonCode::Cancelled)),
+                () = sleep_until(session.dies) => return self.over(),
+                () = sleep_until(self.next) => {}
+            }
+            self.next = Instant::now() + ASK;
+            let (id, dies) = (session.id.clone(), session.dies);
+            match api.qr_state(self.flow.path, &id).await {
+                Ok(data) => {
+                    self.troubles = 0;
+                    if let Some(event) = self.told(&data) {
+                        return event;
+                    }
+                }
+                // Three of the flows forget a code at its end instead of calling it expired (`adapters.py`, 4.11.2).
+                Err(r) if r.code == ReasonCode::Gone && Instant::now() + NEAR >= dies => return self.over(),
+                // It was read by somebody, or the server was started anew: what it carried is lost.
+                Err(r) if r.code == ReasonCode::Gone => return PairEvent::Failed(Reason::new(ReasonCode::ServerRestarted)),
+                Err(r) if r.code.passes() && self.troubles < TROUBLES => self.troubles += 1,
+                Err(r) => return PairEvent::Failed(r),
+            }
+        }
+    }
+
+    async fn linked(&self, cx: &Cx, api: &Api<'_>, found: Map<String, Value>) -> PairEvent {
+        let plan = act::write_plan(&self.target, found);
+        match api.bot(self.target.account.as_str()).await {
+            Ok(bot) => PairEvent::Linked(Box::new(rows::row(cx, &bot, None, None)), Some(plan)),
+            // The credential is committed; the plan says what keeps it from being written.
+            Err(_) => PairEvent::Linked(Box::new(rows::bare(cx, &self.target)), Some(plan)),
+        }
+    }
+}
+
+impl Pairing for Running {
+    fn next<'a>(&'a mut self, cx: &'a Cx, _answer: Option<Answer>) -> Fut<'a, PairEvent> {
+        Box::pin(async move {
+            match Api::new(cx) {
+                Ok(api) => self.step(cx, &api).await,
+                Err(r) => PairEvent::Failed(r),
+            }
+        })
+    }
+    fn end<'a>(self: Box<Self>, cx: &'a Cx) -> Fut<'a, ()> {
+        Box::pin(async move {
+            let (Some(session), Ok(api)) = (self.session, Api::new(cx)) else { return };
+            // Ten sessions are kept a workspace; one that is left there throws somebody else's out.
+            let _ = tokio::time::timeout(Duration::from_secs(3), api.qr_end(self.flow.path, &session.id)).await;
+        })
+    }
+}

@@ -1,0 +1,344 @@
+//! The provider against the sandbox's server, on tokio's paused clock.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use super::*;
+use crate::{
+    clock::sample::Sample,
+    domain::{Boot, Clean, Fingerprint, GatewayId, OpPhase, ReasonCode, RemoteId, Stamp, State, Time, Wall},
+    providers::{Attention, Memo, PairEvent, Samples, http::Client, token},
+    sandbox::{BotSpec, Clock, FarSide, KeySpec, LangBotSettings, Options, Part, PastLine, Sandbox, Scan},
+    store::config,
+};
+use std::sync::{Arc, Mutex};
+use tokio::{sync::watch as seen, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+const START: i64 = 1_795_000_000_000;
+
+struct Follow(Instant);
+impl Time for Follow {
+    fn now(&self) -> Stamp {
+        let ms = u64::try_from(self.0.elapsed().as_millis()).unwrap();
+        Stamp { wall: Wall(START + i64::try_from(ms).unwrap()), boot: Some((1, Boot(1_000_000 + ms))) }
+    }
+}
+struct Nowhere;
+impl Memo for Nowhere {
+    fn get<'a>(&'a self, _: &'a str) -> Fut<'a, Option<serde_json::Value>> {
+        Box::pin(async { None })
+    }
+    fn put<'a>(&'a self, _: &'a str, _: serde_json::Value) -> Fut<'a, Result<(), Reason>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+impl Samples for Nowhere {
+    fn push(&self, _: Sample) {}
+}
+
+/// An owner of tokens that knows one: that of the linked app, in the trouble that it was given.
+struct Owner(Mutex<Option<Reason>>);
+impl token::Tokens for Owner {
+    fn held<'a>(&'a self, at: &'a Target) -> Fut<'a, Option<token::Held>> {
+        let now = Stamp::wall_only(Wall(START));
+        let held = token::Held {
+            fingerprint: Fingerprint::of(&[3; 32], &Secret::new("a-token-of-the-app".to_owned())),
+            length: 18,
+            generation: 1,
+            issued: now,
+            expires: now,
+            by: Clean::new("x"),
+            rejected: false,
+            trouble: self.0.lock().unwrap().clone(),
+            fetches: 1,
+            storm: None,
+        };
+        Box::pin(async move { (at.account.as_str() == "ops-bot" && at.gateway.as_str() == "corp").then_some(held) })
+    }
+    fn obtain<'a>(&'a self, _: &'a Target, _: token::Ask) -> Fut<'a, Result<token::Given, Reason>> {
+        Box::pin(async { Err(Reason::new(ReasonCode::Internal)) })
+    }
+    fn forget<'a>(&'a self, _: &'a Target) -> Fut<'a, Result<(), Reason>> {
+        Box::pin(async { Ok(()) })
+    }
+    fn put_secret<'a>(&'a self, _: &'a Target, _: &'a str, _: Secret) -> Fut<'a, Result<(), Reason>> {
+        Box::pin(async { Err(Reason::new(ReasonCode::Internal)) })
+    }
+}
+
+struct Stage {
+    sandbox: Sandbox,
+    owner: Arc<Owner>,
+    cx: Cx,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum By {
+    Key,
+    Login,
+}
+
+impl Stage {
+    async fn of(server: LangBotSettings, bots: Vec<BotSpec>, by: By) -> Self {
+        let options = Options { seed: Some(7), clock: Clock::virtual_from(START), ..Options::default() };
+        let sandbox = Sandbox::with(vec![("lb".into(), Part::LangBot(Box::new(server), bots))], &options).await.unwrap();
+        let info = sandbox.gateways().remove(0);
+        let mut secrets = info.credentials.clone();
+        let user = secrets.remove("user").map(|u| u.expose().to_owned());
+        if by == By::Login {
+            secrets.remove("api_key");
+        }
+        let langbot = config::LangBot { user: user.filter(|_| by == By::Login), links: vec![("support".into(), "corp:ops-bot".into())] };
+        let settings = config::Gateway { name: "lb".into(), kind: "langbot".into(), url: info.url, langbot, ..config::Gateway::default() };
+        let (_, rx) = seen::channel(Attention { on_screen: true, ..Attention::default() });
+        let owner = Arc::new(Owner(Mutex::default()));
+        let cx = Cx {
+            gateway: GatewayId::new("lb"),
+            http: Arc::new(Client::new(&settings).unwrap()),
+            settings: Arc::new(settings),
+            secrets,
+            time: Arc::new(Follow(Instant::now())),
+            fingerprint_key: [3; 32],
+            cancel: CancellationToken::new(),
+            memo: Arc::new(Nowhere),
+            samples: Arc::new(Nowhere),
+            tokens: owner.clone(),
+            seen: rx,
+        };
+        Self { sandbox, owner, cx }
+    }
+
+    fn server(&self) -> &crate::sandbox::LangBot {
+        self.sandbox.langbot("lb").unwrap()
+    }
+
+    async fn rows(&self) -> Vec<Row> {
+        match LangBot.look(&self.cx, None, Look::All).await.unwrap() {
+            Report::All { rows, complete: true } => rows,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    async fn row(&self, name: &str) -> Row {
+        self.rows().await.into_iter().find(|r| r.label.as_str() == name).unwrap()
+    }
+
+    /// Runs every step of an action, as the engine would.
+    async fn act(&self, row: &Row, action: Action) -> Result<(), Reason> {
+        let plan = LangBot.plan(&self.cx, &row.target(), &action, Inputs::new()).await?;
+        self.run(plan).await
+    }
+
+    async fn run(&self, plan: Plan) -> Result<(), Reason> {
+        let op = Op {
+            id: 1,
+            action: plan.action.clone(),
+            target: plan.target.clone(),
+            phase: OpPhase::Running,
+            step: 0,
+            begun: false,
+            owner: "me".into(),
+            at: self.cx.time.now(),
+            plan: Some(plan),
+            reason: None,
+        };
+        for step in &op.plan.as_ref().unwrap().steps {
+            match LangBot.run(&self.cx, &op, &step.id, None).await {
+                StepEnd::Done { .. } => {}
+                StepEnd::Failed { why, .. } => return Err(why),
+                other => panic!("{other:?}"),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn bot(name: &str, adapter: &str, enable: bool) -> BotSpec {
+    let config = match adapter {
+        "wecom" => serde_json::json!({ "corpid": "wwsandbox", "secret": "CANARY-app-secret", "token": "t", "EncodingAESKey": "k" }),
+        "wecombot" => serde_json::json!({ "BotId": "old-bot", "Secret": "CANARY-old-secret", "Corpid": "" }),
+        _ => serde_json::json!({}),
+    };
+    BotSpec { name: name.into(), adapter: adapter.into(), config: config.as_object().unwrap().clone(), enable, ..BotSpec::default() }
+}
+
+fn failing(text: &str) -> BotSpec {
+    BotSpec { log: vec![PastLine { level: "error".into(), text: text.into(), age_s: 5 }], ..bot("support", "wecom", true) }
+}
+
+const EXPIRED: &str = "发送消息失败:{'errcode': 42001, 'errmsg': 'access_token expired, hint: [1], from ip: 203.0.113.7, more info at x'}";
+
+#[tokio::test(start_paused = true)]
+async fn an_enabled_bot_is_loaded_and_never_online() {
+    let stage = Stage::of(LangBotSettings::default(), vec![bot("a", "wecom", true), bot("b", "telegram", false)], By::Key).await;
+    let rows = stage.rows().await;
+    let states: Vec<_> = rows.iter().map(|r| (r.label.as_str(), r.link.state, r.link.reason.as_ref().map(|r| r.code))).collect();
+    assert_eq!(states, [("a", State::Loaded, Some(ReasonCode::StateNotReported)), ("b", State::Disabled, None)]);
+    assert!(!format!("{rows:?}").contains("CANARY"), "a server that tells secrets finds nobody who keeps them");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_real_error_is_read_out_of_the_log_and_one_key_makes_the_bot_forget_its_token() {
+    let stage = Stage::of(LangBotSettings::default(), vec![failing(EXPIRED)], By::Key).await;
+    let row = stage.row("support").await;
+    assert_eq!((row.link.state, row.link.reason.as_ref().unwrap().code), (State::Loaded, ReasonCode::TokenExpired));
+    let loads = stage.server().bot("support").unwrap().loads;
+    stage.act(&row, Action::Wipe).await.unwrap();
+    assert_eq!(stage.server().bot("support").unwrap().loads, loads + 1);
+    assert_eq!(stage.row("support").await.link.reason.unwrap().code, ReasonCode::StateNotReported);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restart_that_does_not_help_says_what_the_new_log_says() {
+    let spec = BotSpec { far: FarSide::BadSecret, ..bot("helper", "wecombot", true) };
+    let stage = Stage::of(LangBotSettings::default(), vec![spec], By::Key).await;
+    let row = stage.row("helper").await;
+    assert_eq!(stage.act(&row, Action::Do("restart".into())).await.unwrap_err().code, ReasonCode::CredentialRefused);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_trouble_of_the_linked_app_is_the_bots_story() {
+    let stage = Stage::of(LangBotSettings::default(), vec![failing(EXPIRED)], By::Key).await;
+    *stage.owner.0.lock().unwrap() = Some(Reason::new(ReasonCode::AddressNotTrusted).with("ip", "203.0.113.7"));
+    let row = stage.row("support").await;
+    assert_eq!(row.link.reason.as_ref().unwrap().code, ReasonCode::AddressNotTrusted);
+    assert!(row.facts.iter().any(|f| f.key == "app"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn bots_are_switched_on_and_off_and_the_actions_follow() {
+    let stage = Stage::of(LangBotSettings::default(), vec![bot("a", "wecom", true)], By::Login).await;
+    let row = stage.row("a").await;
+    stage.act(&row, Action::Do("disable".into())).await.unwrap();
+    let row = stage.row("a").await;
+    assert_eq!(row.link.state, State::Disabled);
+    let facts = GatewayFacts::default();
+    assert!(LangBot.can(&row, &Action::Wipe, &facts).is_err() && LangBot.can(&row, &Action::Do("enable".into()), &facts).is_ok());
+    stage.act(&row, Action::Do("enable".into())).await.unwrap();
+    assert_eq!(stage.row("a").await.link.state, State::Loaded);
+    assert!(LangBot.can(&row, &Action::Regenerate, &facts).is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_are_told_by_their_kind() {
+    let scopes = |s: &[&str]| s.iter().map(|s| (*s).to_owned()).collect();
+    let narrow = KeySpec { name: "n".into(), secret: "lbk_narrow_key_0001".into(), scopes: scopes(&["resource.view"]) };
+    let server = LangBotSettings { keys: vec![narrow], ..LangBotSettings::default() };
+    let mut stage = Stage::of(server, vec![bot("a", "wecom", true)], By::Key).await;
+    stage.cx.secrets.insert("api_key".into(), Secret::new("lbk_narrow_key_0001".into()));
+    let row = stage.row("a").await;
+    assert!(!row.facts.iter().any(|f| f.key == "corp"), "a narrow key is not told the configuration");
+    assert_eq!(stage.act(&row, Action::Do("disable".into())).await.unwrap_err().code, ReasonCode::CredentialNarrow);
+    stage.cx.secrets.insert("api_key".into(), Secret::new("lbk_wrong".into()));
+    assert_eq!(LangBot.look(&stage.cx, None, Look::Probe).await.unwrap_err().code, ReasonCode::CredentialRefused);
+    stage.cx.secrets.clear();
+    assert_eq!(LangBot.look(&stage.cx, None, Look::Probe).await.unwrap_err().code, ReasonCode::CredentialMissing);
+    let mut stage = Stage::of(LangBotSettings::default(), Vec::new(), By::Login).await;
+    stage.cx.secrets.insert("password".into(), Secret::new("CANARY-wrong".into()));
+    let refused = LangBot.look(&stage.cx, None, Look::All).await.unwrap_err();
+    assert_eq!(refused.code, ReasonCode::CredentialRefused, "HTTP 200 with code 1");
+    assert!(!format!("{refused:?}").contains("CANARY"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_nobody_claimed_is_warned_of() {
+    let server = LangBotSettings { owner: None, ..LangBotSettings::default() };
+    let stage = Stage::of(server, Vec::new(), By::Key).await;
+    let Report::Gateway(facts) = LangBot.look(&stage.cx, None, Look::Probe).await.unwrap() else { panic!() };
+    assert_eq!(facts.version.unwrap().as_str(), "4.11.2");
+    assert!(facts.warnings.iter().any(|m| m.words == &w::WARN_UNCLAIMED));
+}
+
+async fn first_offer(stage: &Stage, pairing: &mut Box<dyn Pairing>) -> crate::domain::Offer {
+    loop {
+        match pairing.next(&stage.cx, None).await {
+            PairEvent::Waiting(_) => {}
+            PairEvent::Offer(offer) => return offer.into_inner(),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+fn want() -> Want {
+    Want { method: Method::Qr, number: None, wipe_spoilt: false }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_scanned_code_gives_a_credential_that_is_committed_first_and_then_written() {
+    for (adapter, setting) in
+        [("wecombot", "Secret"), ("weixin", "token"), ("lark", "app_secret"), ("dingtalk", "client_secret"), ("qqofficial", "secret")]
+    {
+        let stage = Stage::of(LangBotSettings::default(), vec![bot("helper", adapter, true)], By::Login).await;
+        let row = stage.row("helper").await;
+        let mut pairing = LangBot.pair(&stage.cx, &row.target(), want()).await.unwrap();
+        let offer = first_offer(&stage, &mut pairing).await;
+        let shown = stage.server().sessions().remove(0);
+        assert_eq!(offer.payload.expose(), shown.payload, "{adapter}");
+        stage.server().scan(|_| true, Scan::Agrees).unwrap();
+        let PairEvent::Got(secrets) = pairing.next(&stage.cx, None).await else { panic!("{adapter}: no credential") };
+        let given = secrets[&format!("qr/{setting}")].expose().to_owned();
+        let PairEvent::Linked(_, Some(plan)) = pairing.next(&stage.cx, None).await else { panic!("{adapter}: not linked") };
+        pairing.end(&stage.cx).await;
+        let loads = stage.server().bot("helper").unwrap().loads;
+        stage.run(plan.clone()).await.unwrap();
+        let kept = api::Api::new(&stage.cx).unwrap().config(row.account.as_str()).await.unwrap();
+        assert_eq!(kept[setting].as_str(), Some(given.as_str()), "{adapter}");
+        if adapter == "wecombot" {
+            assert_eq!(kept["Corpid"].as_str(), Some(""), "what was there stays");
+        }
+        assert!(stage.server().bot("helper").unwrap().loads > loads, "{adapter}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_life_of_a_code_is_the_servers_own_whatever_its_clock() {
+    for skew in [0.0, 3600.0, -86_400.0] {
+        let stage = Stage::of(LangBotSettings::default(), vec![bot("helper", "wecombot", true)], By::Login).await;
+        stage.server().skew(Some(skew));
+        let row = stage.row("helper").await;
+        let mut pairing = LangBot.pair(&stage.cx, &row.target(), want()).await.unwrap();
+        let offer = first_offer(&stage, &mut pairing).await;
+        let left = offer.dies.since(stage.cx.time.now().boot_now());
+        assert!((297..=300).contains(&left.as_secs()), "{skew}: {left:?}");
+        let event = pairing.next(&stage.cx, None).await;
+        assert!(matches!(event, PairEvent::Expired), "{event:?}");
+        assert!(matches!(pairing.next(&stage.cx, None).await, PairEvent::Offer(_)), "and the next one comes");
+        pairing.end(&stage.cx).await;
+        assert!(stage.server().sessions().len() <= 1, "a session that is left is ended");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_cannot_pair_and_a_declined_code_ends_the_attempt() {
+    let stage = Stage::of(LangBotSettings::default(), vec![bot("helper", "wecombot", true)], By::Key).await;
+    let row = stage.row("helper").await;
+    assert_eq!(LangBot.pair(&stage.cx, &row.target(), want()).await.err().unwrap().code, ReasonCode::CredentialNarrow);
+    let stage = Stage::of(LangBotSettings::default(), vec![bot("helper", "wecombot", true)], By::Login).await;
+    let row = stage.row("helper").await;
+    let mut pairing = LangBot.pair(&stage.cx, &row.target(), want()).await.unwrap();
+    first_offer(&stage, &mut pairing).await;
+    stage.server().scan(|_| true, Scan::Declines).unwrap();
+    let event = pairing.next(&stage.cx, None).await;
+    assert!(matches!(&event, PairEvent::Failed(r) if r.code == ReasonCode::ServerRefused), "{event:?}");
+    let stage = Stage::of(LangBotSettings { offline: true, ..LangBotSettings::default() }, vec![bot("helper", "wecombot", true)], By::Login).await;
+    let row = stage.row("helper").await;
+    let mut pairing = LangBot.pair(&stage.cx, &row.target(), want()).await.unwrap();
+    let _ = pairing.next(&stage.cx, None).await;
+    let event = pairing.next(&stage.cx, None).await;
+    assert!(matches!(&event, PairEvent::Failed(r) if r.code == ReasonCode::ServerError), "{event:?}");
+}
+
+#[test]
+fn a_bot_of_another_adapter_has_no_code_to_show() {
+    let row = Row {
+        gateway: GatewayId::new("lb"),
+        account: RemoteId::new("1"),
+        device: None,
+        incarnation: None,
+        label: Clean::new("a"),
+        identity: None,
+        link: crate::domain::Link { state: State::Loaded, ..crate::domain::Link::unknown() },
+        tokens: Vec::new(),
+        facts: vec![crate::domain::Fact { key: rows::ADAPTER, label: &w::FACT_ADAPTER, value: crate::domain::FactValue::Text(Clean::new("wecom")) }],
+    };
+    assert!(matches!(LangBot.can(&row, &Action::Pair, &GatewayFacts::default()), Err(Not::Unsupported(_))));
+}

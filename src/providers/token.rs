@@ -1,0 +1,198 @@
+//! Tokens that a platform issues and that die: what a provider tells of them, and what it gets from whoever owns them.
+//!
+//! A provider describes how its platform issues a token ([`Issuer`]); the engine alone decides when one is asked for, so that a
+//! thousand callers cause one request. A provider never keeps a token and never asks for one on its own account: it goes
+//! through [`Tokens`].
+
+use super::{Cx, Fut};
+use crate::domain::{Clean, Fingerprint, Reason, Secret, Stamp, Target, row::TokenSemantics};
+use std::time::Duration;
+
+/// How a platform treats the tokens that it issues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenRules {
+    /// What another request gives.
+    pub semantics: TokenSemantics,
+    /// How long before its end another request gives a new one while the old one lives on. Zero for platforms that give the same
+    /// one until it is dead.
+    pub overlap: Duration,
+    /// The longest time that one request may take, after which it counts as lost. A lease must outlive it.
+    pub deadline: Duration,
+    /// Whether a living token can be replaced.
+    pub rotate: Rotate,
+}
+
+/// Whether a living token can be replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rotate {
+    /// Only by a person, in the platform's own console.
+    ByHand,
+    /// By a request that says so.
+    Api {
+        /// At most so often a day.
+        per_day: Option<u32>,
+        /// Not sooner after the last one.
+        min_gap: Duration,
+    },
+}
+
+/// How a token is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Renew {
+    /// Whatever the platform gives.
+    Plain,
+    /// A new one, the old one dead; only where [`Rotate::Api`].
+    Forced,
+}
+
+/// What a platform issued.
+#[derive(Debug)]
+pub struct Issued {
+    /// The token.
+    pub token: Secret,
+    /// How long it lives, by the platform's word, counted from `sent`.
+    pub life: Duration,
+    /// When the request was sent: latency never lengthens a life.
+    pub sent: Stamp,
+}
+
+/// Asks a platform for tokens.
+pub trait Issuer: Send + Sync {
+    /// How the platform treats them.
+    fn rules(&self) -> TokenRules;
+    /// Asks once. Never retried here, except what the platform itself calls busy.
+    fn fetch<'a>(&'a self, cx: &'a Cx, at: &'a Target, how: Renew) -> Fut<'a, Result<Issued, Reason>>;
+    /// How a token travels in a client's request: `query`, `bearer`, …, as JSON shows it.
+    fn token_type(&self) -> &'static str;
+}
+
+/// What is known of a token without its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Its keyed hash.
+    pub fingerprint: Fingerprint,
+    /// Its length in characters.
+    pub length: usize,
+    /// Rises with each new token, over all processes and hosts that share it.
+    pub generation: u64,
+    /// When it was issued.
+    pub issued: Stamp,
+    /// When it dies.
+    pub expires: Stamp,
+    /// Who fetched it: `program[pid]@host`.
+    pub by: Clean,
+    /// A client reported this very token as refused.
+    pub rejected: bool,
+    /// The last attempt to get one, if it failed after this one was issued.
+    pub trouble: Option<Reason>,
+    /// Requests for a token within the last ten minutes, as far as pairdeck made them.
+    pub fetches: u32,
+    /// Somebody else uses this secret too, or clients loop: how that was seen.
+    pub storm: Option<Reason>,
+}
+
+/// Where a token that was handed out came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It was here.
+    Cache,
+    /// It was fetched for this question.
+    Fetched,
+    /// Another process or host had fetched it.
+    Shared,
+}
+
+impl Origin {
+    /// The name that JSON shows.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cache => "cache",
+            Self::Fetched => "fetched",
+            Self::Shared => "shared",
+        }
+    }
+}
+
+/// What became of the token that was there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Became {
+    /// Another token is there now.
+    New,
+    /// The platform gave the same one again.
+    Unchanged,
+}
+
+/// What is asked of the owner of tokens.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ask {
+    /// The token of this fingerprint was refused by the platform: fetch unless another is there already.
+    pub rejected: Option<Fingerprint>,
+    /// It should live at least so long (best effort where the platform gives the same one until it is dead).
+    pub min_life: Duration,
+    /// Fail rather than give a shorter life.
+    pub strict: bool,
+    /// Never fetch.
+    pub cached_only: bool,
+    /// Fetch whatever is there (the operator asked), as the platform allows.
+    pub renew: Option<RenewWish>,
+    /// Fetch although a clock is blocked.
+    pub any_clock: bool,
+}
+
+/// What an operator who asks for a new token wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RenewWish {
+    /// Ask the platform again.
+    Again,
+    /// A new token, the old one dead.
+    Rotate,
+}
+
+/// A token handed out.
+#[derive(Debug)]
+pub struct Given {
+    /// The token.
+    pub token: Secret,
+    /// What is known of it.
+    pub held: Held,
+    /// Where it came from.
+    pub origin: Origin,
+    /// What became of the one before, where something was fetched.
+    pub became: Option<Became>,
+}
+
+/// The one owner of a gateway's tokens.
+pub trait Tokens: Send + Sync {
+    /// What is known of the token of `at`, without asking anybody and readable while the vault is locked.
+    fn held<'a>(&'a self, at: &'a Target) -> Fut<'a, Option<Held>>;
+    /// A token, by one request at most however many ask: in this process, on this host and, with a shared store, on all hosts.
+    fn obtain<'a>(&'a self, at: &'a Target, ask: Ask) -> Fut<'a, Result<Given, Reason>>;
+    /// Forgets the token of `at` everywhere: store, shared store, mirrors. Says nothing to the platform.
+    fn forget<'a>(&'a self, at: &'a Target) -> Fut<'a, Result<(), Reason>>;
+    /// Keeps a secret of the account `at` under `name`, in place of the one before; resolves when it is committed. What was fetched
+    /// with the old one is forgotten.
+    fn put_secret<'a>(&'a self, at: &'a Target, name: &'a str, secret: Secret) -> Fut<'a, Result<(), Reason>>;
+}
+
+/// An owner that owns nothing: for kinds of gateways whose accounts have no such tokens.
+pub struct NoTokens;
+
+impl Tokens for NoTokens {
+    fn held<'a>(&'a self, _at: &'a Target) -> Fut<'a, Option<Held>> {
+        Box::pin(async { None })
+    }
+    fn obtain<'a>(&'a self, _at: &'a Target, _ask: Ask) -> Fut<'a, Result<Given, Reason>> {
+        Box::pin(async { Err(Reason::new(crate::domain::ReasonCode::NotInVersion)) })
+    }
+    fn forget<'a>(&'a self, _at: &'a Target) -> Fut<'a, Result<(), Reason>> {
+        Box::pin(async { Ok(()) })
+    }
+    fn put_secret<'a>(&'a self, _at: &'a Target, _name: &'a str, _secret: Secret) -> Fut<'a, Result<(), Reason>> {
+        Box::pin(async { Err(Reason::new(crate::domain::ReasonCode::NotInVersion)) })
+    }
+}
+
+/// Name of an account's secret in [`Cx::secrets`] and, after `gateway/NAME/`, in the store.
+pub fn account_secret(account: &str, name: &str) -> String {
+    format!("account/{}/{name}", crate::domain::ids::escape(account))
+}

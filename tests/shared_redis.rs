@@ -1,0 +1,246 @@
+//! What hosts share, against a real redis-server: leases with fences, lives, news, sealing, mirrors, users, TLS, and its loss.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod support;
+
+use pairdeck::{
+    clock::SystemTime,
+    domain::{Clean, Fingerprint, ReasonCode, Secret},
+    shared::{
+        Lease, Mirror, MirrorForm, News, Put, Shared, SharedToken,
+        redis::{Means, PATIENCE, Redis},
+    },
+    store::config::SharedStore,
+};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use support::redis::{RedisServer, Tls};
+
+const NAME: &str = "wecom/ww1/1000002";
+const TTL: Duration = Duration::from_secs(15);
+const KEY: [u8; 32] = [7; 32];
+
+fn settings(server: &RedisServer) -> SharedStore {
+    SharedStore { redis: server.url(), prefix: "pairdeck".into(), ..SharedStore::default() }
+}
+
+fn means(who: &str) -> Means {
+    Means { password: None, seal: None, who: Clean::new(who), time: Arc::new(SystemTime::new()), fingerprint_key: KEY }
+}
+
+fn host(server: &RedisServer, who: &str) -> Redis {
+    Redis::new(&settings(server), means(who)).unwrap()
+}
+
+fn token(text: &str, left: u64) -> SharedToken {
+    let token = Secret::new(text.to_owned());
+    let fingerprint = Fingerprint::of(&KEY, &token);
+    SharedToken { token, fingerprint, generation: 0, left: Duration::from_secs(left), age: Duration::ZERO, by: Clean::new("pairdeck[1]@a") }
+}
+
+async fn lease(of: &Redis) -> Lease {
+    of.acquire(NAME, TTL).await.unwrap().expect("the lease is free")
+}
+
+#[tokio::test]
+async fn one_host_holds_the_lease_and_only_its_owner_lets_it_go() {
+    let Some(server) = RedisServer::start("leases", &[]) else { return };
+    let (a, b) = (host(&server, "pairdeck[1]@a"), host(&server, "pairdeck[2]@b"));
+    let mine = lease(&a).await;
+    assert_eq!(b.acquire(NAME, TTL).await.unwrap(), None);
+    assert_eq!(b.holder(NAME).await.unwrap().unwrap().as_str(), "pairdeck[1]@a");
+    b.release(&Lease { owner: "pairdeck[2]@b 0".into(), ..mine.clone() }).await.unwrap();
+    assert!(a.renew(&mine, TTL).await.unwrap());
+    a.release(&mine).await.unwrap();
+    let theirs = lease(&b).await;
+    assert!(theirs.fence > mine.fence);
+    assert!(!a.renew(&mine, TTL).await.unwrap());
+}
+
+#[tokio::test]
+async fn a_holder_that_was_overtaken_is_fenced_out_before_the_newer_one_writes_and_after() {
+    let Some(server) = RedisServer::start("fences", &[]) else { return };
+    let (a, b) = (host(&server, "a"), host(&server, "b"));
+    let late = lease(&a).await;
+    // Its time runs out while it hangs.
+    server.cli(&["DEL", &format!("pairdeck:{{{NAME}}}:lease")]);
+    let newer = lease(&b).await;
+    assert_eq!(a.put(&late, &token("token-of-the-late-one", 7200), &[]).await.unwrap(), Put::Fenced);
+    assert_eq!(b.put(&newer, &token("token-of-the-newer-one", 7200), &[]).await.unwrap(), Put::Stored);
+    assert_eq!(a.put(&late, &token("token-of-the-late-one", 7200), &[]).await.unwrap(), Put::Fenced);
+    a.release(&late).await.unwrap();
+    assert_eq!(a.acquire(NAME, TTL).await.unwrap(), None, "the late one let go what was not its own");
+    let seen = a.get(NAME).await.unwrap().unwrap();
+    assert_eq!((seen.token.expose(), seen.generation), ("token-of-the-newer-one", newer.fence));
+}
+
+#[tokio::test]
+async fn a_life_travels_as_what_is_left_of_it_and_ends_by_itself() {
+    let Some(server) = RedisServer::start("lives", &[]) else { return };
+    let (a, b) = (host(&server, "a"), host(&server, "b"));
+    let given = SharedToken { age: Duration::from_secs(1200), ..token("token-with-a-life", 6000) };
+    a.put(&lease(&a).await, &given, &[]).await.unwrap();
+    let seen = b.get(NAME).await.unwrap().unwrap();
+    assert!(seen.left <= Duration::from_secs(6000) && seen.left > Duration::from_secs(5990), "{:?}", seen.left);
+    assert!(seen.age >= Duration::from_secs(1200) && seen.age < Duration::from_secs(1210), "{:?}", seen.age);
+    assert_eq!((seen.by.as_str(), seen.fingerprint), ("pairdeck[1]@a", given.fingerprint));
+    server.cli(&["PEXPIRE", &format!("pairdeck:{{{NAME}}}:token"), "1"]);
+    let end = Instant::now() + support::deadline();
+    while b.get(NAME).await.unwrap().is_some() {
+        assert!(Instant::now() < end, "it outlives its life");
+    }
+}
+
+#[tokio::test]
+async fn every_host_hears_of_a_new_token_and_of_a_forgotten_one() {
+    let Some(server) = RedisServer::start("news", &[]) else { return };
+    let (a, b) = (host(&server, "a"), host(&server, "b"));
+    let mut news = b.news();
+    let lease = lease(&a).await;
+    let end = Instant::now() + support::deadline();
+    while server.cli(&["PUBSUB", "NUMSUB", "pairdeck:news"]).lines().last() != Some("1") {
+        assert!(Instant::now() < end, "nobody listens");
+        tokio::task::yield_now().await;
+    }
+    a.put(&lease, &token("token-that-is-news", 7200), &[]).await.unwrap();
+    assert_eq!(heard(&mut news).await, News::Token(NAME.into()));
+    a.forget(NAME, &[]).await.unwrap();
+    assert_eq!(heard(&mut news).await, News::Token(NAME.into()));
+    assert!(b.get(NAME).await.unwrap().is_none());
+}
+
+async fn heard(news: &mut tokio::sync::broadcast::Receiver<News>) -> News {
+    tokio::time::timeout(support::deadline(), news.recv()).await.expect("nothing was heard").unwrap()
+}
+
+#[tokio::test]
+async fn sixteen_racing_hosts_fetch_once() {
+    let Some(server) = RedisServer::start("a race", &[]) else { return };
+    let fetches = Arc::new(std::sync::atomic::AtomicU32::new(0));
+    let mut all = tokio::task::JoinSet::new();
+    for n in 0..16 {
+        let (host, fetches) = (host(&server, &format!("host-{n}")), fetches.clone());
+        all.spawn(async move {
+            loop {
+                if let Some(seen) = host.get(NAME).await.unwrap() {
+                    return seen.token.expose().to_owned();
+                }
+                if let Some(lease) = host.acquire(NAME, TTL).await.unwrap() {
+                    if host.get(NAME).await.unwrap().is_none() {
+                        fetches.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                        host.put(&lease, &token("the-token-of-the-race", 7200), &[]).await.unwrap();
+                    }
+                    host.release(&lease).await.unwrap();
+                }
+            }
+        });
+    }
+    let got = all.join_all().await;
+    assert!(got.iter().all(|t| t == "the-token-of-the-race"));
+    assert_eq!(fetches.load(std::sync::atomic::Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_sealed_token_is_not_readable_there_and_opens_only_with_the_secret() {
+    let Some(server) = RedisServer::start("sealing", &[]) else { return };
+    let secret = |c: &str| Some(Secret::new(c.repeat(40)));
+    let sealing = SharedStore { seal: true, ..settings(&server) };
+    let with = |seal| Redis::new(&sealing, Means { seal, ..means("a") });
+    assert_eq!(with(None).err().unwrap().code, ReasonCode::CredentialMissing);
+    let a = with(secret("k")).unwrap();
+    a.put(&lease(&a).await, &token("CANARY-sealed-token", 7200), &[]).await.unwrap();
+    assert!(!server.cli(&["HGETALL", &format!("pairdeck:{{{NAME}}}:token")]).contains("CANARY"));
+    assert_eq!(with(secret("k")).unwrap().get(NAME).await.unwrap().unwrap().token.expose(), "CANARY-sealed-token");
+    for other in [with(secret("x")).unwrap(), host(&server, "b")] {
+        assert_eq!(other.get(NAME).await.unwrap_err().code, ReasonCode::SharedDown);
+    }
+    // Somebody who can write there cannot hand us a token of theirs.
+    server.cli(&["HSET", &format!("pairdeck:{{{NAME}}}:token"), "tok", "a-token-from-elsewhere"]);
+    assert_eq!(a.get(NAME).await.unwrap_err().code, ReasonCode::SharedDown);
+}
+
+#[tokio::test]
+async fn mirrors_are_written_with_a_life_and_wiped_with_the_token() {
+    let Some(server) = RedisServer::start("mirrors", &[]) else { return };
+    let a = host(&server, "a");
+    let json = Mirror { key: "m:tok".into(), form: MirrorForm::Json, expires_key: Some("m:at".into()), early_s: 0 };
+    let raw = Mirror { key: "go:tok".into(), form: MirrorForm::Raw, expires_key: None, early_s: 1500 };
+    let both = [json, raw];
+    let held = lease(&a).await;
+    a.put(&held, &token("mirrored-token", 7200), &both).await.unwrap();
+    assert_eq!(server.cli(&["GET", "m:tok"]), "\"mirrored-token\"");
+    assert_eq!(server.cli(&["GET", "go:tok"]), "mirrored-token");
+    let at: i64 = server.cli(&["GET", "m:at"]).parse().unwrap();
+    let now = i64::try_from(std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()).unwrap();
+    assert!((7190..=7201).contains(&(at - now)), "{}", at - now);
+    let ttl = |key: &str| server.cli(&["TTL", key]).parse::<i64>().unwrap();
+    assert!(ttl("m:tok") > 7100 && ttl("m:at") > 7100 && (5600..=5700).contains(&ttl("go:tok")));
+    // A write that is refused leaves them alone.
+    server.cli(&["SET", &format!("pairdeck:{{{NAME}}}:fence"), "99"]);
+    assert_eq!(a.put(&held, &token("a-late-token", 7200), &both).await.unwrap(), Put::Fenced);
+    assert_eq!(server.cli(&["GET", "go:tok"]), "mirrored-token");
+    a.forget(NAME, &both).await.unwrap();
+    assert_eq!(server.cli(&["EXISTS", "m:tok", "m:at", "go:tok"]), "0");
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_or_is_gone_costs_half_a_second_and_is_taken_up_again() {
+    let Some(mut server) = RedisServer::start("the loss of it", &[]) else { return };
+    let a = host(&server, "a");
+    assert!(a.get(NAME).await.unwrap().is_none() && a.down().is_none());
+    server.signal("STOP");
+    let began = Instant::now();
+    let why = a.get(NAME).await.unwrap_err();
+    assert!(began.elapsed() < PATIENCE * 3, "{:?}", began.elapsed());
+    assert_eq!((why.code, a.down().is_some()), (ReasonCode::SharedDown, true));
+    server.signal("CONT");
+    until_back(&a).await;
+    server.kill();
+    assert_eq!(a.acquire(NAME, TTL).await.unwrap_err().code, ReasonCode::SharedDown);
+    server.again();
+    until_back(&a).await;
+    assert!(a.down().is_none());
+}
+
+async fn until_back(a: &Redis) {
+    let end = Instant::now() + support::deadline();
+    while a.get(NAME).await.is_err() {
+        assert!(Instant::now() < end, "it does not come back: {:?}", a.down());
+    }
+}
+
+#[tokio::test]
+async fn a_user_with_a_password_needs_the_prefix_only() {
+    let rule = "pairdeck on >a-long-password ~pairdeck:* &pairdeck:* +@all -@dangerous";
+    let Some(server) = RedisServer::start("users", &[]) else { return };
+    let mut setuser = vec!["ACL", "SETUSER"];
+    setuser.extend(rule.split(' '));
+    assert_eq!(server.cli(&setuser), "OK");
+    let of = SharedStore { user: Some("pairdeck".into()), ..settings(&server) };
+    let with = |p: &str, of: &SharedStore| Redis::new(of, Means { password: Some(Secret::new(p.to_owned())), ..means("a") }).unwrap();
+    let a = with("a-long-password", &of);
+    assert_eq!(a.put(&lease(&a).await, &token("token-of-a-user", 7200), &[]).await.unwrap(), Put::Stored);
+    let refused = with("CANARY-wrong-password", &of).get(NAME).await.unwrap_err();
+    assert!(refused.args.iter().any(|(_, v)| v.as_str().contains("refused")), "{refused:?}");
+    assert!(!format!("{refused:?}").contains("CANARY"));
+    let elsewhere = SharedStore { prefix: "other".into(), ..of };
+    let refused = with("a-long-password", &elsewhere).acquire(NAME, TTL).await.unwrap_err();
+    assert!(refused.args.iter().any(|(_, v)| v.as_str().contains("may not")), "{refused:?}");
+}
+
+#[tokio::test]
+async fn tls_with_a_private_ca_and_nothing_without_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let tls = Tls::make(dir.path());
+    let (cert, key, ca) = (tls.cert.to_str().unwrap(), tls.key.to_str().unwrap(), tls.ca.to_str().unwrap());
+    let args = ["--tls-port", "PORT", "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", ca, "--tls-auth-clients", "no"];
+    let Some(server) = RedisServer::start("TLS", &args) else { return };
+    let of = SharedStore { redis: format!("rediss://localhost:{}", server.port()), prefix: "pairdeck".into(), ..SharedStore::default() };
+    let trusting = SharedStore { ca_file: Some(tls.ca.clone()), ..of.clone() };
+    assert!(Redis::new(&trusting, means("a")).unwrap().get(NAME).await.unwrap().is_none());
+    assert_eq!(Redis::new(&of, means("a")).unwrap().get(NAME).await.unwrap_err().code, ReasonCode::SharedDown);
+}
