@@ -41,9 +41,14 @@ pub async fn run(house: &Session, action: Action, args: &Act, more: &More<'_>, o
         Err(why) => return Ok(not_armed(why, out)),
     };
     if !args.yes {
-        match prompt::agreed(&question(&armed, &effect, out), out) {
+        let question = question(&armed, &effect, out);
+        match prompt::agreed(&question, out) {
             Some(true) => {}
             other => {
+                if other.is_none() {
+                    // Whoever adds --yes next should know to what.
+                    out.note(&question);
+                }
                 ops::disarm(&house.world, &armed).await;
                 out.complain(&Message::new(if other.is_none() { &c::NOT_ASKED } else { &c::NOT_AGREED }));
                 return Ok(if other.is_none() { Exit::Usage } else { Exit::Failed });
@@ -139,7 +144,7 @@ impl Lines<'_> {
     fn answer(&mut self, prompt: &Prompt) -> Option<Answer> {
         self.out.complain(&prompt.words);
         if let Some(hint) = &prompt.hint {
-            self.out.complain_text(hint.as_str());
+            self.out.complain(&Message::new(&crate::i18n::deck::ANSWER_REFUSED).with("why", hint.as_str()));
         }
         if !matches!(prompt.kind, PromptKind::Secret | PromptKind::Password) || self.piped {
             return None;

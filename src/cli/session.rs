@@ -214,7 +214,9 @@ pub fn remedy(why: &Reason, lang: Lang) -> Option<String> {
         ReasonCode::KilledInFlight | ReasonCode::Foreign => Some(&c::LOOK_DO),
         ReasonCode::NotFound => Some(&c::CREATE_DO),
         ReasonCode::FlagMismatch => Some(&c::FLAG_DO),
-        ReasonCode::NeverIssued | ReasonCode::TokenOverwritten | ReasonCode::FlagCollision | ReasonCode::Displaced => Some(&c::ISSUE_DO),
+        ReasonCode::NeverIssued | ReasonCode::TokenOverwritten | ReasonCode::FlagCollision | ReasonCode::FlagUnsteady | ReasonCode::Displaced => {
+            Some(&c::ISSUE_DO)
+        }
         ReasonCode::TokenWiped => Some(&c::RENEW_DO),
         ReasonCode::TokenEmpty => Some(&c::GIVE_DO),
         ReasonCode::SendBanned => Some(&c::ALLOW_DO),

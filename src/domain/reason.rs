@@ -207,6 +207,9 @@ codes! {
     VisitorUid = "visitor_uid",
     /// Two clients take turns on one device flag.
     FlagCollision = "flag_collision",
+    /// Login follows on login on one device flag, each under a new device id from one address: two clients that kick each
+    /// other, or one that cannot hold its connection. Nothing that a server tells decides which.
+    FlagUnsteady = "flag_unsteady",
     /// A later login on the same flag took the place of this one.
     Displaced = "displaced",
     /// The client tried before the token existed.
@@ -227,6 +230,10 @@ codes! {
     ClusterPeer = "cluster_peer",
     /// This version of the server has no way to do or to tell that.
     NotInVersion = "not_in_version",
+    /// The phone that scanned is logged in as another account.
+    WrongAccount = "wrong_account",
+    /// The token that a business server gave out is not on this server.
+    OtherServer = "other_server",
     /// The token's life is over.
     TokenExpired = "token_expired",
     /// The platform refused a token that should be alive.

@@ -25,6 +25,13 @@ pub async fn check(world: &Arc<World>, new: &NewGateway) -> AddCheck {
         check.trouble = Some(Reason::new(ReasonCode::Busy));
         return check;
     }
+    if (world.providers)(&new.kind).is_some_and(|p| p.spec().secrets.is_empty() && !p.spec().account_secrets.is_empty()) {
+        // Its accounts stand in the file, and the key of one is not the gateway's.
+        let m = Message::new(&words::ADD_IN_FILE).with("kind", &new.kind).with("name", &new.name);
+        check.lines.push((false, m));
+        check.trouble = Some(Reason::new(ReasonCode::PersonNeeded));
+        return check;
+    }
     match probe(world, new).await {
         Ok(n) => {
             check.lines.push((true, Message::new(&words::ADD_REACHABLE)));
@@ -83,17 +90,7 @@ async fn save(world: &Arc<World>, new: &NewGateway) -> Result<(), Reason> {
 }
 
 fn settings(new: &NewGateway) -> config::Gateway {
-    config::Gateway {
-        name: new.name.clone(),
-        kind: new.kind.clone(),
-        url: new.url.trim_end_matches('/').to_owned(),
-        allow_plaintext: new.allow_plaintext,
-        ca_file: None,
-        events: true,
-        expect_timezone: None,
-        clock_limits: None,
-        ..config::Gateway::default()
-    }
+    config::Gateway { allow_plaintext: new.allow_plaintext, ..config::Gateway::new(&new.name, &new.kind, &new.url) }
 }
 
 /// Tries an account's secret by one request for a token, where its kind issues tokens. Nothing is kept.

@@ -16,6 +16,7 @@ pub mod clock;
 pub mod command;
 mod errands;
 pub mod follow;
+mod gateway;
 pub mod hosts;
 mod live;
 pub mod mailbox;

@@ -65,6 +65,7 @@ catalogue! { "command";
 
     PAIR_ENTER_SHOWS = "Enter shows it all the same", "按 Enter 仍可显示";
     PAIR_WIPE_SPOILT = "the session must be wiped first: --wipe-spoilt does that", "须先清除会话：--wipe-spoilt 可执行";
+    PAIR_NO_SUCH = "{platform} has no pairing code: --qr", "{platform} 没有配对码：用 --qr";
     STEP = "step {n} of {of}: {step}", "第 {n}/{of} 步：{step}";
     STEP_AGAIN = "trying again: {reason}", "重试：{reason}";
     TAKING_BACK = "taking it back", "正在撤销";

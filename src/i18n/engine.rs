@@ -43,5 +43,6 @@ catalogue! { "engine";
     ADD_REACHABLE = "reachable", "可访问";
     ADD_KEY_OK = "key accepted, {n} accounts", "密钥有效，{n} 个账号";
     ADD_NAME_TAKEN = "the name {name} is taken", "名称 {name} 已被使用";
+    ADD_IN_FILE = "its accounts stand in config.toml: `pairdeck add {kind} {name}` says the lines", "其账号写在 config.toml 中：运行 pairdeck add {kind} {name} 查看要写的内容";
     ADD_SAVED = "{name} added", "已添加 {name}";
 }

@@ -142,7 +142,7 @@ impl Home {
         let home = Self::sealed(servers);
         for g in servers.sandbox().gateways() {
             let new = config::NewGateway { name: g.name, kind: g.kind.to_owned(), url: g.url, allow_plaintext: false };
-            config::add_gateway(&home.file("config.toml"), &new).unwrap();
+            config::add_gateway_with(&home.file("config.toml"), &new, &g.more).unwrap();
         }
         home
     }

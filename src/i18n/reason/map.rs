@@ -80,6 +80,7 @@ pub fn text(code: ReasonCode) -> &'static Words {
         C::ChecksOff => &CHECKS_OFF,
         C::VisitorUid => &VISITOR_UID,
         C::FlagCollision => &FLAG_COLLISION,
+        C::FlagUnsteady => &FLAG_UNSTEADY,
         C::Displaced => &DISPLACED,
         C::TooEarly => &TOO_EARLY,
         C::SendBanned => &SEND_BANNED,
@@ -110,6 +111,8 @@ pub fn text(code: ReasonCode) -> &'static Words {
         C::StateNotReported => &t::STATE_NOT_REPORTED,
         C::Unclaimed => &t::UNCLAIMED,
         C::EvictedBySubscriber => &t::EVICTED_BY_SUBSCRIBER,
+        C::WrongAccount => &WRONG_ACCOUNT,
+        C::OtherServer => &OTHER_SERVER,
         C::Internal => &INTERNAL,
     }
 }
@@ -178,6 +181,7 @@ pub fn remedy(code: ReasonCode) -> Option<&'static Words> {
         C::ChecksOff => &CHECKS_OFF_DO,
         C::VisitorUid => &VISITOR_UID_DO,
         C::FlagCollision => &FLAG_COLLISION_DO,
+        C::FlagUnsteady => &FLAG_UNSTEADY_DO,
         C::Displaced => &DISPLACED_DO,
         C::TooEarly => &TOO_EARLY_DO,
         C::SendBanned => &SEND_BANNED_DO,
@@ -202,6 +206,8 @@ pub fn remedy(code: ReasonCode) -> Option<&'static Words> {
         C::SharedDown => &t::SHARED_DOWN_DO,
         C::Unclaimed => &t::UNCLAIMED_DO,
         C::EvictedBySubscriber => &t::EVICTED_BY_SUBSCRIBER_DO,
+        C::WrongAccount => &WRONG_ACCOUNT_DO,
+        C::OtherServer => &OTHER_SERVER_DO,
         C::Internal => &INTERNAL_DO,
         C::RestartRequired
         | C::PlatformUnavailable

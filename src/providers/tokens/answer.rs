@@ -59,7 +59,9 @@ pub(super) fn number(v: &Value) -> Option<u64> {
 fn reason(class: Option<Class>, code: &str, text: &str, cx: &Cx, account: &str) -> Reason {
     let shared = class.map_or(ReasonCode::ServerRefused, Class::code);
     let target = format!("{}:{}", ids::escape(cx.gateway.as_str()), ids::escape(account));
-    let mut why = Reason::new(shared).raw(format!("{code} {}", short(text)).trim_end()).with(ACCOUNT, target).with("errcode", code);
+    // A code with words of ours needs none of theirs.
+    let raw = if class.is_some() { code.to_owned() } else { format!("{code} {}", short(text)) };
+    let mut why = Reason::new(shared).raw(raw.trim_end()).with(ACCOUNT, target).with("errcode", code);
     let ip = address(text);
     if ip.is_some() || class == Some(Class::Address) {
         why = why.with("ip", ip.map_or_else(|| "?".to_owned(), |ip| ip.to_string()));

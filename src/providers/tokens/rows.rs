@@ -150,11 +150,17 @@ pub(super) fn row(platform: &Platform, gateway: &GatewayId, account: &Account, k
         device: None,
         incarnation: None,
         label: Clean::new(&account.name),
-        identity: (!account.id.is_empty()).then(|| Clean::new(&account.id)),
+        identity: (!account.id.is_empty()).then(|| identity(&account.id)),
         link: known.link(now),
         tokens: known.held.iter().map(|h| info(h, platform.rules.semantics)).collect(),
         facts,
     }
+}
+
+/// An id that would pass for a phone number says that it is none.
+fn identity(id: &str) -> Clean {
+    let digits = id.len() >= 8 && id.bytes().all(|b| b.is_ascii_digit());
+    Clean::new(&if digits { format!("id {id}") } else { id.to_owned() })
 }
 
 const fn mirror_name(m: Mirror) -> &'static str {

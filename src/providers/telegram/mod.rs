@@ -1,0 +1,3 @@
+//! Telegram: accounts over MTProto, their devices and the workers' sessions.
+
+pub mod mtproto;
