@@ -23,6 +23,7 @@ pub mod op;
 pub mod outcome;
 pub mod output;
 pub mod pair;
+pub mod private;
 pub mod prompt;
 pub mod remove;
 pub mod run;
@@ -31,6 +32,7 @@ pub mod session;
 pub mod since;
 pub mod status;
 pub mod tally;
+mod vault;
 pub mod why;
 
 pub use args::{Cli, Command, Globals};

@@ -5,8 +5,8 @@ use super::{
     Exit, Gone, Output,
     args::{Add, ClockArgs, History, One, SecretCommand},
     clock as clock_out, clock_host, doctor, history, json, list, prompt,
-    session::{self, LIMIT, Session, broken, refused},
-    status,
+    session::{LIMIT, Session, broken, refused},
+    status, vault,
 };
 use crate::{
     clock::gate::GateView,
@@ -18,6 +18,9 @@ use crate::{
     vault::VaultState,
 };
 use tokio_util::sync::CancellationToken;
+
+/// Lines of the audit that one document holds at most: it is kept whole, and exported whole.
+const WHOLE_AUDIT: usize = 1_000_000;
 
 /// How a command ended: an exit code, or the reader of stdout has gone.
 pub type Ran = Result<Exit, Gone>;
@@ -71,7 +74,7 @@ pub async fn history(house: &Session, args: &History, out: &mut Output) -> Ran {
     let since = args.since.map(|s| s.wall_ms(house.world.time().now().wall));
     // Only what somebody did: a clock is nobody's deed, and no pairing.
     let clock = !args.pairing && !args.audit;
-    let query = HistoryQuery { target, pairing: args.pairing, audit: args.audit, clock, since, limit: 10_000 };
+    let query = HistoryQuery { target, pairing: args.pairing, audit: args.audit, clock, since, limit: if args.audit { WHOLE_AUDIT } else { 10_000 } };
     let store = house.world.store();
     // Before the first look, so that nothing falls between it and the first wait.
     store.watch_from_here().await;
@@ -165,6 +168,9 @@ pub async fn doctor(house: &Session, first: Vec<doctor::Check>, as_json: bool, o
         VaultState::Locked(why) => Check::failed("vault", &why),
         VaultState::Opening => Check::new("vault", Mark::Skipped, &c::CHECK_VAULT_ABSENT),
     });
+    if let Some(why) = house.world.vault().restored() {
+        checks.push(Check::new("mark", Mark::Fail, why));
+    }
     checks.push(match (house.world.store().trouble(), house.world.load_secrets().await) {
         (Some(why), _) => Check::failed("store", &why),
         (None, Err(e)) => Check::failed("store", &e.reason()),
@@ -273,7 +279,10 @@ pub async fn add(house: &Session, args: &Add, out: &mut Output) -> Ran {
 /// When the reader of stdout has gone.
 pub async fn secret(house: &Session, command: &SecretCommand, out: &mut Output) -> Ran {
     match command {
-        SecretCommand::Init { insecure_key_file } => Ok(init(house, *insecure_key_file, out).await),
+        SecretCommand::Init { insecure_key_file, credential } => Ok(init(house, vault::source(*insecure_key_file, *credential), out).await),
+        SecretCommand::RotateKey => vault::rotate(house, out).await,
+        SecretCommand::Move { to, .. } => vault::change(house, vault::target(*to), out).await,
+        SecretCommand::AcceptRestore => vault::accept(house, out).await,
         SecretCommand::Status => secret_status(house, out).await,
         SecretCommand::Set { gateway, file } => {
             if let Some(words) = shared_secret(gateway) {
@@ -341,10 +350,10 @@ fn kept(done: Result<(), crate::store::StoreError>, words: &'static crate::i18n:
     }
 }
 
-async fn init(house: &Session, insecure_key_file: bool, out: &mut Output) -> Exit {
-    let passphrase = match (insecure_key_file, house.world.vault().create(session::source(insecure_key_file), None).await) {
+async fn init(house: &Session, source: crate::vault::Source, out: &mut Output) -> Exit {
+    let passphrase = match (source != crate::vault::Source::Keyring, house.world.vault().create(source, None).await) {
         (_, Ok(())) => {
-            out.note(&Message::new(&c::VAULT_MADE).with("source", session::source(insecure_key_file).name()));
+            out.note(&Message::new(&c::VAULT_MADE).with("source", source.name()));
             return Exit::Ok;
         }
         (true, Err(why)) => return refused(&why, out),

@@ -1,7 +1,10 @@
 //! One process watches a store; the others learn from it, and take over when it is gone.
 
 use super::{mailbox::Status, watch, world::World};
-use crate::store::locks::WatchLock;
+use crate::{
+    domain::{Reason, ReasonCode},
+    store::locks::WatchLock,
+};
 use std::sync::{Arc, atomic::Ordering};
 
 /// The watcher polls; everybody else learns from the store until the watcher is gone.
@@ -61,8 +64,9 @@ impl World {
 
     /// Header facts.
     pub(super) fn tell_status(&self) {
-        let status =
-            Status { vault: self.vault.state().view(), follower: self.following.load(Ordering::Relaxed), store_trouble: self.store.trouble() };
+        let restored = || Some(Reason::new(ReasonCode::StoreBroken).raw(self.vault.restored()?.text(crate::i18n::Lang::En)));
+        let store_trouble = self.store.trouble().or_else(restored);
+        let status = Status { vault: self.vault.state().view(), follower: self.following.load(Ordering::Relaxed), store_trouble };
         self.mailbox.put(|m| m.status = Some(status));
     }
 }
