@@ -150,7 +150,10 @@ impl Actor {
                     self.finish(&mut commands).await;
                     break;
                 }
-                Some(command) => self.take(command).await,
+                Some(command) => {
+                    tokio::spawn(async { crate::fault::point("task") });
+                    self.take(command).await;
+                }
             }
         }
         self.world.shut();

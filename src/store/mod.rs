@@ -94,14 +94,19 @@ impl Store {
         {
             return Err(StoreError::Said(m.clone()));
         }
+        let unwritable = vault_db.as_ref().err().map(StoreError::reason);
+        if unwritable.is_some() {
+            // What is sealed can be read all the same, so that live state is shown; every write says why it is refused.
+            vault_db = schema::read_vault(paths).map_or(vault_db, Ok);
+        }
         let fingerprint_key = vault_db.as_mut().ok().and_then(|db| identity(db).ok()).or_else(random_key).unwrap_or_default();
         let floor = Mutex::new(vault_db.as_ref().ok().and_then(floor::read));
-        let cache = if vault_db.is_ok() { schema::open_cache(paths) } else { schema::memory_cache() };
+        let cache = if unwritable.is_none() { schema::open_cache(paths) } else { schema::memory_cache() };
         let (cache_db, cache_trouble) = match cache {
             Ok(db) => (db, None),
             Err(e) => (schema::memory_cache()?, Some(e.reason())),
         };
-        let trouble = vault_db.as_ref().err().map(StoreError::reason).or(cache_trouble);
+        let trouble = unwritable.or(cache_trouble);
         let pending = Arc::new(Mutex::new(Pending::default()));
         let live = watch::Sender::new(None);
         let db = Db {

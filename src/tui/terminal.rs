@@ -85,11 +85,24 @@ impl Real {
         HOOK.call_once(|| {
             let before = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |info| {
-                // A panic elsewhere ends its own thread only; the deck stays up.
-                if std::thread::current().name().is_none_or(|n| n == "main" || n == "tui") {
+                // What a panic says may hold anything, secrets too: only its place is told. `PAIRDECK_DEBUG=1` tells all.
+                let debug = std::env::var_os("PAIRDECK_DEBUG").is_some_and(|v| v == "1");
+                let place = info.location().map_or_else(|| "?".to_owned(), ToString::to_string);
+                // A panic elsewhere ends its own task only; the deck stays up, and nothing is written into its screen.
+                let ends = std::thread::current().name().is_none_or(|n| n == "main" || n == "tui");
+                if ends {
                     restore();
                 }
-                before(info);
+                if debug && (ends || !OURS.load(Ordering::SeqCst)) {
+                    before(info);
+                } else if ends || !OURS.load(Ordering::SeqCst) {
+                    let _ = writeln!(
+                        io::stderr(),
+                        "pairdeck: a fault of its own at {place}; what was begun is in the journal and is resumed at the next start"
+                    );
+                } else {
+                    tracing::error!(place, "a task of the engine ended by a fault of its own");
+                }
             }));
         });
         super::widget::qr::keep_colours();
