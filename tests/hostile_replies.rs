@@ -192,6 +192,15 @@ async fn serve(seed: u64, seen: Arc<Seen>) -> String {
     at
 }
 
+/// One at a time, so that each measures its own memory.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// Forgets the highest memory so far and tells what is in use now.
+fn peak_from_here() -> usize {
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+    peak_kib()
+}
+
 fn peak_kib() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     status.lines().find_map(|l| l.strip_prefix("VmHWM:")).and_then(|l| l.trim().split(' ').next()?.parse().ok()).unwrap()
@@ -209,6 +218,7 @@ fn harmless(what: &str, why: &Reason) {
 
 #[tokio::test]
 async fn a_thousand_hostile_replies_do_no_harm() {
+    let _alone = ALONE.lock().await;
     let wanted: usize = std::env::var("PAIRDECK_REPLIES").ok().and_then(|n| n.parse().ok()).unwrap_or(1_000);
     let seen = Arc::new(Seen::default());
     let at = serve(0x0BAD_5EED_0008, seen.clone()).await;
@@ -245,7 +255,7 @@ async fn a_thousand_hostile_replies_do_no_harm() {
         lock: None,
     });
     world.load_secrets().await.unwrap();
-    let before = peak_kib();
+    let before = peak_from_here();
     let mut tasks = tokio::task::JoinSet::new();
     let mut count: BTreeMap<&str, usize> = BTreeMap::new();
     let (mut slowest, mut turn) = (0, 0_usize);
@@ -306,12 +316,13 @@ async fn a_thousand_hostile_replies_do_no_harm() {
     let replies = seen.replies.load(Ordering::SeqCst);
     let modes = seen.modes.iter().filter(|m| m.load(Ordering::SeqCst) > 0).count();
     println!(
-        "FIGURE hostile replies: {replies} out of {modes} modes, calls {count:?}, 0 panics, key echoed 0 times, followed redirects {}, peak memory +{grown} MiB, slowest call {slowest} ms",
+        "FIGURE hostile replies: {replies} out of {modes} modes, calls {count:?}, 0 panics, key echoed 0 times, followed redirects {}, peak memory +{grown} MiB with 24 calls at once, slowest call {slowest} ms",
         seen.sink.load(Ordering::SeqCst)
     );
     assert_eq!(modes, MODES);
     assert_eq!(seen.sink.load(Ordering::SeqCst), 0, "a redirect was followed");
-    assert!(grown < 600, "{grown} MiB more at the peak, with 24 calls at once");
+    // Twenty-four lists of the largest size that is taken (64 MiB), at worst; the server's own buffers are in it too.
+    assert!(grown < 1_500, "{grown} MiB more at the peak, with 24 calls at once");
     world.shut();
 }
 
@@ -408,6 +419,7 @@ async fn serve_socket(seen: Arc<AtomicUsize>) -> String {
 
 #[tokio::test]
 async fn a_hostile_websocket_does_no_harm() {
+    let _alone = ALONE.lock().await;
     let seen = Arc::new(AtomicUsize::new(0));
     let at = serve_socket(seen.clone()).await;
     let home = tempfile::tempdir().unwrap();
@@ -432,7 +444,7 @@ async fn a_hostile_websocket_does_no_harm() {
     });
     world.load_secrets().await.unwrap();
     let gateway = world.gateways().remove(0);
-    let before = peak_kib();
+    let before = peak_from_here();
     let mut reports = 0;
     let end = tokio::time::Instant::now() + Duration::from_secs(120);
     while seen.load(Ordering::SeqCst) < 13 && tokio::time::Instant::now() < end {

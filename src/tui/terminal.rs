@@ -9,7 +9,7 @@ use crossterm::{
     cursor,
     event::{DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange, EnableMouseCapture},
     execute,
-    terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
+    terminal::{self, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
 };
 use ratatui::{
     Frame, Terminal,
@@ -135,7 +135,11 @@ impl Desk for Real {
     }
 
     fn clear(&mut self) -> io::Result<()> {
-        self.inner.clear()
+        // ratatui 0.30.2 asks for the cursor to put it back, and fails after 2 s where no answer comes or the keys' stream took
+        // it: a new one forgets as well, and asks nobody.
+        execute!(self.inner.backend_mut(), terminal::Clear(terminal::ClearType::All))?;
+        self.inner = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(64 * 1024, io::stdout())))?;
+        Ok(())
     }
 
     fn copy(&mut self, text: &str) -> io::Result<()> {
@@ -160,7 +164,7 @@ impl Desk for Real {
         #[cfg(unix)]
         rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
         take(self.mouse)?;
-        self.inner.clear()
+        self.clear()
     }
 }
 
