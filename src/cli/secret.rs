@@ -5,7 +5,8 @@ use super::{
     args::SecretCommand,
     prompt,
     run::Ran,
-    session::{self, Session, broken, refused},
+    session::{Session, broken, refused},
+    vault,
 };
 use crate::{
     domain::{
@@ -27,7 +28,10 @@ use tokio_util::sync::CancellationToken;
 /// When the reader of stdout has gone.
 pub async fn run(house: &Session, command: &SecretCommand, out: &mut Output) -> Ran {
     match command {
-        SecretCommand::Init { insecure_key_file } => Ok(init(house, *insecure_key_file, out).await),
+        SecretCommand::Init { insecure_key_file, credential } => Ok(init(house, vault::source(*insecure_key_file, *credential), out).await),
+        SecretCommand::RotateKey => vault::rotate(house, out).await,
+        SecretCommand::Move { to, .. } => vault::change(house, vault::target(*to), out).await,
+        SecretCommand::AcceptRestore => vault::accept(house, out).await,
         SecretCommand::Status => secret_status(house, out).await,
         SecretCommand::Set { gateway, file } => {
             if let Some(words) = shared_secret(gateway) {
@@ -191,10 +195,10 @@ fn kept(done: Result<(), StoreError>, words: &'static Words, name: &str, out: &m
     }
 }
 
-async fn init(house: &Session, insecure_key_file: bool, out: &mut Output) -> Exit {
-    let passphrase = match (insecure_key_file, house.world.vault().create(session::source(insecure_key_file), None).await) {
+async fn init(house: &Session, source: Source, out: &mut Output) -> Exit {
+    let passphrase = match (source != Source::Keyring, house.world.vault().create(source, None).await) {
         (_, Ok(())) => {
-            out.note(&Message::new(&c::VAULT_MADE).with("source", session::source(insecure_key_file).name()));
+            out.note(&Message::new(&c::VAULT_MADE).with("source", source.name()));
             return Exit::Ok;
         }
         (true, Err(why)) => return refused(&why, out),

@@ -314,6 +314,10 @@ pub enum HistoryWhat {
     Audit {
         /// `user@host`.
         who: crate::domain::Clean,
+        /// Its process.
+        pid: u32,
+        /// The clock's verdict at that moment, where one was asked.
+        verdict: Option<crate::clock::Verdict>,
         /// The action.
         action: crate::domain::Clean,
         /// Its outcome.

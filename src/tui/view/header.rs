@@ -35,7 +35,7 @@ pub fn draw(app: &App, frame: &mut Frame, areas: &Areas) {
     let buf = frame.buffer_mut();
     // Right: badges, which are never dropped, then vault or the clock's word.
     let mut right = area.width;
-    for badge in app.opts.badges.iter().rev() {
+    for badge in app.badges().iter().rev() {
         let word = badge.word(short);
         let at = right.saturating_sub(u16::try_from(word.len()).unwrap_or(0));
         paint::put(buf, area, at, word, app.theme.style(Role::Warn));
