@@ -37,7 +37,7 @@ const RULES: &[Rule] = &[
     // Some secrets have no agent (that of the contacts, for one), so its id may be left out.
     Rule { kind: "wecom", url: "https://qyapi.weixin.qq.com/cgi-bin", corp: true, id: (false, "id = 1000002"), mirrors: true },
     Rule { kind: "wechat-oa", url: "https://api.weixin.qq.com/cgi-bin", corp: false, id: (true, "id = \"wx1a2b3c4d5e6f7890\""), mirrors: false },
-    Rule { kind: "wecom-aibot", url: "https://openws.work.weixin.qq.com", corp: false, id: (true, "id = \"aib-1a2b3c\""), mirrors: false },
+    Rule { kind: "wecom-aibot", url: "wss://openws.work.weixin.qq.com", corp: false, id: (true, "id = \"aib-1a2b3c\""), mirrors: false },
 ];
 
 fn rule(kind: &str) -> Option<&'static Rule> {

@@ -266,6 +266,9 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
         seen.push(key);
         match key {
             "kind" => kind = r.choice(v, &full, &KINDS.iter().map(|k| (*k, *k)).collect::<Vec<_>>()),
+            "url" if kind_said == "wecom-aibot" => {
+                url = r.text_of(v, &full, "url = \"wss://bots.example.com\"").and_then(|(t, at)| Some((values::socket_url(r, t, at, &full)?, at)));
+            }
             "url" => url = r.text_of(v, &full, "url = \"https://evo.example.com\"").and_then(|(t, at)| Some((values::url(r, t, at, &full)?, at))),
             "allow_plaintext" => plain = r.bool_of(v, &full, "allow_plaintext = true").unwrap_or(true),
             "ca_file" => ca_file = r.text_of(v, &full, "ca_file = \"/etc/ssl/our-ca.pem\"").map(|(t, _)| t.into()),
@@ -292,7 +295,7 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
     account_read::missing(r, &own, kind_said, &seen, at, path);
     let usual = account_read::default_url(kind_said).filter(|_| !seen.contains(&"url"));
     for (needed, example) in [("kind", "kind = \"evolution\""), ("url", "url = \"https://evo.example.com\"")] {
-        if !seen.contains(&needed) && !(needed == "url" && usual.is_some()) {
+        if !(seen.contains(&needed) || needed == "url" && usual.is_some()) {
             r.wrong(at, &format!("{path}.{needed}"), Message::new(&words::CONFIG_MISSING)).example = Some(example.to_owned());
         }
     }
@@ -319,6 +322,5 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
         langbot: bot,
         corp_id: own.corp_id,
         accounts: own.accounts,
-        ..Gateway::default()
     })
 }
