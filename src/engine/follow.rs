@@ -84,8 +84,12 @@ impl World {
 
     /// Header facts.
     pub(super) fn tell_status(&self) {
-        let status =
-            Status { vault: self.vault.state().view(), follower: self.following.load(Ordering::Relaxed), store_trouble: self.store.trouble() };
+        let status = Status {
+            vault: self.vault.state().view(),
+            follower: self.following.load(Ordering::Relaxed),
+            store_trouble: self.store.trouble(),
+            shared_trouble: self.shared_trouble(),
+        };
         self.mailbox.put(|m| m.status = Some(status));
     }
 }
