@@ -139,6 +139,16 @@ impl Home {
 
     /// One that knows all gateways of `servers`, their keys sealed under a key file.
     pub fn of(servers: &Servers) -> Self {
+        let home = Self::sealed(servers);
+        for g in servers.sandbox().gateways() {
+            let new = config::NewGateway { name: g.name, kind: g.kind.to_owned(), url: g.url, allow_plaintext: false };
+            config::add_gateway_with(&home.file("config.toml"), &new, &g.more).unwrap();
+        }
+        home
+    }
+
+    /// One that has the keys of all gateways of `servers`, and no configuration yet.
+    pub fn sealed(servers: &Servers) -> Self {
         let mut home = Self::empty();
         let paths = Paths::in_home(&home.path());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -151,8 +161,6 @@ impl Home {
                     store.secret_put(&secret_name(&GatewayId::new(&g.name), name), secret).await.unwrap();
                     home.canaries.push(secret.expose().to_owned());
                 }
-                let new = config::NewGateway { name: g.name, kind: g.kind.to_owned(), url: g.url, allow_plaintext: false };
-                config::add_gateway_with(&paths.config, &new, &g.more).unwrap();
             }
             store.flush().await;
             store.close();

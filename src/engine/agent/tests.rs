@@ -72,7 +72,15 @@ async fn nonsense_gets_an_answer_and_the_connection_goes_on() {
     let world = world(&dir);
     tokio::spawn(serve(world.clone()));
     let mut s = BufReader::new(connect(&dir).await);
-    for bad in ["x", "[]", "{\"v\":2,\"target\":\"a\"}", "{\"v\":1}", "{\"v\":1,\"target\":\"a\",\"strict\":1}", "{\"v\":1,\"op\":\"wipe\",\"target\":\"a\"}", ""] {
+    for bad in [
+        "x",
+        "[]",
+        "{\"v\":2,\"target\":\"a\"}",
+        "{\"v\":1}",
+        "{\"v\":1,\"target\":\"a\",\"strict\":1}",
+        "{\"v\":1,\"op\":\"wipe\",\"target\":\"a\"}",
+        "",
+    ] {
         s.write_all(format!("{bad}\n").as_bytes()).await.unwrap();
         assert_eq!(line(&mut s).await["error"]["exit"], 2, "{bad}");
     }
