@@ -31,10 +31,8 @@ impl Bench {
         let ai = json!({ "BotId": "", "Secret": "", "robot_name": "helper", "enable-webhook": false });
         let helper = BotSpec { name: "helper".into(), adapter: "wecombot".into(), config: map(ai), enable: true, ..BotSpec::default() };
         let settings = LangBotSettings { global_key: Some(KEY.into()), ..LangBotSettings::default() };
-        let servers = Servers::with(vec![
-            ("corp", Part::Tokens(Box::new(corp), vec![app])),
-            ("lb", Part::LangBot(Box::new(settings), vec![support, helper])),
-        ]);
+        let servers =
+            Servers::with(vec![("corp", Part::Tokens(Box::new(corp), vec![app])), ("lb", Part::LangBot(Box::new(settings), vec![support, helper]))]);
         let home = Home::of(&servers);
         let text = std::fs::read_to_string(home.file("config.toml")).unwrap();
         home.write_config(&format!("{text}\n[gateway.lb.link]\nsupport = \"corp:ops\"\n"));

@@ -132,7 +132,7 @@ fn a_holder_stopped_past_its_lease_and_resumed_is_fenced_out_and_takes_what_the_
     let ran = b.hosts[0].finish(late).exits(0);
     assert_eq!(ran.stdout, fresh, "the late one hands out its dead token");
     assert_eq!(b.redis.cli(&["HGET", &b.key("token"), "gen"]), fence, "the late one has written");
-    assert_eq!(b.server().verdict(fresh.trim_end()).as_deref(), Some("ops"));
+    assert_eq!(b.server().verdict(fresh.trim_end()).as_deref(), Some("1000002"));
     assert_eq!(b.fetches(), 2);
 }
 
@@ -221,7 +221,11 @@ fn mirrors_are_written_with_the_token_and_gone_with_a_wipe_or_a_new_secret() {
     let token = b.token(0, &[]).exits(0).stdout.trim_end().to_owned();
     let corp = b.server().settings().corpid.clone();
     let start = &SECRET[..10];
-    let keys = [format!("bots:{corp}_{start}_access_token"), format!("bots:{corp}_access_token_expires_at"), format!("gowechat_work__access_token_{corp}_1000002")];
+    let keys = [
+        format!("bots:{corp}_{start}_access_token"),
+        format!("bots:{corp}_access_token_expires_at"),
+        format!("gowechat_work__access_token_{corp}_1000002"),
+    ];
     let exist = || b.redis.cli(&["EXISTS", &keys[0], &keys[1], &keys[2]]);
     assert_eq!(exist(), "3");
     assert_eq!(b.redis.cli(&["GET", &keys[0]]), format!("\"{token}\""));
@@ -248,7 +252,18 @@ fn tls_and_a_user_with_a_password_come_from_the_configuration_and_the_vault() {
     let acl = dir.path().join("users.acl");
     std::fs::write(&acl, format!("user default off\n{user}\n")).unwrap();
     let args = [
-        "--tls-port", "PORT", "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", ca, "--tls-auth-clients", "no", "--aclfile", acl.to_str().unwrap(),
+        "--tls-port",
+        "PORT",
+        "--tls-cert-file",
+        cert,
+        "--tls-key-file",
+        key,
+        "--tls-ca-cert-file",
+        ca,
+        "--tls-auth-clients",
+        "no",
+        "--aclfile",
+        acl.to_str().unwrap(),
     ];
     let Some(redis) = RedisServer::start("TLS with a user", &args) else { return };
     let more = format!("user = \"pairdeck\"\nca_file = \"{ca}\"\n");
@@ -269,15 +284,17 @@ fn tls_and_a_user_with_a_password_come_from_the_configuration_and_the_vault() {
     assert_eq!((b.fetches(), shared_check(&b.hosts[1])["verdict"].as_str()), (2, Some("fail")));
     password(1, "CANARY-redis-password");
     b.hosts[1].store(async |store| store.token_forget("corp:ops").await.unwrap());
-    until("the shared token, once the store is tried again", || b.token(1, &["--format", "json"]).exits(0).json()["source"] == "shared" || {
-        b.hosts[1].store(async |store| store.token_forget("corp:ops").await.unwrap());
-        false
+    until("the shared token, once the store is tried again", || {
+        b.token(1, &["--format", "json"]).exits(0).json()["source"] == "shared" || {
+            b.hosts[1].store(async |store| store.token_forget("corp:ops").await.unwrap());
+            false
+        }
     });
     b.hosts.iter().for_each(Home::keeps_secrets);
 }
 
 #[test]
-fn sixty_codes_of_an_untrusted_address_or_a_limit_cost_no_fetch_beyond_the_first() {
+fn sixty_complaints_about_an_address_or_under_a_limit_cost_two_fetches_a_host_at_most() {
     let Some(b) = Bench::new("loops over hosts") else { return };
     let first = b.token(0, &[]).exits(0).stdout;
     // 60020 is no fault of the token: whoever reports it so all the same gets the platform's word once, not sixty times.
@@ -286,7 +303,7 @@ fn sixty_codes_of_an_untrusted_address_or_a_limit_cost_no_fetch_beyond_the_first
         let ran = b.hosts[n % 2].run_with(&["token", "corp:ops", "--rejected", "-"], &first);
         assert!(ran.code == 0 || ran.code == 4 || ran.code == 9, "{ran:?}");
     }
-    assert!(b.fetches() <= 3, "{} fetches", b.fetches());
+    assert!(b.fetches() <= 4, "two a host at most, not {}", b.fetches());
     b.server().trust("ops", None);
     let before = b.fetches();
     b.server().fault(TokenFault::parse("rate", None, false).unwrap(), u32::MAX, Some(FETCH));

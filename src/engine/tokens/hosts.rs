@@ -197,6 +197,8 @@ impl Broker {
     pub(super) async fn forget_shared(&self, subject: &Subject) -> Result<(), Reason> {
         let Some(shared) = self.connect(&subject.world).await else { return Ok(()) };
         let shared = shared?;
+        // Names of mirrors are made of the secret.
+        subject.world.load_account_secrets(&subject.gateway, subject.target.account.as_str()).await.map_err(|e| e.reason())?;
         let cx = subject.world.cx(&subject.gateway, tokio_util::sync::CancellationToken::new())?;
         let mirrors = subject.gateway.provider.issuer().map(|i| i.mirrors(&cx, &subject.target, subject.world.mirror_prefix())).unwrap_or_default();
         shared.forget(&name(subject), &mirrors).await
@@ -230,6 +232,17 @@ impl Broker {
 }
 
 impl Broker {
+    /// Waits until the shared store answers questions. Its news may be back before: they have a connection of their own.
+    pub(super) async fn answers(&self) {
+        let Some(shared) = self.shared() else { return };
+        for _ in 0..10 {
+            if shared.holder("answers").await.is_ok() {
+                return;
+            }
+            tokio::time::sleep(jitter()).await;
+        }
+    }
+
     /// Tells the other hosts of a token that was fetched while the shared store was away. `seen`: the generation that stood there;
     /// whoever is newer is left alone.
     async fn publish(&self, subject: &Subject, token: &KeptToken, shared: &Arc<dyn Shared>, seen: u64) -> Result<(), Reason> {
@@ -245,10 +258,13 @@ impl Broker {
             age: token.issued.age(&now),
             by: token.by.clone(),
         };
+        subject.world.load_account_secrets(&subject.gateway, subject.target.account.as_str()).await.map_err(|e| e.reason())?;
         let cx = subject.world.cx(&subject.gateway, tokio_util::sync::CancellationToken::new())?;
         let mirrors = subject.gateway.provider.issuer().map(|i| i.mirrors(&cx, &subject.target, subject.world.mirror_prefix()));
         let done = match shared.get(&name).await {
-            Ok(found) if found.as_ref().is_none_or(|f| f.generation <= seen) => shared.put(&lease, &offer, &mirrors.unwrap_or_default()).await.map(|_| ()),
+            Ok(found) if found.as_ref().is_none_or(|f| f.generation <= seen) => {
+                shared.put(&lease, &offer, &mirrors.unwrap_or_default()).await.map(|_| ())
+            }
             other => other.map(|_| ()),
         };
         let _ = shared.release(&lease).await;

@@ -224,6 +224,9 @@ impl Timer {
         if matches!(news, News::Lost | News::Back) {
             self.world.tell_status();
         }
+        if matches!(news, News::Back) {
+            self.broker.answers().await;
+        }
         let targets: Vec<Target> = self.known.keys().cloned().collect();
         for target in targets {
             let Ok(subject) = self.broker.subject(&target) else { continue };
