@@ -520,6 +520,9 @@ pub enum SecretCommand {
         /// Read it from this file, `-` for stdin.
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
+        /// Which of its secrets, where a kind has several: `password` beside `api_key`.
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
     },
     /// Erase the sealed key of a gateway, or of one of its accounts.
     Forget {

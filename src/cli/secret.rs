@@ -33,19 +33,23 @@ pub async fn run(house: &Session, command: &SecretCommand, out: &mut Output) -> 
         SecretCommand::Move { to, .. } => vault::change(house, vault::target(*to), out).await,
         SecretCommand::AcceptRestore => vault::accept(house, out).await,
         SecretCommand::Status => secret_status(house, out).await,
-        SecretCommand::Set { gateway, file } => {
+        SecretCommand::Set { gateway, file, name } => {
             if let Some(words) = shared_secret(gateway) {
                 return Ok(keep(house, gateway, file.as_deref(), words, gateway, out).await);
             }
             Ok(match whose(house, gateway, out) {
                 Err(exit) => exit,
-                Ok(Whose::Gateway(g)) => match g.spec.secrets.first() {
+                Ok(Whose::Gateway(g)) => match which(g.spec.secrets, name.as_deref()) {
+                    None if name.is_some() => none_of_that_name(g.spec.secrets, name.as_deref(), out),
                     Some(spec) => keep(house, &secret_name(&g.id, spec.name), file.as_deref(), spec.words, gateway, out).await,
                     None => {
                         out.complain(&Message::new(&c::NO_SECRET_NEEDED));
                         Exit::Usage
                     }
                 },
+                Ok(Whose::Account(g, ..)) if which(g.spec.account_secrets, name.as_deref()).is_none() => {
+                    none_of_that_name(g.spec.account_secrets, name.as_deref(), out)
+                }
                 Ok(Whose::Account(g, at, spec)) => keep_account(house, &g, &at, spec, file.as_deref(), out).await,
             })
         }
@@ -54,6 +58,17 @@ pub async fn run(house: &Session, command: &SecretCommand, out: &mut Output) -> 
         }
         SecretCommand::Forget { gateway } => Ok(forget(house, gateway, out).await),
     }
+}
+
+/// The secret of that name, the first one without a name.
+fn which<'a>(of: &'a [SecretSpec], name: Option<&str>) -> Option<&'a SecretSpec> {
+    name.map_or(of.first(), |name| of.iter().find(|s| s.name == name))
+}
+
+fn none_of_that_name(of: &[SecretSpec], name: Option<&str>, out: &mut Output) -> Exit {
+    let names: Vec<&str> = of.iter().map(|s| s.name).collect();
+    out.complain(&Message::new(&c::SECRET_UNKNOWN).with("name", name.unwrap_or_default()).with("names", names.join(", ")));
+    Exit::Usage
 }
 
 /// What a name on the command line means.

@@ -224,6 +224,7 @@ pub fn remedy(why: &Reason, lang: Lang) -> Option<String> {
         }
         ReasonCode::TokenWiped => Some(&c::RENEW_DO),
         ReasonCode::TokenEmpty => Some(&c::GIVE_DO),
+        ReasonCode::TokenRejectedAgain => Some(&c::SECRET_DO),
         ReasonCode::SendBanned => Some(&c::ALLOW_DO),
         _ => None,
     };

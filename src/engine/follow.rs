@@ -87,7 +87,12 @@ impl World {
     pub(super) fn tell_status(&self) {
         let restored = || Some(Reason::new(ReasonCode::StoreBroken).raw(self.vault.restored()?.text(crate::i18n::Lang::En)));
         let store_trouble = self.store.trouble().or_else(restored);
-        let status = Status { vault: self.vault.state().view(), follower: self.following.load(Ordering::Relaxed), store_trouble };
+        let status = Status {
+            vault: self.vault.state().view(),
+            follower: self.following.load(Ordering::Relaxed),
+            store_trouble,
+            shared_trouble: self.shared_trouble(),
+        };
         self.mailbox.put(|m| m.status = Some(status));
     }
 }

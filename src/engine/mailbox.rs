@@ -244,6 +244,8 @@ pub struct Status {
     pub follower: bool,
     /// The store cannot be written.
     pub store_trouble: Option<Reason>,
+    /// The store that hosts share does not answer.
+    pub shared_trouble: Option<Reason>,
 }
 
 /// The vault as the header shows it.

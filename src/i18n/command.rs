@@ -87,6 +87,8 @@ catalogue! { "command";
     ASK_PASSPHRASE = "passphrase of the vault", "保管库口令";
     ASK_NEW_PASSPHRASE = "passphrase for a new vault", "新保管库的口令";
     ASK_URL = "base URL: ", "基础 URL：";
+    SECRET_DO = "Reset the secret in the platform's console, then `pairdeck do secret TARGET` takes the new one; nobody else has that.", "在平台控制台重置密钥，再用 pairdeck do secret TARGET 存入新密钥；他人便不再持有。";
+    SECRET_UNKNOWN = "no secret is called {name}; there is {names}", "没有名为 {name} 的密钥；有：{names}";
     ASK_SHARED_PASSWORD = "Redis password", "Redis 密码";
     ASK_SHARED_SEAL = "Sealing secret (the same on every host, 32 characters or more, such as from  openssl rand -hex 32)", "封装密钥（每台主机相同，至少 32 个字符，例如来自  openssl rand -hex 32）";
     ASK_KEY = "key", "密钥";

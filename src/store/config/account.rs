@@ -9,6 +9,8 @@ pub struct Account {
     pub id: String,
     /// `mirror`: copies of its token for client libraries that read Redis themselves.
     pub mirror: Vec<Mirror>,
+    /// `mirror_prefix`: what these copies' keys begin with, in place of the one of `[shared]`.
+    pub mirror_prefix: Option<String>,
 }
 
 /// A client library whose layout in Redis is written as well.

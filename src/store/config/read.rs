@@ -1,7 +1,8 @@
 //! Walks the parsed file, table by table, and gathers every mistake instead of stopping at the first.
 
 use super::{
-    Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, account_read, clock, error::place, langbot, shared, values, wukongim_read,
+    Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, account_read, clock, error::place, langbot, mirrors, shared, values,
+    wukongim_read,
 };
 use crate::i18n::{Lang, Message, Words, store as words};
 use std::{ops::Range, path::Path};
@@ -146,6 +147,9 @@ pub(super) fn read(text: &str, path: &Path) -> Result<Config, ConfigErrors> {
     // After a syntax error the rest is a guess: what is said about it would mislead.
     if broken.is_empty() {
         walk(&mut r, table.get_ref(), &mut config);
+    }
+    if r.errors.is_empty() {
+        mirrors::check(&mut r, table.get_ref(), &config);
     }
     if r.errors.is_empty() {
         beside(&mut config, path);
