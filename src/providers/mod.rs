@@ -7,6 +7,7 @@ pub mod evolution;
 pub mod http;
 pub mod langbot;
 pub mod registry;
+pub mod telegram;
 pub mod token;
 pub mod wukongim;
 

@@ -1,0 +1,4 @@
+//! Telegram: accounts over MTProto, their devices and the workers' sessions.
+
+pub mod key;
+pub mod session;
