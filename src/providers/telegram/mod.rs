@@ -2,3 +2,4 @@
 
 pub mod key;
 pub mod session;
+pub mod slots;

@@ -1,6 +1,6 @@
 //! Walks the parsed file, table by table, and gathers every mistake instead of stopping at the first.
 
-use super::{Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, clock, error::place, langbot, shared, values, wukongim_read};
+use super::{Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, clock, error::place, langbot, shared, telegram_read, values, wukongim_read};
 use crate::i18n::{Lang, Message, Words, store as words};
 use std::{ops::Range, path::Path};
 use toml::{
@@ -156,8 +156,11 @@ pub(super) fn read(text: &str, path: &Path) -> Result<Config, ConfigErrors> {
 /// Files that a gateway names lie beside the configuration unless the path is whole.
 fn beside(config: &mut Config, path: &Path) {
     let Some(dir) = path.parent() else { return };
-    for file in config.gateways.iter_mut().filter_map(|g| g.wukongim.uids_file.as_mut()) {
-        *file = dir.join(&*file);
+    for g in &mut config.gateways {
+        let slots = g.accounts.iter_mut().flat_map(|a| &mut a.telegram.slots).flat_map(|s| [Some(&mut s.file), s.pidfile.as_mut()]).flatten();
+        for file in g.wukongim.uids_file.as_mut().into_iter().chain(g.telegram.server_keys.as_mut()).chain(slots) {
+            *file = dir.join(&*file);
+        }
     }
 }
 
@@ -254,8 +257,11 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
     let is_bot = is("langbot");
     let mut bot = super::LangBot::default();
     let is_im = is("wukongim");
-    let known: Vec<&str> =
-        KNOWN.iter().chain(wukongim_read::KEYS.iter().filter(|_| is_im)).chain(langbot::KEYS.iter().filter(|_| is_bot)).copied().collect();
+    let is_tg = is("telegram");
+    let (mut tg, mut accounts) = (super::Telegram::default(), Vec::new());
+    let own_of_tg = telegram_read::KEYS.iter().chain(&["account"]).filter(|_| is_tg);
+    let own_of_bot = langbot::KEYS.iter().filter(|_| is_bot);
+    let known: Vec<&str> = KNOWN.iter().chain(wukongim_read::KEYS.iter().filter(|_| is_im)).chain(own_of_bot).chain(own_of_tg).copied().collect();
     for (key, span, v) in in_order(table) {
         let full = format!("{path}.{key}");
         seen.push(key);
@@ -269,6 +275,11 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
             "clock" => clock = clock::limits(r, v, &full),
             own if is_im && wukongim_read::KEYS.contains(&own) => wukongim_read::key(r, &mut im, own, v, &full, &mut addresses),
             own if is_bot && langbot::KEYS.contains(&own) => langbot::key(r, &mut bot, own, v, &full),
+            "account" if is_tg => accounts = telegram_read::accounts(r, v, &full),
+            own if is_tg && telegram_read::KEYS.contains(&own) => telegram_read::key(r, &mut tg, own, v, &full),
+            alien if telegram_read::KEYS.contains(&alien) => {
+                r.wrong(span.start, &full, Message::new(&words::CONFIG_OTHER_KIND).with("kind", "telegram"));
+            }
             alien if langbot::KEYS.contains(&alien) => {
                 r.wrong(span.start, &full, Message::new(&words::CONFIG_OTHER_KIND).with("kind", "langbot"));
             }
@@ -279,7 +290,7 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
         }
     }
     for (needed, example) in [("kind", "kind = \"evolution\""), ("url", "url = \"https://evo.example.com\"")] {
-        if !seen.contains(&needed) {
+        if !seen.contains(&needed) && !(needed == "url" && is_tg) {
             r.wrong(at, &format!("{path}.{needed}"), Message::new(&words::CONFIG_MISSING)).example = Some(example.to_owned());
         }
     }
@@ -291,7 +302,7 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
             r.wrong(at, &key, Message::new(&words::CONFIG_PLAINTEXT)).remedy = Some(Message::new(&words::CONFIG_PLAINTEXT_DO));
         }
     }
-    let (url, _) = url?;
+    let url = if is_tg && !seen.contains(&"url") { telegram_read::URL.to_owned() } else { url?.0 };
     let kind = kind?.to_owned();
     Some(Gateway {
         name: name.to_owned(),
@@ -304,6 +315,8 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
         clock_limits: clock,
         wukongim: im,
         langbot: bot,
+        accounts,
+        telegram: tg,
         ..Gateway::default()
     })
 }
