@@ -3,7 +3,7 @@
 use super::{
     Cli, Command, Exit, Globals, Gone, Output,
     args::{ConfigCommand, Demo},
-    attempt, check, completions, doctor, man, op, remove, run, sandbox,
+    attempt, check, completions, doctor, man, op, remove, run, run_cmd, sandbox,
     session::{Session, Settings},
     why,
 };
@@ -24,6 +24,8 @@ pub enum Next {
     Deck(Paths, Box<Config>),
     /// The deck on made-up accounts.
     Demo(Demo),
+    /// A command of the operator's has ended, with a code of its own.
+    Child(u8),
 }
 
 /// Runs the command, or says what screen is to be opened.
@@ -59,6 +61,7 @@ fn decide(cli: Cli, out: &mut Output) -> Result<Next, Gone> {
                 (Some(Command::Doctor(args)), loaded) => doctor_first(&globals, paths, loaded, args.json, out)?,
                 (_, Err(errors)) => usage(&errors.text(out.lang), out),
                 (None, Ok(config)) => return Ok(Next::Deck(paths, Box::new(config))),
+                (Some(Command::Run(args)), Ok(config)) => return Ok(Next::Child(run_cmd::run(&globals, paths, config.into(), &args, out))),
                 (Some(command), Ok(config)) => block_on(out, async |out| headless(command, &globals, paths, Settings::from(config), out).await)?,
             }
         }
@@ -157,7 +160,13 @@ async fn command_in(house: &Session, command: Command, out: &mut Output) -> run:
             Err(exit) => Ok(exit),
         },
         // Decided before a house was opened.
-        Command::Demo(_) | Command::Sandbox(_) | Command::Doctor(_) | Command::Config(_) | Command::Completions { .. } | Command::Man => Ok(Exit::Ok),
+        Command::Demo(_)
+        | Command::Run(_)
+        | Command::Sandbox(_)
+        | Command::Doctor(_)
+        | Command::Config(_)
+        | Command::Completions { .. }
+        | Command::Man => Ok(Exit::Ok),
     }
 }
 

@@ -15,6 +15,7 @@ pub mod clock;
 pub mod command;
 mod errands;
 mod follow;
+pub mod hold;
 pub mod hosts;
 mod live;
 pub mod mailbox;

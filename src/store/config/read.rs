@@ -1,6 +1,8 @@
 //! Walks the parsed file, table by table, and gathers every mistake instead of stopping at the first.
 
-use super::{Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, clock, error::place, langbot, shared, telegram_read, values, wukongim_read};
+use super::{
+    Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, clock, error::place, langbot, shared, telegram_read, values, wukongim_read,
+};
 use crate::i18n::{Lang, Message, Words, store as words};
 use std::{ops::Range, path::Path};
 use toml::{

@@ -35,7 +35,8 @@ pub fn read(path: &Path, length: u64) -> Result<Session, Trouble> {
         };
     }
     // The length is asked for first: a value of any size is never loaded.
-    let sql = "SELECT dc_id, typeof(auth_key), length(auth_key), CASE WHEN length(auth_key) = 256 THEN CAST(auth_key AS BLOB) END FROM sessions LIMIT 1";
+    let sql =
+        "SELECT dc_id, typeof(auth_key), length(auth_key), CASE WHEN length(auth_key) = 256 THEN CAST(auth_key AS BLOB) END FROM sessions LIMIT 1";
     let row = db.query_row(sql, [], |r| {
         Ok((r.get::<_, Option<i64>>(0)?, r.get::<_, String>(1)?, r.get::<_, Option<i64>>(2)?, r.get::<_, Option<Vec<u8>>>(3)?.map(Zeroizing::new)))
     });

@@ -204,7 +204,10 @@ fn databases_that_are_something_else_are_refused_without_running_them() {
     assert_eq!(made("none", "CREATE TABLE t (x)").unwrap_err(), Trouble::Foreign("another SQLite database"));
     let pyrogram = "CREATE TABLE sessions (dc_id INTEGER PRIMARY KEY, api_id INTEGER, test_mode INTEGER, auth_key BLOB, date INTEGER NOT NULL, user_id INTEGER, is_bot INTEGER)";
     assert_eq!(made("pyrogram", pyrogram).unwrap_err(), Trouble::Foreign("a Pyrogram database"));
-    assert_eq!(made("new", "CREATE TABLE sessions (dc INTEGER); CREATE TABLE version (version INTEGER); INSERT INTO version VALUES (99)").unwrap_err(), Trouble::Version(99));
+    assert_eq!(
+        made("new", "CREATE TABLE sessions (dc INTEGER); CREATE TABLE version (version INTEGER); INSERT INTO version VALUES (99)").unwrap_err(),
+        Trouble::Version(99)
+    );
     assert_eq!(made("empty", &format!("CREATE TABLE sessions ({columns})")).unwrap_err(), Trouble::NoKey);
     let with = |value: &str| format!("CREATE TABLE sessions ({columns}); INSERT INTO sessions VALUES (2, 'a', 443, {value}, NULL)");
     assert_eq!(made("before_login", &with("x''")).unwrap_err(), Trouble::NoKey);

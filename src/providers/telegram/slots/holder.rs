@@ -114,8 +114,17 @@ impl Held {
     }
 }
 
+/// Who looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Viewer {
+    /// Somebody who only looks: what stands above it may be a holder that asks about itself.
+    Looker,
+    /// Somebody who is about to start the worker: it and what stands above it are not the holder.
+    Runner,
+}
+
 /// Who holds `slot`, whose file is `identity`.
-pub fn of(slot: &config::Slot, identity: Option<&Identity>, table: &Table) -> Held {
+pub fn of(slot: &config::Slot, identity: Option<&Identity>, table: &Table, viewer: Viewer) -> Held {
     let me = std::process::id();
     let mut held = Held { blind: table.blind, ..Held::default() };
     let mut found: Vec<Holder> = Vec::new();
@@ -129,7 +138,11 @@ pub fn of(slot: &config::Slot, identity: Option<&Identity>, table: &Table) -> He
         _ => None,
     };
     for p in table.all() {
-        let evidence = evidence(slot, identity, p, alive, table.descends(me, p.pid));
+        let above = table.descends(me, p.pid);
+        if p.pid == me || (above && viewer == Viewer::Runner) {
+            continue;
+        }
+        let evidence = evidence(slot, identity, p, alive, above);
         if !evidence.is_empty() {
             found.push(Holder { pid: p.pid, name: p.name.clone(), spaces: p.spaces, evidence });
         }
@@ -138,6 +151,8 @@ pub fn of(slot: &config::Slot, identity: Option<&Identity>, table: &Table) -> He
         let spaces = Spaces { mounts: owner.mounts, pids: owner.pids };
         let here = !spaces.differ(Spaces::of(me));
         match found.iter_mut().find(|h| here && table.descends(h.pid, owner.pid)) {
+            // It is this process itself that holds the lock, to mend what it runs.
+            None if here && owner.pid == me => {}
             Some(h) => h.evidence.insert(0, Evidence::Run),
             None => found.push(Holder { pid: owner.pid, name: Clean::new(&owner.command), spaces, evidence: vec![Evidence::Run] }),
         }
@@ -222,13 +237,16 @@ fn told(path: &Path) -> Option<(u32, std::time::SystemTime)> {
     Some((pid, meta.modified().ok()?))
 }
 
+/// Clock ticks a second as `/proc` counts them: 100 wherever Linux runs today (`USER_HZ`).
+#[cfg(target_os = "linux")]
+const TICKS: u64 = 100;
+
 /// How long ago a process began, by its start in clock ticks since boot.
 #[cfg(target_os = "linux")]
 fn age(start: u64) -> Option<Duration> {
-    let ticks = rustix::param::clock_ticks_per_second().max(1);
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
     let now = Duration::new(u64::try_from(now.tv_sec).ok()?, u32::try_from(now.tv_nsec).ok()?);
-    Some(now.saturating_sub(Duration::from_millis(start.saturating_mul(1000) / ticks)))
+    Some(now.saturating_sub(Duration::from_millis(start.saturating_mul(1000) / TICKS)))
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -5,6 +5,7 @@ pub mod clash;
 pub mod holder;
 pub mod identity;
 pub mod process;
+pub mod rows;
 pub mod run;
 pub mod trash;
 pub mod vigil;
@@ -20,7 +21,7 @@ use crate::{
     domain::{GatewayId, RemoteId, Target},
     store::config,
 };
-use holder::Held;
+use holder::{Held, Viewer};
 use identity::Identity;
 use process::Table;
 use std::collections::{BTreeMap, HashSet};
@@ -85,13 +86,13 @@ impl Seen {
 }
 
 /// Looks at slots: their files, then once at all processes of this machine.
-pub fn inspect(slots: &[SlotRef], patience: Patience) -> Vec<Seen> {
+pub fn inspect(slots: &[SlotRef], patience: Patience, viewer: Viewer) -> Vec<Seen> {
     let identities: Vec<_> = slots.iter().map(|s| Identity::of(&s.slot.file).ok()).collect();
     let wanted: HashSet<_> = identities.iter().flatten().filter_map(|i| i.inode).collect();
     let table = Table::scan(&wanted);
     let look = |(slot, identity): (&SlotRef, Option<Identity>)| Seen {
         session: session::read(&slot.slot.file, slot.slot.format, patience),
-        held: holder::of(&slot.slot, identity.as_ref(), &table),
+        held: holder::of(&slot.slot, identity.as_ref(), &table, viewer),
         identity,
         slot: slot.clone(),
     };

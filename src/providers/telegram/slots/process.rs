@@ -1,7 +1,10 @@
 //! The processes of this machine as far as they tell who holds a file. Linux tells; elsewhere nothing is known, and that is said.
 
 use super::identity::{Inode, inode};
-use crate::domain::Clean;
+use crate::{
+    domain::Clean,
+    store::proc::{pids, spaces, stat_of},
+};
 use std::{
     collections::{HashMap, HashSet},
     fs,
@@ -21,11 +24,12 @@ pub struct Spaces {
 impl Spaces {
     /// Those of a process.
     pub fn of(pid: u32) -> Self {
-        Self { mounts: space(&proc(pid), "mnt"), pids: space(&proc(pid), "pid") }
+        let (mounts, pids) = spaces(pid);
+        Self { mounts, pids }
     }
 
     /// True when both are told and one of them differs.
-    pub const fn differ(self, other: Self) -> bool {
+    pub fn differ(self, other: Self) -> bool {
         let apart = |a: u64, b: u64| a != 0 && b != 0 && a != b;
         apart(self.mounts, other.mounts) || apart(self.pids, other.pids)
     }
@@ -69,8 +73,7 @@ impl Table {
     /// Looks at every process once. `wanted` are the files to look for.
     pub fn scan(wanted: &HashSet<Inode>) -> Self {
         let mut table = Self::default();
-        let Ok(entries) = fs::read_dir("/proc") else { return table };
-        for pid in entries.flatten().filter_map(|e| e.file_name().to_str()?.parse().ok()) {
+        for pid in pids() {
             if let Some((process, saw)) = look(pid, wanted) {
                 table.blind += usize::from(!saw);
                 table.all.insert(pid, process);
@@ -112,12 +115,6 @@ fn proc(pid: u32) -> PathBuf {
     Path::new("/proc").join(pid.to_string())
 }
 
-fn space(dir: &Path, which: &str) -> u64 {
-    let link = fs::read_link(dir.join("ns").join(which)).unwrap_or_default();
-    let text = link.to_string_lossy();
-    text.split_once('[').and_then(|(_, n)| n.trim_end_matches(']').parse().ok()).unwrap_or(0)
-}
-
 /// A process, and whether its open files could be seen.
 fn look(pid: u32, wanted: &HashSet<Inode>) -> Option<(Process, bool)> {
     let dir = proc(pid);
@@ -131,22 +128,13 @@ fn look(pid: u32, wanted: &HashSet<Inode>) -> Option<(Process, bool)> {
         parent,
         start,
         name: Clean::new(&name),
-        spaces: Spaces { mounts: space(&dir, "mnt"), pids: space(&dir, "pid") },
+        spaces: Spaces::of(pid),
         groups: groups.collect(),
         named: named(&dir, wanted),
         cwd: fs::metadata(dir.join("cwd")).ok().as_ref().and_then(inode),
         opens: opens.clone().unwrap_or_default(),
     };
     Some((process, opens.is_some()))
-}
-
-/// Name, parent and start of `/proc/PID/stat`. The name stands in brackets and may hold any character, brackets too.
-pub(super) fn stat_of(stat: &[u8]) -> Option<(String, u32, u64)> {
-    let text = String::from_utf8_lossy(stat);
-    let (open, close) = (text.find('(')?, text.rfind(')')?);
-    let name = text.get(open + 1..close)?.to_owned();
-    let rest: Vec<&str> = text.get(close + 1..)?.split_ascii_whitespace().collect();
-    Some((name, rest.get(1)?.parse().ok()?, rest.get(19)?.parse().ok()?))
 }
 
 /// Wanted files that are open for writing: a reader holds nothing, and a backup reads too.
