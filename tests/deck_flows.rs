@@ -13,5 +13,6 @@ mod deck {
     mod leaving;
     mod looks;
     mod pairing;
+    mod web_login;
 }
 mod support;

@@ -215,7 +215,7 @@ async fn the_control_api_does_what_the_handle_does() {
     assert_eq!(post(&c, "/fault", r#"{"gateway":"wa","kind":"5xx","count":1}"#).await.0, 200);
     assert!(get(&s, "/metrics").await.starts_with("HTTP/1.1 500"));
     assert_eq!(post(&c, "/skew", r#"{"seconds":10800}"#).await.0, 200);
-    assert_eq!(post(&c, "/login", r#"{"account":"x","flag":1}"#).await, (404, serde_json::json!({ "v": 1, "error": "no such account here" })));
+    assert_eq!(post(&c, "/login", r#"{"account":"x","flag":1}"#).await, (501, serde_json::json!({ "v": 1, "error": "no such gateway here" })));
     assert_eq!(post(&c, "/skew", "[]").await.0, 400);
     let (text, _) = raw(&c, "GET", "/requests", "", "").await;
     let counts: serde_json::Value = serde_json::from_str(text.split("\r\n\r\n").nth(1).unwrap()).unwrap();
@@ -266,6 +266,12 @@ async fn every_scenario_starts_and_announces_its_gateways() {
                 let token = g.credentials.get("manager_token").map(|t| t.expose().to_owned()).unwrap_or_default();
                 let (text, _) = raw(&g.url, "POST", "/user/onlinestatus", &format!("token: {token}\r\n"), "[\"nobody\"]").await;
                 assert!(text.starts_with("HTTP/1.1 200"), "{}: {text:.80}", scenario.name);
+                continue;
+            }
+            if g.kind != "evolution" {
+                let at = g.url.split("://").nth(1).unwrap().split('/').next().unwrap();
+                assert!(TcpStream::connect(at).await.is_ok(), "{}: nobody listens at {}", scenario.name, g.url);
+                assert!(line["gateways"].as_array().unwrap().iter().any(|l| l["kind"] == g.kind), "{}", scenario.name);
                 continue;
             }
             let key = g.credentials["api_key"].expose().to_owned();

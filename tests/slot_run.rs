@@ -6,7 +6,7 @@
 mod support;
 
 use pairdeck::providers::telegram::{
-    key::AuthKey,
+    AuthKey,
     session::{gotd, write},
 };
 use std::{
@@ -118,7 +118,8 @@ fn many_that_start_at_once_are_one_worker() {
 #[test]
 fn a_worker_outside_of_pairdeck_is_named_and_not_doubled() {
     let (home, files) = home(&[("orders", 1), ("copy", 1)], "");
-    let mut stray = Command::new("sh").args(["-c", "while :; do sleep 0.05; done", "stray-bot"]).arg(&files[0]).stdout(Stdio::null()).spawn().unwrap();
+    let mut stray =
+        Command::new("sh").args(["-c", "while :; do sleep 0.05; done", "stray-bot"]).arg(&files[0]).stdout(Stdio::null()).spawn().unwrap();
     let held = || home.run(&["run", "tg:shop/orders", "--", "true"]);
     until("the stray worker", || held().code == 8);
     held().says(&[&format!("sh[{}]", stray.id()), "command line"]);
@@ -132,7 +133,8 @@ fn a_worker_outside_of_pairdeck_is_named_and_not_doubled() {
 #[test]
 fn signals_reach_the_worker_and_its_answer_comes_back() {
     let (home, _) = home(&[("orders", 1)], "");
-    let script = "trap 'echo usr1' USR1; trap 'echo hup' HUP; trap 'exit 33' INT; trap 'echo term; exit 44' TERM; echo ready; while :; do sleep 0.02; done";
+    let script =
+        "trap 'echo usr1' USR1; trap 'echo hup' HUP; trap 'exit 33' INT; trap 'echo term; exit 44' TERM; echo ready; while :; do sleep 0.02; done";
     for (last, code) in [("TERM", 44), ("INT", 33)] {
         let (child, _, mut out) = worker(&home, &["tg:shop/orders"], script);
         let mut line = || {
@@ -210,7 +212,11 @@ fn a_worker_is_stopped_before_a_lease_ends_that_cannot_be_renewed() {
     let Some(mut server) = RedisServer::start("the loss of a lease", &[]) else { return };
     let (home, _) = home(&[("orders", 1)], &shared(&server));
     // It refuses to end, and so does what it started.
-    let (child, pid, mut out) = worker(&home, &["tg:shop/orders"], "trap '' TERM; (trap '' TERM; sh -c 'echo $PPID'; while :; do sleep 0.05; done) & wait; while :; do sleep 0.05; done");
+    let (child, pid, mut out) = worker(
+        &home,
+        &["tg:shop/orders"],
+        "trap '' TERM; (trap '' TERM; sh -c 'echo $PPID'; while :; do sleep 0.05; done) & wait; while :; do sleep 0.05; done",
+    );
     let mut line = String::new();
     out.read_line(&mut line).unwrap();
     let grandchild: u32 = line.trim().parse().unwrap();
@@ -280,7 +286,8 @@ fn doctor_and_list_tell_of_twins_and_of_loose_files() {
     fs::set_permissions(&files[2], fs::Permissions::from_mode(0o644)).unwrap();
     let ran = home.run(&["doctor", "--json"]);
     let checks = ran.json()["checks"].as_array().unwrap().clone();
-    let of = |slot: &str| checks.iter().find(|c| c["detail"].as_str().unwrap().starts_with(slot)).unwrap_or_else(|| panic!("{slot}: {ran:?}")).clone();
+    let of =
+        |slot: &str| checks.iter().find(|c| c["detail"].as_str().unwrap().starts_with(slot)).unwrap_or_else(|| panic!("{slot}: {ran:?}")).clone();
     assert!(of("tg:shop/orders")["detail"].as_str().unwrap().contains("tg:shop/copy"));
     assert_eq!(of("tg:shop/copy")["verdict"], "fail");
     assert!(of("tg:shop/own")["remedy"].as_str().unwrap().contains("chmod 600"));

@@ -44,7 +44,7 @@ pub(super) async fn run(house: &Session, args: &Pair, out: &mut Output) -> Ran {
         Ok(row) => row,
         Err(exit) => return Ok(exit),
     };
-    if let Some(exit) = cannot(house, &row, out) {
+    if let Some(exit) = cannot(house, &row, args.method(), out) {
         return Ok(exit);
     }
     let cancel = CancellationToken::new();
@@ -77,9 +77,13 @@ pub(super) async fn run(house: &Session, args: &Pair, out: &mut Output) -> Ran {
     Ok(exit)
 }
 
-fn cannot(house: &Session, row: &Row, out: &mut Output) -> Option<Exit> {
+fn cannot(house: &Session, row: &Row, wanted: Method, out: &mut Output) -> Option<Exit> {
     let gateway = house.world.gateway(&row.gateway)?;
+    let methods = gateway.spec.methods;
     match house.world.can(row, &Action::Pair, &gateway.facts()) {
+        Ok(_) if !methods.is_empty() && methods.iter().all(|m| m.method != wanted) => {
+            Some(said(&Message::new(&c::PAIR_NO_SUCH).with("platform", gateway.spec.platform), Exit::Usage, out))
+        }
         Ok(_) => None,
         // Pairing what is online already is what the caller wanted.
         Err(Not::Trouble(why)) if why.code == ReasonCode::AlreadyOnline => Some(online(&why, out)),

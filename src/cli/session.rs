@@ -209,14 +209,16 @@ pub fn remedy(why: &Reason, lang: Lang) -> Option<String> {
     let words = match why.code {
         ReasonCode::VaultLocked => Some(&c::VAULT_LOCKED_DO),
         ReasonCode::AttemptSpoilt | ReasonCode::ServerRestarted | ReasonCode::MayBeLinked | ReasonCode::BadSession => Some(&c::SPOILT_DO),
-        ReasonCode::ServerRefused => Some(&c::REFUSED_DO),
+        ReasonCode::ServerRefused if !why.args.iter().any(|(n, _)| &**n == "account") => Some(&c::REFUSED_DO),
         ReasonCode::ClockBlocked | ReasonCode::ClockUnknown => Some(&c::CLOCK_DO),
         ReasonCode::QrLimit | ReasonCode::AttemptExpired => Some(&c::AGAIN_DO),
         ReasonCode::Busy => Some(&c::BUSY_DO),
         ReasonCode::KilledInFlight | ReasonCode::Foreign => Some(&c::LOOK_DO),
         ReasonCode::NotFound => Some(&c::CREATE_DO),
         ReasonCode::FlagMismatch => Some(&c::FLAG_DO),
-        ReasonCode::NeverIssued | ReasonCode::TokenOverwritten | ReasonCode::FlagCollision | ReasonCode::Displaced => Some(&c::ISSUE_DO),
+        ReasonCode::NeverIssued | ReasonCode::TokenOverwritten | ReasonCode::FlagCollision | ReasonCode::FlagUnsteady | ReasonCode::Displaced => {
+            Some(&c::ISSUE_DO)
+        }
         ReasonCode::TokenWiped => Some(&c::RENEW_DO),
         ReasonCode::TokenEmpty => Some(&c::GIVE_DO),
         ReasonCode::SendBanned => Some(&c::ALLOW_DO),

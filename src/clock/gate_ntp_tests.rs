@@ -158,6 +158,28 @@ fn the_platforms_own_time_against_the_servers_is_a_conflict() {
 }
 
 #[test]
+fn a_server_beside_the_gateway_that_is_hours_off_is_not_outvoted_by_the_gateways_own_polls() {
+    let b = Bench::new();
+    let beside = |offset_s: i64| {
+        let interval = Some(Interval::new(offset_s * 1000 - 500, offset_s * 1000 + 500));
+        let (gateway, subject, at, detail) = (Some(b.wa.clone()), Subject::Gateway, b.time.now(), Clean::new(""));
+        b.gate.push(Sample { gateway, subject, by: By::ServerTime, interval, at, probes: 1, detail, server: None });
+    };
+    b.date(0, 20, 20);
+    beside(10_800);
+    for _ in 0..6 {
+        b.wait(2_500);
+        b.date(0, 20, 20);
+    }
+    assert_eq!((b.view().verdict, b.view().remote.cause), (Verdict::Blocked, Some(Cause::SourcesConflict)));
+    // Once it says otherwise itself, its past does not count.
+    beside(0);
+    b.wait(2_500);
+    beside(0);
+    assert_eq!(b.view().verdict, Verdict::Ok);
+}
+
+#[test]
 fn servers_that_do_not_answer_leave_the_gateways_date_its_say() {
     let b = Bench::new();
     b.ntp(&[Err("no answer")]);
@@ -362,3 +384,6 @@ proptest! {
         }
     }
 }
+
+#[path = "gate_doubt_tests.rs"]
+mod doubt;

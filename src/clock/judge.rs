@@ -65,6 +65,20 @@ pub(super) fn torn(samples: &[Sample], now: &Stamp, ttl: Duration) -> bool {
     matches!(join(&newest_first, now, ttl), Joined::Torn)
 }
 
+/// How long to wait for one more probe, where a lone answer says that a clock is off, or two contradict each other.
+pub(super) fn doubt(samples: &[Sample], limits: Limits, now: &Stamp, ttl: Duration) -> Option<Duration> {
+    let mut dates: Vec<&Sample> = samples.iter().filter(|s| s.by == By::Date && usable(s, now, ttl)).collect();
+    dates.sort_by_key(|s| s.at.age(now));
+    let (newest, oldest) = (dates.first()?, dates.last()?);
+    let off = match join(&dates, now, ttl) {
+        Joined::On(skew) => Verdict::of(&skew, limits) != Verdict::Ok && !apart(newest, oldest),
+        Joined::Torn => true,
+        Joined::Frozen | Joined::Conflict(_) | Joined::Nothing => false,
+    };
+    let rtt = newest.interval.as_ref().map_or(0, http_date::rtt_of).unsigned_abs();
+    off.then(|| Duration::from_millis(1100 + rtt).saturating_sub(newest.at.age(now)))
+}
+
 /// True when a sample still speaks of the clocks as they are now.
 pub(super) fn usable(sample: &Sample, now: &Stamp, ttl: Duration) -> bool {
     sample.interval.is_some() && counts(sample) && current(sample, now, ttl)
@@ -129,7 +143,8 @@ fn join(newest_first: &[&Sample], now: &Stamp, ttl: Duration) -> Joined {
             Some(both) => run = Some(both),
             // A clock that was set right contradicts its own past. Two newest probes that agree, further apart than a
             // standing `Date` could bear, are believed against older ones; a single one is not.
-            None if i >= 2 && apart(newest, live[i - 1]) => break,
+            // What another source says is no past of theirs: the platform's own time stands until it says otherwise itself.
+            None if i >= 2 && apart(newest, live[i - 1]) && (s.by != By::ServerTime || live[..i].iter().any(|n| n.by == s.by)) => break,
             None if s.by == By::Date && newest.by == By::Date => return Joined::Torn,
             None => return Joined::Conflict(sntp::servers::gap_ms(run.iter().chain([&aged]))),
         }

@@ -33,6 +33,12 @@ impl Reason {
         self.args.push((name.into(), Clean::long(value.as_ref())));
         self
     }
+    /// Takes the value of a placeholder away.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.args.retain(|(n, _)| &**n != name);
+        self
+    }
     /// Adds when it happened.
     #[must_use]
     pub const fn at(mut self, at: Stamp) -> Self {
@@ -201,6 +207,9 @@ codes! {
     VisitorUid = "visitor_uid",
     /// Two clients take turns on one device flag.
     FlagCollision = "flag_collision",
+    /// Login follows on login on one device flag, each under a new device id from one address: two clients that kick each
+    /// other, or one that cannot hold its connection. Nothing that a server tells decides which.
+    FlagUnsteady = "flag_unsteady",
     /// A later login on the same flag took the place of this one.
     Displaced = "displaced",
     /// The client tried before the token existed.
@@ -221,6 +230,10 @@ codes! {
     ClusterPeer = "cluster_peer",
     /// This version of the server has no way to do or to tell that.
     NotInVersion = "not_in_version",
+    /// The phone that scanned is logged in as another account.
+    WrongAccount = "wrong_account",
+    /// The token that a business server gave out is not on this server.
+    OtherServer = "other_server",
     /// The token's life is over.
     TokenExpired = "token_expired",
     /// The platform refused a token that should be alive.
@@ -231,6 +244,12 @@ codes! {
     AddressNotTrusted = "address_not_trusted",
     /// The token belongs to another app.
     WrongApp = "wrong_app",
+    /// No token was ever fetched for this account, as far as is known here.
+    NeverFetched = "never_fetched",
+    /// The platform does not know the corporation's or the app's id.
+    WrongId = "wrong_id",
+    /// The platform does not permit the app to use an interface.
+    ApiForbidden = "api_forbidden",
     /// The app is switched off on the platform.
     AppDisabled = "app_disabled",
     /// The quota of forced renewals is used up.
@@ -319,6 +338,7 @@ impl ReasonCode {
                 | Self::NeverPaired
                 | Self::NothingAgainst
                 | Self::StateNotReported
+                | Self::NeverFetched
         )
     }
 }

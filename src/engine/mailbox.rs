@@ -204,6 +204,8 @@ pub enum PairStage {
     },
     /// Linked.
     Linked {
+        /// Something is connected; false where only a token was got, with which a client can connect.
+        online: bool,
         /// What the platform told about the new link.
         facts: Vec<Fact>,
         /// Seconds from the start to the link.

@@ -1,29 +1,29 @@
 //! What every room of the engine shares: gateways with their rows, store, vault, gate, time.
 
+pub use super::gateway::Gateway;
 use super::{
     adapters::{GateSamples, StoreMemo},
     alarm::Alarm,
-    mailbox::{GatewayView, Mailbox, Toast},
+    mailbox::{Mailbox, Toast},
     ntp::{self, Reference},
-    rows::Book,
     shared::Common,
+    tokens::Broker,
 };
 use crate::{
     clock::{Limits, floor::BUILD_FLOOR, gate::Gate},
-    domain::{Action, Effect, GatewayId, Link, Not, Reason, ReasonCode, Row, Secret, Secrets, Target, Time},
+    domain::{Action, Effect, GatewayId, Not, Reason, ReasonCode, Row, Secret, Secrets, Target, Time},
     i18n::Message,
-    providers::{Attention, Cx, GatewayFacts, KindSpec, Provider, http},
+    providers::{Cx, GatewayFacts, Provider, http, token::account_secret},
     store::{Store, StoreError, config},
     vault::{Source, Vault, VaultState},
 };
 use std::{
     collections::{BTreeMap, HashSet},
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
 };
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// Finds a provider by kind. Tests hand in their own.
@@ -76,32 +76,10 @@ pub struct World {
     pub(super) common: Common,
     locked: AtomicBool,
     pub(super) following: AtomicBool,
+    pub(super) tokens: Broker,
     gateways: RwLock<BTreeMap<GatewayId, Arc<Gateway>>>,
     pairing: Mutex<HashSet<String>>,
     acting: Mutex<HashSet<String>>,
-}
-
-/// One gateway as the engine holds it.
-pub struct Gateway {
-    /// Its name.
-    pub id: GatewayId,
-    /// Its kind.
-    pub spec: &'static KindSpec,
-    pub(super) provider: Arc<dyn Provider>,
-    pub(super) settings: Arc<config::Gateway>,
-    pub(super) rank: usize,
-    http: OnceLock<Result<Arc<http::Client>, Reason>>,
-    pub(super) attention: watch::Sender<Attention>,
-    pub(super) stop: CancellationToken,
-    state: Mutex<GatewayState>,
-}
-
-struct GatewayState {
-    link: Link,
-    facts: GatewayFacts,
-    stale: bool,
-    secrets: Secrets,
-    book: Book,
 }
 
 pub(super) fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -112,7 +90,8 @@ impl World {
     /// Builds the shared state. Nothing is asked of any server, and the vault is not opened yet.
     pub fn new(parts: Parts) -> Arc<Self> {
         let floor = parts.store.floor().map_or(BUILD_FLOOR, |saved| saved.max(BUILD_FLOOR));
-        let world = Arc::new(Self {
+        let world = Arc::new_cyclic(|me| Self {
+            tokens: Broker::new(me.clone()),
             gate: Arc::new(Gate::with_floor(parts.time.clone(), floor)),
             reference: Reference::new(&parts.clock.ntp),
             common: Common::new(parts.shared),
@@ -166,25 +145,8 @@ impl World {
         let limits = settings.clock_limits.or(self.clock.limits).map_or(spec.limits, |(ok_s, blocked_s)| Limits { ok_s, blocked_s });
         self.gate.limits(&id, limits);
         self.gate.expect_zone(Some(&id), settings.expect_timezone.as_deref());
-        let gateway = Arc::new(Gateway {
-            id: id.clone(),
-            spec,
-            provider,
-            rank,
-            http: OnceLock::new(),
-            settings: Arc::new(settings),
-            attention: watch::Sender::new(Attention::default()),
-            stop: self.stop.child_token(),
-            state: Mutex::new(GatewayState {
-                link: Link::unknown(),
-                // Whole until a provider tells otherwise: a headless command hears no watch, and a plan proves its right itself.
-                facts: GatewayFacts { whole: true, ..GatewayFacts::default() },
-                stale: true,
-                secrets: Secrets::new(),
-                book: Book::default(),
-            }),
-        });
-        Some(gateway)
+        let stop = self.stop.child_token();
+        Some(Arc::new(Gateway::new(settings, spec, provider, rank, stop)))
     }
 
     /// Opens the vault as far as that goes without a person, and waits for the outcome.
@@ -251,6 +213,16 @@ impl World {
         &self.vault
     }
 
+    /// Where news goes.
+    pub fn mailbox(&self) -> &Mailbox {
+        &self.mailbox
+    }
+
+    /// The one owner of the tokens of all gateways.
+    pub fn tokens(&self) -> &Broker {
+        &self.tokens
+    }
+
     /// True while secrets cannot be used.
     pub fn locked(&self) -> bool {
         self.locked.load(Ordering::Relaxed)
@@ -286,6 +258,20 @@ impl World {
         Ok(())
     }
 
+    /// Reads the secrets of one account anew: another process may have put one in.
+    pub(super) async fn load_account_secrets(&self, gateway: &Gateway, account: &str) -> Result<(), StoreError> {
+        for spec in gateway.spec.account_secrets {
+            let name = account_secret(account, spec.name);
+            let found = self.store.secret_get(&secret_name(&gateway.id, &name)).await?;
+            let mut state = lock(&gateway.state);
+            match found {
+                Some(secret) => state.secrets.insert(name, secret),
+                None => state.secrets.remove(&name),
+            };
+        }
+        Ok(())
+    }
+
     /// What a provider gets for one call or one task of this gateway.
     ///
     /// # Errors
@@ -310,7 +296,7 @@ impl World {
                 mailbox: self.mailbox.clone(),
                 alarm: self.alarm.clone(),
             }),
-            tokens: Arc::new(crate::providers::token::NoTokens),
+            tokens: Arc::new(self.tokens.clone()),
             seen: gateway.attention.subscribe(),
         })
     }
@@ -372,49 +358,6 @@ impl World {
     pub(super) fn is_pairing(&self, target: &Target) -> bool {
         let set = lock(&self.pairing);
         !set.is_empty() && set.contains(&target.id())
-    }
-}
-
-impl Gateway {
-    /// What the gateway told about itself.
-    pub fn facts(&self) -> GatewayFacts {
-        lock(&self.state).facts.clone()
-    }
-
-    /// Its provider.
-    pub fn provider(&self) -> &Arc<dyn Provider> {
-        &self.provider
-    }
-
-    /// Its own link.
-    pub fn link(&self) -> Link {
-        lock(&self.state).link.clone()
-    }
-
-    /// True when every secret that it cannot do without is loaded.
-    pub(super) fn has_secrets(&self) -> bool {
-        let state = lock(&self.state);
-        self.spec.secrets.iter().filter(|s| !s.optional).all(|s| state.secrets.contains_key(s.name))
-    }
-
-    /// As the deck shows it.
-    pub fn view(&self) -> GatewayView {
-        let state = lock(&self.state);
-        GatewayView {
-            id: self.id.clone(),
-            spec: self.spec,
-            link: state.link.clone(),
-            facts: state.facts.clone(),
-            plaintext: self.settings.url.starts_with("http://") && self.settings.allow_plaintext,
-            stale: state.stale,
-            rank: self.rank,
-        }
-    }
-
-    pub(super) fn with_state<R>(&self, f: impl FnOnce(&mut Link, &mut GatewayFacts, &mut bool, &mut Book) -> R) -> R {
-        let mut state = lock(&self.state);
-        let GatewayState { link, facts, stale, book, .. } = &mut *state;
-        f(link, facts, stale, book)
     }
 }
 

@@ -65,6 +65,7 @@ catalogue! { "command";
 
     PAIR_ENTER_SHOWS = "Enter shows it all the same", "按 Enter 仍可显示";
     PAIR_WIPE_SPOILT = "the session must be wiped first: --wipe-spoilt does that", "须先清除会话：--wipe-spoilt 可执行";
+    PAIR_NO_SUCH = "{platform} has no pairing code: --qr", "{platform} 没有配对码：用 --qr";
     STEP = "step {n} of {of}: {step}", "第 {n}/{of} 步：{step}";
     STEP_AGAIN = "trying again: {reason}", "重试：{reason}";
     TAKING_BACK = "taking it back", "正在撤销";
@@ -89,6 +90,10 @@ catalogue! { "command";
     ASK_SHARED_PASSWORD = "Redis password", "Redis 密码";
     ASK_SHARED_SEAL = "Sealing secret (the same on every host, 32 characters or more, such as from  openssl rand -hex 32)", "封装密钥（每台主机相同，至少 32 个字符，例如来自  openssl rand -hex 32）";
     ASK_KEY = "key", "密钥";
+    ASK_NEW_SECRET = "new secret", "新的机密";
+    ACCOUNT_NEEDED = "each account of {name} has its own secret; name one: {names}", "{name} 的每个账号各有机密；请指明：{names}";
+    ACCOUNT_UNKNOWN = "{name} is no account of this gateway; there are: {names}", "该网关没有账号 {name}；现有：{names}";
+    NO_SECRET_NEEDED = "gateways of this kind need no secret", "此类网关不需要机密";
     URL_NEEDED = "a URL is needed: --url https://…", "需要 URL：--url https://…";
     KIND_UNKNOWN = "{kind} is no kind of gateway; known: {kinds}", "{kind} 不是网关类型；已知：{kinds}";
     GATEWAY_FAILED = "{gateway}: {reason}", "{gateway}：{reason}";

@@ -141,6 +141,8 @@ catalogue! { "reason";
     VISITOR_UID_DO = "In config.toml: use another uid for this account.", "在 config.toml 中为该账号换一个 uid。";
     FLAG_COLLISION = "Two clients take turns on {device}: each login kicks the other.", "两个客户端轮流占用 {device}：每次登录都会踢掉对方。";
     FLAG_COLLISION_DO = "`f` shows the plan: give one of them a flag of its own.", "按 f 看方案：给其中一个单独的标志。";
+    FLAG_UNSTEADY = "Login follows login on {device}: two clients, or one that drops.", "{device} 上登录接连不断：两个客户端互踢，或一个频繁掉线。";
+    FLAG_UNSTEADY_DO = "`f`: a flag of its own for the second; if there is one only, its network.", "按 f 给第二个客户端单独的标志；若只有一个，查其网络。";
     DISPLACED = "Displaced by a later login on the same flag, from {by}.", "被同一标志的后一次登录（{by}）顶替。";
     DISPLACED_DO = "`m i` issues it a token on a flag of its own.", "按 m i 在单独的标志上为它签发令牌。";
     TOO_EARLY = "The client tried {seconds} s before the token existed.", "客户端在令牌存在前 {seconds} 秒就尝试登录。";
@@ -158,18 +160,27 @@ catalogue! { "reason";
     CLUSTER_PEER = "A node of the server's cluster does not answer, so the list fails as a whole.", "集群中有节点无响应，整个查询失败。";
     CLUSTER_PEER_DO = "On the server: check its cluster nodes.", "在服务器上检查集群节点。";
     NOT_IN_VERSION = "This version of the server has no way to do that.", "此版本的服务器没有该功能。";
+    WRONG_ACCOUNT = "The phone is logged in as {found}, not {wanted}; nothing was logged in.", "手机登录的是 {found}，不是 {wanted}；未登录任何账号。";
+    WRONG_ACCOUNT_DO = "On the phone: log in as {wanted}, then `p` again.", "在手机上登录 {wanted}，再按 p。";
+    OTHER_SERVER = "The business server gave out a token, but {gateway} does not hold it.", "业务服务器发了令牌，但 {gateway} 上没有。";
+    OTHER_SERVER_DO = "In config.toml: check that business_url belongs to {gateway}.", "检查 config.toml 中 business_url 是否属于 {gateway}。";
     INTERNAL = "Something inside pairdeck failed.", "pairdeck 内部出错。";
     INTERNAL_DO = "`L` shows the log; a report is welcome.", "按 L 查看日志；欢迎报告。";
 }
 
 /// The sentence for a reason, without its raw code.
 pub fn sentence(reason: &Reason, lang: Lang) -> String {
-    text(reason.code).fill(lang, &reason.args)
+    of_account(reason).map_or_else(|| text(reason.code), |w| w.0).fill(lang, &reason.args)
+}
+
+/// Sentence and remedy of a reason that is about one account's own secret: it names the account.
+fn of_account(reason: &Reason) -> Option<(&'static super::Words, &'static super::Words)> {
+    reason.args.iter().any(|(n, _)| &**n == "account").then(|| map::of_account(reason.code)).flatten()
 }
 
 /// The remedy for a reason, if there is one.
 pub fn remedy_sentence(reason: &Reason, lang: Lang) -> Option<String> {
-    remedy(reason.code).map(|w| w.fill(lang, &reason.args))
+    of_account(reason).map(|w| w.1).or_else(|| remedy(reason.code)).map(|w| w.fill(lang, &reason.args))
 }
 
 /// Sentence with the raw code in brackets behind it.
@@ -191,6 +202,9 @@ mod tests {
             for lang in [Lang::En, Lang::Zh] {
                 let t = text(*code).get(lang);
                 assert!(t.width() <= 90, "{code:?} is {} cells wide", t.width());
+                for w in map::of_account(*code).into_iter().flat_map(|(a, b)| [a, b]) {
+                    assert!(w.get(lang).width() <= 90, "{} is {} cells wide", w.name, w.get(lang).width());
+                }
                 if let Some(r) = remedy(*code) {
                     assert!(r.get(lang).width() <= 90, "remedy of {code:?} is {} cells wide", r.get(lang).width());
                 }

@@ -15,6 +15,10 @@ catalogue! { "wukongim";
     FACT_CONNECTIONS = "Connected", "连接数";
     FACT_UNPLACED = "Flag ?", "标志未知";
     FACT_BUSINESS = "Business", "业务持有";
+    FACT_QR_LOGIN = "QR login", "扫码登录";
+    FACT_TOKEN = "Token", "令牌";
+    PHONE_OPEN = "Open the app, logged in as this very account, and choose Scan", "打开应用，以此账号登录，选择“扫一扫”";
+    PHONE_SCAN = "Point the camera at the QR and confirm the web login", "将摄像头对准二维码，并确认网页登录";
     FACT_FLAG = "Flag", "标志";
     FACT_LEVEL = "Level", "级别";
     FACT_DISPLACED = "Kicked", "被踢";
@@ -35,5 +39,6 @@ catalogue! { "wukongim";
     WARN_GUEST = "guest:guest reads every token on the manager port: set auth.users on the server.", "guest:guest 可在管理端口读取所有令牌：请在服务器上设置 auth.users。";
     WARN_NO_DEVICES = "The server does not list devices: {why}", "服务器未列出设备：{why}";
     WARN_UIDS_FILE = "The file of uids cannot be read: {why}", "无法读取 uid 文件：{why}";
+    WARN_NO_UIDS = "No account is watched: this server does not list its users. Name them in the configuration: uids = [\"u1\"].", "未监视任何账号：该服务器不列出其用户。请在配置中写明：uids = [\"u1\"]。";
     WARN_BEYOND = "{n} more accounts are not watched.", "另有 {n} 个账号未监视。";
 }

@@ -23,6 +23,8 @@ catalogue! { "wukongim_act";
     NOT_KICK_HERE = "This version cannot end a connection and keep its token (2.1.1 to 2.x can): `w` wipes.", "该版本无法在保留令牌的同时断开连接（2.1.1 起的 v2 可以）：按 w 清除。";
     NOT_V1 = "Version 1 tells neither token nor level, so they cannot be kept: `w` wipe, then `m i` issue.", "v1 不提供令牌和级别，无法保留：先按 w 清除，再按 m i 签发。";
     NOT_PAIR = "There is nothing to pair: `m i` issues a token.", "无需配对：按 m i 签发令牌。";
+    NOT_PAIR_FLAG = "The business server's QR login is for WEB 1 only: choose the account.", "业务服务器的扫码登录只用于 WEB 1：请选择账号。";
+    SAYS_PAIR = "log in on WEB 1 by the business server's QR", "用业务服务器的二维码登录 WEB 1";
     NOT_VERB = "This kind of gateway has no such verb.", "此类网关没有该操作。";
     NOT_SEND_BAN = "This server version has no send ban.", "该服务器版本没有禁止发送功能。";
     STEP_QUIT = "quit flag {flag}: empty its token, ask its peers to leave", "登出标志 {flag}：清空令牌并要求对端离开";

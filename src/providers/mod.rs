@@ -10,6 +10,8 @@ pub mod langbot;
 pub mod registry;
 pub mod telegram;
 pub mod token;
+pub mod tokens;
+pub mod wecom_aibot;
 pub mod wukongim;
 
 use crate::{
@@ -277,6 +279,11 @@ pub trait Provider: Send + Sync {
     fn back<'a>(&'a self, cx: &'a Cx, op: &'a Op, step: &'a str) -> Fut<'a, StepEnd>;
     /// Begins a pairing attempt. Nothing was sent before this call; the gate was asked.
     fn pair<'a>(&'a self, cx: &'a Cx, at: &'a Target, want: Want) -> Fut<'a, Result<Box<dyn Pairing>, Reason>>;
+    /// True when a pairing of this row is with another server than the one that the watch hears. Its clock counts too, so the
+    /// gate asks for it, by a probe of this row, before the attempt begins.
+    fn pairs_elsewhere(&self, _settings: &crate::store::config::Gateway, _at: &Target) -> bool {
+        false
+    }
     /// The current token, for an operator who asked to see it.
     fn reveal<'a>(&'a self, cx: &'a Cx, at: &'a Target) -> Fut<'a, Result<Secret, Reason>>;
     /// How this kind issues tokens that die. `None`: it has no such tokens.

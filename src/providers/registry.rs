@@ -3,14 +3,15 @@
 use super::{
     KindSpec, Provider,
     duty::{Duty, LocalCheck},
-    evolution, langbot, telegram, wukongim,
+    evolution, langbot, telegram, tokens, wecom_aibot, wukongim,
 };
 use crate::{domain::Target, store::config};
 use std::sync::Arc;
 
 /// Every kind that this build knows, in the order that menus show.
 pub fn kinds() -> &'static [&'static KindSpec] {
-    static KINDS: &[&KindSpec] = &[&evolution::SPEC, &wukongim::SPEC, &langbot::SPEC, &telegram::SPEC];
+    static KINDS: &[&KindSpec] =
+        &[&evolution::SPEC, &wukongim::SPEC, &langbot::SPEC, &tokens::WECOM, &tokens::WECHAT_OA, &wecom_aibot::SPEC, &telegram::SPEC];
     KINDS
 }
 
@@ -20,8 +21,9 @@ pub fn provider(kind: &str) -> Option<Arc<dyn Provider>> {
         "evolution" => Some(Arc::new(evolution::Evolution)),
         "wukongim" => Some(Arc::new(wukongim::WuKongIm)),
         "langbot" => Some(Arc::new(langbot::LangBot)),
+        "wecom-aibot" => Some(Arc::new(wecom_aibot::AiBots)),
         "telegram" => Some(Arc::new(telegram::Telegram)),
-        _ => None,
+        other => tokens::Platforms::of(other).map(|p| Arc::new(p) as Arc<dyn Provider>),
     }
 }
 

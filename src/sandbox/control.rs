@@ -5,6 +5,7 @@ use super::{
     broken::Dropped,
     evolution::{Gateway, Refused, decode},
     fault::Fault,
+    telegram::Telegram,
     wecom::{TokenFault, TokenServer},
     wukongim::Wukong,
 };
@@ -37,6 +38,7 @@ enum Found {
     Evolution(Gateway, String),
     Wukong(Wukong, String),
     Tokens(TokenServer, String),
+    Telegram(Telegram, i64),
 }
 
 impl Found {
@@ -49,14 +51,7 @@ impl Found {
             // Bots are no accounts that log in or pair: their calls name them as `bot`.
             Server::LangBot(_) | Server::AiBot(_) => None,
             Server::Tokens(t) => forms.find(|n| t.knows(n)).map(|n| Self::Tokens(t.clone(), n)),
-        }
-    }
-
-    /// As an instance of the kind that has links to phones.
-    fn instance(self) -> Result<(Gateway, String), (u16, Value)> {
-        match self {
-            Self::Evolution(g, n) => Ok((g, n)),
-            Self::Wukong(..) | Self::Tokens(..) => Err((409, error("there is nothing to scan: this kind has tokens"))),
+            Server::Telegram(t) => forms.find_map(|n| t.account(&n)).map(|id| Self::Telegram(t.clone(), id)),
         }
     }
 
@@ -64,7 +59,7 @@ impl Found {
     fn user(self) -> Result<(Wukong, String), (u16, Value)> {
         match self {
             Self::Wukong(w, n) => Ok((w, n)),
-            Self::Evolution(..) | Self::Tokens(..) => Err((501, error("this kind has no devices that log in by themselves"))),
+            Self::Evolution(..) | Self::Tokens(..) | Self::Telegram(..) => Err((501, error("this kind has no devices that log in by themselves"))),
         }
     }
 }
@@ -129,6 +124,7 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                         Server::LangBot(l) => l.skew(seconds),
                         Server::AiBot(_) => {}
                         Server::Tokens(t) => t.skew(seconds),
+                        Server::Telegram(t) => t.skew(seconds),
                     }
                 }
                 Ok(done)
@@ -144,7 +140,9 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                     }
                     return Ok(done);
                 }
-                let fault = Fault::parse(kind, given.get("value").and_then(Value::as_u64));
+                let value = given.get("value").and_then(Value::as_u64);
+                let fault = Fault::parse(kind, value);
+                let mut told = None;
                 let mut known = fault.is_some();
                 for s in chosen()? {
                     match (s, &fault) {
@@ -152,6 +150,11 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                         (Server::Wukong(w), Some(f)) => w.fault(f.clone(), count, text("path")),
                         (Server::LangBot(l), Some(f)) => l.fault(f.clone(), count, text("path")),
                         (Server::Tokens(t), _) => known |= t.order_fault(kind, given, count),
+                        (Server::Telegram(t), _) => {
+                            let answer = t.control_fault(kind, value, count, text("path"));
+                            known |= answer.0 == 200;
+                            told = Some(answer);
+                        }
                         // An AI bot's faults have calls of their own: `/aibot`, `/kick`.
                         _ => {}
                     }
@@ -159,11 +162,28 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                 if known {
                     return Ok(done);
                 }
+                if let Some(told) = told {
+                    return Ok(told);
+                }
                 let kinds: Vec<_> = [Fault::KINDS, TokenFault::KINDS, TokenServer::ORDERS].concat();
                 Err((400, json!({ "v": 1, "error": "unknown kind", "kinds": kinds })))
             }
             ("POST", "/scan") => {
-                let (gateway, name) = account()?.instance()?;
+                let (gateway, name) = match account()? {
+                    Found::Wukong(w, _) if w.business_url().is_none() => {
+                        return Err((409, error("there is nothing to scan: no business server here")));
+                    }
+                    Found::Wukong(w, uid) => {
+                        let confirm = given.get("confirm").and_then(Value::as_bool).unwrap_or(true);
+                        return w
+                            .web_scan(&uid, text("payload"), confirm)
+                            .map(|()| done)
+                            .map_err(|e| (409, json!({ "v": 1, "ok": false, "error": e })));
+                    }
+                    Found::Telegram(t, id) => return Ok(t.control_scan(id, given)),
+                    Found::Tokens(..) => return Err((409, error("there is nothing to scan: this kind has tokens"))),
+                    Found::Evolution(g, n) => (g, n),
+                };
                 let done_by = match text("kind").unwrap_or("qr") {
                     "qr" => gateway.scan(&name, text("payload")),
                     "code" => gateway.type_code(&name, text("payload")),
@@ -178,6 +198,7 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                         return Ok((200, json!({ "v": 1, "ok": true, "ended": w.unlink(&uid, flag) })));
                     }
                     Found::Tokens(..) => return Err((409, error("there is nothing to unlink: this kind has tokens"))),
+                    Found::Telegram(t, id) => return Ok(t.control_unlink(id, given)),
                     Found::Evolution(g, n) => (g, n),
                 };
                 let reason = given.get("reason").and_then(|r| r.as_u64().or_else(|| r.as_str()?.parse().ok()));
@@ -194,7 +215,9 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                     _ => Err((501, error("this kind gives out no tokens"))),
                 }
             }
-            ("POST", "/login" | "/expire") if !servers.iter().any(|s| matches!(s, Server::Wukong(_))) => Err((501, error("no such gateway here"))),
+            ("POST", "/login" | "/expire") if !servers.iter().any(|s| matches!(s, Server::Wukong(_) | Server::Telegram(_))) => {
+                Err((501, error("no such gateway here")))
+            }
             ("POST", "/login") => {
                 let (wukong, uid) = account()?.user()?;
                 let (flag, level) = (short("flag")?, short("level")?);
@@ -215,18 +238,27 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                 }
             }
             ("POST", "/expire") => {
-                let (wukong, uid) = account()?.user()?;
+                let found = account()?;
+                if let Found::Telegram(t, id) = found {
+                    return Ok(t.control_expire(id, given));
+                }
+                let (wukong, uid) = found.user()?;
                 wukong.quit(&uid, flag().unwrap_or(-1));
                 Ok(done)
             }
             ("GET", "/log") => {
                 let lines = |s: &Server| match s {
                     Server::Evolution(_) | Server::Tokens(_) => Vec::new(),
+                    Server::Telegram(t) => t.control_log(),
                     Server::Wukong(w) => w.log().into_iter().map(|l| json!({ "gateway": w.name(), "line": l })).collect(),
                     Server::LangBot(l) => l.log_lines(),
                     Server::AiBot(_) => Vec::new(),
                 };
                 Ok((200, servers.iter().flat_map(lines).collect::<Vec<Value>>().into()))
+            }
+            ("GET", "/who") => {
+                let who = |s: &Server| if let Server::Telegram(t) = s { Some(t.control_who()) } else { None };
+                Ok((200, servers.iter().filter_map(who).collect::<Vec<Value>>().into()))
             }
             ("GET", "/fetches") => {
                 let of = |s: &Server| match s {
@@ -238,7 +270,7 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                 Ok((200, servers.iter().flat_map(of).collect::<Vec<Value>>().into()))
             }
             _ => {
-                let calls = "GET /requests /events /log /bots /sessions /subscribers /fetches, POST /skew /fault /scan /unlink /login /expire /bot \
+                let calls = "GET /requests /events /log /bots /sessions /subscribers /fetches /who, POST /skew /fault /scan /unlink /login /expire /bot \
                              /restart /kick /aibot /revoke /secret /trust /fetch";
                 Err((404, error(calls)))
             }
@@ -270,6 +302,7 @@ fn events(servers: &Servers) -> Response<Body> {
         let (tx, name) = (tx.clone(), s.name().to_owned());
         match s {
             Server::Evolution(g) => forward(tx, name, g.events(), g.inner.cancel.clone(), |e| e.envelope.to_string()),
+            Server::Telegram(t) => forward(tx, name, t.events(), t.inner.cancel.clone(), |e| e.to_string()),
             Server::Wukong(w) => forward(tx, name, w.events(), w.inner.cancel.clone(), |e| e.to_string()),
             Server::LangBot(l) => forward(tx, name, l.events(), l.inner.cancel.clone(), |e| e.to_string()),
             Server::AiBot(a) => forward(tx, name, a.events(), a.inner.cancel.clone(), |e| e.to_string()),

@@ -19,6 +19,7 @@ mod serve;
 mod settings;
 mod sha1;
 mod sntp;
+mod telegram;
 mod wecom;
 mod wukongim;
 
@@ -34,6 +35,9 @@ pub use log::{Count, Request};
 pub use scenario::{MOST_ACCOUNTS, Scenario};
 pub use settings::{DateMode, Events, InstanceSpec, Past, Settings, Timing};
 pub use sntp::{Sntp, SntpFault, SntpSettings};
+pub use telegram::{
+    APP as TELEGRAM_APP, Telegram, TelegramAccount, TelegramCall, TelegramConn, TelegramCounts, TelegramDevice, TelegramSession, TelegramSettings,
+};
 pub use wecom::{AppSpec, Fetches, ForeignSpec, Limit, Limits, Only, Platform, Repeated, Sent, Stale, TokenFault, TokenServer, TokenSettings};
 pub use wukongim::{
     DeviceRow, DeviceSpec, FightSpec, Manager, Manner, NoLogin, Port, Session, Stored, UidSpec, Version, Wukong, WukongSettings, WukongTiming,
@@ -63,6 +67,8 @@ pub enum Server {
     AiBot(AiBot),
     /// Kinds `wecom` and `wechat-oa`.
     Tokens(TokenServer),
+    /// Kind `telegram`.
+    Telegram(Telegram),
 }
 
 /// What a server is to be.
@@ -78,6 +84,8 @@ pub enum Part {
     AiBot(AiBotSettings, Vec<AiBotSpec>),
     /// Kinds `wecom` and `wechat-oa`: settings and apps.
     Tokens(Box<TokenSettings>, Vec<AppSpec>),
+    /// Kind `telegram`: settings and accounts.
+    Telegram(Box<TelegramSettings>, Vec<TelegramAccount>),
 }
 
 /// All servers of a sandbox.
@@ -92,6 +100,7 @@ impl Server {
             Self::LangBot(l) => l.name(),
             Self::AiBot(a) => a.name(),
             Self::Tokens(t) => t.name(),
+            Self::Telegram(t) => t.name(),
         }
     }
 
@@ -103,6 +112,7 @@ impl Server {
             Self::LangBot(l) => l.requests(),
             Self::AiBot(a) => a.requests(),
             Self::Tokens(t) => t.requests(),
+            Self::Telegram(t) => t.requests(),
         }
     }
 
@@ -120,6 +130,7 @@ impl Server {
             Self::LangBot(l) => l.info(),
             Self::AiBot(a) => a.info(),
             Self::Tokens(t) => t.info(),
+            Self::Telegram(t) => t.info(),
         }
     }
 }
@@ -212,6 +223,7 @@ pub async fn start(options: Options) -> Result<Sandbox, SandboxError> {
             // Nothing of it shows a clock.
             Part::AiBot(..) => {}
             Part::Tokens(s, _) => s.date = ahead(s.date),
+            Part::Telegram(s, _) => s.skew_ms += (options.skew_s * 1000.0) as i64,
         }
         (g.name.clone(), part)
     });
@@ -273,8 +285,14 @@ impl Sandbox {
                     let (manager, manager_at) = bind(any).await?;
                     let (ws, ws_at) = bind(any).await?;
                     wukong.listens([local, manager_at, ws_at], &format!("http://{sink_at}"));
+                    let mut ports = vec![(Port::Api, listener), (Port::Manager, manager), (Port::Ws, ws)];
+                    if wukong.settings().business_server {
+                        let (business, business_at) = bind(any).await?;
+                        wukong.business_listens(business_at);
+                        ports.push((Port::Business, business));
+                    }
                     wukong.seed(&users);
-                    for (port, listener) in [(Port::Api, listener), (Port::Manager, manager), (Port::Ws, ws)] {
+                    for (port, listener) in ports {
                         let w = wukong.clone();
                         // Go keeps idle connections for ever.
                         serve::spawn(listener, cancel.clone(), None, move |r| {
@@ -316,6 +334,19 @@ impl Sandbox {
                         async move { t.handle(r).await }
                     });
                     servers.push(Server::Tokens(tokens));
+                }
+                Part::Telegram(settings, accounts) => {
+                    let telegram = Telegram::new(&name, *settings, options.clock, cancel.clone());
+                    telegram.seed(&accounts);
+                    let mut first = Some((listener, local));
+                    for dc in telegram.wants() {
+                        let (listener, at) = match first.take() {
+                            Some(f) => f,
+                            None => bind(any).await?,
+                        };
+                        telegram.open(dc, listener, at);
+                    }
+                    servers.push(Server::Telegram(telegram));
                 }
             }
         }
@@ -368,6 +399,11 @@ impl Sandbox {
     /// The handle of one server of kind `wecom` or `wechat-oa`.
     pub fn tokens(&self, name: &str) -> Option<&TokenServer> {
         self.servers.iter().find_map(|s| if let Server::Tokens(t) = s { Some(t).filter(|t| t.name() == name) } else { None })
+    }
+
+    /// The handle of one server of kind `telegram`.
+    pub fn telegram(&self, name: &str) -> Option<&Telegram> {
+        self.servers.iter().find_map(|s| if let Server::Telegram(t) = s { Some(t).filter(|t| t.name() == name) } else { None })
     }
 
     /// All servers, in the order of the scenario.

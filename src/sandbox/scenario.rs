@@ -3,6 +3,7 @@
 use super::{
     Part,
     settings::{DateMode, Events, InstanceSpec, Past, Settings},
+    telegram::TelegramFile,
     wecom::{
         Platform,
         file::{AppFile, TokensFile, part},
@@ -38,6 +39,7 @@ const FILES: &[&str] = &[
     include_str!("../../assets/scenarios/wecom-short.toml"),
     include_str!("../../assets/scenarios/wecom-crowd.toml"),
     include_str!("../../assets/scenarios/wechat-oa.toml"),
+    include_str!("../../assets/scenarios/telegram.toml"),
 ];
 
 /// The most accounts that `--accounts` makes.
@@ -70,6 +72,7 @@ enum Kind {
     Wecom,
     #[serde(rename = "wechat-oa")]
     WechatOa,
+    Telegram,
 }
 
 /// A gateway as a file writes it; what is absent has the real server's default.
@@ -82,6 +85,9 @@ pub(crate) struct GatewaySpec {
     /// What only kind `wukongim` has.
     #[serde(default)]
     wukongim: WukongFile,
+    /// What only kind `telegram` has.
+    #[serde(default)]
+    telegram: TelegramFile,
     #[serde(default)]
     user: Vec<UserFile>,
     /// What only kind `langbot` has.
@@ -260,6 +266,11 @@ impl GatewaySpec {
             }
             Kind::Wecom => self.tokens(Platform::Wecom, accounts),
             Kind::WechatOa => self.tokens(Platform::WechatOa, accounts),
+            Kind::Telegram => {
+                let delay = self.reply_delay_ms.map(Duration::from_millis);
+                let (settings, accounts) = self.telegram.read((self.skew_s * 1000.0) as i64, seconds(self.scans_after_s), delay);
+                Part::Telegram(Box::new(settings), accounts)
+            }
         }
     }
 
@@ -283,6 +294,8 @@ impl GatewaySpec {
         if !w.business.is_empty() {
             let all: Vec<String> = w.business.iter().map(|u| format!("{u:?}")).collect();
             s.config.push(("business", format!("[{}]", all.join(", "))));
+            s.business_server = true;
+            s.web_scan = seconds(self.scans_after_s).zip(w.business.first().cloned());
         }
         if !w.flags.is_empty() {
             let all: Vec<String> = w.flags.iter().map(|(name, n)| format!("{name} = {n}")).collect();

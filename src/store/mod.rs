@@ -17,6 +17,7 @@ pub mod run_lock;
 mod schema;
 mod secrets;
 mod thread;
+pub mod tokens;
 mod types;
 
 #[cfg(test)]

@@ -47,6 +47,11 @@ impl Im {
         self.sandbox.wukong("im").unwrap()
     }
 
+    /// Where its control API listens.
+    pub fn control(&self) -> &str {
+        self.sandbox.control()
+    }
+
     /// A home whose configuration names the server, with `more` lines, and whose vault holds its credentials.
     pub fn home_with(&self, more: &str) -> Home {
         let mut home = Home::empty();

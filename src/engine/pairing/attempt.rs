@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     clock::gate::{Consent, Moves},
-    domain::{Action, OpPhase, Plan, Reason, ReasonCode, Target, Want},
+    domain::{Action, OpPhase, Plan, Reason, ReasonCode, State, Target, Want},
     i18n::{Message, engine as words},
     providers::{PairEvent, Report},
 };
@@ -137,7 +137,7 @@ impl Visit<'_> {
                 next
             }
             Over::Linked(row, plan) => {
-                let facts = row.facts.clone();
+                let (facts, online) = (row.facts.clone(), row.link.state == State::Online);
                 self.world.merge(&self.gateway, Report::Part(vec![*row]));
                 if let Some(plan) = plan {
                     // What finishes the job runs as an op of its own; its outcome is shown on the row.
@@ -145,7 +145,7 @@ impl Visit<'_> {
                 }
                 let took_s = self.record.took_s();
                 self.record.log(&words::PAIR_LINKED);
-                self.record.stage(PairStage::Linked { facts: facts.clone(), took_s, n: self.offers });
+                self.record.stage(PairStage::Linked { online, facts: facts.clone(), took_s, n: self.offers });
                 self.record.news(News::Linked(&facts, took_s));
                 self.look().await;
                 Next::End(PairEnd::Linked)

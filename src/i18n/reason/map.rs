@@ -80,6 +80,7 @@ pub fn text(code: ReasonCode) -> &'static Words {
         C::ChecksOff => &CHECKS_OFF,
         C::VisitorUid => &VISITOR_UID,
         C::FlagCollision => &FLAG_COLLISION,
+        C::FlagUnsteady => &FLAG_UNSTEADY,
         C::Displaced => &DISPLACED,
         C::TooEarly => &TOO_EARLY,
         C::SendBanned => &SEND_BANNED,
@@ -95,6 +96,9 @@ pub fn text(code: ReasonCode) -> &'static Words {
         C::TokenRejectedAgain => &t::TOKEN_REJECTED_AGAIN,
         C::AddressNotTrusted => &t::ADDRESS_NOT_TRUSTED,
         C::WrongApp => &t::WRONG_APP,
+        C::NeverFetched => &t::NEVER_FETCHED,
+        C::WrongId => &t::WRONG_ID,
+        C::ApiForbidden => &t::API_FORBIDDEN,
         C::AppDisabled => &t::APP_DISABLED,
         C::QuotaUsed => &t::QUOTA_USED,
         C::RotateByHand => &t::ROTATE_BY_HAND,
@@ -107,6 +111,8 @@ pub fn text(code: ReasonCode) -> &'static Words {
         C::StateNotReported => &t::STATE_NOT_REPORTED,
         C::Unclaimed => &t::UNCLAIMED,
         C::EvictedBySubscriber => &t::EVICTED_BY_SUBSCRIBER,
+        C::WrongAccount => &WRONG_ACCOUNT,
+        C::OtherServer => &OTHER_SERVER,
         C::SessionAbsent => &s::SESSION_ABSENT,
         C::SessionUnreadable => &s::SESSION_UNREADABLE,
         C::SessionTruncated => &s::SESSION_TRUNCATED,
@@ -197,6 +203,7 @@ pub fn remedy(code: ReasonCode) -> Option<&'static Words> {
         C::ChecksOff => &CHECKS_OFF_DO,
         C::VisitorUid => &VISITOR_UID_DO,
         C::FlagCollision => &FLAG_COLLISION_DO,
+        C::FlagUnsteady => &FLAG_UNSTEADY_DO,
         C::Displaced => &DISPLACED_DO,
         C::TooEarly => &TOO_EARLY_DO,
         C::SendBanned => &SEND_BANNED_DO,
@@ -209,6 +216,9 @@ pub fn remedy(code: ReasonCode) -> Option<&'static Words> {
         C::TokenRejectedAgain => &t::TOKEN_REJECTED_AGAIN_DO,
         C::AddressNotTrusted => &t::ADDRESS_NOT_TRUSTED_DO,
         C::WrongApp => &t::WRONG_APP_DO,
+        C::NeverFetched => &t::NEVER_FETCHED_DO,
+        C::WrongId => &t::WRONG_ID_DO,
+        C::ApiForbidden => &t::API_FORBIDDEN_DO,
         C::AppDisabled => &t::APP_DISABLED_DO,
         C::RotateByHand => &t::ROTATE_BY_HAND_DO,
         C::TokenStorm => &t::TOKEN_STORM_DO,
@@ -218,6 +228,8 @@ pub fn remedy(code: ReasonCode) -> Option<&'static Words> {
         C::SharedDown => &t::SHARED_DOWN_DO,
         C::Unclaimed => &t::UNCLAIMED_DO,
         C::EvictedBySubscriber => &t::EVICTED_BY_SUBSCRIBER_DO,
+        C::WrongAccount => &WRONG_ACCOUNT_DO,
+        C::OtherServer => &OTHER_SERVER_DO,
         C::SessionAbsent => &s::SESSION_ABSENT_DO,
         C::SessionUnreadable => &s::SESSION_UNREADABLE_DO,
         C::SessionTruncated => &s::SESSION_TRUNCATED_DO,
@@ -258,5 +270,15 @@ pub fn remedy(code: ReasonCode) -> Option<&'static Words> {
         | C::NotOnline
         | C::NotInVersion
         | C::PersonNeeded => return None,
+    })
+}
+
+/// Other words for a code where the reason is about one account's own secret or platform, and not about its gateway.
+pub(super) fn of_account(code: ReasonCode) -> Option<(&'static Words, &'static Words)> {
+    Some(match code {
+        ReasonCode::CredentialRefused => (&t::SECRET_REFUSED, &t::SECRET_REFUSED_DO),
+        ReasonCode::CredentialMissing => (&t::SECRET_MISSING, &t::SECRET_MISSING_DO),
+        ReasonCode::ServerRefused => (&t::NOT_ACCEPTED, &t::NOT_ACCEPTED_DO),
+        _ => return None,
     })
 }

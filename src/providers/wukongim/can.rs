@@ -10,6 +10,9 @@ use crate::{
 /// Key of the fact that says that a business server owns the account's tokens.
 pub(super) const BUSINESS: &str = "business";
 
+/// Key of the fact that says whether the business server's login by QR is for this row; absent where there is no such login.
+pub(super) const QR_LOGIN: &str = "qr_login";
+
 fn flagged(row: &Row, key: &str) -> bool {
     row.facts.iter().any(|f| f.key == key && matches!(f.value, FactValue::Flag(true)))
 }
@@ -48,7 +51,10 @@ pub(super) fn can(row: &Row, action: &Action, facts: &GatewayFacts) -> Result<Ef
     };
     let because = |code: ReasonCode| row.link.reason.as_ref().is_some_and(|r| r.code == code);
     match action {
-        Action::Pair => never(&w::NOT_PAIR),
+        Action::Pair if !row.facts.iter().any(|f| f.key == QR_LOGIN) => never(&w::NOT_PAIR),
+        Action::Pair if !flagged(row, QR_LOGIN) => never(&w::NOT_PAIR_FLAG),
+        Action::Pair if because(ReasonCode::Banned) => not_now(&w::NOT_BANNED),
+        Action::Pair => Ok(Effect { tier: Tier::Now, loses: Vec::new(), says: Message::new(&w::SAYS_PAIR), restorable: false }),
         Action::Regenerate if !device => never(&w::NOT_ACCOUNT),
         Action::Regenerate if is_v1(facts) => never(&w::NOT_V1),
         Action::Regenerate if because(ReasonCode::Banned) => not_now(&w::NOT_BANNED),
@@ -137,6 +143,21 @@ mod tests {
         assert!(matches!(can(&r, &Action::Regenerate, &facts("1.2.6")), Err(Not::Unsupported(_))));
         assert!(can(&r, &Action::Wipe, &facts("v1")).is_ok());
         assert!(can(&row(None, State::Online), &verb("hard-wipe"), &facts("v3 beta")).is_err());
+    }
+
+    #[test]
+    fn only_an_account_with_a_login_by_qr_and_its_browser_row_are_paired() {
+        let of = |device: Option<&str>, qr: Option<bool>| {
+            let mut r = row(device, State::Online);
+            r.facts.extend(qr.map(|on| Fact { key: QR_LOGIN, label: &words::FACT_QR_LOGIN, value: FactValue::Flag(on) }));
+            can(&r, &Action::Pair, &facts("2.2.5"))
+        };
+        assert_eq!(of(None, None), Err(Not::Unsupported(Message::new(&w::NOT_PAIR))));
+        assert_eq!(of(Some("0"), Some(false)), Err(Not::Unsupported(Message::new(&w::NOT_PAIR_FLAG))));
+        for device in [None, Some("1")] {
+            let e = of(device, Some(true)).unwrap();
+            assert_eq!((e.tier, e.loses.len()), (Tier::Now, 0), "its token is the one that the business server has already");
+        }
     }
 
     #[test]

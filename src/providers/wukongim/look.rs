@@ -2,13 +2,14 @@
 
 use super::{
     api::{Api, Version},
+    business::Business,
     collide::Contests,
     devices::{Walk, Walked},
     rows::{Account, Maker},
     uids, watch,
 };
 use crate::{
-    domain::{Reason, ReasonCode, Secret, Target},
+    domain::{Reason, ReasonCode, Row, Secret, Target},
     providers::{Cx, Look, Report},
 };
 
@@ -19,7 +20,16 @@ use crate::{
 pub(super) async fn look(cx: &Cx, at: Option<&Target>, how: Look) -> Result<Report, Reason> {
     let api = Api::new(cx)?;
     match (how, at) {
-        (Look::Probe, _) => api.health().await.map(|()| Report::Alive(cx.time.now())),
+        (Look::Probe, at) => {
+            let told = api.health().await;
+            // A row that is paired with another server: its clock counts too. That it is down is said by the pairing.
+            if let Some(at) = at
+                && let Ok(Some(business)) = Business::of(cx, at.account.as_str())
+            {
+                let _ = business.probe().await;
+            }
+            told.map(|()| Report::Alive(cx.time.now()))
+        }
         (Look::Row, Some(at)) => row(cx, &api, at).await,
         (Look::All | Look::Row, _) => all(cx, &api).await,
     }
@@ -33,7 +43,7 @@ fn maker<'a>(cx: &'a Cx, contests: &'a Contests, checks_off: bool) -> Maker<'a> 
 /// The account's rows where the account is meant, the device's row where that is; gone when the server knows no such device.
 async fn row(cx: &Cx, api: &Api<'_>, at: &Target) -> Result<Report, Reason> {
     let account = watch::one(api, at.account.as_str()).await?;
-    let contests = Contests::default();
+    let contests = Contests::kept(cx).await;
     let mut rows = maker(cx, &contests, false).rows(&account);
     if at.device.is_some() {
         rows.retain(|r| r.device == at.device);
@@ -58,7 +68,7 @@ async fn all(cx: &Cx, api: &Api<'_>) -> Result<Report, Reason> {
     for a in &mut accounts {
         a.live = live.remove(&*a.uid).unwrap_or_default();
     }
-    let contests = Contests::default();
+    let contests = Contests::kept(cx).await;
     let maker = maker(cx, &contests, version == Version::V3);
     Ok(Report::All { rows: accounts.iter().flat_map(|a| maker.rows(a)).collect(), complete: whole })
 }
@@ -89,6 +99,11 @@ async fn devices(api: &Api<'_>, accounts: &mut [Account]) -> Result<bool, Reason
         }
     }
     Ok(true)
+}
+
+/// The rows of one account, as a single look shows them.
+pub(super) fn rows(cx: &Cx, account: &Account) -> Vec<Row> {
+    maker(cx, &Contests::default(), false).rows(account)
 }
 
 /// See [`crate::providers::Provider::reveal`].

@@ -4,6 +4,7 @@
 
 mod api;
 mod auth;
+mod business;
 mod can;
 mod collide;
 mod connz;
@@ -13,6 +14,7 @@ mod leave;
 mod lint;
 mod logline;
 mod look;
+mod pair;
 mod plans;
 mod rows;
 mod slots;
@@ -27,12 +29,12 @@ mod wipe;
 mod wire;
 
 use super::{
-    AskSpec, Becomes, Claim, Cx, DiagLine, Diagnosis, Fut, GatewayFacts, KindSpec, Look, On, Pairing, Provider, Report, SecretSpec, SlotTable, Tx,
-    VerbSpec,
+    AskSpec, Becomes, Claim, Cx, DiagLine, Diagnosis, Fut, GatewayFacts, KindSpec, Look, MethodSpec, On, Pairing, Provider, Report, SecretSpec,
+    SlotTable, Tx, VerbSpec,
 };
 use crate::{
     clock::Limits,
-    domain::{Action, Answer, Effect, Finding, Inputs, Not, Op, Plan, Reason, ReasonCode, Row, Secret, StepEnd, Target, Want},
+    domain::{Action, Answer, Effect, Finding, Inputs, Method, Not, Op, Plan, Reason, Row, Secret, StepEnd, Target, Want},
     i18n::wukongim as w,
     store::config,
 };
@@ -65,21 +67,18 @@ pub static SPEC: KindSpec = KindSpec {
         VerbSpec { id: "hard-wipe", key: 'w', words: &w::VERB_HARD, on: On::Account, asks: &[] },
         VerbSpec { id: "allow-sending", key: 'b', words: &w::VERB_ALLOW, on: On::Account, asks: &[] },
     ],
-    methods: &[],
+    // Only for accounts of a business server; the others have nothing to pair, and `can` says so.
+    methods: &[MethodSpec { method: Method::Qr, needs_number: false }],
     poll_seen: Duration::from_millis(2500),
     poll_unseen: Duration::from_secs(30),
     poll_events: Duration::from_secs(30),
-    phone_qr: &[],
+    phone_qr: &[&w::PHONE_OPEN, &w::PHONE_SCAN],
     phone_code: &[],
 };
 
 /// The provider. It keeps nothing: what must last goes through the context.
 #[derive(Debug, Default)]
 pub struct WuKongIm;
-
-fn not_yet() -> Reason {
-    Reason::new(ReasonCode::NotYet)
-}
 
 impl Provider for WuKongIm {
     fn spec(&self) -> &'static KindSpec {
@@ -110,8 +109,11 @@ impl Provider for WuKongIm {
     fn slot(&self, settings: &crate::store::config::Gateway, typed: &str) -> Option<String> {
         valid::flag_number(&settings.wukongim, typed).map(|f| f.to_string())
     }
-    fn pair<'a>(&'a self, _cx: &'a Cx, _at: &'a Target, _want: Want) -> Fut<'a, Result<Box<dyn Pairing>, Reason>> {
-        Box::pin(async { Err(not_yet()) })
+    fn pair<'a>(&'a self, cx: &'a Cx, at: &'a Target, want: Want) -> Fut<'a, Result<Box<dyn Pairing>, Reason>> {
+        Box::pin(async move { pair::begin(cx, at, &want).await })
+    }
+    fn pairs_elsewhere(&self, settings: &config::Gateway, at: &Target) -> bool {
+        business::login_url(&settings.wukongim, at.account.as_str()).is_some()
     }
     fn why<'a>(&'a self, cx: &'a Cx, at: &'a Target, claim: &'a Claim) -> Fut<'a, Result<Option<Diagnosis>, Reason>> {
         Box::pin(async move { why::why(cx, at, claim).await.map(Some) })

@@ -6,7 +6,7 @@
 
 use super::{
     api::{Api, Conn},
-    leave, stands,
+    business, leave, stands,
     stands::{Pinned, Seen, Stands},
     token,
     valid::{BUILT_IN, Problem, flag_name, flag_number, level_name, valid},
@@ -113,6 +113,9 @@ pub(super) async fn plan(cx: &Cx, at: &Target, action: &Action, given: Inputs) -
         ("allow-sending", None) => plan.steps.push(step("allow", message(&w::STEP_ALLOW), Replay::Free)),
         ("kick", flag) => leave::kick(cx, &api, flag, &mut plan).await?,
         _ => return Err(Reason::new(ReasonCode::Internal).raw("no plan for this action")),
+    }
+    if !plan.loses.is_empty() && business::owns(&cx.settings.wukongim, uid) {
+        plan.loses.push(message(&w::LOSES_BUSINESS));
     }
     Ok(plan)
 }

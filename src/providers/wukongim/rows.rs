@@ -2,6 +2,8 @@
 
 use super::{
     api::{Conn, Device},
+    business,
+    can::QR_LOGIN,
     collide::{Contest, Contests},
     connz::{self, Live},
     flags::Flags,
@@ -127,7 +129,12 @@ impl Maker<'_> {
     }
 
     fn owned(&self, a: &Account) -> bool {
-        self.settings.business_all || self.settings.business.iter().any(|u| **u == *a.uid)
+        business::owns(self.settings, &a.uid)
+    }
+
+    /// Its business server has a login by QR.
+    fn logs_in_by_qr(&self, a: &Account) -> bool {
+        business::login_url(self.settings, &a.uid).is_some()
     }
 
     fn link(&self, state: State, source: Source, reason: Option<Reason>) -> Link {
@@ -162,6 +169,9 @@ impl Maker<'_> {
         }
         if self.owned(a) {
             facts.add("business", &w::FACT_BUSINESS, FactValue::Flag(true));
+        }
+        if self.logs_in_by_qr(a) {
+            facts.add(QR_LOGIN, &w::FACT_QR_LOGIN, FactValue::Flag(true));
         }
         let names: Vec<String> = flags.iter().map(|f| flag_name(self.settings, *f).map_or_else(|| f.to_string(), str::to_owned)).collect();
         Row {
@@ -252,6 +262,9 @@ impl Maker<'_> {
         if self.owned(a) {
             facts.add("business", &w::FACT_BUSINESS, FactValue::Flag(true));
         }
+        if self.logs_in_by_qr(a) {
+            facts.add(QR_LOGIN, &w::FACT_QR_LOGIN, FactValue::Flag(flag == business::WEB));
+        }
         if let Some(p) = self.settings.plan.iter().find(|p| p.flag == flag) {
             facts.text("plan", &w::FACT_PLAN, &p.platform);
         }
@@ -262,7 +275,8 @@ impl Maker<'_> {
 fn collision(device: &str, c: &Contest) -> Reason {
     let name = |id: &str| if id.is_empty() { "?".to_owned() } else { id.to_owned() };
     let raw = format!("{} → {}, {}×", name(&c.last.from.0), name(&c.last.to.0), c.swaps);
-    Reason::new(ReasonCode::FlagCollision).with("device", device).raw(raw).at(c.last.at)
+    let code = if c.sure { ReasonCode::FlagCollision } else { ReasonCode::FlagUnsteady };
+    Reason::new(code).with("device", device).raw(raw).at(c.last.at)
 }
 
 /// A number that changes when a row tells something else than when it was observed.

@@ -4,13 +4,14 @@
 mod api_calls;
 mod crowd;
 mod fights;
+mod pairing;
 mod recorded;
 mod watching;
 
 use super::*;
 use crate::{
     clock::sample::Sample,
-    domain::{Boot, GatewayId, Link, RemoteId, Secrets, Stamp, State, Time, Wall},
+    domain::{Boot, GatewayId, Link, ReasonCode, RemoteId, Secrets, Stamp, State, Time, Wall},
     providers::{Attention, Memo, Samples, http::Client},
     sandbox::{Clock, DeviceSpec, FightSpec, Manager, Options, Part, Sandbox, UidSpec, Version as WukongVersion, Wukong, WukongSettings},
     store::config,

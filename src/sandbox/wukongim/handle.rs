@@ -48,7 +48,9 @@ impl Wukong {
     /// # Errors
     /// The server's message.
     pub fn issue(&self, uid: &str, flag: u8, level: u8, token: &str) -> Result<(), String> {
-        self.inner.issue(uid, token, flag, level).map_err(|r| r.body)
+        self.inner.issue(uid, token, flag, level).map_err(|r| r.body)?;
+        self.inner.business().keep(uid, flag, token);
+        Ok(())
     }
 
     /// The client of a connection hangs up.

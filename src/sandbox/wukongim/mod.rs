@@ -13,6 +13,7 @@
 mod auth;
 mod binary;
 mod bind;
+mod business;
 mod cluster;
 mod conns;
 mod gojson;
@@ -31,6 +32,8 @@ mod v3;
 mod wire;
 mod ws;
 
+#[cfg(test)]
+mod business_tests;
 #[cfg(test)]
 mod tests;
 
@@ -62,6 +65,8 @@ pub(crate) struct Knobs {
     pub(crate) reply_delay: std::time::Duration,
     /// So many `/user/onlinestatus` calls fail because a peer of the cluster is down.
     pub(crate) peer_down: u32,
+    /// How far the business server's clock is ahead of ours, where it has one of its own.
+    pub(crate) business_skew_ms: Option<i64>,
 }
 
 /// Where the three ports are.
@@ -82,6 +87,8 @@ pub(crate) struct Inner {
     pub(crate) knobs: Mutex<Knobs>,
     pub(crate) ports: OnceLock<Ports>,
     pub(crate) sink: OnceLock<String>,
+    /// `host:port` of the business server, if there is one.
+    pub(crate) business_at: OnceLock<String>,
     /// Raised when the process dies: every socket ends.
     pub(crate) cut: tokio::sync::watch::Sender<u64>,
     started_ms: i64,
@@ -89,6 +96,7 @@ pub(crate) struct Inner {
     log: Mutex<Log>,
     server_log: Mutex<ServerLog>,
     state: Mutex<State>,
+    business: Mutex<business::Business>,
 }
 
 impl Inner {
@@ -168,7 +176,14 @@ impl Wukong {
     /// A server that does not listen yet: [`Wukong::handle`] answers requests in process. Make it inside of a tokio runtime:
     /// its timers run there.
     pub fn new(name: &str, settings: WukongSettings, clock: Clock, seed: Option<u64>, cancel: CancellationToken) -> Self {
-        let knobs = Knobs { date: settings.date, answers: 0, faults: Faults::default(), reply_delay: settings.reply_delay, peer_down: 0 };
+        let knobs = Knobs {
+            date: settings.date,
+            answers: 0,
+            faults: Faults::default(),
+            reply_delay: settings.reply_delay,
+            peer_down: 0,
+            business_skew_ms: None,
+        };
         Self {
             inner: Arc::new(Inner {
                 name: name.to_owned(),
@@ -179,12 +194,14 @@ impl Wukong {
                 knobs: Mutex::new(knobs),
                 ports: OnceLock::new(),
                 sink: OnceLock::new(),
+                business_at: OnceLock::new(),
                 cut: tokio::sync::watch::channel(0).0,
                 started_ms: clock.now_ms(),
                 runtime: tokio::runtime::Handle::try_current().ok(),
                 log: Mutex::new(Log::default()),
                 server_log: Mutex::new(ServerLog::default()),
                 state: Mutex::new(State::new(seed)),
+                business: Mutex::default(),
             }),
         }
     }
@@ -197,6 +214,11 @@ impl Wukong {
         let _ = self.inner.sink.set(sink.to_owned());
     }
 
+    /// Notes where its business server listens.
+    pub(crate) fn business_listens(&self, at: std::net::SocketAddr) {
+        let _ = self.inner.business_at.set(at.to_string());
+    }
+
     /// What clients need to know: manager token and the first manager of its list, as far as it has them.
     pub(crate) fn info(&self) -> GatewayInfo {
         let s = self.settings();
@@ -204,6 +226,7 @@ impl Wukong {
         let login = s.managers.first().into_iter().flat_map(|m| [("manager_user", &m.name), ("manager_password", &m.password)]);
         let credentials = token.chain(login).map(|(k, v)| (k.to_owned(), Secret::new(v.clone()))).collect();
         let mut more = vec![("uids", "\"all\"".to_owned()), ("manager_url", format!("\"{}\"", self.manager_url()))];
+        more.extend(self.business_url().map(|url| ("business_url", format!("\"{url}\""))));
         more.extend(s.config.iter().map(|(k, v)| (*k, v.clone())));
         GatewayInfo { name: self.name().to_owned(), kind: "wukongim", url: self.api_url(), credentials, more }
     }

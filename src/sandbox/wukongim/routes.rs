@@ -3,6 +3,7 @@
 use super::{Inner, Version, Wukong, reply::Reply, ws};
 use crate::sandbox::{
     broken::{Dress, Dropped, Front, broken},
+    clock::http_date,
     evolution::decode,
     fault::Fault,
     log::Request as Logged,
@@ -25,6 +26,8 @@ pub enum Port {
     Manager,
     /// 5200: WebSocket.
     Ws,
+    /// 8090: the business server, where there is one.
+    Business,
 }
 
 impl Wukong {
@@ -52,15 +55,15 @@ impl Wukong {
         let front = Front { date: inner.date_header(), sink: inner.sink.get().cloned(), dress: Dress::Gin };
         let answer = match fault {
             Some(Fault::Mute) => {
-                let done = inner.answer(port, &parts, &body);
+                let done = inner.answered_on(port, &parts, &body).await;
                 inner.log().answered(noted, done.status().as_u16());
                 return broken(&Fault::Mute, &front).await.unwrap_or(Err(Dropped));
             }
             Some(f) => match broken(&f, &front).await {
                 Some(done) => done,
-                None => Ok(inner.answer(port, &parts, &body)),
+                None => Ok(inner.answered_on(port, &parts, &body).await),
             },
-            None => Ok(inner.answer(port, &parts, &body)),
+            None => Ok(inner.answered_on(port, &parts, &body).await),
         };
         inner.log().answered(noted, answer.as_ref().map_or(0, |r| r.status().as_u16()));
         answer
@@ -68,6 +71,21 @@ impl Wukong {
 }
 
 impl Inner {
+    async fn answered_on(self: &Arc<Self>, port: Port, parts: &Parts, body: &Bytes) -> Response<Body> {
+        if port != Port::Business {
+            return self.answer(port, parts, body);
+        }
+        let query = |name: &str| value(parts.uri.query().unwrap_or_default(), name);
+        let token = parts.headers.get("token").and_then(|t| t.to_str().ok()).unwrap_or_default();
+        let reply = self.business_answer(parts.method.as_str(), parts.uri.path(), token, &query).await;
+        let mut out = self.finish(reply);
+        let skew = self.knobs().business_skew_ms;
+        if let Some(date) = skew.and_then(|ms| http_date(self.clock.now_ms().saturating_add(ms)).parse().ok()) {
+            out.headers_mut().insert(axum::http::header::DATE, date);
+        }
+        out
+    }
+
     fn answer(self: &Arc<Self>, port: Port, parts: &Parts, body: &Bytes) -> Response<Body> {
         let query = |name: &str| value(parts.uri.query().unwrap_or_default(), name);
         let (method, path) = (parts.method.as_str(), parts.uri.path());

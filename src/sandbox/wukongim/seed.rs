@@ -31,6 +31,9 @@ impl Inner {
                     (false, true) => state.chance.base64(24).replace(['+', '/'], "x"),
                     (false, false) => d.token.clone(),
                 };
+                if !token.is_empty() {
+                    self.business().keep(&spec.uid, d.flag, &token);
+                }
                 let level = if d.wiped { 1 } else { d.level };
                 let row = Device { id, token: token.clone(), level, created_ns, updated_ns: created_ns, stale_until: None };
                 state.devices.entry(spec.uid.clone()).or_default().insert(d.flag, row);

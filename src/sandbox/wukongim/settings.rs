@@ -93,6 +93,12 @@ pub struct WukongSettings {
     /// What an operator's configuration says of this server besides: key, and value as TOML writes it. Such as whose tokens a
     /// business server owns, which the server itself does not know.
     pub config: Vec<(&'static str, String)>,
+    /// A business server stands in front (TangSengDaoDao): one more port, with the login by QR.
+    pub business_server: bool,
+    /// Its logins go to another IM server than this one.
+    pub business_elsewhere: bool,
+    /// So long after each login code the phone of that uid scans it and confirms.
+    pub web_scan: Option<(Duration, String)>,
 }
 
 impl Default for WukongSettings {
@@ -110,6 +116,9 @@ impl Default for WukongSettings {
             date: DateMode::Skewed(0),
             timing: WukongTiming::default(),
             config: Vec::new(),
+            business_server: false,
+            business_elsewhere: false,
+            web_scan: None,
         }
     }
 }

@@ -2,6 +2,7 @@
 //! is the operator's; it is written only by `add` and `remove`, which keep comments and order.
 
 mod account;
+mod account_read;
 mod clock;
 mod edit;
 mod error;
@@ -16,7 +17,8 @@ mod wukongim;
 mod wukongim_read;
 
 pub use account::{Account, LangBot, Mirror, SharedStore};
-pub use edit::{NewGateway, add_gateway, check_gateway, remove_gateway};
+pub use account_read::{default_url, example as account_example};
+pub use edit::{NewGateway, add_gateway, add_gateway_with, check_gateway, check_gateway_with, remove_gateway};
 pub use error::{ConfigError, ConfigErrors};
 
 pub use ntp::NtpServer;
@@ -27,7 +29,7 @@ use crate::i18n::Lang;
 use std::path::{Path, PathBuf};
 
 /// Kinds of gateways that a configuration may name.
-pub const KINDS: &[&str] = &["evolution", "wukongim", "langbot", "telegram"];
+pub const KINDS: &[&str] = &["evolution", "wukongim", "langbot", "wecom", "wechat-oa", "wecom-aibot", "telegram"];
 
 /// A commented configuration that passes this check.
 pub const EXAMPLE: &str = include_str!("../../../assets/config.example.toml");
@@ -158,6 +160,23 @@ pub struct Gateway {
     pub langbot: LangBot,
     /// What only a `telegram` gateway has besides its accounts.
     pub telegram: Telegram,
+}
+
+impl Gateway {
+    /// One of which nothing is said but what must be. `url` is taken without its trailing slash.
+    pub fn new(name: &str, kind: &str, url: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            url: url.trim_end_matches('/').to_owned(),
+            allow_plaintext: false,
+            ca_file: None,
+            events: true,
+            expect_timezone: None,
+            clock_limits: None,
+            ..Self::default()
+        }
+    }
 }
 
 impl Config {

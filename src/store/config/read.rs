@@ -1,7 +1,8 @@
 //! Walks the parsed file, table by table, and gathers every mistake instead of stopping at the first.
 
 use super::{
-    Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, clock, error::place, langbot, shared, telegram_read, values, wukongim_read,
+    Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, account_read, clock, error::place, langbot, shared, telegram_read, values,
+    wukongim_read,
 };
 use crate::i18n::{Lang, Message, Words, store as words};
 use std::{ops::Range, path::Path};
@@ -255,20 +256,26 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
     let mut seen = Vec::new();
     let (mut im, mut addresses) = (super::WuKongIm::default(), Vec::new());
     // Which keys there are depends on the kind, wherever it stands.
-    let is = |kind: &str| table.get("kind").is_some_and(|k| k.get_ref().as_str() == Some(kind));
-    let is_bot = is("langbot");
+    let kind_said = table.get("kind").and_then(|k| k.get_ref().as_str()).unwrap_or_default();
+    let is_im = kind_said == "wukongim";
+    let is_bot = kind_said == "langbot";
     let mut bot = super::LangBot::default();
-    let is_im = is("wukongim");
-    let is_tg = is("telegram");
-    let (mut tg, mut accounts) = (super::Telegram::default(), Vec::new());
-    let own_of_tg = telegram_read::KEYS.iter().chain(&["account"]).filter(|_| is_tg);
-    let own_of_bot = langbot::KEYS.iter().filter(|_| is_bot);
-    let known: Vec<&str> = KNOWN.iter().chain(wukongim_read::KEYS.iter().filter(|_| is_im)).chain(own_of_bot).chain(own_of_tg).copied().collect();
+    let is_tg = kind_said == "telegram";
+    let mut tg = super::Telegram::default();
+    let mut own = account_read::Found::default();
+    let with_accounts = account_read::KEYS.iter().filter(|k| account_read::has(kind_said, k));
+    let of_im = wukongim_read::KEYS.iter().filter(|_| is_im);
+    let of_bot = langbot::KEYS.iter().filter(|_| is_bot);
+    let of_tg = telegram_read::KEYS.iter().filter(|_| is_tg);
+    let known: Vec<&str> = KNOWN.iter().chain(of_im).chain(of_bot).chain(of_tg).chain(with_accounts).copied().collect();
     for (key, span, v) in in_order(table) {
         let full = format!("{path}.{key}");
         seen.push(key);
         match key {
             "kind" => kind = r.choice(v, &full, &KINDS.iter().map(|k| (*k, *k)).collect::<Vec<_>>()),
+            "url" if kind_said == "wecom-aibot" => {
+                url = r.text_of(v, &full, "url = \"wss://bots.example.com\"").and_then(|(t, at)| Some((values::socket_url(r, t, at, &full)?, at)));
+            }
             "url" => url = r.text_of(v, &full, "url = \"https://evo.example.com\"").and_then(|(t, at)| Some((values::url(r, t, at, &full)?, at))),
             "allow_plaintext" => plain = r.bool_of(v, &full, "allow_plaintext = true").unwrap_or(true),
             "ca_file" => ca_file = r.text_of(v, &full, "ca_file = \"/etc/ssl/our-ca.pem\"").map(|(t, _)| t.into()),
@@ -277,7 +284,6 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
             "clock" => clock = clock::limits(r, v, &full),
             own if is_im && wukongim_read::KEYS.contains(&own) => wukongim_read::key(r, &mut im, own, v, &full, &mut addresses),
             own if is_bot && langbot::KEYS.contains(&own) => langbot::key(r, &mut bot, own, v, &full),
-            "account" if is_tg => accounts = telegram_read::accounts(r, v, &full),
             own if is_tg && telegram_read::KEYS.contains(&own) => telegram_read::key(r, &mut tg, own, v, &full),
             alien if telegram_read::KEYS.contains(&alien) => {
                 r.wrong(span.start, &full, Message::new(&words::CONFIG_OTHER_KIND).with("kind", "telegram"));
@@ -288,11 +294,19 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
             alien if wukongim_read::KEYS.contains(&alien) => {
                 r.wrong(span.start, &full, Message::new(&words::CONFIG_OTHER_KIND).with("kind", "wukongim"));
             }
+            theirs if account_read::has(kind_said, theirs) && account_read::KEYS.contains(&theirs) => {
+                account_read::key(r, &mut own, kind_said, &(key, span, v), &full);
+            }
+            alien if account_read::KEYS.contains(&alien) => {
+                r.wrong(span.start, &full, Message::new(&words::CONFIG_OTHER_KIND).with("kind", account_read::kinds_with(alien)));
+            }
             other => r.unknown(span.start, path, other, &known, &words::CONFIG_UNKNOWN_KEY, Some(name)),
         }
     }
+    account_read::missing(r, &own, kind_said, &seen, at, path);
+    let usual = account_read::default_url(kind_said).filter(|_| !seen.contains(&"url"));
     for (needed, example) in [("kind", "kind = \"evolution\""), ("url", "url = \"https://evo.example.com\"")] {
-        if !seen.contains(&needed) && !(needed == "url" && is_tg) {
+        if !(seen.contains(&needed) || needed == "url" && usual.is_some()) {
             r.wrong(at, &format!("{path}.{needed}"), Message::new(&words::CONFIG_MISSING)).example = Some(example.to_owned());
         }
     }
@@ -304,7 +318,7 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
             r.wrong(at, &key, Message::new(&words::CONFIG_PLAINTEXT)).remedy = Some(Message::new(&words::CONFIG_PLAINTEXT_DO));
         }
     }
-    let url = if is_tg && !seen.contains(&"url") { telegram_read::URL.to_owned() } else { url?.0 };
+    let url = usual.map(str::to_owned).or(url.map(|(url, _)| url))?;
     let kind = kind?.to_owned();
     Some(Gateway {
         name: name.to_owned(),
@@ -317,8 +331,8 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
         clock_limits: clock,
         wukongim: im,
         langbot: bot,
-        accounts,
+        corp_id: own.corp_id,
+        accounts: own.accounts,
         telegram: tg,
-        ..Gateway::default()
     })
 }

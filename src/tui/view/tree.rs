@@ -102,8 +102,18 @@ fn gateway(app: &App, frame: &mut Frame, areas: &Areas, row: Rect, line: &Line, 
     let mut role = Role::Dim;
     if let Some(gate) = app.gates.get(&g.view.id).filter(|v| v.verdict == crate::clock::Verdict::Blocked || v.verdict == crate::clock::Verdict::Warn)
     {
-        let skew = gate.remote.skew.map_or_else(|| "?".into(), |i| text::rough_offset((i.lo_ms + i.hi_ms) / 2));
-        let words = if narrow { &w::NOTE_CLOCK_SHORT } else { &w::NOTE_CLOCK };
+        // Beside a gateway stands its own clock, unless this host's alone is what is wrong.
+        let (here, off) = match gate.ahead_ms() {
+            Some((true, ms)) if gate.remote.verdict == crate::clock::Verdict::Ok => (true, Some(ms)),
+            Some(_) => (false, gate.remote.skew.map(|i| i.mid())),
+            None => (false, None),
+        };
+        let skew = off.map_or_else(|| "?".into(), text::rough_offset);
+        let words = match (narrow, here) {
+            (true, _) => &w::NOTE_CLOCK_SHORT,
+            (false, true) => &w::NOTE_CLOCK_HOST,
+            (false, false) => &w::NOTE_CLOCK,
+        };
         say = Message::new(words).with("skew", skew).text(lang);
         role = Role::Warn;
     }
@@ -221,8 +231,16 @@ fn note(app: &App, e: &Entry, room: u16) -> (String, Role) {
     }
     match &link.reason {
         Some(r) => (short_reason(r, lang, room), if r.code.is_problem() { Role::Plain } else { Role::Dim }),
-        None => (String::new(), Role::Plain),
+        None => (life(app, e), Role::Dim),
     }
+}
+
+/// A short bar and what is left, for a row that lives by a token.
+fn life(app: &App, e: &Entry) -> String {
+    let token = e.row.tokens.iter().find(|t| t.expires_at.is_some());
+    let Some((t, left)) = token.and_then(|t| Some((t, super::detail::left(t, &app.now)?))) else { return String::new() };
+    let whole = t.issued_at.zip(t.expires_at).and_then(|(a, b)| u64::try_from(b.0.saturating_sub(a.0)).ok());
+    format!("{} {}", text::bar(left, whole.map_or(left, std::time::Duration::from_millis), 4), text::left(left))
 }
 
 /// A reason for a narrow column: the raw code first, then the sentence.

@@ -20,7 +20,7 @@ pub use trouble::Trouble;
 /// How a session is laid out in its file.
 pub use crate::store::config::SessionFormat as Format;
 
-use super::key::AuthKey;
+use super::AuthKey;
 
 /// The longest session file that is read whole, in bytes. Real ones have some kilobytes.
 pub const LARGEST: u64 = 1 << 20;

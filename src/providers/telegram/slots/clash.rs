@@ -7,7 +7,7 @@ use super::{
 use crate::{
     domain::{Reason, ReasonCode},
     i18n::{Lang, Message, sessions as w},
-    providers::telegram::key::KeyId,
+    providers::telegram::KeyId,
 };
 use std::{collections::BTreeMap, path::Path};
 

@@ -14,7 +14,7 @@ pub mod vigil;
 mod tests;
 
 use super::{
-    key::KeyId,
+    KeyId,
     session::{self, Found, Patience, Trouble},
 };
 use crate::{

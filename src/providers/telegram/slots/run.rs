@@ -8,7 +8,7 @@ use crate::{
         Mark,
         duty::{Dead, Duty, LocalCheck, Sign},
         telegram::{
-            key::KeyId,
+            KeyId,
             session::{Patience, write},
         },
     },

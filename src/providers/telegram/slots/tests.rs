@@ -13,7 +13,7 @@ use crate::{
     clock::SystemTime,
     domain::{ReasonCode, Time},
     providers::telegram::{
-        key::AuthKey,
+        AuthKey,
         session::{gotd, write},
     },
     store::{
@@ -39,8 +39,7 @@ fn session(dir: &Path, name: &str, seed: u8) -> PathBuf {
 }
 
 fn slot(name: &str, file: PathBuf) -> SlotRef {
-    let slot =
-        Slot { name: name.into(), file, format: SessionFormat::Gotd, pidfile: None, unit: None, api_id: None, dead_exit_codes: Vec::new() };
+    let slot = Slot { name: name.into(), file, format: SessionFormat::Gotd, pidfile: None, unit: None, api_id: None, dead_exit_codes: Vec::new() };
     SlotRef { gateway: GatewayId::new("tg"), account: RemoteId::new("shop"), slot }
 }
 

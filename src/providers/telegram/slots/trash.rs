@@ -3,7 +3,7 @@
 
 use crate::{
     domain::{Reason, ReasonCode},
-    providers::telegram::{key::KeyId, session::write},
+    providers::telegram::{KeyId, session::write},
     store::paths,
 };
 use serde::{Deserialize, Serialize};

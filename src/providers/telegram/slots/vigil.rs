@@ -4,7 +4,7 @@
 use crate::{
     domain::{Reason, ReasonCode, Stamp},
     providers::telegram::{
-        key::KeyId,
+        KeyId,
         session::{self, Format, Patience, Trouble},
     },
 };

@@ -1,0 +1,7 @@
+//! The owner of tokens against a made-up platform, under virtual time.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod asking;
+mod hosts;
+mod platform;
+mod timing;
