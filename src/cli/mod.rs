@@ -29,6 +29,7 @@ pub mod private;
 pub mod prompt;
 pub mod remove;
 pub mod run;
+pub mod run_cmd;
 pub mod sandbox;
 pub mod secret;
 pub mod session;

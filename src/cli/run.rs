@@ -183,6 +183,14 @@ pub async fn doctor(house: &Session, first: Vec<doctor::Check>, as_json: bool, o
         };
         checks.push(asked.map_or_else(|| Check::new("shared", Mark::Ok, &c::CHECK_SHARED), |why| Check::failed("shared", &why)));
     }
+    checks.extend(registry::local_checks(&house.gateways).into_iter().map(|found| {
+        let mark = match found.mark {
+            crate::providers::Mark::Good => Mark::Ok,
+            crate::providers::Mark::Bad => Mark::Fail,
+            crate::providers::Mark::Note => Mark::Warn,
+        };
+        Check::new(found.gateway, mark, found.says).remedy(found.remedy)
+    }));
     house.finish_left(out).await;
     let host = house.world.host_facts();
     let (failed, _, ()) = tokio::join!(house.refresh(None, out), house.world.ask_ntp_and(&[]), house.world.ask_daemons());

@@ -17,6 +17,7 @@ pub mod command;
 mod errands;
 pub mod follow;
 mod gateway;
+pub mod hold;
 pub mod hosts;
 mod live;
 pub mod mailbox;

@@ -18,6 +18,7 @@ pub mod langbot;
 pub mod pairing;
 pub mod plain;
 pub mod reason;
+pub mod sessions;
 pub mod slots;
 pub mod sntp;
 pub mod state;
@@ -131,6 +132,7 @@ pub fn all() -> impl Iterator<Item = &'static Words> {
         pairing::ALL,
         plain::ALL,
         reason::ALL,
+        sessions::ALL,
         slots::ALL,
         state::ALL,
         store::ALL,

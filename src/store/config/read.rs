@@ -1,8 +1,8 @@
 //! Walks the parsed file, table by table, and gathers every mistake instead of stopping at the first.
 
 use super::{
-    Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, account_read, clock, error::place, langbot, mirrors, shared, values,
-    wukongim_read,
+    Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, account_read, clock, error::place, langbot, mirrors, shared,
+    telegram_read, values, wukongim_read,
 };
 use crate::i18n::{Lang, Message, Words, store as words};
 use std::{ops::Range, path::Path};
@@ -162,8 +162,11 @@ pub(super) fn read(text: &str, path: &Path) -> Result<Config, ConfigErrors> {
 /// Files that a gateway names lie beside the configuration unless the path is whole.
 fn beside(config: &mut Config, path: &Path) {
     let Some(dir) = path.parent() else { return };
-    for file in config.gateways.iter_mut().filter_map(|g| g.wukongim.uids_file.as_mut()) {
-        *file = dir.join(&*file);
+    for g in &mut config.gateways {
+        let slots = g.accounts.iter_mut().flat_map(|a| &mut a.telegram.slots).flat_map(|s| [Some(&mut s.file), s.pidfile.as_mut()]).flatten();
+        for file in g.wukongim.uids_file.as_mut().into_iter().chain(g.telegram.server_keys.as_mut()).chain(slots) {
+            *file = dir.join(&*file);
+        }
     }
 }
 
@@ -260,11 +263,14 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
     let is_im = kind_said == "wukongim";
     let is_bot = kind_said == "langbot";
     let mut bot = super::LangBot::default();
+    let is_tg = kind_said == "telegram";
+    let mut tg = super::Telegram::default();
     let mut own = account_read::Found::default();
     let with_accounts = account_read::KEYS.iter().filter(|k| account_read::has(kind_said, k));
     let of_im = wukongim_read::KEYS.iter().filter(|_| is_im);
     let of_bot = langbot::KEYS.iter().filter(|_| is_bot);
-    let known: Vec<&str> = KNOWN.iter().chain(of_im).chain(of_bot).chain(with_accounts).copied().collect();
+    let of_tg = telegram_read::KEYS.iter().filter(|_| is_tg);
+    let known: Vec<&str> = KNOWN.iter().chain(of_im).chain(of_bot).chain(of_tg).chain(with_accounts).copied().collect();
     for (key, span, v) in in_order(table) {
         let full = format!("{path}.{key}");
         seen.push(key);
@@ -281,6 +287,10 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
             "clock" => clock = clock::limits(r, v, &full),
             own if is_im && wukongim_read::KEYS.contains(&own) => wukongim_read::key(r, &mut im, own, v, &full, &mut addresses),
             own if is_bot && langbot::KEYS.contains(&own) => langbot::key(r, &mut bot, own, v, &full),
+            own if is_tg && telegram_read::KEYS.contains(&own) => telegram_read::key(r, &mut tg, own, v, &full),
+            alien if telegram_read::KEYS.contains(&alien) => {
+                r.wrong(span.start, &full, Message::new(&words::CONFIG_OTHER_KIND).with("kind", "telegram"));
+            }
             alien if langbot::KEYS.contains(&alien) => {
                 r.wrong(span.start, &full, Message::new(&words::CONFIG_OTHER_KIND).with("kind", "langbot"));
             }
@@ -326,5 +336,6 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
         langbot: bot,
         corp_id: own.corp_id,
         accounts: own.accounts,
+        telegram: tg,
     })
 }
