@@ -63,7 +63,7 @@ fn the_example_passes_its_own_check_and_says_the_defaults() {
     let empty = Config::parse("", Path::new("config.toml")).unwrap();
     assert_eq!((&example.ui, &example.arming), (&empty.ui, &empty.arming));
     assert_eq!((example.clock.limits, example.clock.ntp.len()), (Some((5, 30)), 0));
-    assert_eq!(example.gateways.len(), 3);
+    assert_eq!(example.gateways.len(), 6);
 }
 
 #[test]
@@ -106,6 +106,29 @@ fn what_only_a_wukongim_gateway_has_arrives() {
     assert_eq!(im.business_url.as_deref(), Some("https://app.example.com"));
     let all = &c.gateway("all").unwrap().wukongim;
     assert_eq!((all.all, all.business_all, all.uids.len()), (true, true, 0));
+}
+
+#[test]
+fn accounts_arrive_in_the_order_of_the_file_and_platforms_know_their_own_address() {
+    use config::{Account, Mirror};
+    let (_, text) = corpus("good").into_iter().find(|f| f.0 == "accounts").unwrap();
+    let c = Config::parse(&text, Path::new("config.toml")).unwrap();
+    let corp = c.gateway("corp").unwrap();
+    assert_eq!((corp.url.as_str(), corp.corp_id.as_deref()), ("https://qyapi.weixin.qq.com/cgi-bin", Some("ww1a2b3c4d5e6f7890")));
+    let account = |name: &str, id: &str, mirror: &[Mirror]| Account { name: name.into(), id: id.into(), mirror: mirror.to_vec() };
+    let all = [
+        account("zz", "1000002", &[Mirror::Wechatpy2, Mirror::Silenceper]),
+        account("客服 一号", "1000003", &[]),
+        account("contacts", "", &[Mirror::Wechatpy]),
+    ];
+    assert_eq!(corp.accounts, all);
+    assert_eq!(c.gateway("private").unwrap().url, "https://wecom.example.com/wework/cgi-bin");
+    assert_eq!(c.gateway("oa").unwrap().accounts, [account("shop", "wx1a2b3c4d5e6f7890", &[])]);
+    assert_eq!(c.gateway("bots").unwrap().accounts, [account("desk", "aib-1a2b3c", &[])]);
+    for kind in config::KINDS {
+        let Some(text) = config::account_example(kind, "x") else { continue };
+        Config::parse(&text, Path::new("config.toml")).unwrap_or_else(|e| panic!("the example of {kind}: {e}"));
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What may be typed. Secrets never come as arguments: everybody on the machine could read them.
 
-use super::since::Since;
+use super::{since::Since, token::Format};
 use crate::{domain::Method, i18n::Lang, store::config::NtpServer};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{net::SocketAddr, path::PathBuf};
@@ -104,6 +104,12 @@ pub enum Command {
     Regenerate(Renew),
     /// Run one of the rarer verbs: create, restart, delete, issue, kick and others of the target's kind.
     Do(DoVerb),
+    /// Print a living token, fetched only if need be.
+    Token(TokenArgs),
+    /// Run a command that gets a living token handed over.
+    Exec(ExecArgs),
+    /// Watch without a screen: keep tokens alive, serve the socket.
+    Watch(WatchArgs),
     /// Check the clocks of this host and of the gateways.
     Clock(ClockArgs),
     /// Check this installation; usable before a deployment.
@@ -170,6 +176,12 @@ pub struct Add {
     /// File that holds its key, `-` for stdin; asked for on a terminal if left out.
     #[arg(long, value_name = "FILE")]
     pub api_key_file: Option<PathBuf>,
+    /// Its first account as NAME=ID, for kinds whose servers list none; the key is that account's secret then.
+    #[arg(long, value_name = "NAME=ID")]
+    pub account: Option<String>,
+    /// The corporation's id, for kinds that have one.
+    #[arg(long, value_name = "ID")]
+    pub corp_id: Option<String>,
     /// Accept plain http to a host that is not this machine.
     #[arg(long)]
     pub allow_plaintext: bool,
@@ -371,6 +383,81 @@ pub struct DoVerb {
     pub act: Act,
 }
 
+/// The token that is wanted.
+#[derive(Args, Debug)]
+pub struct Target {
+    /// `[GATEWAY:]ACCOUNT`; `:`, `/` and `%` inside a name are percent-encoded.
+    pub target: String,
+    /// How long it should live: 60, 60s, 5m. Best effort where the platform gives the same one until it is dead.
+    #[arg(long, value_name = "TIME")]
+    pub min_ttl: Option<Seconds>,
+    /// Fail (exit 10) rather than give a shorter life.
+    #[arg(long, requires = "min_ttl")]
+    pub strict: bool,
+    /// Fetch although a clock is too far off.
+    #[arg(long)]
+    pub allow_clock_skew: bool,
+}
+
+/// `token`.
+#[derive(Args, Debug)]
+pub struct TokenArgs {
+    /// Whose.
+    #[command(flatten)]
+    pub wanted: Target,
+    /// How it is printed.
+    #[arg(long, default_value = "plain")]
+    pub format: Format,
+    /// The token of this fingerprint was refused by the platform; `-` reads the token itself from stdin.
+    #[arg(long, value_name = "FP|-", allow_hyphen_values = true, value_parser = fingerprint)]
+    pub rejected: Option<String>,
+    /// Never ask the platform.
+    #[arg(long, conflicts_with = "rejected")]
+    pub no_fetch: bool,
+}
+
+/// `exec`.
+#[derive(Args, Debug)]
+pub struct ExecArgs {
+    /// Whose.
+    #[command(flatten)]
+    pub wanted: Target,
+    /// Hand it over in a file that only its owner may read (path in PAIRDECK_TOKEN_FILE), gone when the command ends.
+    #[arg(long, conflicts_with = "env")]
+    pub file: bool,
+    /// Hand it over in this environment variable, which other processes of this user can read.
+    #[arg(long, value_name = "NAME")]
+    pub env: Option<String>,
+    /// The command and its arguments. The token's descriptor is in PAIRDECK_TOKEN_FD.
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub command: Vec<std::ffi::OsString>,
+}
+
+/// `watch`.
+#[derive(Args, Debug)]
+pub struct WatchArgs {
+    /// Wait while another process watches, and take its place when it ends.
+    #[arg(long)]
+    pub standby: bool,
+}
+
+/// A span of time in whole seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seconds(pub u64);
+
+impl std::str::FromStr for Seconds {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let unit = match text.chars().last() {
+            Some('m') => 60,
+            Some('h') => 3600,
+            _ => 1,
+        };
+        let n = text.strip_suffix(['s', 'm', 'h']).unwrap_or(text).parse::<u64>();
+        n.ok().and_then(|n| n.checked_mul(unit)).filter(|s| *s <= 31_536_000).map(Self).ok_or_else(|| "expected 60, 60s, 5m or 1h".to_owned())
+    }
+}
+
 /// `clock`.
 #[derive(Args, Debug)]
 pub struct ClockArgs {
@@ -410,17 +497,17 @@ pub enum SecretCommand {
     },
     /// Say where the key is kept and which secrets are sealed, by name only.
     Status,
-    /// Seal the key of a gateway; read from a prompt, a file or stdin.
+    /// Seal the key of a gateway, or of one of its accounts; read from a prompt, a file or stdin.
     Set {
-        /// The gateway.
+        /// The gateway, or GATEWAY:ACCOUNT where each account has its own.
         gateway: String,
         /// Read it from this file, `-` for stdin.
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
     },
-    /// Erase the sealed key of a gateway.
+    /// Erase the sealed key of a gateway, or of one of its accounts.
     Forget {
-        /// The gateway.
+        /// The gateway, or GATEWAY:ACCOUNT.
         gateway: String,
     },
 }
@@ -428,6 +515,14 @@ pub enum SecretCommand {
 fn loopback(text: &str) -> Result<SocketAddr, String> {
     let addr: SocketAddr = text.parse().map_err(|_| "expected ADDRESS:PORT, such as 127.0.0.1:0".to_owned())?;
     if addr.ip().is_loopback() { Ok(addr) } else { Err("the sandbox listens on loopback only, such as 127.0.0.1:0".to_owned()) }
+}
+
+fn fingerprint(text: &str) -> Result<String, String> {
+    match text {
+        "-" => Ok(text.to_owned()),
+        _ if crate::domain::Fingerprint::parse(text).is_some() => Ok(text.to_owned()),
+        _ => Err("expected eight hex digits, or - to read the token from stdin".to_owned()),
+    }
 }
 
 fn named(text: &str) -> Result<(String, String), String> {

@@ -3,9 +3,9 @@
 use super::{
     Cli, Command, Exit, Globals, Gone, Output,
     args::{ConfigCommand, Demo},
-    attempt, check, completions, doctor, man, op, remove, run, sandbox,
+    attempt, check, completions, doctor, exec, man, op, remove, run, sandbox, secret,
     session::{Session, Settings},
-    why,
+    token, watch, why,
 };
 use crate::{
     domain::Action,
@@ -45,6 +45,15 @@ fn decide(cli: Cli, out: &mut Output) -> Result<Next, Gone> {
         Some(Command::Demo(demo)) => return Ok(Next::Demo(demo)),
         Some(Command::Sandbox(args)) => block_on(out, async |out| sandbox::run(&args, out).await)?,
         Some(Command::Config(which)) => config(which, &globals, out)?,
+        // Without configuration, runtime or store as far as that goes: callers wait for these.
+        Some(Command::Token(args)) => match paths(&globals) {
+            Ok(paths) => token::run(&args, &globals, paths, out)?,
+            Err(text) => usage(&text, out),
+        },
+        Some(Command::Exec(args)) => match paths(&globals) {
+            Ok(paths) => exec::run(&args, &globals, paths, out),
+            Err(text) => usage(&text, out),
+        },
         other => {
             let paths = match paths(&globals) {
                 Ok(paths) => paths,
@@ -148,8 +157,9 @@ async fn command_in(house: &Session, command: Command, out: &mut Output) -> run:
         Command::Clock(args) => run::clock(house, &args, out).await,
         Command::Add(args) => run::add(house, &args, out).await,
         Command::Remove(args) => remove::run(house, &args, out).await,
-        Command::Secret(which) => run::secret(house, &which, out).await,
+        Command::Secret(which) => secret::run(house, &which, out).await,
         Command::Pair(args) => attempt::run(house, &args, out).await,
+        Command::Watch(args) => watch::run(house, &args, out).await,
         Command::Wipe(act) => op::run(house, Action::Wipe, &act, &op::More::default(), out).await,
         Command::Regenerate(r) => op::run(house, Action::Regenerate, &r.act, &op::More { reveal: r.reveal, ..op::More::default() }, out).await,
         Command::Do(d) => match op::verb(house, &d.verb, &d.act.target, out) {
@@ -157,7 +167,14 @@ async fn command_in(house: &Session, command: Command, out: &mut Output) -> run:
             Err(exit) => Ok(exit),
         },
         // Decided before a house was opened.
-        Command::Demo(_) | Command::Sandbox(_) | Command::Doctor(_) | Command::Config(_) | Command::Completions { .. } | Command::Man => Ok(Exit::Ok),
+        Command::Token(_)
+        | Command::Exec(_)
+        | Command::Demo(_)
+        | Command::Sandbox(_)
+        | Command::Doctor(_)
+        | Command::Config(_)
+        | Command::Completions { .. }
+        | Command::Man => Ok(Exit::Ok),
     }
 }
 

@@ -91,6 +91,8 @@ impl From<ReasonCode> for Exit {
             | C::RotateByHand
             | C::TokenRejectedAgain
             | C::WrongApp
+            | C::WrongId
+            | C::ApiForbidden
             | C::AppDisabled => Self::Person,
             C::Unreachable
             | C::Slow

@@ -3,6 +3,7 @@
 //! Files here say things; they do not act. What needs a gateway is done by the engine's rooms, and the answer is handed to a
 //! `render` or `json` function here. Results go to stdout, all else to stderr, and no secret to either of them unasked.
 
+pub mod add_account;
 pub mod aim;
 pub mod args;
 mod attempt;
@@ -14,6 +15,7 @@ pub mod deck;
 pub mod demo;
 pub mod dispatch;
 pub mod doctor;
+mod exec;
 pub mod exit;
 pub mod history;
 pub mod json;
@@ -27,10 +29,13 @@ pub mod prompt;
 pub mod remove;
 pub mod run;
 pub mod sandbox;
+pub mod secret;
 pub mod session;
 pub mod since;
 pub mod status;
 pub mod tally;
+pub mod token;
+mod watch;
 pub mod why;
 
 pub use args::{Cli, Command, Globals};

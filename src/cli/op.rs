@@ -8,7 +8,7 @@ use super::{
     session::{Session, refused},
 };
 use crate::{
-    domain::{Action, Answer, Effect, GatewayId, Not, Prompt, ids::TargetName},
+    domain::{Action, Answer, Effect, GatewayId, Not, Prompt, PromptKind, ids::TargetName},
     engine::ops::{self, Armed, Ended, Host, NotArmed, Progress},
     i18n::{Message, Words, command as c, reason as reasons},
 };
@@ -57,7 +57,7 @@ pub async fn run(house: &Session, action: Action, args: &Act, more: &More<'_>, o
     }
     let cancel = CancellationToken::new();
     let interrupted = stop_on_signal(cancel.clone());
-    let mut host = Lines { out, quiet: args.json };
+    let mut host = Lines { out, quiet: args.json, piped: false };
     let ended = ops::fire(&house.world, &armed, &mut host, &cancel).await;
     interrupted.abort();
     tell(house, &armed, &ended, (args.json, more.reveal), out, cancel.is_cancelled()).await
@@ -131,10 +131,35 @@ async fn interrupted() {
     let _ = tokio::signal::ctrl_c().await;
 }
 
-/// Says each step on stderr. Questions stay unanswered: a person answers them on the deck.
+/// Says each step on stderr. A secret that is asked for is typed unseen on a terminal, or read from stdin, once; other questions
+/// stay unanswered: a person answers them on the deck.
 struct Lines<'a> {
     out: &'a mut Output,
     quiet: bool,
+    /// Stdin was read to its end.
+    piped: bool,
+}
+
+impl Lines<'_> {
+    fn answer(&mut self, prompt: &Prompt) -> Option<Answer> {
+        self.out.complain(&prompt.words);
+        if let Some(hint) = &prompt.hint {
+            self.out.complain_text(hint.as_str());
+        }
+        if !matches!(prompt.kind, PromptKind::Secret | PromptKind::Password) || self.piped {
+            return None;
+        }
+        let terminal = std::io::IsTerminal::is_terminal(&std::io::stdin());
+        self.piped = !terminal;
+        let from = (!terminal).then(|| std::path::Path::new("-"));
+        match prompt::secret(from, &c::ASK_NEW_SECRET, self.out) {
+            Ok(given) => Some(given),
+            Err(why) => {
+                self.out.complain(&why.0);
+                None
+            }
+        }
+    }
 }
 
 impl Host for Lines<'_> {
@@ -151,8 +176,8 @@ impl Host for Lines<'_> {
         }
     }
     fn ask<'a>(&'a mut self, prompt: &'a Prompt) -> Pin<Box<dyn Future<Output = Option<Answer>> + Send + 'a>> {
-        self.out.complain(&prompt.words);
-        Box::pin(std::future::ready(None))
+        let given = self.answer(prompt);
+        Box::pin(std::future::ready(given))
     }
 }
 

@@ -2,10 +2,13 @@
 
 use super::{Exit, Output, args::Remove, prompt, run::Ran, session::Session, session::broken};
 use crate::{
-    engine::world::secret_name,
+    domain::{RemoteId, Target},
+    engine::world::{Gateway, secret_name},
     i18n::{Message, command as c},
     store::config,
 };
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 /// Forgets a gateway after a question.
 ///
@@ -33,8 +36,15 @@ pub async fn run(house: &Session, args: &Remove, out: &mut Output) -> Ran {
         }
         return Ok(Exit::Failed);
     }
-    for spec in gateway.spec.secrets {
-        if let Err(e) = house.world.store().secret_forget(&secret_name(&gateway.id, spec.name)).await {
+    forget_tokens(house, &gateway).await;
+    // Secrets of accounts, and of accounts that the configuration has no more, lie under the same name.
+    let own = secret_name(&gateway.id, "");
+    let names = match house.world.store().secret_list().await {
+        Ok(all) => all.into_iter().map(|(name, _)| name).filter(|n| n.starts_with(&own)).collect::<Vec<_>>(),
+        Err(e) => return Ok(broken(&e, out)),
+    };
+    for name in names {
+        if let Err(e) = house.world.store().secret_forget(&name).await {
             return Ok(broken(&e, out));
         }
     }
@@ -44,4 +54,12 @@ pub async fn run(house: &Session, args: &Remove, out: &mut Output) -> Ran {
     house.world.gate().forget(&gateway.id);
     out.note(&Message::new(&c::REMOVED).with("name", &args.target));
     Ok(Exit::Ok)
+}
+
+/// Tokens of its accounts go too, where hosts share them as well; what cannot be reached there dies by itself.
+async fn forget_tokens(house: &Session, gateway: &Arc<Gateway>) {
+    let Ok(cx) = house.world.cx(gateway, CancellationToken::new()) else { return };
+    for account in &gateway.settings().accounts {
+        let _ = cx.tokens.forget(&Target::account(&gateway.id, &RemoteId::new(&account.name))).await;
+    }
 }

@@ -2,16 +2,16 @@
 //! function, and end. Everything is said in the renderers; every decision is the engine's.
 
 use super::{
-    Exit, Gone, Output,
-    args::{Add, ClockArgs, History, One, SecretCommand},
+    Exit, Gone, Output, add_account,
+    args::{Add, ClockArgs, History, One},
     clock as clock_out, clock_host, doctor, history, json, list, prompt,
-    session::{self, LIMIT, Session, broken, refused},
+    session::{LIMIT, Session, broken, refused},
     status,
 };
 use crate::{
     clock::gate::GateView,
     domain::{GatewayId, ReasonCode, Stamp},
-    engine::{add, command::NewGateway, world::secret_name},
+    engine::{add, command::NewGateway},
     i18n::{Message, command as c},
     providers::{Look, registry},
     store::{Cursor, HistoryQuery, config},
@@ -204,6 +204,9 @@ pub async fn add(house: &Session, args: &Add, out: &mut Output) -> Ran {
         out.complain(&Message::new(&c::KIND_UNKNOWN).with("kind", &args.kind).with("kinds", kinds.join(", ")));
         return Ok(Exit::Usage);
     };
+    if let (true, Some(secret)) = (config::default_url(&args.kind).is_some(), provider.spec().account_secrets.first()) {
+        return add_account::run(house, args, secret, out).await;
+    }
     let url = match args.url.clone().or_else(|| prompt::line(&c::ASK_URL, out)) {
         Some(url) if !url.trim().is_empty() => url.trim().to_owned(),
         _ => {
@@ -265,126 +268,4 @@ pub async fn add(house: &Session, args: &Add, out: &mut Output) -> Ran {
             Exit::from(why.code).or_failed()
         }
     })
-}
-
-/// `secret init|status|set|forget`.
-///
-/// # Errors
-/// When the reader of stdout has gone.
-pub async fn secret(house: &Session, command: &SecretCommand, out: &mut Output) -> Ran {
-    match command {
-        SecretCommand::Init { insecure_key_file } => Ok(init(house, *insecure_key_file, out).await),
-        SecretCommand::Status => secret_status(house, out).await,
-        SecretCommand::Set { gateway, file } => {
-            if let Some(words) = shared_secret(gateway) {
-                return Ok(keep(house, gateway, file.as_deref(), words, gateway, out).await);
-            }
-            let found = house.gateway(gateway, out);
-            let Ok(g) = found else { return Ok(Exit::Name) };
-            let Some(spec) = g.spec.secrets.first() else { return Ok(Exit::Ok) };
-            Ok(keep(house, &secret_name(&g.id, spec.name), file.as_deref(), spec.words, gateway, out).await)
-        }
-        SecretCommand::Forget { gateway } if shared_secret(gateway).is_some() => {
-            Ok(kept(house.world.store().secret_forget(gateway).await, &c::SECRET_FORGOTTEN, gateway, out))
-        }
-        SecretCommand::Forget { gateway } => {
-            let Ok(g) = house.gateway(gateway, out) else { return Ok(Exit::Name) };
-            for spec in g.spec.secrets {
-                if let Err(e) = house.world.store().secret_forget(&secret_name(&g.id, spec.name)).await {
-                    return Ok(broken(&e, out));
-                }
-            }
-            out.note(&Message::new(&c::SECRET_FORGOTTEN).with("name", gateway));
-            Ok(Exit::Ok)
-        }
-    }
-}
-
-/// The question for a secret of the store that hosts share, by the name that it has in the vault.
-fn shared_secret(name: &str) -> Option<&'static crate::i18n::Words> {
-    match name {
-        crate::shared::PASSWORD => Some(&c::ASK_SHARED_PASSWORD),
-        crate::shared::SEAL => Some(&c::ASK_SHARED_SEAL),
-        _ => None,
-    }
-}
-
-/// Asks for a secret and seals it under `name`.
-async fn keep(
-    house: &Session,
-    name: &str,
-    file: Option<&std::path::Path>,
-    question: &'static crate::i18n::Words,
-    shown: &str,
-    out: &mut Output,
-) -> Exit {
-    let secret = match prompt::secret(file, question, out) {
-        Ok(secret) => secret,
-        Err(why) => {
-            out.complain(&why.0);
-            return Exit::Usage;
-        }
-    };
-    if let Err(why) = house.world.ensure_vault(None).await {
-        return refused(&why, out);
-    }
-    kept(house.world.store().secret_put(name, &secret).await, &c::SECRET_KEPT, shown, out)
-}
-
-fn kept(done: Result<(), crate::store::StoreError>, words: &'static crate::i18n::Words, name: &str, out: &mut Output) -> Exit {
-    match done {
-        Ok(()) => {
-            out.note(&Message::new(words).with("name", name));
-            Exit::Ok
-        }
-        Err(e) => broken(&e, out),
-    }
-}
-
-async fn init(house: &Session, insecure_key_file: bool, out: &mut Output) -> Exit {
-    let passphrase = match (insecure_key_file, house.world.vault().create(session::source(insecure_key_file), None).await) {
-        (_, Ok(())) => {
-            out.note(&Message::new(&c::VAULT_MADE).with("source", session::source(insecure_key_file).name()));
-            return Exit::Ok;
-        }
-        (true, Err(why)) => return refused(&why, out),
-        // No keyring: a passphrase does the same without one. Nothing weaker is ever taken unasked.
-        (false, Err(why)) => {
-            refused(&why, out);
-            match prompt::secret(None, &c::ASK_NEW_PASSPHRASE, out) {
-                Ok(given) => given,
-                Err(why) => {
-                    out.complain(&why.0);
-                    return Exit::Locked;
-                }
-            }
-        }
-    };
-    match house.world.vault().create(crate::vault::Source::Passphrase, Some(passphrase)).await {
-        Ok(()) => {
-            out.note(&Message::new(&c::VAULT_MADE).with("source", crate::vault::Source::Passphrase.name()));
-            Exit::Ok
-        }
-        Err(why) => refused(&why, out),
-    }
-}
-
-async fn secret_status(house: &Session, out: &mut Output) -> Ran {
-    let state = house.world.open_vault().await;
-    let (line, exit) = match &state {
-        VaultState::Open(source) => (Message::new(&c::CHECK_VAULT).with("source", source.name()), Exit::Ok),
-        VaultState::Absent => (Message::new(&c::CHECK_VAULT_ABSENT), Exit::Ok),
-        VaultState::Locked(why) => (Message::from(why), Exit::Locked),
-        VaultState::Opening => (Message::new(&c::CHECK_VAULT_ABSENT), Exit::Locked),
-    };
-    out.line(&line.text(out.lang))?;
-    match house.world.store().secret_list().await {
-        Ok(names) => {
-            for (name, fingerprint) in names {
-                out.line(&format!("{name}  fp {}", fingerprint.as_deref().unwrap_or("-")))?;
-            }
-            Ok(exit)
-        }
-        Err(e) => Ok(broken(&e, out)),
-    }
 }

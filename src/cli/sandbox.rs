@@ -82,31 +82,13 @@ async fn write_home(home: &Path, sandbox: &Sandbox, out: &mut Output) -> Result<
             store.secret_put(&crate::engine::world::secret_name(&id, name), secret).await.map_err(|e| broken(&e, out))?;
         }
         let new = config::NewGateway { name: g.name.clone(), kind: g.kind.to_owned(), url: g.url.clone(), allow_plaintext: false };
-        if let Err(errors) = config::add_gateway(&paths.config, &new) {
+        if let Err(errors) = config::add_gateway_with(&paths.config, &new, &g.more) {
             out.complain_text(&errors.text(out.lang));
-            return Err(Exit::Failed);
-        }
-        if let Err(why) = more(&paths.config, &g) {
-            out.complain(&Message::new(&c::SANDBOX_FAILED).with("why", why));
             return Err(Exit::Failed);
         }
     }
     store.flush().await;
     Ok(())
-}
-
-/// Writes what only its kind has into its table of a file that we have just made.
-fn more(path: &Path, g: &crate::sandbox::GatewayInfo) -> Result<(), String> {
-    if g.more.is_empty() {
-        return Ok(());
-    }
-    let text = std::fs::read_to_string(path).map_err(|e| e.to_string())?;
-    let mut doc: toml_edit::DocumentMut = text.parse().map_err(|e: toml_edit::TomlError| e.to_string())?;
-    for (key, text) in &g.more {
-        let value: toml_edit::Value = text.parse().map_err(|e: toml_edit::TomlError| e.to_string())?;
-        doc["gateway"][&g.name][key] = toml_edit::value(value);
-    }
-    std::fs::write(path, doc.to_string()).map_err(|e| e.to_string())
 }
 
 /// A made-up gateway as a configuration would name it.

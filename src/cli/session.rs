@@ -207,7 +207,7 @@ pub fn remedy(why: &Reason, lang: Lang) -> Option<String> {
     let words = match why.code {
         ReasonCode::VaultLocked => Some(&c::VAULT_LOCKED_DO),
         ReasonCode::AttemptSpoilt | ReasonCode::ServerRestarted | ReasonCode::MayBeLinked | ReasonCode::BadSession => Some(&c::SPOILT_DO),
-        ReasonCode::ServerRefused => Some(&c::REFUSED_DO),
+        ReasonCode::ServerRefused if !why.args.iter().any(|(n, _)| &**n == "account") => Some(&c::REFUSED_DO),
         ReasonCode::ClockBlocked | ReasonCode::ClockUnknown => Some(&c::CLOCK_DO),
         ReasonCode::QrLimit | ReasonCode::AttemptExpired => Some(&c::AGAIN_DO),
         ReasonCode::Busy => Some(&c::BUSY_DO),

@@ -27,6 +27,15 @@ impl Fingerprint {
         Self(Some(sum.iter().take(4).map(|b| format!("{b:02x}")).collect::<String>().into()))
     }
 
+    /// Reads one back that was shown: eight hex digits, or `-`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.len() == 8 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        match text {
+            "-" => Some(Self(None)),
+            _ => digits.then(|| Self(Some(text.to_ascii_lowercase().into()))),
+        }
+    }
+
     /// The digits, if there are any.
     pub fn as_str(&self) -> Option<&str> {
         self.0.as_deref()

@@ -33,6 +33,12 @@ impl Reason {
         self.args.push((name.into(), Clean::long(value.as_ref())));
         self
     }
+    /// Takes the value of a placeholder away.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.args.retain(|(n, _)| &**n != name);
+        self
+    }
     /// Adds when it happened.
     #[must_use]
     pub const fn at(mut self, at: Stamp) -> Self {
@@ -235,6 +241,12 @@ codes! {
     AddressNotTrusted = "address_not_trusted",
     /// The token belongs to another app.
     WrongApp = "wrong_app",
+    /// No token was ever fetched for this account, as far as is known here.
+    NeverFetched = "never_fetched",
+    /// The platform does not know the corporation's or the app's id.
+    WrongId = "wrong_id",
+    /// The platform does not permit the app to use an interface.
+    ApiForbidden = "api_forbidden",
     /// The app is switched off on the platform.
     AppDisabled = "app_disabled",
     /// The quota of forced renewals is used up.
@@ -279,6 +291,7 @@ impl ReasonCode {
                 | Self::NeverPaired
                 | Self::NothingAgainst
                 | Self::StateNotReported
+                | Self::NeverFetched
         )
     }
 }

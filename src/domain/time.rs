@@ -73,6 +73,26 @@ impl Stamp {
         matches!((self.boot, now.boot), (Some((a, _)), Some((b, _))) if a == b)
     }
 
+    /// Time from `now` until this instant, zero when it is past: by boot clock within one boot, else by wall clock.
+    pub fn left(&self, now: &Self) -> Duration {
+        now.age(self)
+    }
+
+    /// This instant moved on by `d` on both clocks.
+    #[must_use]
+    pub fn plus(&self, d: Duration) -> Self {
+        let ms = i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
+        Self { wall: self.wall.plus_ms(ms), boot: self.boot.map(|(id, b)| (id, b.plus(d))) }
+    }
+
+    /// This instant moved back by `d` on both clocks.
+    #[must_use]
+    pub fn minus(&self, d: Duration) -> Self {
+        let ms = i64::try_from(d.as_millis()).unwrap_or(i64::MAX);
+        let back = |b: Boot| Boot(b.0.saturating_sub(u64::try_from(d.as_millis()).unwrap_or(u64::MAX)));
+        Self { wall: self.wall.plus_ms(-ms), boot: self.boot.map(|(id, b)| (id, back(b))) }
+    }
+
     /// The boot instant, zero when unknown.
     pub fn boot_now(&self) -> Boot {
         self.boot.map_or(Boot(0), |(_, b)| b)

@@ -148,6 +148,7 @@ impl Actor {
         for armed in self.ops.armed() {
             self.disarm(armed).await;
         }
+        self.ops.stop_asking();
         self.pair_cancel.cancel();
         self.pair_keys = None;
         self.tasks.close();

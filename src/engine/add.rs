@@ -6,9 +6,12 @@ use super::{
     world::{World, secret_name},
 };
 use crate::{
-    domain::{GatewayId, Reason, ReasonCode},
+    domain::{GatewayId, Reason, ReasonCode, RemoteId, Secret, Target},
     i18n::{Message, engine as words},
-    providers::{Look, Report},
+    providers::{
+        Look, Report, SecretSpec,
+        token::{Renew, account_secret},
+    },
     store::config,
 };
 use std::sync::Arc;
@@ -20,6 +23,13 @@ pub async fn check(world: &Arc<World>, new: &NewGateway) -> AddCheck {
     if world.gateway(&GatewayId::new(&new.name)).is_some() {
         check.lines.push((false, Message::new(&words::ADD_NAME_TAKEN).with("name", &new.name)));
         check.trouble = Some(Reason::new(ReasonCode::Busy));
+        return check;
+    }
+    if (world.providers)(&new.kind).is_some_and(|p| p.spec().secrets.is_empty() && !p.spec().account_secrets.is_empty()) {
+        // Its accounts stand in the file, and the key of one is not the gateway's.
+        let m = Message::new(&words::ADD_IN_FILE).with("kind", &new.kind).with("name", &new.name);
+        check.lines.push((false, m));
+        check.trouble = Some(Reason::new(ReasonCode::PersonNeeded));
         return check;
     }
     match probe(world, new).await {
@@ -90,6 +100,21 @@ fn settings(new: &NewGateway) -> config::Gateway {
         expect_timezone: None,
         clock_limits: None,
         ..config::Gateway::default()
+    }
+}
+
+/// Tries an account's secret by one request for a token, where its kind issues tokens. Nothing is kept.
+///
+/// # Errors
+/// Why there is no token.
+pub async fn try_account(world: &Arc<World>, settings: config::Gateway, account: &str, spec: &SecretSpec, secret: Secret) -> Result<(), Reason> {
+    let id = GatewayId::new(&settings.name);
+    let trial = world.trial(settings, secret.clone()).ok_or_else(|| Reason::new(ReasonCode::Internal))?;
+    let mut cx = world.cx(&trial, CancellationToken::new())?;
+    cx.secrets.insert(account_secret(account, spec.name), secret);
+    match trial.provider.issuer() {
+        Some(issuer) => issuer.fetch(&cx, &Target::account(&id, &RemoteId::new(account)), Renew::Plain).await.map(drop),
+        None => Ok(()),
     }
 }
 

@@ -1,7 +1,10 @@
 //! One process watches a store; the others learn from it, and take over when it is gone.
 
 use super::{mailbox::Status, watch, world::World};
-use crate::store::locks::WatchLock;
+use crate::{
+    i18n::{Message, token as words},
+    store::locks::WatchLock,
+};
 use std::sync::{Arc, atomic::Ordering};
 
 /// The watcher polls; everybody else learns from the store until the watcher is gone.
@@ -24,11 +27,31 @@ pub(super) async fn watch_or_follow(world: Arc<World>) {
         }
         world.follow(false);
     }
+    hold(world, lock).await;
+}
+
+/// What the holder of the watch lock does until the world ends: watches, keeps tokens alive, serves the socket.
+async fn hold(world: Arc<World>, lock: Option<WatchLock>) {
     for gateway in world.gateways() {
         tokio::spawn(watch::run(world.clone(), gateway));
     }
+    tokio::spawn(super::tokens::timer::run(world.clone()));
+    #[cfg(unix)]
+    if lock.is_some()
+        && let Err(e) = super::agent::serve(world.clone()).await
+    {
+        let why = crate::store::paths::plain(&e);
+        world.toast(false, Message::new(&words::SOCKET_FAILED).with("path", world.paths.socket.to_string_lossy()).with("why", why), None);
+    }
     world.stop.cancelled().await;
     drop(lock);
+}
+
+/// The engine without a screen, for a process that has the watch lock: until the world is shut.
+pub async fn watch(world: Arc<World>, lock: WatchLock) {
+    tokio::spawn(super::clock::watch(world.clone()));
+    tokio::spawn(super::ntp::run(world.clone()));
+    hold(world, Some(lock)).await;
 }
 
 /// Waits for the watch lock on a thread of its own: a blocked file lock cannot be cancelled, the thread ends with the process.

@@ -49,6 +49,11 @@ impl LiveOps {
         lock(&self.0).values().filter(|o| o.view.phase == OpPhase::Armed).map(|o| o.armed.clone()).collect()
     }
 
+    /// Stops ops that wait for an answer: nobody is there to give one any more.
+    pub(super) fn stop_asking(&self) {
+        lock(&self.0).values().filter(|o| o.view.phase == OpPhase::Asking).for_each(|o| o.cancel.cancel());
+    }
+
     /// Changes the view of an op and tells the mailbox.
     pub(super) fn show(&self, mailbox: &Mailbox, id: i64, change: impl FnOnce(&mut OpView)) {
         let view = self.with(id, |op| {
@@ -111,7 +116,10 @@ impl Host for DeckHost {
         });
         Box::pin(async move {
             let answer = self.answers.recv().await;
-            self.ops.show(&self.mailbox, self.id, |view| view.prompt = None);
+            self.ops.show(&self.mailbox, self.id, |view| {
+                view.prompt = None;
+                view.phase = OpPhase::Running;
+            });
             answer
         })
     }

@@ -36,6 +36,7 @@ fn outcome(view: &OpView, ended: &Ended) -> Message {
     let why = || live::why(ended.reason.as_ref());
     match ended.phase {
         OpPhase::Done => match &ended.new {
+            Some(fp) if ended.old.as_ref() == Some(fp) => Message::new(&words::OP_SAME_TOKEN).with("what", what.as_str()).with("fp", fp.to_string()),
             Some(fp) => Message::new(&words::OP_DONE_TOKEN).with("what", what.as_str()).with("fp", fp.to_string()),
             None => Message::new(&words::OP_DONE).with("what", what.as_str()),
         },

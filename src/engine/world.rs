@@ -7,12 +7,13 @@ use super::{
     ntp::{self, Reference},
     rows::Book,
     shared::Common,
+    tokens::Broker,
 };
 use crate::{
     clock::{Limits, floor::BUILD_FLOOR, gate::Gate},
     domain::{Action, Effect, GatewayId, Link, Not, Reason, ReasonCode, Row, Secret, Secrets, Target, Time},
     i18n::Message,
-    providers::{Attention, Cx, GatewayFacts, KindSpec, Provider, http},
+    providers::{Attention, Cx, GatewayFacts, KindSpec, Provider, http, token::account_secret},
     store::{Store, StoreError, config},
     vault::{Source, Vault, VaultState},
 };
@@ -76,6 +77,7 @@ pub struct World {
     pub(super) common: Common,
     locked: AtomicBool,
     pub(super) following: AtomicBool,
+    pub(super) tokens: Broker,
     gateways: RwLock<BTreeMap<GatewayId, Arc<Gateway>>>,
     pairing: Mutex<HashSet<String>>,
     acting: Mutex<HashSet<String>>,
@@ -112,7 +114,8 @@ impl World {
     /// Builds the shared state. Nothing is asked of any server, and the vault is not opened yet.
     pub fn new(parts: Parts) -> Arc<Self> {
         let floor = parts.store.floor().map_or(BUILD_FLOOR, |saved| saved.max(BUILD_FLOOR));
-        let world = Arc::new(Self {
+        let world = Arc::new_cyclic(|me| Self {
+            tokens: Broker::new(me.clone()),
             gate: Arc::new(Gate::with_floor(parts.time.clone(), floor)),
             reference: Reference::new(&parts.clock.ntp),
             common: Common::new(parts.shared),
@@ -251,6 +254,16 @@ impl World {
         &self.vault
     }
 
+    /// Where news goes.
+    pub fn mailbox(&self) -> &Mailbox {
+        &self.mailbox
+    }
+
+    /// The one owner of the tokens of all gateways.
+    pub fn tokens(&self) -> &Broker {
+        &self.tokens
+    }
+
     /// True while secrets cannot be used.
     pub fn locked(&self) -> bool {
         self.locked.load(Ordering::Relaxed)
@@ -286,6 +299,20 @@ impl World {
         Ok(())
     }
 
+    /// Reads the secrets of one account anew: another process may have put one in.
+    pub(super) async fn load_account_secrets(&self, gateway: &Gateway, account: &str) -> Result<(), StoreError> {
+        for spec in gateway.spec.account_secrets {
+            let name = account_secret(account, spec.name);
+            let found = self.store.secret_get(&secret_name(&gateway.id, &name)).await?;
+            let mut state = lock(&gateway.state);
+            match found {
+                Some(secret) => state.secrets.insert(name, secret),
+                None => state.secrets.remove(&name),
+            };
+        }
+        Ok(())
+    }
+
     /// What a provider gets for one call or one task of this gateway.
     ///
     /// # Errors
@@ -310,7 +337,7 @@ impl World {
                 mailbox: self.mailbox.clone(),
                 alarm: self.alarm.clone(),
             }),
-            tokens: Arc::new(crate::providers::token::NoTokens),
+            tokens: Arc::new(self.tokens.clone()),
             seen: gateway.attention.subscribe(),
         })
     }
@@ -384,6 +411,11 @@ impl Gateway {
     /// Its provider.
     pub fn provider(&self) -> &Arc<dyn Provider> {
         &self.provider
+    }
+
+    /// What the configuration says of it.
+    pub fn settings(&self) -> &config::Gateway {
+        &self.settings
     }
 
     /// Its own link.

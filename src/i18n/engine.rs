@@ -25,6 +25,7 @@ catalogue! { "engine";
     PAIR_WIPED = "session wiped", "会话已清除";
     PAIR_AGAIN = "asked again", "已重新请求";
     OP_DONE = "{what}: done", "{what}：完成";
+    OP_SAME_TOKEN = "{what}: the platform gave the same token again, fp {fp}", "{what}：平台返回同一令牌，指纹 {fp}";
     OP_DONE_TOKEN = "{what}: new token fp {fp}", "{what}：新令牌指纹 {fp}";
     OP_FAILED = "{what}: failed. {why}", "{what}：失败。{why}";
     OP_AMBIGUOUS = "{what}: outcome not known. {why}", "{what}：结果未知。{why}";
@@ -42,5 +43,6 @@ catalogue! { "engine";
     ADD_REACHABLE = "reachable", "可访问";
     ADD_KEY_OK = "key accepted, {n} accounts", "密钥有效，{n} 个账号";
     ADD_NAME_TAKEN = "the name {name} is taken", "名称 {name} 已被使用";
+    ADD_IN_FILE = "its accounts stand in config.toml: `pairdeck add {kind} {name}` says the lines", "其账号写在 config.toml 中：运行 pairdeck add {kind} {name} 查看要写的内容";
     ADD_SAVED = "{name} added", "已添加 {name}";
 }

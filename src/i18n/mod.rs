@@ -23,6 +23,7 @@ pub mod sntp;
 pub mod state;
 pub mod store;
 pub mod token;
+pub mod wecom;
 pub mod wukongim;
 pub mod wukongim_act;
 pub mod wukongim_why;
@@ -132,6 +133,8 @@ pub fn all() -> impl Iterator<Item = &'static Words> {
         slots::ALL,
         state::ALL,
         store::ALL,
+        token::ALL,
+        wecom::ALL,
         wukongim::ALL,
         wukongim_why::ALL,
         wukongim_act::ALL,

@@ -168,12 +168,17 @@ catalogue! { "reason";
 
 /// The sentence for a reason, without its raw code.
 pub fn sentence(reason: &Reason, lang: Lang) -> String {
-    text(reason.code).fill(lang, &reason.args)
+    of_account(reason).map_or_else(|| text(reason.code), |w| w.0).fill(lang, &reason.args)
+}
+
+/// Sentence and remedy of a reason that is about one account's own secret: it names the account.
+fn of_account(reason: &Reason) -> Option<(&'static super::Words, &'static super::Words)> {
+    reason.args.iter().any(|(n, _)| &**n == "account").then(|| map::of_account(reason.code)).flatten()
 }
 
 /// The remedy for a reason, if there is one.
 pub fn remedy_sentence(reason: &Reason, lang: Lang) -> Option<String> {
-    remedy(reason.code).map(|w| w.fill(lang, &reason.args))
+    of_account(reason).map(|w| w.1).or_else(|| remedy(reason.code)).map(|w| w.fill(lang, &reason.args))
 }
 
 /// Sentence with the raw code in brackets behind it.
@@ -195,6 +200,9 @@ mod tests {
             for lang in [Lang::En, Lang::Zh] {
                 let t = text(*code).get(lang);
                 assert!(t.width() <= 90, "{code:?} is {} cells wide", t.width());
+                for w in map::of_account(*code).into_iter().flat_map(|(a, b)| [a, b]) {
+                    assert!(w.get(lang).width() <= 90, "{} is {} cells wide", w.name, w.get(lang).width());
+                }
                 if let Some(r) = remedy(*code) {
                     assert!(r.get(lang).width() <= 90, "remedy of {code:?} is {} cells wide", r.get(lang).width());
                 }

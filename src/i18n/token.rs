@@ -32,4 +32,26 @@ catalogue! { "token";
     UNCLAIMED_DO = "In a browser: open it and set the first user now.", "立即在浏览器中打开并设置首个用户。";
     EVICTED_BY_SUBSCRIBER = "Another client subscribed with this secret and took its place.", "另一个客户端用此密钥订阅并顶替了它。";
     EVICTED_BY_SUBSCRIBER_DO = "Stop one of the two.", "停掉其中一个。";
+    NEVER_FETCHED = "No token was fetched yet.", "尚未获取令牌。";
+    NEVER_FETCHED_DO = "`r` fetches one.", "按 r 获取。";
+    WRONG_ID = "The platform does not know this id.", "平台不认识该 ID。";
+    WRONG_ID_DO = "In config.toml: check corp_id of {gateway} and the id of its account.", "核对 config.toml 中 {gateway} 的 corp_id 与账号的 id。";
+    API_FORBIDDEN = "The platform does not permit this app to use that interface.", "平台不允许该应用使用此接口。";
+    API_FORBIDDEN_DO = "In the platform's console: grant it to the app, or widen the app's visible range.", "在平台控制台为应用授权，或扩大其可见范围。";
+    SECRET_REFUSED = "The Secret is rejected.", "Secret 被拒绝。";
+    SECRET_REFUSED_DO = "`m s` takes the current one (`pairdeck secret set {account}`); no tries until then.", "按 m s 填入当前 Secret（pairdeck secret set {account}）；此前不再重试。";
+    SECRET_MISSING = "No Secret is stored for this account.", "该账号没有保存 Secret。";
+    SECRET_MISSING_DO = "`m s` takes it (`pairdeck secret set {account}`).", "按 m s 填入（pairdeck secret set {account}）。";
+    NOT_ACCEPTED = "The platform does not accept the request.", "平台不接受该请求。";
+    NOT_ACCEPTED_DO = "In the platform's documents: look up the code; {account} is asked about again later.", "在平台文档中查该代码；稍后会再次询问 {account}。";
+
+    SOCKET_FAILED = "no socket at {path}: {why}; `pairdeck token` works without it", "无法建立套接字 {path}：{why}；pairdeck token 不受影响";
+    TOKEN_SAID = "{code}: {text}", "{code}：{text}";
+    TOKEN_TROUBLE = "the token is good; {why}", "令牌可用；{why}";
+    WATCH_BEGUN = "watching {n} gateways; socket {path}", "正在监视 {n} 个网关；套接字 {path}";
+    WATCH_WAITS = "another process watches; waiting for its end", "已有其他进程在监视；等待其结束";
+    WATCH_HELD = "another process watches already; --standby waits for its end", "已有其他进程在监视；--standby 可等待其结束";
+    WATCH_ENDED = "stopped", "已停止";
+    EXEC_FAILED = "{program} could not be started: {why}", "无法启动 {program}：{why}";
+    REJECTED_EMPTY = "--rejected - reads the refused token from stdin, and nothing came", "--rejected - 从标准输入读取被拒绝的令牌，但没有内容";
 }

@@ -50,6 +50,7 @@ pub struct Call {
     path: String,
     query: Vec<(&'static str, String)>,
     secret: Option<(&'static str, Secret)>,
+    hidden: Vec<(&'static str, Secret)>,
     body: Option<serde_json::Value>,
     total: Duration,
     cap: usize,
@@ -73,7 +74,7 @@ impl Call {
         Self::of(Method::DELETE, path)
     }
     fn of(method: Method, path: impl Into<String>) -> Self {
-        Self { method, path: path.into(), query: Vec::new(), secret: None, body: None, total: TOTAL, cap: CAP }
+        Self { method, path: path.into(), query: Vec::new(), secret: None, hidden: Vec::new(), body: None, total: TOTAL, cap: CAP }
     }
     /// Adds a query parameter. Never a secret.
     #[must_use]
@@ -85,6 +86,13 @@ impl Call {
     #[must_use]
     pub fn secret(mut self, name: &'static str, secret: Secret) -> Self {
         self.secret = Some((name, secret));
+        self
+    }
+    /// Sends `secret` under `name` where the platform leaves no other way: in the query, or in the JSON body of a call that has
+    /// one. It is taken out of whatever the answer repeats, and no reason holds a URL.
+    #[must_use]
+    pub fn hidden(mut self, name: &'static str, secret: Secret) -> Self {
+        self.hidden.push((name, secret));
         self
     }
     /// Sends a JSON body.
@@ -121,7 +129,7 @@ pub struct Answer {
     pub date: Option<crate::domain::Wall>,
     content_type: String,
     retry_after: Option<Duration>,
-    secret: Option<Secret>,
+    secrets: Vec<Secret>,
 }
 
 impl Client {
@@ -168,7 +176,7 @@ impl Client {
     ///
     /// # Errors
     /// What kept an answer from coming, as a shared reason. Never the URL, never a header.
-    pub async fn send(&self, call: Call, time: &dyn Time, samples: &dyn Samples) -> Result<Answer, Reason> {
+    pub async fn send(&self, mut call: Call, time: &dyn Time, samples: &dyn Samples) -> Result<Answer, Reason> {
         let mut url = self.base.clone();
         let path = format!("{}{}", self.base.path().trim_end_matches('/'), call.path);
         url.set_path(&path);
@@ -178,6 +186,13 @@ impl Client {
         }
         if !call.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&call.query);
+        }
+        match &mut call.body {
+            Some(serde_json::Value::Object(body)) => body.extend(call.hidden.iter().map(|(n, s)| ((*n).to_owned(), s.expose().into()))),
+            _ if !call.hidden.is_empty() => {
+                url.query_pairs_mut().extend_pairs(call.hidden.iter().map(|(n, s)| (*n, s.expose())));
+            }
+            _ => {}
         }
         let mut request = self.inner.request(call.method, url).timeout(call.total);
         if let Some((name, secret)) = &call.secret {
@@ -209,7 +224,7 @@ impl Client {
             date: text(headers, "date").and_then(|d| httpdate::parse_http_date(d).ok()).and_then(wall),
             content_type: text(headers, "content-type").unwrap_or_default().to_ascii_lowercase(),
             retry_after: fail::retry_after(text(headers, "retry-after"), received),
-            secret: call.secret.map(|(_, s)| s),
+            secrets: call.secret.into_iter().chain(call.hidden).map(|(_, s)| s).collect(),
         };
         if response.content_length().is_some_and(|n| n > call.cap as u64) {
             return Err(self.reason(ReasonCode::TooLarge));
@@ -251,13 +266,15 @@ impl Answer {
         self.content_type.starts_with("text/html") || start.starts_with(b"<!doctype") || start.starts_with(b"<html")
     }
 
-    /// Foreign text for a reason: cleaned later, bounded here, and without the secret that the request carried.
+    /// Foreign text for a reason: cleaned later, bounded here, and without the secrets that the request carried.
     pub fn told(&self, text: &str) -> String {
-        let short: String = text.chars().take(400).collect();
-        match &self.secret {
-            Some(s) if s.len() >= 4 => short.replace(s.expose(), "[secret]"),
-            _ => short,
+        // Bounded first by the longest secret besides, so that none is cut into something that is not recognised.
+        let room = 400 + self.secrets.iter().map(Secret::len).max().unwrap_or(0);
+        let mut short: String = text.chars().take(room).collect();
+        for s in self.secrets.iter().filter(|s| s.len() >= 4) {
+            short = short.replace(s.expose(), "[secret]");
         }
+        short.chars().take(400).collect()
     }
 
     /// The shared reading of a status that means trouble on every system; `None` where the provider must judge.

@@ -9,6 +9,8 @@ pub mod langbot;
 pub mod registry;
 pub mod telegram;
 pub mod token;
+pub mod tokens;
+pub mod wecom_aibot;
 pub mod wukongim;
 
 use crate::{

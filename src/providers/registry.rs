@@ -1,11 +1,11 @@
 //! The one list of kinds.
 
-use super::{KindSpec, Provider, evolution, langbot, wukongim};
+use super::{KindSpec, Provider, evolution, langbot, tokens, wecom_aibot, wukongim};
 use std::sync::Arc;
 
 /// Every kind that this build knows, in the order that menus show.
 pub fn kinds() -> &'static [&'static KindSpec] {
-    static KINDS: &[&KindSpec] = &[&evolution::SPEC, &wukongim::SPEC, &langbot::SPEC];
+    static KINDS: &[&KindSpec] = &[&evolution::SPEC, &wukongim::SPEC, &langbot::SPEC, &tokens::WECOM, &tokens::WECHAT_OA, &wecom_aibot::SPEC];
     KINDS
 }
 
@@ -15,7 +15,8 @@ pub fn provider(kind: &str) -> Option<Arc<dyn Provider>> {
         "evolution" => Some(Arc::new(evolution::Evolution)),
         "wukongim" => Some(Arc::new(wukongim::WuKongIm)),
         "langbot" => Some(Arc::new(langbot::LangBot)),
-        _ => None,
+        "wecom-aibot" => Some(Arc::new(wecom_aibot::AiBots)),
+        other => tokens::Platforms::of(other).map(|p| Arc::new(p) as Arc<dyn Provider>),
     }
 }
 

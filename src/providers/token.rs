@@ -64,6 +64,10 @@ pub trait Issuer: Send + Sync {
     fn fetch<'a>(&'a self, cx: &'a Cx, at: &'a Target, how: Renew) -> Fut<'a, Result<Issued, Reason>>;
     /// How a token travels in a client's request: `query`, `bearer`, …, as JSON shows it.
     fn token_type(&self) -> &'static str;
+    /// The copies for client libraries that the account's configuration asks for. Their keys may hold parts of its secret.
+    fn mirrors(&self, _cx: &Cx, _at: &Target) -> Vec<crate::shared::Mirror> {
+        Vec::new()
+    }
 }
 
 /// What is known of a token without its text.
@@ -172,6 +176,15 @@ pub trait Tokens: Send + Sync {
     /// Keeps a secret of the account `at` under `name`, in place of the one before; resolves when it is committed. What was fetched
     /// with the old one is forgotten.
     fn put_secret<'a>(&'a self, at: &'a Target, name: &'a str, secret: Secret) -> Fut<'a, Result<(), Reason>>;
+    /// Rises whenever a token of this gateway was fetched, refused or forgotten, here or elsewhere. `None`: not told, so that
+    /// whoever shows them must look from time to time.
+    fn changes(&self) -> Option<tokio::sync::watch::Receiver<u64>> {
+        None
+    }
+    /// Who holds the exclusive right to act for `at`: `program[pid]@host`. `None`: nobody, or not known here.
+    fn holder<'a>(&'a self, _at: &'a Target) -> Fut<'a, Option<Clean>> {
+        Box::pin(async { None })
+    }
 }
 
 /// An owner that owns nothing: for kinds of gateways whose accounts have no such tokens.

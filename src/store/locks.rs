@@ -111,10 +111,27 @@ impl NamedLock {
         Ok(Self { _file: file })
     }
 
+    /// Writes into the lock file who holds it, for those who wait.
+    pub fn sign(&self, who: &str) {
+        use std::io::{Seek, Write};
+        let mut file = &self._file;
+        let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(who.as_bytes()));
+    }
+
+    /// Who signed it last.
+    pub fn signed(paths: &Paths, name: &str) -> Option<String> {
+        let text = fs::read_to_string(Self::path(paths, name)).ok()?;
+        Some(text.chars().take(120).collect()).filter(|t: &String| !t.is_empty())
+    }
+
+    fn path(paths: &Paths, name: &str) -> PathBuf {
+        let safe: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
+        paths.locks().join(format!("{safe}.lock"))
+    }
+
     fn open(paths: &Paths, name: &str) -> Result<(PathBuf, File), StoreError> {
         paths::private_dir(&paths.locks())?;
-        let safe: String = name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect();
-        let path = paths.locks().join(format!("{safe}.lock"));
+        let path = Self::path(paths, name);
         let file = paths::private_file(&path).map_err(|e| paths::unwritable(&path, &e))?;
         Ok((path, file))
     }

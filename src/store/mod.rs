@@ -15,6 +15,7 @@ pub(crate) mod paths;
 mod schema;
 mod secrets;
 mod thread;
+pub mod tokens;
 mod types;
 
 #[cfg(test)]

@@ -42,6 +42,15 @@ const VAULT: &[&str] = &["
     CREATE INDEX clock_event_gateway ON clock_event (gateway);
     CREATE TABLE offer (attempt INTEGER NOT NULL, n INTEGER NOT NULL, issued INTEGER NOT NULL, verdict TEXT NOT NULL, outcome TEXT NOT NULL);
     CREATE INDEX offer_attempt ON offer (attempt);
+", "
+    CREATE TABLE token (target TEXT PRIMARY KEY, gateway TEXT NOT NULL, account TEXT NOT NULL, kind TEXT NOT NULL, form TEXT NOT NULL,
+        gen INTEGER NOT NULL DEFAULT 0, key_id TEXT, fp TEXT, len INTEGER NOT NULL DEFAULT 0, blob BLOB, issued TEXT, expires TEXT, by TEXT,
+        rejected INTEGER NOT NULL DEFAULT 0, renewed INTEGER NOT NULL DEFAULT 0,
+        attempts INTEGER NOT NULL DEFAULT 0, ended TEXT, forced INTEGER NOT NULL DEFAULT 0, trouble TEXT, hold TEXT) WITHOUT ROWID;
+    CREATE TABLE token_fetch (id INTEGER PRIMARY KEY, target TEXT NOT NULL, wall INTEGER NOT NULL, by TEXT NOT NULL, cause TEXT NOT NULL,
+        result TEXT NOT NULL, took_ms INTEGER NOT NULL);
+    CREATE INDEX token_fetch_target ON token_fetch (target, wall);
+    CREATE TABLE shared_state (k TEXT PRIMARY KEY, at TEXT NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID;
 "];
 
 /// The same for `cache.db`. A cache of another version is simply rebuilt.
@@ -114,6 +123,11 @@ pub(super) fn memory_cache() -> Result<Connection, StoreError> {
 /// The version that this build writes.
 fn version_of(steps: &[&str]) -> i64 {
     i64::try_from(steps.len()).unwrap_or(i64::MAX)
+}
+
+/// The version of `vault.db` that this build reads and writes.
+pub(super) fn vault_version() -> i64 {
+    version_of(VAULT)
 }
 
 fn open(path: &Path, synchronous: &str) -> rusqlite::Result<Connection> {

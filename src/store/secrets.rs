@@ -123,6 +123,7 @@ pub(super) fn forget_gateway(db: &mut Db, gateway: &GatewayId) -> Result<(), Sto
         let prefix = format!("gateway/{gateway}/");
         tx.execute("DELETE FROM secret WHERE substr(name, 1, length(?1)) = ?1", [&prefix]).map_err(|e| t.explain(e))?;
         tx.execute("DELETE FROM memo WHERE gateway = ?1", [gateway.as_str()]).map_err(|e| t.explain(e))?;
+        tx.execute("DELETE FROM token WHERE gateway = ?1", [gateway.as_str()]).map_err(|e| t.explain(e))?;
         Ok(())
     })
 }

@@ -53,6 +53,8 @@ pub enum Overlay {
     Why(Box<WhyForm>),
     /// The vault's passphrase.
     Unlock(Field),
+    /// What a running action asks of a person.
+    Answer(Box<AnswerForm>),
     /// The filter line, with the filter as it was before.
     Filter {
         /// The line.
@@ -118,6 +120,20 @@ impl AddForm {
             _ => None,
         }
     }
+}
+
+/// The question of a running action.
+pub struct AnswerForm {
+    /// Which op.
+    pub op: i64,
+    /// What it is called, with the row.
+    pub title: String,
+    /// The question.
+    pub prompt: crate::domain::Prompt,
+    /// The answer; masked unless it may be seen.
+    pub field: Field,
+    /// It was read out, where it is not drawn.
+    pub said: bool,
 }
 
 /// The question for several rows.

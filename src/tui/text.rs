@@ -103,6 +103,28 @@ pub fn age_changes_in(d: Duration) -> Option<Duration> {
     Some(step.saturating_sub(into))
 }
 
+/// What is left of a life, coarse: `<1m`, `41m`, `1h41`, `3d`.
+pub fn left(d: Duration) -> String {
+    match d.as_secs() {
+        s if (HOUR..DAY).contains(&s) => format!("{}h{:02}", s / HOUR, s % HOUR / MINUTE),
+        _ => age(d),
+    }
+}
+
+/// How long until [`left`] of `d` changes its text while `d` shrinks. `None` once it is over.
+pub fn left_changes_in(d: Duration) -> Option<Duration> {
+    let step = if d.as_secs() < DAY { MINUTE } else { DAY };
+    let into = Duration::from_nanos(u64::try_from(d.as_nanos() % Duration::from_secs(step).as_nanos()).unwrap_or(0));
+    (!d.is_zero()).then(|| into + Duration::from_millis(1))
+}
+
+/// A bar of `cells`, filled by what is left of a whole; a life that is not over keeps one cell.
+pub fn bar(left: Duration, whole: Duration, cells: usize) -> String {
+    let part = if whole.is_zero() { 0.0 } else { left.as_secs_f64() / whole.as_secs_f64() };
+    let full = ((part * cells as f64).round() as usize).clamp(usize::from(!left.is_zero()), cells);
+    format!("{}{}", "▰".repeat(full), "▱".repeat(cells - full))
+}
+
 /// Whole seconds left, rounded up, so that `1` is the last thing seen before zero.
 pub fn seconds_left(left: Duration) -> u64 {
     u64::try_from(left.as_millis().div_ceil(1000)).unwrap_or(u64::MAX)
@@ -201,6 +223,20 @@ mod tests {
             assert_ne!(age(d), age(d + step), "{s}");
         }
         assert_eq!(age_changes_in(Duration::from_secs(200 * 86_400)), None);
+    }
+
+    #[test]
+    fn a_life_shrinks_by_steps_and_its_text_changes_when_it_says() {
+        let s = Duration::from_secs;
+        assert_eq!([0, 59, 60, 3599, 3600, 6060, 86_400].map(|n| left(s(n))), ["<1m", "<1m", "1m", "59m", "1h00", "1h41", "1d"]);
+        assert_eq!(left_changes_in(s(0)), None);
+        for n in [1, 59, 60, 61, 3600, 3601, 7199, 86_399, 86_400, 200_000] {
+            let d = s(n);
+            let step = left_changes_in(d).unwrap();
+            assert!(n <= 60 || left(d) != left(d.saturating_sub(step)), "{n}");
+        }
+        assert_eq!([0, 1, 720, 3600, 7200, 9999].map(|n| bar(s(n), s(7200), 4)), ["▱▱▱▱", "▰▱▱▱", "▰▱▱▱", "▰▰▱▱", "▰▰▰▰", "▰▰▰▰"]);
+        assert_eq!(bar(s(5), Duration::ZERO, 4), "▰▱▱▱");
     }
 
     #[test]

@@ -108,6 +108,17 @@ impl Vault {
         }
     }
 
+    /// The vault of this line, open, where its key lies in a file or was handed in by the system; nobody is asked. `None` for
+    /// every other source, and when the key is not there or is another one.
+    pub(crate) fn from_file(line: KeyMeta, key_file: &Path) -> Option<Self> {
+        let key = match line.source {
+            Source::KeyFile => keyfile::read(key_file).ok()?,
+            Source::Credential => keyfile::credential().ok()?,
+            Source::Keyring | Source::Passphrase | Source::Memory => return None,
+        };
+        line.fits(&key).then(|| Self::with(VaultState::Open(line.source), Some(OpenKey { id: line.key_id, key })))
+    }
+
     fn with(state: VaultState, open: Option<OpenKey>) -> Self {
         let state = watch::Sender::new(state);
         Self(Arc::new(Inner {

@@ -21,6 +21,11 @@ pub(super) const NEW_TOKEN: &str = "token";
 /// Name in a plan's sealed part of the token that is replaced.
 pub(super) const OLD_TOKEN: &str = "old_token";
 
+/// Key in a plan's clear data of the fingerprint of the token that was there.
+const OLD_PRINT: &str = "old_fp";
+/// Key in a plan's clear data of the fingerprint of the token that came.
+const NEW_PRINT: &str = "new_fp";
+
 /// Where an op stands, for whoever watches it.
 #[derive(Clone, Debug)]
 pub enum Progress {
@@ -151,7 +156,8 @@ impl Runner<'_> {
         let mut answer = None;
         let mut last = Reason::new(ReasonCode::KilledInFlight);
         for turn in 0..TRIES {
-            if turn > 0 {
+            // Who was asked and answered is not told of another try, and does not wait for it.
+            if turn > 0 && answer.is_none() {
                 self.host.progress(Progress::Again(last.clone()));
                 tokio::select! {
                     () = tokio::time::sleep(backoff.next(None)) => {}
@@ -188,7 +194,17 @@ impl Runner<'_> {
                 }
                 StepEnd::Ask(prompt) => {
                     self.world.store.op_phase(self.op.id, OpPhase::Asking).await?;
-                    let Some(given) = self.host.ask(&prompt).await else {
+                    let cancel = self.cancel;
+                    let given = tokio::select! {
+                        biased;
+                        () = cancel.cancelled(), if may_stop => {
+                            // Nothing was sent for the question that stands open.
+                            self.op.begun = false;
+                            return Ok(Tried::Cancelled);
+                        }
+                        given = self.host.ask(&prompt) => given,
+                    };
+                    let Some(given) = given else {
                         return Ok(Tried::Stop(OpPhase::Asking, Reason::new(ReasonCode::PersonNeeded)));
                     };
                     self.world.store.op_phase(self.op.id, OpPhase::Running).await?;
@@ -269,9 +285,13 @@ impl Runner<'_> {
         let plan = self.op.plan.as_ref();
         let print = |name: &str| plan.and_then(|p| p.sealed.get(name)).map(|s| Fingerprint::of(&key, s));
         let done = phase == OpPhase::Done;
+        // A provider whose tokens have another owner tells their fingerprints itself.
+        let told_print = |name: &str| {
+            plan.and_then(|p| p.clear.get(name)).filter(|v| !v.is_null()).and_then(|v| serde_json::from_value::<Fingerprint>(v.clone()).ok())
+        };
         let ended = Ended {
-            old: print(OLD_TOKEN),
-            new: print(NEW_TOKEN).filter(|_| done),
+            old: told_print(OLD_PRINT).or_else(|| print(OLD_TOKEN)),
+            new: told_print(NEW_PRINT).or_else(|| print(NEW_TOKEN)).filter(|_| done),
             told: plan.filter(|_| done).map(told).unwrap_or_default(),
             token: plan.filter(|_| done).and_then(|p| p.sealed.get(NEW_TOKEN)).cloned(),
             steps: plan.map_or_else(Vec::new, |p| p.steps.iter().enumerate().map(|(i, s)| (s.words.clone(), i < self.op.step)).collect()),

@@ -95,6 +95,9 @@ pub fn text(code: ReasonCode) -> &'static Words {
         C::TokenRejectedAgain => &t::TOKEN_REJECTED_AGAIN,
         C::AddressNotTrusted => &t::ADDRESS_NOT_TRUSTED,
         C::WrongApp => &t::WRONG_APP,
+        C::NeverFetched => &t::NEVER_FETCHED,
+        C::WrongId => &t::WRONG_ID,
+        C::ApiForbidden => &t::API_FORBIDDEN,
         C::AppDisabled => &t::APP_DISABLED,
         C::QuotaUsed => &t::QUOTA_USED,
         C::RotateByHand => &t::ROTATE_BY_HAND,
@@ -189,6 +192,9 @@ pub fn remedy(code: ReasonCode) -> Option<&'static Words> {
         C::TokenRejectedAgain => &t::TOKEN_REJECTED_AGAIN_DO,
         C::AddressNotTrusted => &t::ADDRESS_NOT_TRUSTED_DO,
         C::WrongApp => &t::WRONG_APP_DO,
+        C::NeverFetched => &t::NEVER_FETCHED_DO,
+        C::WrongId => &t::WRONG_ID_DO,
+        C::ApiForbidden => &t::API_FORBIDDEN_DO,
         C::AppDisabled => &t::APP_DISABLED_DO,
         C::RotateByHand => &t::ROTATE_BY_HAND_DO,
         C::TokenStorm => &t::TOKEN_STORM_DO,
@@ -218,5 +224,15 @@ pub fn remedy(code: ReasonCode) -> Option<&'static Words> {
         | C::NotOnline
         | C::NotInVersion
         | C::PersonNeeded => return None,
+    })
+}
+
+/// Other words for a code where the reason is about one account's own secret or platform, and not about its gateway.
+pub(super) fn of_account(code: ReasonCode) -> Option<(&'static Words, &'static Words)> {
+    Some(match code {
+        ReasonCode::CredentialRefused => (&t::SECRET_REFUSED, &t::SECRET_REFUSED_DO),
+        ReasonCode::CredentialMissing => (&t::SECRET_MISSING, &t::SECRET_MISSING_DO),
+        ReasonCode::ServerRefused => (&t::NOT_ACCEPTED, &t::NOT_ACCEPTED_DO),
+        _ => return None,
     })
 }

@@ -27,7 +27,15 @@ pub struct NewGateway {
 /// The file as it stands has mistakes, the name is taken, or what would be written does not pass the check: nothing is
 /// changed then.
 pub fn add_gateway(path: &Path, new: &NewGateway) -> Result<Config, ConfigErrors> {
-    finish(path, &with_gateway(path, new)?)
+    add_gateway_with(path, new, &[])
+}
+
+/// As [`add_gateway`], with what only its kind has: keys of its table, and their values as TOML.
+///
+/// # Errors
+/// As there, and for a value that is no TOML.
+pub fn add_gateway_with(path: &Path, new: &NewGateway, more: &[(&str, String)]) -> Result<Config, ConfigErrors> {
+    finish(path, &with_gateway(path, new, more)?)
 }
 
 /// Says whether [`add_gateway`] would take it; nothing is written.
@@ -35,19 +43,33 @@ pub fn add_gateway(path: &Path, new: &NewGateway) -> Result<Config, ConfigErrors
 /// # Errors
 /// As there.
 pub fn check_gateway(path: &Path, new: &NewGateway) -> Result<Config, ConfigErrors> {
-    Config::parse(&with_gateway(path, new)?.to_string(), path)
+    check_gateway_with(path, new, &[])
 }
 
-fn with_gateway(path: &Path, new: &NewGateway) -> Result<DocumentMut, ConfigErrors> {
+/// Says whether [`add_gateway_with`] would take it; nothing is written.
+///
+/// # Errors
+/// As there.
+pub fn check_gateway_with(path: &Path, new: &NewGateway, more: &[(&str, String)]) -> Result<Config, ConfigErrors> {
+    Config::parse(&with_gateway(path, new, more)?.to_string(), path)
+}
+
+fn with_gateway(path: &Path, new: &NewGateway, more: &[(&str, String)]) -> Result<DocumentMut, ConfigErrors> {
     if Config::load(path)?.gateway(&new.name).is_some() {
         return Err(named(path, &new.name, &words::CONFIG_EXISTS));
     }
     let mut doc = document(path)?;
     let mut table = Table::new();
     table.insert("kind", value(&new.kind));
-    table.insert("url", value(&new.url));
+    if !new.url.is_empty() {
+        table.insert("url", value(&new.url));
+    }
     if new.allow_plaintext {
         table.insert("allow_plaintext", value(true));
+    }
+    for (key, text) in more {
+        let parsed: toml_edit::Value = text.parse().map_err(|e: toml_edit::TomlError| syntax(path, &e))?;
+        table.insert(key, own(parsed));
     }
     if !doc.as_table().is_empty() || !doc.trailing().as_str().unwrap_or_default().is_empty() {
         table.decor_mut().set_prefix("\n");
@@ -59,6 +81,33 @@ fn with_gateway(path: &Path, new: &NewGateway) -> Result<DocumentMut, ConfigErro
         tables.insert(&new.name, Item::Table(table));
     }
     Ok(doc)
+}
+
+/// A table of tables, such as the accounts, becomes tables with heads of their own, which people add lines to.
+fn own(v: toml_edit::Value) -> Item {
+    match v {
+        toml_edit::Value::InlineTable(t) if t.iter().any(|(_, v)| v.is_inline_table()) => {
+            let mut table = Table::new();
+            table.set_implicit(true);
+            for (name, v) in t {
+                let item = match v {
+                    toml_edit::Value::InlineTable(inner) => {
+                        let mut inner = inner.into_table();
+                        inner.decor_mut().set_prefix("\n");
+                        Item::Table(inner)
+                    }
+                    other => Item::Value(other),
+                };
+                table.insert(&name, item);
+            }
+            Item::Table(table)
+        }
+        v => Item::Value(v),
+    }
+}
+
+fn syntax(path: &Path, e: &toml_edit::TomlError) -> ConfigErrors {
+    ConfigErrors::whole(path, Message::new(&words::CONFIG_SYNTAX).with("why", e.message()))
 }
 
 /// Removes a gateway's table with the comments that stand directly above it.
@@ -90,7 +139,7 @@ fn document(path: &Path) -> Result<DocumentMut, ConfigErrors> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(e) => return Err(ConfigErrors::unreadable(path, &e)),
     };
-    text.parse().map_err(|e: toml_edit::TomlError| ConfigErrors::whole(path, Message::new(&words::CONFIG_SYNTAX).with("why", e.message())))
+    text.parse().map_err(|e: toml_edit::TomlError| syntax(path, &e))
 }
 
 /// Checks what would be written, then writes it whole: a file beside it, synced, renamed over it, the folder synced.

@@ -2,6 +2,7 @@
 //! is the operator's; it is written only by `add` and `remove`, which keep comments and order.
 
 mod account;
+mod account_read;
 mod clock;
 mod edit;
 mod error;
@@ -14,7 +15,8 @@ mod wukongim;
 mod wukongim_read;
 
 pub use account::{Account, LangBot, Mirror, SharedStore};
-pub use edit::{NewGateway, add_gateway, check_gateway, remove_gateway};
+pub use account_read::{default_url, example as account_example};
+pub use edit::{NewGateway, add_gateway, add_gateway_with, check_gateway, check_gateway_with, remove_gateway};
 pub use error::{ConfigError, ConfigErrors};
 
 pub use ntp::NtpServer;
@@ -24,7 +26,7 @@ use crate::i18n::Lang;
 use std::path::{Path, PathBuf};
 
 /// Kinds of gateways that a configuration may name.
-pub const KINDS: &[&str] = &["evolution", "wukongim", "langbot"];
+pub const KINDS: &[&str] = &["evolution", "wukongim", "langbot", "wecom", "wechat-oa", "wecom-aibot"];
 
 /// A commented configuration that passes this check.
 pub const EXAMPLE: &str = include_str!("../../../assets/config.example.toml");

@@ -1,6 +1,8 @@
 //! Walks the parsed file, table by table, and gathers every mistake instead of stopping at the first.
 
-use super::{Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, clock, error::place, langbot, shared, values, wukongim_read};
+use super::{
+    Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, account_read, clock, error::place, langbot, shared, values, wukongim_read,
+};
 use crate::i18n::{Lang, Message, Words, store as words};
 use std::{ops::Range, path::Path};
 use toml::{
@@ -250,12 +252,15 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
     let mut seen = Vec::new();
     let (mut im, mut addresses) = (super::WuKongIm::default(), Vec::new());
     // Which keys there are depends on the kind, wherever it stands.
-    let is = |kind: &str| table.get("kind").is_some_and(|k| k.get_ref().as_str() == Some(kind));
-    let is_bot = is("langbot");
+    let kind_said = table.get("kind").and_then(|k| k.get_ref().as_str()).unwrap_or_default();
+    let is_im = kind_said == "wukongim";
+    let is_bot = kind_said == "langbot";
     let mut bot = super::LangBot::default();
-    let is_im = is("wukongim");
-    let known: Vec<&str> =
-        KNOWN.iter().chain(wukongim_read::KEYS.iter().filter(|_| is_im)).chain(langbot::KEYS.iter().filter(|_| is_bot)).copied().collect();
+    let mut own = account_read::Found::default();
+    let with_accounts = account_read::KEYS.iter().filter(|k| account_read::has(kind_said, k));
+    let of_im = wukongim_read::KEYS.iter().filter(|_| is_im);
+    let of_bot = langbot::KEYS.iter().filter(|_| is_bot);
+    let known: Vec<&str> = KNOWN.iter().chain(of_im).chain(of_bot).chain(with_accounts).copied().collect();
     for (key, span, v) in in_order(table) {
         let full = format!("{path}.{key}");
         seen.push(key);
@@ -275,11 +280,19 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
             alien if wukongim_read::KEYS.contains(&alien) => {
                 r.wrong(span.start, &full, Message::new(&words::CONFIG_OTHER_KIND).with("kind", "wukongim"));
             }
+            theirs if account_read::has(kind_said, theirs) && account_read::KEYS.contains(&theirs) => {
+                account_read::key(r, &mut own, kind_said, &(key, span, v), &full);
+            }
+            alien if account_read::KEYS.contains(&alien) => {
+                r.wrong(span.start, &full, Message::new(&words::CONFIG_OTHER_KIND).with("kind", account_read::kinds_with(alien)));
+            }
             other => r.unknown(span.start, path, other, &known, &words::CONFIG_UNKNOWN_KEY, Some(name)),
         }
     }
+    account_read::missing(r, &own, kind_said, &seen, at, path);
+    let usual = account_read::default_url(kind_said).filter(|_| !seen.contains(&"url"));
     for (needed, example) in [("kind", "kind = \"evolution\""), ("url", "url = \"https://evo.example.com\"")] {
-        if !seen.contains(&needed) {
+        if !seen.contains(&needed) && !(needed == "url" && usual.is_some()) {
             r.wrong(at, &format!("{path}.{needed}"), Message::new(&words::CONFIG_MISSING)).example = Some(example.to_owned());
         }
     }
@@ -291,7 +304,7 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
             r.wrong(at, &key, Message::new(&words::CONFIG_PLAINTEXT)).remedy = Some(Message::new(&words::CONFIG_PLAINTEXT_DO));
         }
     }
-    let (url, _) = url?;
+    let url = usual.map(str::to_owned).or(url.map(|(url, _)| url))?;
     let kind = kind?.to_owned();
     Some(Gateway {
         name: name.to_owned(),
@@ -304,6 +317,8 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
         clock_limits: clock,
         wukongim: im,
         langbot: bot,
+        corp_id: own.corp_id,
+        accounts: own.accounts,
         ..Gateway::default()
     })
 }

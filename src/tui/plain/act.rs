@@ -21,6 +21,10 @@ impl<V: Voice> Deck<'_, V> {
         if matches!(self.app.overlays.last(), Some(Overlay::Unlock(_))) {
             return self.answer(line, true);
         }
+        if matches!(self.app.overlays.last(), Some(Overlay::Answer(_))) {
+            // An empty line leaves it, as it leaves a question of an attempt.
+            return if line.is_empty() { self.press(KeyCode::Esc) } else { self.answer(line, false) };
+        }
         match self.app.pairing.as_ref().map(|p| &p.view.stage) {
             Some(PairStage::Ask(_)) if line.is_empty() => return self.press(KeyCode::Esc),
             Some(PairStage::Ask(_)) => return self.answer(line, false),
@@ -105,7 +109,7 @@ impl<V: Voice> Deck<'_, V> {
 
     /// No form stays open but the one that asks for a passphrase: the next line is a command again.
     fn drop_forms(&mut self) {
-        self.app.overlays.retain(|o| matches!(o, Overlay::Unlock(_) | Overlay::Timeline(_)));
+        self.app.overlays.retain(|o| matches!(o, Overlay::Unlock(_) | Overlay::Answer(_) | Overlay::Timeline(_)));
     }
 
     /// The row with that number, under the cursor. What was heard is what is hit: a namesake that came later is not it.

@@ -195,9 +195,25 @@ impl<'a, V: Voice> Deck<'a, V> {
         self.attempt.forget();
     }
 
+    /// The question of a running action, once; the next line answers it.
+    fn question(&mut self) -> Vec<String> {
+        let lang = self.app.lang();
+        let Some(Overlay::Answer(f)) = self.app.overlays.last_mut() else { return Vec::new() };
+        if std::mem::replace(&mut f.said, true) {
+            return Vec::new();
+        }
+        let refused = f.prompt.hint.as_ref().map(|h| Message::new(&crate::i18n::deck::ANSWER_REFUSED).with("why", h.as_str()).text(lang));
+        refused.into_iter().chain([f.title.clone(), f.prompt.words.text(lang)]).map(|l| spoken(&l)).collect()
+    }
+
     /// True while what is typed must not be seen.
     fn masked(&self) -> bool {
-        attempt::Told::masked(&self.app) || matches!(self.app.overlays.last(), Some(Overlay::Unlock(_)))
+        attempt::Told::masked(&self.app)
+            || match self.app.overlays.last() {
+                Some(Overlay::Unlock(_)) => true,
+                Some(Overlay::Answer(f)) => f.field.masked,
+                _ => false,
+            }
     }
 
     fn carry_out(&mut self, effect: Do) -> Vec<Do> {
@@ -249,6 +265,7 @@ impl<'a, V: Voice> Deck<'a, V> {
         lines.reverse();
         lines.extend(self.armed_news());
         lines.extend(self.timeline());
+        lines.extend(self.question());
         let mut effects = Vec::new();
         lines.extend(self.attempt.tell(&self.app, &mut effects));
         self.say_all(lines);

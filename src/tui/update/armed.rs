@@ -36,6 +36,7 @@ pub(super) fn op(app: &mut App, view: OpView, out: &mut Vec<Do>) {
     let lang = app.lang();
     let name = if app.hide_names { "····".to_owned() } else { view.label.to_string() };
     let what = verb(&view.action, lang);
+    super::answer::news(app, &view);
     match view.phase {
         OpPhase::Done => {
             app.seen.done += 1;

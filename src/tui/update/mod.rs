@@ -2,6 +2,7 @@
 
 mod act;
 mod add;
+mod answer;
 mod armed;
 mod clock;
 mod deck;
@@ -172,6 +173,9 @@ fn escape(app: &mut App, out: &mut Vec<Do>) {
     } else if !app.armed.is_empty() {
         armed::undo_newest(app, out);
     } else if let Some(top) = app.overlays.pop() {
+        if let crate::tui::overlay::Overlay::Answer(form) = &top {
+            answer::left(form, out);
+        }
         overlay::closed(app, top);
     } else if app.pairing.is_some() {
         pairing::leave(app, out);
@@ -318,7 +322,14 @@ fn visible_age(app: &App) -> Option<Duration> {
     });
     let detail = app.entry().into_iter().flat_map(|e| e.row.link.witnesses.iter().map(|x| x.observed_at));
     let gates = app.gates.values().map(|g| g.at);
-    rows.chain(detail).chain(gates).filter_map(|s| super::text::age_changes_in(s.age(&app.now))).min()
+    // Lives of tokens shrink: in the rows and in the pane.
+    let shown = app.rows.lines().get(app.offset..end).unwrap_or(&[]).iter().filter_map(|l| match l.node {
+        Node::Row(s) => app.fleet.get(s),
+        Node::Gateway(_) => None,
+    });
+    let lives = shown.chain(app.entry()).flat_map(|e| e.row.tokens.iter()).filter_map(|t| super::view::detail::left(t, &app.now));
+    let lives = lives.filter_map(super::text::left_changes_in);
+    rows.chain(detail).chain(gates).filter_map(|s| super::text::age_changes_in(s.age(&app.now))).chain(lives).min()
 }
 
 /// True when a frame could show something that dies or fires.

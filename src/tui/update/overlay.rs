@@ -1,6 +1,6 @@
 //! Keys while an overlay is open. Esc was taken care of before.
 
-use super::{add, armed, clock, filter, pair, pairing, palette, slots, token, why};
+use super::{add, answer, armed, clock, filter, pair, pairing, palette, slots, token, why};
 use crate::{
     domain::Secret,
     engine::Command,
@@ -41,6 +41,7 @@ pub(super) fn paste(app: &mut App, text: &str) {
         }
         Some(Overlay::Why(f)) => why::paste(f, text),
         Some(Overlay::Unlock(f)) => f.paste(text),
+        Some(Overlay::Answer(f)) => f.field.paste(text),
         Some(Overlay::Help(s) | Overlay::Palette(s)) => s.field.paste(text),
         Some(Overlay::Filter { field, .. }) => {
             field.paste(text);
@@ -63,6 +64,7 @@ pub(super) fn key(app: &mut App, key: &KeyEvent, out: &mut Vec<Do>) {
     match app.overlays.last_mut() {
         Some(Overlay::Add(_)) => add::key(app, key, out),
         Some(Overlay::Pair(_)) => pair::key(app, key, out),
+        Some(Overlay::Answer(_)) => answer::key(app, key, out),
         Some(Overlay::Palette(_)) => palette::key(app, key, out),
         Some(Overlay::Menu { .. }) => palette::menu(app, key, out),
         Some(Overlay::Question(_)) => question(app, key, out),

@@ -6,7 +6,7 @@ use super::{
     tree,
 };
 use crate::{
-    domain::{Action, FactValue, Not, Source, State},
+    domain::{Action, FactValue, Not, Source, Stamp, State, TokenInfo},
     i18n::{self, Lang, Message, deck as w, state},
     providers::Feed,
     tui::{
@@ -19,6 +19,7 @@ use crate::{
     },
 };
 use ratatui::{Frame, layout::Rect};
+use std::time::Duration;
 
 /// Columns of the label.
 const LABEL: usize = 11;
@@ -120,11 +121,10 @@ fn row(app: &App, e: &Entry, g: &Gateway, width: usize) -> Vec<Row> {
         if t.generation > 0 {
             line.push_str(&Message::new(&w::TOKEN_GENERATION).with("n", t.generation.to_string()).text(lang));
         }
-        if let Some(dies) = t.expires_at {
-            let left = u64::try_from(dies.0.saturating_sub(now.wall.0)).unwrap_or(0);
-            line.push_str(&Message::new(&w::TOKEN_LEFT).with("left", text::age(std::time::Duration::from_millis(left))).text(lang));
-        }
         out.push(Row::one(field(w::LABEL_TOKEN.get(lang)), Role::Dim).and(line, Role::Plain));
+        if let Some(life) = life(t, now, lang) {
+            out.push(Row::one(" ".repeat(LABEL), Role::Dim).and(life.0, life.1));
+        }
     }
     if let Some(r) = &link.reason {
         let role = if r.code.is_problem() { Role::Warn } else { Role::Plain };
@@ -148,6 +148,24 @@ fn row(app: &App, e: &Entry, g: &Gateway, width: usize) -> Vec<Row> {
     out.push(Row::gap());
     can(app, &mut out, width);
     out
+}
+
+/// A token's life as a bar, what is left of it, and until when; in whole minutes, so that nothing ticks.
+fn life(t: &TokenInfo, now: &Stamp, lang: Lang) -> Option<(String, Role)> {
+    let dies = t.expires_at?;
+    let Some(left) = left(t, now) else {
+        let ago = text::age(Stamp::wall_only(dies).age(&Stamp::wall_only(now.wall)));
+        return Some((Message::new(&w::TOKEN_OVER).with("age", ago).text(lang), Role::Bad));
+    };
+    let whole = t.issued_at.map_or(left, |at| Stamp::wall_only(at).age(&Stamp::wall_only(dies)));
+    let m = Message::new(&w::TOKEN_LIFE).with("left", text::left(left)).with("time", minute(dies.rfc3339()));
+    Some((format!("{} {}", text::bar(left, whole, 10), m.text(lang)), Role::Plain))
+}
+
+/// What is left of a token's life; `None` when it is over or has no end.
+pub fn left(t: &TokenInfo, now: &Stamp) -> Option<Duration> {
+    let ms = t.expires_at?.0.saturating_sub(now.wall.0);
+    u64::try_from(ms).ok().filter(|ms| *ms > 0).map(Duration::from_millis)
 }
 
 /// `2026-11-15 09:14` of an RFC 3339 text, with its zone.

@@ -221,8 +221,16 @@ fn note(app: &App, e: &Entry, room: u16) -> (String, Role) {
     }
     match &link.reason {
         Some(r) => (short_reason(r, lang, room), if r.code.is_problem() { Role::Plain } else { Role::Dim }),
-        None => (String::new(), Role::Plain),
+        None => (life(app, e), Role::Dim),
     }
+}
+
+/// A short bar and what is left, for a row that lives by a token.
+fn life(app: &App, e: &Entry) -> String {
+    let token = e.row.tokens.iter().find(|t| t.expires_at.is_some());
+    let Some((t, left)) = token.and_then(|t| Some((t, super::detail::left(t, &app.now)?))) else { return String::new() };
+    let whole = t.issued_at.zip(t.expires_at).and_then(|(a, b)| u64::try_from(b.0.saturating_sub(a.0)).ok());
+    format!("{} {}", text::bar(left, whole.map_or(left, std::time::Duration::from_millis), 4), text::left(left))
 }
 
 /// A reason for a narrow column: the raw code first, then the sentence.

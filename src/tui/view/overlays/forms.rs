@@ -7,7 +7,7 @@ use crate::{
         app::App,
         edit::Field,
         keymap::Act,
-        overlay::{AddForm, PairForm, Question},
+        overlay::{AddForm, AnswerForm, PairForm, Question},
         text,
         theme::Role,
         view::{
@@ -162,6 +162,21 @@ fn one_field(title: String, ask: String, f: &Field, hint: String) -> Panel {
 pub(super) fn unlock(app: &App, f: &Field) -> Panel {
     let lang = app.lang();
     one_field(w::UNLOCK_TITLE.get(lang).to_owned(), w::UNLOCK_ASK.get(lang).to_owned(), f, w::UNLOCK_KEYS.get(lang).to_owned())
+}
+
+/// The question of a running action.
+pub(super) fn answer(app: &App, f: &AnswerForm) -> Panel {
+    let lang = app.lang();
+    let width = inner_width(app, false);
+    let mut rows = Vec::new();
+    wrapped(&mut rows, "", &f.prompt.words.text(lang), width, Role::Plain);
+    if let Some(hint) = &f.prompt.hint {
+        wrapped(&mut rows, "", &Message::new(&w::ANSWER_REFUSED).with("why", hint.as_str()).text(lang), width, Role::Warn);
+    }
+    rows.push(Row::gap());
+    let cursor = Some((rows.len(), 2 + f.field.cursor()));
+    rows.push(Row::one("> ", Role::Dim).and(f.field.shown(), if f.field.masked { Role::Secret } else { Role::Plain }));
+    Panel { title: f.title.clone(), rows, cursor, keys: w::ANSWER_KEYS.get(lang).to_owned(), ..Panel::default() }
 }
 
 /// What stands where the rows would be when there is no gateway yet.

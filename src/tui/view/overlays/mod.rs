@@ -52,6 +52,7 @@ pub fn draw(app: &App, frame: &mut Frame) -> Option<Position> {
         Overlay::Slots(v) => devices::slots(app, v),
         Overlay::Why(f) => devices::why(app, f),
         Overlay::Unlock(f) => forms::unlock(app, f),
+        Overlay::Answer(f) => forms::answer(app, f),
         Overlay::Filter { field, .. } => return filter(app, frame, field),
         Overlay::States => lists::state_list(app),
     };

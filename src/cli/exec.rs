@@ -1,0 +1,113 @@
+//! `pairdeck exec`: runs a command that gets a token over a descriptor or a file, never in its arguments.
+
+use super::{Exit, Globals, Output, args::ExecArgs, token};
+use crate::{
+    domain::Secret,
+    i18n::{Message, token as words},
+    store::{Paths, paths},
+};
+use std::{io, process::Command};
+
+/// Hands a token to a command and ends as it ends.
+pub(super) fn run(args: &ExecArgs, globals: &Globals, paths: Paths, out: &mut Output) -> Exit {
+    let folder = paths.data.clone();
+    let document = match token::for_exec(args, globals, paths, out) {
+        Ok(document) => document,
+        Err(exit) => return exit,
+    };
+    let Some((program, rest)) = args.command.split_first() else { return Exit::Usage };
+    let mut command = Command::new(program);
+    command.args(rest).env("PAIRDECK_TOKEN_EXPIRES_AT", document.expires.rfc3339());
+    let done = match &args.env {
+        Some(name) => {
+            command.env(name, document.token.expose());
+            replace(&mut command)
+        }
+        None if args.file => with_file(&mut command, &document.token, &folder),
+        None => with_descriptor(&mut command, &document.token),
+    };
+    match done {
+        Ok(code) => std::process::exit(code),
+        Err(e) => {
+            let why = paths::plain(&e);
+            out.complain(&Message::new(&words::EXEC_FAILED).with("program", program.to_string_lossy()).with("why", why));
+            // As a shell ends.
+            std::process::exit(if e.kind() == io::ErrorKind::NotFound { 127 } else { 126 });
+        }
+    }
+}
+
+/// Becomes the command: its signals, its terminal and its end are its own. Comes back only when that failed.
+#[cfg(unix)]
+fn replace(command: &mut Command) -> io::Result<i32> {
+    use std::os::unix::process::CommandExt;
+    Err(command.exec())
+}
+
+#[cfg(not(unix))]
+fn replace(command: &mut Command) -> io::Result<i32> {
+    command.status().map(|s| s.code().unwrap_or(1))
+}
+
+#[cfg(unix)]
+fn with_descriptor(command: &mut Command, token: &Secret) -> io::Result<i32> {
+    use std::os::fd::AsRawFd;
+    let (read, write) = rustix::pipe::pipe()?;
+    // The smallest buffer that a pipe may have holds every token: this never waits for a reader.
+    if token.len() > 4096 {
+        return Err(io::Error::other("the token is too long for a pipe; use --file"));
+    }
+    rustix::io::write(&write, token.expose().as_bytes())?;
+    drop(write);
+    command.env("PAIRDECK_TOKEN_FD", read.as_raw_fd().to_string());
+    rustix::io::fcntl_setfd(&read, rustix::io::FdFlags::empty())?;
+    replace(command)
+}
+
+#[cfg(not(unix))]
+fn with_descriptor(_: &mut Command, _: &Secret) -> io::Result<i32> {
+    Err(io::Error::other("descriptors are not handed over here; use --file"))
+}
+
+/// Stays, to take the file away when the command has ended; signals that reach this process are handed on.
+fn with_file(command: &mut Command, token: &Secret, folder: &std::path::Path) -> io::Result<i32> {
+    use std::io::Write;
+    let at = std::env::var_os("XDG_RUNTIME_DIR").map(std::path::PathBuf::from).filter(|d| d.is_dir()).unwrap_or_else(|| folder.to_owned());
+    // 0600 from birth, under a name that cannot be guessed.
+    let mut file = tempfile::Builder::new().prefix("pairdeck-token-").tempfile_in(at)?;
+    file.write_all(token.expose().as_bytes())?;
+    file.flush()?;
+    command.env("PAIRDECK_TOKEN_FILE", file.path());
+    let mut child = command.spawn()?;
+    let status = wait(&mut child)?;
+    drop(file);
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return Ok(128 + signal);
+    }
+    Ok(status.code().unwrap_or(1))
+}
+
+#[cfg(unix)]
+fn wait(child: &mut std::process::Child) -> io::Result<std::process::ExitStatus> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+    let (handle, pid) = (signals.handle(), child.id());
+    let passing = std::thread::spawn(move || {
+        for signal in signals.forever() {
+            let known = rustix::process::Signal::from_named_raw(signal).zip(i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw));
+            if let Some((signal, pid)) = known {
+                let _ = rustix::process::kill_process(pid, signal);
+            }
+        }
+    });
+    let status = child.wait();
+    handle.close();
+    let _ = passing.join();
+    status
+}
+
+#[cfg(not(unix))]
+fn wait(child: &mut std::process::Child) -> io::Result<std::process::ExitStatus> {
+    child.wait()
+}

@@ -1,0 +1,238 @@
+//! `secret init|status|set|forget`: sealed under the vault key, read from a prompt, a file or stdin, never shown again.
+
+use super::{
+    Exit, Output,
+    args::SecretCommand,
+    prompt,
+    run::Ran,
+    session::{self, Session, broken, refused},
+};
+use crate::{
+    domain::{
+        ReasonCode, RemoteId, Target,
+        ids::{TargetName, escape},
+    },
+    engine::world::{Gateway, secret_name},
+    i18n::{Message, Words, command as c},
+    providers::{SecretSpec, token::account_secret},
+    store::StoreError,
+    vault::{Source, VaultState},
+};
+use std::{path::Path, sync::Arc};
+use tokio_util::sync::CancellationToken;
+
+/// `secret init|status|set|forget`.
+///
+/// # Errors
+/// When the reader of stdout has gone.
+pub async fn run(house: &Session, command: &SecretCommand, out: &mut Output) -> Ran {
+    match command {
+        SecretCommand::Init { insecure_key_file } => Ok(init(house, *insecure_key_file, out).await),
+        SecretCommand::Status => secret_status(house, out).await,
+        SecretCommand::Set { gateway, file } => {
+            if let Some(words) = shared_secret(gateway) {
+                return Ok(keep(house, gateway, file.as_deref(), words, gateway, out).await);
+            }
+            Ok(match whose(house, gateway, out) {
+                Err(exit) => exit,
+                Ok(Whose::Gateway(g)) => match g.spec.secrets.first() {
+                    Some(spec) => keep(house, &secret_name(&g.id, spec.name), file.as_deref(), spec.words, gateway, out).await,
+                    None => {
+                        out.complain(&Message::new(&c::NO_SECRET_NEEDED));
+                        Exit::Usage
+                    }
+                },
+                Ok(Whose::Account(g, at, spec)) => keep_account(house, &g, &at, spec, file.as_deref(), out).await,
+            })
+        }
+        SecretCommand::Forget { gateway } if shared_secret(gateway).is_some() => {
+            Ok(kept(house.world.store().secret_forget(gateway).await, &c::SECRET_FORGOTTEN, gateway, out))
+        }
+        SecretCommand::Forget { gateway } => Ok(forget(house, gateway, out).await),
+    }
+}
+
+/// What a name on the command line means.
+enum Whose {
+    /// The gateway's own secret.
+    Gateway(Arc<Gateway>),
+    /// The secret of one of its accounts.
+    Account(Arc<Gateway>, Target, &'static SecretSpec),
+}
+
+/// `GATEWAY`, or `GATEWAY:ACCOUNT` where each account has a secret of its own. A gateway with one such account is enough.
+fn whose(house: &Session, name: &str, out: &mut Output) -> Result<Whose, Exit> {
+    let typed = TargetName::parse(name).filter(|t| t.gateway.is_some());
+    let (gateway, account) = match typed {
+        Some(t) => (t.gateway.unwrap_or_default(), Some(t.account)),
+        None => (name.to_owned(), None),
+    };
+    let g = house.gateway(&gateway, out)?;
+    let accounts = &g.settings().accounts;
+    let names = || accounts.iter().map(|a| format!("{}:{}", escape(g.id.as_str()), escape(&a.name))).collect::<Vec<_>>().join(", ");
+    let Some(spec) = g.spec.account_secrets.first() else {
+        if account.is_some() {
+            out.complain(&Message::new(&c::NAME_UNKNOWN).with("name", name));
+            return Err(Exit::Name);
+        }
+        return Ok(Whose::Gateway(g));
+    };
+    let found = match &account {
+        Some(a) => accounts.iter().find(|x| x.name == *a),
+        None if accounts.len() == 1 => accounts.first(),
+        None if !g.spec.secrets.is_empty() => return Ok(Whose::Gateway(g)),
+        None => None,
+    };
+    match found {
+        Some(a) => {
+            let at = Target::account(&g.id, &RemoteId::new(&a.name));
+            Ok(Whose::Account(g.clone(), at, spec))
+        }
+        None => {
+            let words = if account.is_some() { &c::ACCOUNT_UNKNOWN } else { &c::ACCOUNT_NEEDED };
+            out.complain(&Message::new(words).with("name", name).with("names", names()));
+            Err(Exit::Name)
+        }
+    }
+}
+
+/// Asks for an account's secret and seals it through the owner of its tokens: what was fetched with the old one is void.
+async fn keep_account(house: &Session, g: &Arc<Gateway>, at: &Target, spec: &SecretSpec, file: Option<&Path>, out: &mut Output) -> Exit {
+    let secret = match prompt::secret(file, spec.words, out) {
+        Ok(secret) => secret,
+        Err(why) => {
+            out.complain(&why.0);
+            return Exit::Usage;
+        }
+    };
+    if let Err(why) = house.world.ensure_vault(None).await {
+        return refused(&why, out);
+    }
+    let owned = match house.world.cx(g, CancellationToken::new()) {
+        Ok(cx) => cx.tokens.put_secret(at, spec.name, secret.clone()).await,
+        Err(why) => Err(why),
+    };
+    match owned {
+        Ok(()) => {
+            out.note(&Message::new(&c::SECRET_KEPT).with("name", at.id()));
+            Exit::Ok
+        }
+        // This kind has no owner of tokens, or its address cannot be used yet: the secret is kept all the same.
+        Err(why) if matches!(why.code, ReasonCode::NotInVersion | ReasonCode::PlaintextRefused | ReasonCode::TlsFailed) => {
+            let name = secret_name(&g.id, &account_secret(at.account.as_str(), spec.name));
+            kept(house.world.store().secret_put(&name, &secret).await, &c::SECRET_KEPT, &at.id(), out)
+        }
+        Err(why) => refused(&why, out),
+    }
+}
+
+async fn forget(house: &Session, name: &str, out: &mut Output) -> Exit {
+    let found = match whose(house, name, out) {
+        Ok(found) => found,
+        Err(exit) => return exit,
+    };
+    let (names, at): (Vec<String>, _) = match &found {
+        Whose::Gateway(g) => (g.spec.secrets.iter().map(|s| secret_name(&g.id, s.name)).collect(), None),
+        Whose::Account(g, at, _) => {
+            let own = |s: &SecretSpec| secret_name(&g.id, &account_secret(at.account.as_str(), s.name));
+            (g.spec.account_secrets.iter().map(own).collect(), Some((g, at)))
+        }
+    };
+    if let Some((g, at)) = at
+        && let Ok(cx) = house.world.cx(g, CancellationToken::new())
+    {
+        // A token that the secret fetched is as good as the secret for its time.
+        if let Err(why) = cx.tokens.forget(at).await {
+            return refused(&why, out);
+        }
+    }
+    for name in names {
+        if let Err(e) = house.world.store().secret_forget(&name).await {
+            return broken(&e, out);
+        }
+    }
+    out.note(&Message::new(&c::SECRET_FORGOTTEN).with("name", name));
+    Exit::Ok
+}
+
+/// The question for a secret of the store that hosts share, by the name that it has in the vault.
+fn shared_secret(name: &str) -> Option<&'static Words> {
+    match name {
+        crate::shared::PASSWORD => Some(&c::ASK_SHARED_PASSWORD),
+        crate::shared::SEAL => Some(&c::ASK_SHARED_SEAL),
+        _ => None,
+    }
+}
+
+/// Asks for a secret and seals it under `name`.
+async fn keep(house: &Session, name: &str, file: Option<&Path>, question: &'static Words, shown: &str, out: &mut Output) -> Exit {
+    let secret = match prompt::secret(file, question, out) {
+        Ok(secret) => secret,
+        Err(why) => {
+            out.complain(&why.0);
+            return Exit::Usage;
+        }
+    };
+    if let Err(why) = house.world.ensure_vault(None).await {
+        return refused(&why, out);
+    }
+    kept(house.world.store().secret_put(name, &secret).await, &c::SECRET_KEPT, shown, out)
+}
+
+fn kept(done: Result<(), StoreError>, words: &'static Words, name: &str, out: &mut Output) -> Exit {
+    match done {
+        Ok(()) => {
+            out.note(&Message::new(words).with("name", name));
+            Exit::Ok
+        }
+        Err(e) => broken(&e, out),
+    }
+}
+
+async fn init(house: &Session, insecure_key_file: bool, out: &mut Output) -> Exit {
+    let passphrase = match (insecure_key_file, house.world.vault().create(session::source(insecure_key_file), None).await) {
+        (_, Ok(())) => {
+            out.note(&Message::new(&c::VAULT_MADE).with("source", session::source(insecure_key_file).name()));
+            return Exit::Ok;
+        }
+        (true, Err(why)) => return refused(&why, out),
+        // No keyring: a passphrase does the same without one. Nothing weaker is ever taken unasked.
+        (false, Err(why)) => {
+            refused(&why, out);
+            match prompt::secret(None, &c::ASK_NEW_PASSPHRASE, out) {
+                Ok(given) => given,
+                Err(why) => {
+                    out.complain(&why.0);
+                    return Exit::Locked;
+                }
+            }
+        }
+    };
+    match house.world.vault().create(Source::Passphrase, Some(passphrase)).await {
+        Ok(()) => {
+            out.note(&Message::new(&c::VAULT_MADE).with("source", Source::Passphrase.name()));
+            Exit::Ok
+        }
+        Err(why) => refused(&why, out),
+    }
+}
+
+async fn secret_status(house: &Session, out: &mut Output) -> Ran {
+    let state = house.world.open_vault().await;
+    let (line, exit) = match &state {
+        VaultState::Open(source) => (Message::new(&c::CHECK_VAULT).with("source", source.name()), Exit::Ok),
+        VaultState::Absent => (Message::new(&c::CHECK_VAULT_ABSENT), Exit::Ok),
+        VaultState::Locked(why) => (Message::from(why), Exit::Locked),
+        VaultState::Opening => (Message::new(&c::CHECK_VAULT_ABSENT), Exit::Locked),
+    };
+    out.line(&line.text(out.lang))?;
+    match house.world.store().secret_list().await {
+        Ok(names) => {
+            for (name, fingerprint) in names {
+                out.line(&format!("{name}  fp {}", fingerprint.as_deref().unwrap_or("-")))?;
+            }
+            Ok(exit)
+        }
+        Err(e) => Ok(broken(&e, out)),
+    }
+}

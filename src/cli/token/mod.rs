@@ -1,0 +1,149 @@
+//! `pairdeck token`: a living token on stdout and nothing else there.
+//!
+//! The cheapest way that works: the socket of a deck or `watch`; then the store itself, where the vault's key lies in a file;
+//! then the whole house, which may ask the platform.
+
+#[cfg(unix)]
+mod client;
+mod form;
+mod quick;
+
+use super::{
+    Exit, Globals, Gone, Output,
+    args::{ExecArgs, Target as Wanted, TokenArgs},
+    run::Ran,
+    session::{self, Session, Settings},
+};
+use crate::{
+    domain::{Fingerprint, Reason, ReasonCode, Secret},
+    engine::agent::{self, Document, Refusal, Request},
+    i18n::{Message, command as c, reason, token as words},
+    store::{Paths, config::Config},
+};
+pub use form::Format;
+use std::io::Read;
+
+/// The longest refused token that is read from stdin, in bytes.
+const LONGEST: u64 = 64 * 1024;
+
+/// Prints a token.
+///
+/// # Errors
+/// When the reader of stdout has gone.
+pub fn run(args: &TokenArgs, globals: &Globals, paths: Paths, out: &mut Output) -> Ran {
+    match get(&args.wanted, args.rejected.as_deref(), args.no_fetch, globals, paths, out) {
+        Ok(document) => form::print(&document, args.format, out).map(|()| Exit::Ok),
+        Err(exit) => Ok(exit),
+    }
+}
+
+/// A token for `exec`.
+pub(super) fn for_exec(args: &ExecArgs, globals: &Globals, paths: Paths, out: &mut Output) -> Result<Document, Exit> {
+    get(&args.wanted, None, false, globals, paths, out)
+}
+
+/// A token by the cheapest way, or the code to end with; why was said on stderr in one line.
+fn get(wanted: &Wanted, rejected: Option<&str>, no_fetch: bool, globals: &Globals, paths: Paths, out: &mut Output) -> Result<Document, Exit> {
+    let request = request(wanted, rejected, no_fetch, globals, out)?;
+    #[cfg(unix)]
+    if let Some(answer) = client::ask(&paths.socket, &request) {
+        return told(answer, &request, out);
+    }
+    let config = Config::load(&paths.config).map_err(|errors| {
+        for line in errors.text(out.lang).lines() {
+            out.complain_text(line);
+        }
+        Exit::Usage
+    })?;
+    if globals.lang.is_none() {
+        out.lang = config.ui.lang.unwrap_or(out.lang);
+    }
+    if let Some(document) = quick::cached(&paths, &config, &request) {
+        return Ok(document);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| {
+        out.complain_text(&e.to_string());
+        Exit::Failed
+    })?;
+    let answer = runtime.block_on(async {
+        let house = Session::open(globals, paths, Settings::from(config), out)?;
+        let answer = match house.unlock(out).await {
+            Ok(()) => {
+                house.world.seed_all().await;
+                Ok(agent::answer(&house.world, &request).await)
+            }
+            Err(exit) => Err(exit),
+        };
+        house.close().await;
+        answer
+    });
+    runtime.shutdown_background();
+    told(answer?, &request, out)
+}
+
+fn request(wanted: &Wanted, rejected: Option<&str>, no_fetch: bool, globals: &Globals, out: &mut Output) -> Result<Request, Exit> {
+    let mut request = Request {
+        target: wanted.target.clone(),
+        min_ttl: wanted.min_ttl.map_or(0, |d| d.0),
+        strict: wanted.strict,
+        no_fetch,
+        allow_clock_skew: wanted.allow_clock_skew,
+        read_only: globals.read_only,
+        ..Request::default()
+    };
+    match rejected {
+        None => {}
+        Some("-") => {
+            let mut text = zeroize::Zeroizing::new(String::new());
+            let _ = std::io::stdin().take(LONGEST).read_to_string(&mut text);
+            let token = text.trim();
+            if token.is_empty() {
+                out.complain(&Message::new(&words::REJECTED_EMPTY));
+                return Err(Exit::Usage);
+            }
+            request.rejected_token = Some(Secret::new(token.to_owned()));
+        }
+        // The form was checked with the other arguments.
+        Some(digits) => request.rejected = Fingerprint::parse(digits),
+    }
+    Ok(request)
+}
+
+/// Says why there is no token, in one line; hands on one that there is.
+fn told(answer: Result<Document, Refusal>, request: &Request, out: &mut Output) -> Result<Document, Exit> {
+    let why = match answer {
+        Ok(document) => {
+            if let Some(why) = document.trouble.as_ref().filter(|w| w.code == ReasonCode::SharedDown) {
+                let text = reason::sentence(why, out.lang);
+                out.note(&Message::new(&words::TOKEN_TROUBLE).with("why", text));
+            }
+            return Ok(document);
+        }
+        Err(why) => why,
+    };
+    let name = request.target.as_str();
+    match why {
+        Refusal::Reason(why) => {
+            complain(&why, out);
+            return Err(Exit::from(why.code).or_failed());
+        }
+        Refusal::Unknown => out.complain(&Message::new(&c::NAME_UNKNOWN).with("name", name)),
+        Refusal::Ambiguous(ids) => out.complain(&Message::new(&c::NAME_AMBIGUOUS).with("name", name).with("candidates", ids.join(", "))),
+        Refusal::Malformed | Refusal::Request => out.complain(&Message::new(&c::NAME_BROKEN).with("name", name)),
+    }
+    Err(Exit::Name)
+}
+
+/// One line: the code, what happened, what to do.
+fn complain(why: &Reason, out: &mut Output) {
+    let mut text = reason::full(why, out.lang);
+    if let Some(remedy) = session::remedy(why, out.lang) {
+        text.push(' ');
+        text.push_str(&remedy);
+    }
+    // Not through a message: its values are cut to what a screen shows.
+    out.complain_text(&words::TOKEN_SAID.get(out.lang).replace("{code}", why.code.name()).replace("{text}", &text));
+}
+
+/// What `Gone` means to those who write tokens: the reader has what it wanted.
+pub(super) type Written = Result<(), Gone>;

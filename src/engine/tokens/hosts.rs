@@ -1,0 +1,239 @@
+//! The same among hosts: a lease with a fence, so that one host fetches and the others take what it got; and what to do when
+//! the shared store does not answer.
+
+use super::{Broker, Subject, attempt::Errand, decide};
+use crate::{
+    domain::{Reason, ReasonCode, Secret, Stamp, row::TokenSemantics},
+    engine::who::process_at_host,
+    providers::token::Origin,
+    shared::{Lease, News, Put, Shared, SharedToken},
+};
+use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
+
+/// A shared store that did not answer is left alone for so long, by every process of this host.
+const DOWN: Duration = Duration::from_secs(10);
+/// Losers look so often besides listening; the jitter keeps fleets apart.
+const LOOK_MS: (u64, u64) = (50, 200);
+/// What a lease outlives the request by.
+const SPARE: Duration = Duration::from_secs(5);
+
+/// A token that another host fetched.
+pub(super) struct Found {
+    pub(super) token: Secret,
+    pub(super) issued: Stamp,
+    pub(super) expires: Stamp,
+    pub(super) generation: u64,
+}
+
+/// The name under which hosts share a token: the platform's own ids, because hosts may call a gateway as they like.
+pub(super) fn name(subject: &Subject) -> String {
+    let settings = &subject.gateway.settings;
+    let account = subject.target.account.as_str();
+    let id = settings.accounts.iter().find(|a| a.name == account).map_or(account, |a| if a.id.is_empty() { account } else { &a.id });
+    let corp = settings.corp_id.as_deref().unwrap_or(&settings.name);
+    let part = crate::domain::ids::escape;
+    format!("{}/{}/{}", settings.kind, part(corp), part(id))
+}
+
+/// How trying the shared store ended.
+enum Tried {
+    /// The token is there.
+    Had(Origin),
+    /// It does not answer.
+    Down(Reason),
+}
+
+impl Broker {
+    /// Fetches under the lease of all hosts, or takes what another host fetched meanwhile.
+    pub(super) async fn among_hosts(&self, e: &Errand<'_>) -> Result<Origin, Reason> {
+        let Some(shared) = self.connect(&e.subject.world).await else { return self.alone(e).await };
+        let down = match (self.known_down(e.subject).await, shared) {
+            (Some(why), _) | (None, Err(why)) => why,
+            (None, Ok(shared)) => match self.under_lease(e, shared).await? {
+                Tried::Had(origin) => return Ok(origin),
+                Tried::Down(why) => {
+                    let now = e.subject.world.time.now();
+                    let _ = e.subject.world.store.set_shared_down(Some((now, why.clone()))).await;
+                    why
+                }
+            },
+        };
+        match e.rules.semantics {
+            // Two hosts that ask at once end each other's token: rather none than that.
+            TokenSemantics::Rotating => Err(down),
+            _ => self.alone(e).await,
+        }
+    }
+
+    /// Under this host's lock only.
+    async fn alone(&self, e: &Errand<'_>) -> Result<Origin, Reason> {
+        let began = e.subject.world.time.now();
+        match self.fetch(e).await {
+            Ok(issued) => self.keep(e, issued, 0, &began).await.map(|_| Origin::Fetched),
+            Err(why) => Err(self.failed(e, why, &began).await),
+        }
+    }
+
+    async fn known_down(&self, subject: &Subject) -> Option<Reason> {
+        let (at, why) = subject.world.store.shared_down().await.ok().flatten()?;
+        (at.age(&subject.world.time.now()) < DOWN).then_some(why)
+    }
+
+    async fn under_lease(&self, e: &Errand<'_>, shared: &Arc<dyn Shared>) -> Result<Tried, Reason> {
+        let name = name(e.subject);
+        let ttl = e.rules.deadline + SPARE;
+        let mut news = shared.news();
+        let began = match shared.get(&name).await {
+            Ok(found) => {
+                let generation = found.as_ref().map_or(0, |t| t.generation);
+                if let Some(found) = found
+                    && self.adopt_shared(e, found, None).await?
+                {
+                    return Ok(Tried::Had(Origin::Shared));
+                }
+                generation
+            }
+            Err(why) => return Ok(Tried::Down(why)),
+        };
+        if e.subject.world.store.shared_down().await.ok().flatten().is_some() {
+            let _ = e.subject.world.store.set_shared_down(None).await;
+        }
+        loop {
+            let lease = match shared.acquire(&name, ttl).await {
+                Ok(lease) => lease,
+                Err(why) => return Ok(Tried::Down(why)),
+            };
+            // Also with the lease in hand: its last holder may have written between our look and our turn.
+            match shared.get(&name).await {
+                Ok(Some(found)) => {
+                    if self.adopt_shared(e, found, Some(began)).await? {
+                        if let Some(lease) = &lease {
+                            let _ = shared.release(lease).await;
+                        }
+                        return Ok(Tried::Had(Origin::Shared));
+                    }
+                }
+                Ok(None) => {}
+                Err(why) => return Ok(Tried::Down(why)),
+            }
+            if let Some(lease) = lease {
+                let done = self.leased(e, shared, &lease, &name, ttl).await;
+                let _ = shared.release(&lease).await;
+                return done.map(Tried::Had);
+            }
+            let pause = tokio::time::sleep(jitter());
+            tokio::select! {
+                () = pause => {}
+                _ = about(&mut news, &name) => {}
+            }
+            if Instant::now() >= e.until {
+                let holder = shared.holder(&name).await.ok().flatten();
+                return Err(Reason::new(ReasonCode::LeaseTimeout).with("holder", holder.as_ref().map_or("?", |h| h.as_str())));
+            }
+        }
+    }
+
+    /// Fetches with the lease in hand.
+    async fn leased(&self, e: &Errand<'_>, shared: &Arc<dyn Shared>, lease: &Lease, name: &str, ttl: Duration) -> Result<Origin, Reason> {
+        let world = &e.subject.world;
+        let began = world.time.now();
+        let issued = match self.fetch(e).await {
+            Ok(issued) => issued,
+            Err(why) => return Err(self.failed(e, why, &began).await),
+        };
+        let now = world.time.now();
+        let before = e.row.as_ref().and_then(|r| r.token.as_ref()).filter(|t| t.text.as_ref() == Some(&issued.token));
+        let expires = decide::expiry(before, &issued.sent, issued.life, e.rules.semantics, &now);
+        let offer = SharedToken {
+            token: issued.token.clone(),
+            fingerprint: crate::domain::Fingerprint::of(&e.cx.fingerprint_key, &issued.token),
+            generation: lease.fence,
+            left: expires.left(&now),
+            age: issued.sent.age(&now),
+            by: process_at_host(),
+        };
+        let mirrors = e.issuer.mirrors(e.cx, &e.subject.target);
+        // By the boot clock: a process that was stopped longer than its lease knows that it is no longer the holder.
+        let put = if began.age(&now) >= ttl { Ok(Put::Fenced) } else { shared.put(lease, &offer, &mirrors).await };
+        match put {
+            Ok(Put::Stored) => self.keep(e, issued, lease.fence, &began).await.map(|_| Origin::Fetched),
+            Ok(Put::Fenced) => {
+                if let Ok(Some(found)) = shared.get(name).await
+                    && self.adopt_shared(e, found, Some(lease.fence)).await?
+                {
+                    return Ok(Origin::Shared);
+                }
+                Err(Reason::new(ReasonCode::LeaseLost))
+            }
+            // It was fetched, so it is kept here, and the others are told when the store is back.
+            Err(why) => {
+                let _ = world.store.set_shared_down(Some((now, why))).await;
+                self.keep(e, issued, lease.fence, &began).await.map(|_| Origin::Fetched)
+            }
+        }
+    }
+
+    /// Takes a token of another host if it answers the ask. `since`: the generation before this asker began to wait; a newer
+    /// one is an attempt that ended meanwhile, and counts whatever it brought.
+    async fn adopt_shared(&self, e: &Errand<'_>, found: SharedToken, since: Option<u64>) -> Result<bool, Reason> {
+        let newer = since.is_some_and(|g| found.generation > g);
+        let mine = e.row.as_ref().and_then(|r| r.token.as_ref());
+        let same = mine.is_some_and(|t| t.fingerprint == found.fingerprint);
+        let answers = found.left > Duration::ZERO
+            && (newer || (e.ask.renew.is_none() && e.ask.rejected.as_ref() != Some(&found.fingerprint) && found.left >= e.ask.min_life && !same));
+        if !answers {
+            return Ok(false);
+        }
+        let by = found.by.clone();
+        self.take_over(e.subject, of(found, &e.subject.world.time.now()), by).await?;
+        Ok(true)
+    }
+
+    /// Forgets what other hosts see of a token, mirrors included.
+    pub(super) async fn forget_shared(&self, subject: &Subject) -> Result<(), Reason> {
+        let Some(shared) = self.connect(&subject.world).await else { return Ok(()) };
+        let shared = shared?;
+        let cx = subject.world.cx(&subject.gateway, tokio_util::sync::CancellationToken::new())?;
+        let mirrors = subject.gateway.provider.issuer().map(|i| i.mirrors(&cx, &subject.target)).unwrap_or_default();
+        shared.forget(&name(subject), &mirrors).await
+    }
+
+    /// Another host has changed the token of that name: learn it.
+    pub(super) async fn learn(&self, subject: &Subject) -> Result<(), Reason> {
+        let Some(shared) = self.shared() else { return Ok(()) };
+        let row = subject.row().await?;
+        let found = shared.get(&name(subject)).await?;
+        let mine = row.as_ref().and_then(|r| r.token.as_ref());
+        match found {
+            Some(found) if mine.is_none_or(|t| t.fingerprint != found.fingerprint) => {
+                let by = found.by.clone();
+                self.take_over(subject, of(found, &subject.world.time.now()), by).await
+            }
+            Some(_) => Ok(()),
+            // Wiped elsewhere.
+            None if mine.is_some() => subject.world.store.token_forget(&subject.key.id).await.map_err(|e| e.reason()),
+            None => Ok(()),
+        }
+    }
+}
+
+fn of(found: SharedToken, now: &Stamp) -> Found {
+    Found { issued: now.minus(found.age), expires: now.plus(found.left), token: found.token, generation: found.generation }
+}
+
+/// Resolves at news of `name`, or of the connection.
+async fn about(news: &mut tokio::sync::broadcast::Receiver<News>, name: &str) {
+    loop {
+        match news.recv().await {
+            Ok(News::Token(n)) if &*n != name => {}
+            Ok(_) | Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => return,
+            Err(tokio::sync::broadcast::error::RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}
+
+fn jitter() -> Duration {
+    let r = u64::from(getrandom::u32().unwrap_or(0));
+    Duration::from_millis(LOOK_MS.0 + r % (LOOK_MS.1 - LOOK_MS.0))
+}

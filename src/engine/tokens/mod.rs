@@ -1,0 +1,264 @@
+//! The one owner of tokens that platforms issue. Whoever needs one asks here; a thousand askers cause one request, and a
+//! platform that refuses is not asked again before something has changed.
+//!
+//! * `decide`: what an ask comes to, pure. * `flight`: one attempt at a time in this process and on this host.
+//! * `attempt`: the attempt itself. * `hosts`: the same among hosts. * [`timer`]: fetches without being asked.
+
+mod attempt;
+mod decide;
+mod flight;
+mod hosts;
+#[cfg(test)]
+mod tests;
+pub(super) mod timer;
+
+use super::{
+    who::process_at_host,
+    world::{Gateway, World, lock, secret_name},
+};
+use crate::{
+    domain::{GatewayId, Reason, ReasonCode, RemoteId, Secret, Stamp, Target},
+    providers::{
+        Fut,
+        token::{Ask, Given, Held, Origin, TokenRules, Tokens, account_secret},
+    },
+    shared::Shared,
+    store::tokens::{KeptToken, TokenKey, TokenRow},
+};
+use decide::Next;
+use flight::Flight;
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, OnceLock, Weak},
+};
+
+/// More requests than this for one token within ten minutes are a storm.
+const STORM: u32 = 5;
+
+/// The owner of all tokens of a world. Cheap to clone.
+#[derive(Clone)]
+pub struct Broker(Arc<Inner>);
+
+struct Inner {
+    world: Weak<World>,
+    flights: Mutex<HashMap<String, Arc<Flight>>>,
+    shared: OnceLock<Arc<dyn Shared>>,
+    /// Targets whose token changed since the timer looked.
+    dirty: Mutex<HashSet<Target>>,
+    changed: tokio::sync::Notify,
+}
+
+/// Whether a token that lies in the store answers an ask as it stands, so that nobody need be asked.
+pub fn suffices(row: &TokenRow, ask: &Ask, rules: &TokenRules, now: &Stamp) -> bool {
+    decide::decide(Some(row), ask, rules, now) == Next::Give
+}
+
+/// What an ask is about, looked up once.
+#[derive(Clone)]
+struct Subject {
+    world: Arc<World>,
+    gateway: Arc<Gateway>,
+    target: Target,
+    key: TokenKey,
+}
+
+impl Broker {
+    pub(super) fn new(world: Weak<World>) -> Self {
+        Self(Arc::new(Inner {
+            world,
+            flights: Mutex::default(),
+            shared: OnceLock::new(),
+            dirty: Mutex::default(),
+            changed: tokio::sync::Notify::new(),
+        }))
+    }
+
+    /// Shares tokens with other hosts from now on. Set once, before anything is asked.
+    pub fn share(&self, shared: Arc<dyn Shared>) {
+        let _ = self.0.shared.set(shared);
+        self.0.changed.notify_one();
+    }
+
+    /// The same, connected as the configuration says at the first question. An error is a setting or a secret that does not fit.
+    async fn connect(&self, world: &World) -> Option<Result<&Arc<dyn Shared>, Reason>> {
+        if self.0.shared.get().is_none() {
+            match world.shared().await? {
+                Ok(shared) => self.share(shared),
+                Err(why) => return Some(Err(why)),
+            }
+        }
+        self.0.shared.get().map(Ok)
+    }
+
+    /// The store that hosts share, if there is one and it was needed already.
+    pub fn shared(&self) -> Option<&Arc<dyn Shared>> {
+        self.0.shared.get()
+    }
+
+    fn subject(&self, at: &Target) -> Result<Subject, Reason> {
+        let world = self.0.world.upgrade().ok_or(Reason::new(ReasonCode::Internal))?;
+        let gateway = world.gateway(&at.gateway).ok_or(Reason::new(ReasonCode::Gone))?;
+        let target = Target::account(&at.gateway, &at.account);
+        let issuer = gateway.provider.issuer().ok_or(Reason::new(ReasonCode::NotInVersion))?;
+        let key = TokenKey {
+            id: target.id(),
+            gateway: at.gateway.as_str().to_owned(),
+            account: at.account.as_str().to_owned(),
+            kind: gateway.spec.kind.to_owned(),
+            form: issuer.token_type().to_owned(),
+        };
+        Ok(Subject { world, gateway, target, key })
+    }
+
+    /// A token, asked for by a person, a client or (`timer`) by nobody.
+    async fn ask(&self, at: &Target, ask: Ask, timer: bool) -> Result<Given, Reason> {
+        let subject = self.subject(at)?;
+        let Some(issuer) = subject.gateway.provider.issuer() else { return Err(Reason::new(ReasonCode::NotInVersion)) };
+        let rules = issuer.rules();
+        let row = subject.row().await?;
+        if row.as_ref().and_then(|r| r.token.as_ref()).is_some_and(|t| t.text.is_none()) {
+            return Err(Reason::new(ReasonCode::VaultLocked));
+        }
+        let now = subject.world.time.now();
+        match decide::decide(row.as_ref(), &ask, &rules, &now) {
+            Next::Give => return subject.give(row, Origin::Cache, None),
+            Next::Stop(why) => {
+                if why.code == ReasonCode::TokenRejectedAgain {
+                    let by = process_at_host();
+                    let _ = subject.world.store.token_stopped(&subject.key.id, now, by.as_str(), crate::store::tokens::Cause::Rejected).await;
+                }
+                return Err(why);
+            }
+            Next::Fetch(_) => {}
+        }
+        let seen = attempt::Seen::of(row.as_ref());
+        let broker = self.clone();
+        // On its own: an attempt whose asker went away ends all the same, and what it brought is kept.
+        let flight = tokio::spawn(async move { broker.attempt(subject, ask, timer, seen).await });
+        flight.await.unwrap_or_else(|_| Err(Reason::new(ReasonCode::Internal)))
+    }
+
+    fn flight(&self, id: &str) -> Arc<Flight> {
+        let mut flights = lock(&self.0.flights);
+        if flights.len() > 4096 {
+            flights.retain(|_, f| Arc::strong_count(f) > 1);
+        }
+        flights.entry(id.to_owned()).or_default().clone()
+    }
+
+    /// The timer is to look at this target again.
+    fn told(&self, target: &Target) {
+        lock(&self.0.dirty).insert(target.clone());
+        self.0.changed.notify_one();
+    }
+}
+
+impl Subject {
+    async fn row(&self) -> Result<Option<TokenRow>, Reason> {
+        self.world.store.token(&self.key.id).await.map_err(|e| e.reason())
+    }
+
+    fn give(&self, row: Option<TokenRow>, origin: Origin, became: Option<crate::providers::token::Became>) -> Result<Given, Reason> {
+        let mut row = row.ok_or(Reason::new(ReasonCode::NothingCached))?;
+        let text = row.token.as_mut().and_then(|t| t.text.take());
+        let held = self.held(&row).ok_or(Reason::new(ReasonCode::NothingCached))?;
+        let token = text.ok_or(Reason::new(ReasonCode::VaultLocked))?;
+        Ok(Given { token, held, origin, became })
+    }
+
+    fn held(&self, row: &TokenRow) -> Option<Held> {
+        let KeptToken { fingerprint, length, issued, expires, by, rejected, .. } = row.token.as_ref()?;
+        let storm =
+            (row.fetches > STORM).then(|| Reason::new(ReasonCode::TokenStorm).with("n", row.fetches.to_string()).with("target", &self.key.id));
+        Some(Held {
+            fingerprint: fingerprint.clone(),
+            length: *length,
+            generation: row.generation,
+            issued: *issued,
+            expires: *expires,
+            by: by.clone(),
+            rejected: *rejected,
+            trouble: row.trouble.clone().or_else(|| self.world.tokens.shared().and_then(|s| s.down())),
+            fetches: row.fetches,
+            storm,
+        })
+    }
+}
+
+impl Tokens for Broker {
+    fn held<'a>(&'a self, at: &'a Target) -> Fut<'a, Option<Held>> {
+        Box::pin(async move {
+            let subject = self.subject(at).ok()?;
+            let row = subject.row().await.ok()??;
+            subject.held(&row)
+        })
+    }
+
+    fn obtain<'a>(&'a self, at: &'a Target, ask: Ask) -> Fut<'a, Result<Given, Reason>> {
+        Box::pin(self.ask(at, ask, false))
+    }
+
+    fn forget<'a>(&'a self, at: &'a Target) -> Fut<'a, Result<(), Reason>> {
+        Box::pin(async move {
+            let subject = self.subject(at)?;
+            // Here first: a shared store that is away must not keep a token alive on this host.
+            subject.world.store.token_forget(&subject.key.id).await.map_err(|e| e.reason())?;
+            let shared = self.forget_shared(&subject).await;
+            let outcome = if shared.is_ok() { "done" } else { "shared copy left" };
+            super::ops::audit(&subject.world, &subject.target, "forget token", None, outcome).await;
+            self.told(&subject.target);
+            shared
+        })
+    }
+
+    fn put_secret<'a>(&'a self, at: &'a Target, name: &'a str, secret: Secret) -> Fut<'a, Result<(), Reason>> {
+        Box::pin(async move {
+            let subject = self.subject(at)?;
+            // First: a shared copy may stand under a name that is made of the old secret.
+            let _ = self.forget_shared(&subject).await;
+            let kept = secret_name(&at.gateway, &account_secret(at.account.as_str(), name));
+            subject.world.store.secret_put(&kept, &secret).await.map_err(|e| e.reason())?;
+            subject.world.load_account_secrets(&subject.gateway, at.account.as_str()).await.map_err(|e| e.reason())?;
+            subject.world.store.token_forget(&subject.key.id).await.map_err(|e| e.reason())?;
+            super::ops::audit(&subject.world, &subject.target, "put secret", None, "done").await;
+            self.told(&subject.target);
+            Ok(())
+        })
+    }
+}
+
+impl World {
+    /// The account that an operator means whose gateway issues tokens: configured, listed, or once asked for. Nobody is asked.
+    ///
+    /// # Errors
+    /// Nothing, or several things, of that name.
+    pub async fn token_target(&self, typed: &str) -> Result<Target, super::names::Unresolved> {
+        use super::names::Unresolved;
+        let wanted = crate::domain::ids::TargetName::parse(typed).ok_or(Unresolved::Malformed)?;
+        let mut known: Vec<Target> = Vec::new();
+        let issuing: Vec<_> = self.gateways().into_iter().filter(|g| g.provider.issuer().is_some()).collect();
+        for gateway in &issuing {
+            known.extend(gateway.settings.accounts.iter().map(|a| Target::account(&gateway.id, &RemoteId::new(&a.name))));
+        }
+        known.extend(self.rows().iter().map(|r| Target::account(&r.gateway, &r.account)));
+        let kept = self.store.tokens().await.unwrap_or_default();
+        known.extend(kept.iter().map(|t| Target::account(&GatewayId::new(&t.gateway), &RemoteId::new(&t.account))));
+        known.retain(|t| issuing.iter().any(|g| g.id == t.gateway));
+        let fits = |gateway: Option<&str>, account: &str| -> Vec<Target> {
+            let mut found: Vec<Target> =
+                known.iter().filter(|t| gateway.is_none_or(|g| t.gateway.as_str() == g) && t.account.as_str() == account).cloned().collect();
+            found.sort_by_key(Target::id);
+            found.dedup();
+            found
+        };
+        let mut found = if wanted.device.is_none() { fits(wanted.gateway.as_deref(), &wanted.account) } else { Vec::new() };
+        if found.is_empty() {
+            found = fits(None, typed);
+        }
+        match found.len() {
+            0 => Err(Unresolved::Unknown),
+            1 => found.pop().ok_or(Unresolved::Unknown),
+            _ => Err(Unresolved::Ambiguous(found.iter().map(Target::id).collect())),
+        }
+    }
+}

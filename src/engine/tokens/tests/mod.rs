@@ -1,0 +1,5 @@
+//! The owner of tokens against a made-up platform, under virtual time.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod asking;
+mod platform;

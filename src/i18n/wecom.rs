@@ -1,0 +1,46 @@
+//! Words of the rooms whose accounts live by a token: WeCom and its kin, and WeCom's AI bots.
+
+catalogue! { "wecom";
+    SECRET_WECOM = "Secret of the app (admin console > App management > the app)", "应用的 Secret（管理后台 > 应用管理 > 该应用）";
+    SECRET_OA = "AppSecret of the account (mp.weixin.qq.com > basic configuration)", "公众号的 AppSecret（mp.weixin.qq.com > 基本配置）";
+    SECRET_AIBOT = "Secret of the AI bot's long connection (the bot's API page)", "智能机器人长连接的 Secret（机器人的 API 页面）";
+    ID_AGENT = "Agent id", "应用 ID";
+    ID_APP = "App id", "AppID";
+    ID_BOT = "Bot id", "机器人 ID";
+    FACT_NAME = "App name", "应用名称";
+    FACT_REFRESHED = "Refreshed", "获取于";
+    FACT_BY = "By", "获取者";
+    FACT_FETCHES = "In 10 min", "10 分钟内";
+    FACT_IP = "Egress IP", "出口 IP";
+    FACT_PROBED = "Tried", "验证于";
+    FACT_MIRRORS = "Mirrors", "镜像";
+    FACT_OWNER = "Owner", "持有者";
+    VERB_SECRET = "new Secret", "更换 Secret";
+    SAYS_SAME = "Asks again. The platform gives the same token until it dies, and says so.", "重新请求。到期前平台返回同一令牌，并如实说明。";
+    SAYS_ROTATE = "Demands a new token; the old one dies within 5 min (20 a day, 30 s apart).", "强制换新令牌；旧令牌 5 分钟内失效（每日 20 次，间隔 30 秒）。";
+    SAYS_WIPE = "Forgets the token here, in the shared store and in mirrors; the platform keeps it.", "清除本机、共享存储与镜像中的令牌；平台上仍有效。";
+    SAYS_SECRET = "Takes a new Secret, tries it, then puts it in place of the old one.", "填入新 Secret，验证后替换旧的。";
+    SAYS_SECRET_UNTRIED = "Takes a new Secret in place of the old one; it is not tried.", "填入新 Secret 替换旧的；不作验证。";
+    LOSES_OLD = "the old token: clients that keep it stop working within 5 min", "旧令牌：仍在用它的客户端将在 5 分钟内失效";
+    LOSES_CACHED = "every cached copy of the token, mirrors included", "令牌的所有缓存副本，包括镜像";
+    NOT_PAIR = "There is nothing to pair: its Secret is all that it needs.", "无需配对：只需要 Secret。";
+    NOT_SECRET = "No Secret is stored: `m s` takes it.", "没有保存 Secret：按 m s 填入。";
+    NOT_CACHED = "No token is cached.", "没有缓存的令牌。";
+    NOT_TOKEN = "It has no token: it is one connection, held by its bot.", "它没有令牌：只有机器人自己的一条连接。";
+    NOT_VERB = "This system has no such action.", "该系统没有此操作。";
+    STEP_FETCH = "ask the platform for the token", "向平台请求令牌";
+    STEP_ROTATE = "demand a new token", "强制更换令牌";
+    STEP_FORGET = "forget every cached copy", "清除所有缓存副本";
+    STEP_SECRET = "take the new Secret and try it", "填入新 Secret 并验证";
+    STEP_SECRET_UNTRIED = "take the new Secret", "填入新 Secret";
+    CONSOLE_WECOM = "In work.weixin.qq.com: App management > the app > Secret > reset; read it in the administrator's WeCom; paste it here.", "在 work.weixin.qq.com：应用管理 > 该应用 > Secret > 重置；在管理员的企业微信中查看，粘贴到此处。";
+    CONSOLE_OA = "In mp.weixin.qq.com: Settings > Basic configuration > AppSecret > reset; an administrator scans; paste it here.", "在 mp.weixin.qq.com：设置与开发 > 基本配置 > AppSecret > 重置；管理员扫码确认；粘贴到此处。";
+    CONSOLE_AIBOT = "In WeCom: the bot > API mode > long connection > Secret; paste it here.", "在企业微信：机器人 > API 模式 > 长连接 > Secret；粘贴到此处。";
+    TOLD_SAME = "The same token as before: the platform gives it until {time}. Only a new Secret replaces it: `m s`.", "与之前相同：平台在 {time} 前一直返回它。只有重置 Secret 才能更换：按 m s。";
+    TOLD_OLD_LIVES = "The token before this one lives up to 5 min more; demanded again after 30 s, it is dead at once.", "上一个令牌最多再有效 5 分钟；30 秒后再次强制更换可立即使其失效。";
+    TOLD_STILL_VALID = "On the platform the token stays good until {time}: whoever has it can use it.", "该令牌在平台上 {time} 前仍有效：持有者仍可使用。";
+    TOLD_SECRET = "The new Secret works and is kept. Tokens of the old one may live on until they expire.", "新 Secret 有效并已保存。旧 Secret 的令牌可能到期前仍有效。";
+    TOLD_SECRET_UNTRIED = "The new Secret is kept. It was not tried: that would end the bot's own connection.", "新 Secret 已保存。未作验证：验证会断开机器人自身的连接。";
+    TOLD_NO_TOKEN = "No token was fetched with it yet: {why}", "尚未用它获取令牌：{why}";
+    ADD_WRITE = "These gateways are written in config.toml. Add the lines below, then take each Secret with  pairdeck secret set {name}:ACCOUNT", "此类网关写在 config.toml 中。加入以下几行，再用  pairdeck secret set {name}:ACCOUNT  存入各个 Secret";
+}

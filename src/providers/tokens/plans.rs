@@ -1,0 +1,163 @@
+//! What an operator can do to an account, as plans of one step each: ask again, forget, take a new secret.
+//!
+//! A token is fetched and forgotten by its owner alone; the platform is asked here only to try a secret before it replaces
+//! another.
+
+use super::{
+    fetch, look,
+    platform::{Platform, SECRET},
+};
+use crate::{
+    domain::{
+        Action, Answer, Finding, Fingerprint, Op, Plan, Prompt, PromptKind, Reason, ReasonCode, Replay, Secrets, Step, StepEnd, Target,
+        plan::PLAN_VERSION, row::TokenSemantics,
+    },
+    i18n::{Message, wecom as w},
+    providers::{
+        Cx,
+        token::{Ask, Became, Given, Renew, RenewWish, Rotate},
+    },
+};
+use serde_json::json;
+
+/// Key in a plan's clear data of the sentences that are said once it is done.
+const TOLD: &str = "told";
+/// Name in a plan's sealed part of the token that was fetched.
+const NEW_TOKEN: &str = "token";
+
+/// See [`crate::providers::Provider::plan`].
+///
+/// # Errors
+/// No such account, or no secret to ask with.
+pub(super) async fn plan(platform: &Platform, cx: &Cx, at: &Target, action: &Action) -> Result<Plan, Reason> {
+    let account = fetch::account(cx, at)?;
+    let held = cx.tokens.held(at).await;
+    let old = held.as_ref().map(|h| h.fingerprint.clone());
+    let until = held.as_ref().map(|h| h.expires.wall.rfc3339());
+    let (id, words, loses) = match action {
+        Action::Regenerate => {
+            fetch::secret(cx, account).ok_or_else(|| fetch::missing(cx, account))?;
+            match platform.rules.rotate {
+                Rotate::ByHand => ("fetch", &w::STEP_FETCH, None),
+                Rotate::Api { .. } => ("rotate", &w::STEP_ROTATE, Some(&w::LOSES_OLD)),
+            }
+        }
+        Action::Wipe => ("forget", &w::STEP_FORGET, Some(&w::LOSES_CACHED)),
+        Action::Do(verb) if &**verb == "secret" => ("secret", &w::STEP_SECRET, None),
+        _ => return Err(Reason::new(ReasonCode::Internal).raw("no plan for this action")),
+    };
+    let replay = if id == "rotate" { Replay::AfterCheck } else { Replay::Free };
+    Ok(Plan {
+        v: PLAN_VERSION,
+        action: action.clone(),
+        target: at.clone(),
+        steps: vec![Step { id: id.into(), words: Message::new(words), replay, clock: false }],
+        pivot: 0,
+        loses: loses.map(Message::new).into_iter().collect(),
+        clear: json!({ "old_fp": old, "until": until }),
+        sealed: Secrets::new(),
+    })
+}
+
+/// See [`crate::providers::Provider::check`].
+pub(super) async fn check(cx: &Cx, op: &Op, step: &str) -> Finding {
+    match step {
+        // Another token than before is there since: it came from here, or somebody else renewed it, which is the same to all.
+        "rotate" => match cx.tokens.held(&op.target).await {
+            Some(held) if Some(&held.fingerprint) != old(op).as_ref() && !held.rejected => Finding::Done,
+            _ => Finding::NotDone,
+        },
+        _ => Finding::NotDone,
+    }
+}
+
+/// See [`crate::providers::Provider::run`].
+pub(super) async fn run(platform: &'static Platform, cx: &Cx, op: &Op, step: &str, answer: Option<Answer>) -> StepEnd {
+    match step {
+        "fetch" => renew(platform, cx, op, RenewWish::Again).await,
+        "rotate" => renew(platform, cx, op, RenewWish::Rotate).await,
+        "forget" => match cx.tokens.forget(&op.target).await {
+            Ok(()) => done(json!({ TOLD: still_valid(op) }), Secrets::new()),
+            Err(why) => StepEnd::Failed { why, sent: false },
+        },
+        "secret" => secret(platform, cx, &op.target, answer).await,
+        _ => StepEnd::Failed { why: Reason::new(ReasonCode::Internal).raw("unknown step"), sent: false },
+    }
+}
+
+/// The fingerprint of the token that was there when the plan was made.
+fn old(op: &Op) -> Option<Fingerprint> {
+    let told = op.plan.as_ref().and_then(|p| p.clear.get("old_fp")).filter(|v| !v.is_null());
+    told.and_then(|v| serde_json::from_value(v.clone()).ok())
+}
+
+fn done(clear: serde_json::Value, sealed: Secrets) -> StepEnd {
+    StepEnd::Done { clear, sealed }
+}
+
+/// That the platform goes by its own word until the token's time is over.
+fn still_valid(op: &Op) -> Vec<Message> {
+    let until = op.plan.as_ref().and_then(|p| p.clear.get("until")).and_then(|v| v.as_str()).map(str::to_owned);
+    until.map(|t| Message::new(&w::TOLD_STILL_VALID).with("time", t)).into_iter().collect()
+}
+
+async fn renew(platform: &Platform, cx: &Cx, op: &Op, wish: RenewWish) -> StepEnd {
+    match cx.tokens.obtain(&op.target, Ask { renew: Some(wish), ..Ask::default() }).await {
+        Ok(given) => {
+            let old = old(op);
+            let same = given.became == Some(Became::Unchanged) || old.as_ref() == Some(&given.held.fingerprint);
+            let mut told = Vec::new();
+            if same {
+                told.push(Message::new(&w::TOLD_SAME).with("time", given.held.expires.wall.rfc3339()));
+            } else if platform.rules.semantics == TokenSemantics::SameThenOverlap && old.is_some() {
+                told.push(Message::new(&w::TOLD_OLD_LIVES));
+            }
+            got(given, told)
+        }
+        // The owner of tokens does not ask blindly twice, and what it asked is in its own book: the check reads that.
+        Err(why) => StepEnd::Failed { why, sent: wish == RenewWish::Rotate },
+    }
+}
+
+/// A token that came: sealed until the op is over, for an operator who asked to see it.
+fn got(given: Given, told: Vec<Message>) -> StepEnd {
+    done(json!({ TOLD: told, "new_fp": given.held.fingerprint }), Secrets::from([(NEW_TOKEN.to_owned(), given.token)]))
+}
+
+/// The question for a new secret; `wrong` tells that one was refused just now.
+pub(super) fn question(console: &'static crate::i18n::Words, wrong: Option<&Reason>) -> StepEnd {
+    let hint = wrong.and_then(|r| r.raw.clone());
+    StepEnd::Ask(Prompt { kind: PromptKind::Secret, words: Message::new(console), hint, wrong: u32::from(wrong.is_some()) })
+}
+
+/// A new secret replaces the old one only after the platform took it.
+async fn secret(platform: &'static Platform, cx: &Cx, at: &Target, answer: Option<Answer>) -> StepEnd {
+    let failed = |why| StepEnd::Failed { why, sent: false };
+    let account = match fetch::account(cx, at) {
+        Ok(a) => a,
+        Err(why) => return failed(why),
+    };
+    let Some(given) = answer else { return question(platform.console, None) };
+    let new = crate::domain::Secret::new(given.expose().trim().to_owned());
+    if new.is_empty() {
+        return question(platform.console, None);
+    }
+    match fetch::with(platform, cx, account, &new, Renew::Plain).await {
+        Ok(_) => {}
+        Err(why) if why.code == ReasonCode::CredentialRefused => return question(platform.console, Some(&why)),
+        Err(why) => return failed(why),
+    }
+    if let Err(why) = cx.tokens.put_secret(at, SECRET, new.clone()).await {
+        return failed(why);
+    }
+    super::memory::Memory::fetched(cx, account, None).await;
+    let mut told = vec![Message::new(&w::TOLD_SECRET)];
+    // What was fetched with the old one is forgotten by now: a bot should find a token at once.
+    match cx.tokens.obtain(&look::target(cx, account), Ask::default()).await {
+        Ok(given) => got(given, told),
+        Err(why) => {
+            told.push(Message::new(&w::TOLD_NO_TOKEN).nest("why", Message::from(&why)));
+            done(json!({ TOLD: told }), Secrets::new())
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! From what is known of an account to its row. Pure.
+
+use super::{memory::Memory, platform::Platform};
+use crate::{
+    domain::{
+        Clean, Fact, FactValue, Fingerprint, GatewayId, Link, Reason, ReasonCode, RemoteId, Row, Source, Stamp, State, TokenInfo, Wall,
+        row::TokenSemantics,
+    },
+    i18n::{Words, wecom as w},
+    providers::token::Held,
+    store::config::{Account, Mirror},
+};
+
+/// How a token was last found.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Probed {
+    /// Which token.
+    pub(super) fingerprint: Fingerprint,
+    /// When.
+    pub(super) at: Stamp,
+    /// What the platform had against it.
+    pub(super) said: Option<Reason>,
+}
+
+/// All that is known of one account.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    /// Its token, without the text.
+    pub(super) held: Option<Held>,
+    /// That its secret is not stored, if it is not.
+    pub(super) missing: Option<Reason>,
+    /// What outlives calls.
+    pub(super) memory: Memory,
+    /// The last probe.
+    pub(super) probed: Option<Probed>,
+}
+
+/// True for what only a person can put right: no request is worth anything until then.
+pub(super) const fn refusing(code: ReasonCode) -> bool {
+    matches!(
+        code,
+        ReasonCode::CredentialRefused
+            | ReasonCode::CredentialMissing
+            | ReasonCode::WrongId
+            | ReasonCode::AddressNotTrusted
+            | ReasonCode::AppDisabled
+            | ReasonCode::ApiForbidden
+            | ReasonCode::WrongApp
+    )
+}
+
+/// The state of an account whose token is not there or not to be had for this reason.
+const fn without(code: ReasonCode) -> State {
+    match code {
+        c if refusing(c) => State::Refused,
+        ReasonCode::Unreachable | ReasonCode::NameUnknown | ReasonCode::Slow | ReasonCode::PlatformUnavailable => State::Unreachable,
+        _ => State::Unknown,
+    }
+}
+
+/// What is left of a life at `now`; zero when it is over.
+fn left(expires: &Stamp, now: &Stamp) -> std::time::Duration {
+    now.age(expires)
+}
+
+impl Known {
+    /// State and reason at `now`, and where they come from.
+    pub(super) fn link(&self, now: Stamp) -> Link {
+        let of = |state, source, reason, at| Link { state, since: None, observed_at: Some(at), source, reason, witnesses: Vec::new() };
+        let Some(held) = &self.held else {
+            let why = self.missing.clone().or_else(|| self.memory.trouble.clone()).unwrap_or_else(|| Reason::new(ReasonCode::NeverFetched));
+            return of(without(why.code), Source::Own, Some(why), now);
+        };
+        let trouble = held.trouble.clone();
+        if let Some(why) = trouble.clone().filter(|r| refusing(r.code)) {
+            return of(State::Refused, Source::Own, Some(why), now);
+        }
+        if left(&held.expires, &now).is_zero() {
+            return of(State::Expired, Source::Own, Some(trouble.unwrap_or_else(|| Reason::new(ReasonCode::TokenExpired))), now);
+        }
+        let this = self.probed.as_ref().filter(|p| p.fingerprint == held.fingerprint);
+        if let Some((p, why)) = self.probed.as_ref().and_then(|p| Some((p, p.said.as_ref()?))) {
+            // An address or an app is refused whatever the token.
+            if refusing(why.code) {
+                return of(State::Refused, Source::Probe, Some(why.clone()), p.at);
+            }
+            if this.is_some() && matches!(why.code, ReasonCode::TokenRejected | ReasonCode::TokenRejectedAgain) {
+                return of(State::Expired, Source::Probe, Some(why.clone()), p.at);
+            }
+        }
+        if held.rejected {
+            return of(State::Expired, Source::Own, Some(trouble.unwrap_or_else(|| Reason::new(ReasonCode::TokenRejected))), now);
+        }
+        // A renewed token of an app that was well is not news until its own probe says otherwise.
+        let well = self.probed.as_ref().filter(|p| p.said.as_ref().is_none_or(|r| passing(r.code)));
+        let beside = held.storm.clone().or(trouble).or_else(|| well.and_then(|p| p.said.clone()));
+        match well {
+            Some(p) => of(State::Ready, Source::Probe, beside, p.at),
+            None => of(State::Unknown, Source::Own, self.probed.as_ref().and_then(|p| p.said.clone()).or(beside), now),
+        }
+    }
+}
+
+/// True for what says nothing against a token that was found good before.
+const fn passing(code: ReasonCode) -> bool {
+    matches!(code, ReasonCode::RateLimited | ReasonCode::PlatformUnavailable)
+}
+
+/// What may be shown of a held token.
+pub(super) fn info(held: &Held, semantics: TokenSemantics) -> TokenInfo {
+    TokenInfo {
+        fingerprint: held.fingerprint.clone(),
+        length: held.length,
+        issued_at: Some(held.issued.wall),
+        expires_at: Some(held.expires.wall).filter(|w| *w > Wall(0)),
+        generation: held.generation,
+        semantics,
+    }
+}
+
+/// The account's row.
+pub(super) fn row(platform: &Platform, gateway: &GatewayId, account: &Account, known: &Known, now: Stamp) -> Row {
+    let mut facts = Vec::new();
+    let mut add = |key, label: &'static Words, value| facts.push(Fact { key, label, value });
+    if let Some(name) = &known.memory.name {
+        add("app_name", &w::FACT_NAME, FactValue::Text(name.clone()));
+    }
+    if !account.id.is_empty() {
+        add("app_id", platform.id, FactValue::Text(Clean::new(&account.id)));
+    }
+    if let Some(held) = &known.held {
+        add("refreshed", &w::FACT_REFRESHED, FactValue::At(held.issued));
+        add("refreshed_by", &w::FACT_BY, FactValue::Text(held.by.clone()));
+        add("fetches_10min", &w::FACT_FETCHES, FactValue::Count(u64::from(held.fetches)));
+    }
+    if let Some(ip) = &known.memory.ip {
+        add("egress_ip", &w::FACT_IP, FactValue::Text(ip.clone()));
+    }
+    if let Some(p) = &known.probed {
+        add("probed", &w::FACT_PROBED, FactValue::At(p.at));
+    }
+    if !account.mirror.is_empty() {
+        let names: Vec<&str> = account.mirror.iter().map(|m| mirror_name(*m)).collect();
+        add("mirrors", &w::FACT_MIRRORS, FactValue::Text(Clean::new(&names.join(" "))));
+    }
+    facts.shrink_to_fit();
+    Row {
+        gateway: gateway.clone(),
+        account: RemoteId::new(&account.name),
+        device: None,
+        incarnation: None,
+        label: Clean::new(&account.name),
+        identity: (!account.id.is_empty()).then(|| identity(&account.id)),
+        link: known.link(now),
+        tokens: known.held.iter().map(|h| info(h, platform.rules.semantics)).collect(),
+        facts,
+    }
+}
+
+/// An id that would pass for a phone number says that it is none.
+fn identity(id: &str) -> Clean {
+    let digits = id.len() >= 8 && id.bytes().all(|b| b.is_ascii_digit());
+    Clean::new(&if digits { format!("id {id}") } else { id.to_owned() })
+}
+
+const fn mirror_name(m: Mirror) -> &'static str {
+    match m {
+        Mirror::Wechatpy => "wechatpy",
+        Mirror::Wechatpy2 => "wechatpy2",
+        Mirror::Silenceper => "silenceper",
+    }
+}

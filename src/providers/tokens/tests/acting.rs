@@ -1,0 +1,146 @@
+//! What an operator can do: ask again, forget, take a new secret.
+
+use super::*;
+use crate::{
+    domain::{OpPhase, Prompt, PromptKind, State, Tier},
+    i18n::{Lang, Message},
+    sandbox::{Only, TokenFault},
+};
+
+async fn op(s: &Stage, action: Action) -> Op {
+    let plan = s.provider.plan(&s.cx, &s.target(), &action, Inputs::new()).await.unwrap();
+    Op {
+        id: 1,
+        action,
+        target: s.target(),
+        phase: OpPhase::Running,
+        step: 0,
+        begun: true,
+        owner: "test".into(),
+        at: s.cx.time.now(),
+        plan: Some(plan),
+        reason: None,
+    }
+}
+
+async fn run(s: &Stage, op: &Op, answer: Option<&str>) -> StepEnd {
+    let step = op.plan.as_ref().unwrap().steps[0].id.clone();
+    s.provider.run(&s.cx, op, &step, answer.map(|a| Secret::new(a.into()))).await
+}
+
+fn told(end: &StepEnd) -> Vec<String> {
+    let StepEnd::Done { clear, .. } = end else { panic!("{end:?}") };
+    let said: Vec<Message> = serde_json::from_value(clear["told"].clone()).unwrap();
+    said.iter().map(|m| m.text(Lang::En)).collect()
+}
+
+fn asked(end: StepEnd) -> Prompt {
+    match end {
+        StepEnd::Ask(p) => p,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn asking_again_says_that_it_is_the_same_token_and_prolongs_nothing() {
+    let s = Stage::wecom().await;
+    let first = s.obtain(Ask::default()).await.unwrap().held;
+    tokio::time::advance(Duration::from_secs(3600)).await;
+    let op = op(&s, Action::Regenerate).await;
+    let end = run(&s, &op, None).await;
+    assert!(told(&end)[0].starts_with("The same token as before"), "{end:?}");
+    let StepEnd::Done { clear, .. } = end else { panic!() };
+    assert_eq!(clear["new_fp"], op.plan.as_ref().unwrap().clear["old_fp"]);
+    assert_eq!(s.owner.held(&s.target()).await.unwrap().expires, first.expires);
+}
+
+#[tokio::test(start_paused = true)]
+async fn asking_again_for_a_dead_token_brings_a_new_one() {
+    let s = Stage::wecom().await;
+    s.obtain(Ask::default()).await.unwrap();
+    s.server.revoke("ops");
+    let op = op(&s, Action::Regenerate).await;
+    let StepEnd::Done { clear, sealed } = run(&s, &op, None).await else { panic!() };
+    assert_ne!(clear["new_fp"], op.plan.as_ref().unwrap().clear["old_fp"]);
+    assert_eq!(sealed["token"], s.server.live("ops").unwrap().0);
+    assert!(!clear.to_string().contains(sealed["token"].expose()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_official_account_gets_a_new_token_and_a_killed_demand_is_not_repeated() {
+    let s = Stage::oa().await;
+    s.obtain(Ask::default()).await.unwrap();
+    let op = op(&s, Action::Regenerate).await;
+    let check = |op: Op| {
+        let s = &s;
+        async move { s.provider.check(&s.cx, &op, "rotate").await }
+    };
+    assert_eq!(check(op.clone()).await, Finding::NotDone);
+    let end = run(&s, &op, None).await;
+    assert!(told(&end)[0].contains("5 min"), "{end:?}");
+    assert_eq!(check(op).await, Finding::Done, "nobody demands twice what came");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_secret_is_tried_before_it_replaces_the_old_one() {
+    let s = Stage::wecom().await;
+    let old = s.obtain(Ask::default()).await.unwrap().held.fingerprint;
+    let new = s.server.reset_secret("ops", None, None).unwrap();
+    let op = op(&s, Action::Do("secret".into())).await;
+    let first = asked(run(&s, &op, None).await);
+    assert_eq!((first.kind, first.wrong), (PromptKind::Secret, 0));
+    assert!(first.words.text(Lang::En).contains("reset") && first.words.text(Lang::Zh).contains("重置"));
+    let again = asked(run(&s, &op, Some("not-the-secret-at-all")).await);
+    assert!(again.wrong == 1 && again.hint.unwrap().as_str().starts_with("40001"));
+    assert!(s.owner.secrets.lock().unwrap().values().all(|v| v.expose() == SECRET), "the old one stays until another works");
+    asked(run(&s, &op, Some("  ")).await);
+    let end = run(&s, &op, Some(&format!(" {}\n", new.expose()))).await;
+    assert!(told(&end)[0].contains("works"), "{end:?}");
+    assert_eq!(*s.owner.secrets.lock().unwrap().values().next().unwrap(), new);
+    assert_ne!(s.owner.held(&s.target()).await.unwrap().fingerprint, old);
+    assert_eq!(s.row().await.link.state, State::Ready);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_cannot_be_tried_replaces_nothing() {
+    let s = Stage::wecom().await;
+    let op = op(&s, Action::Do("secret".into())).await;
+    s.server.fault(TokenFault::Code(45009, Only::Fetch), u32::MAX, None);
+    let end = run(&s, &op, Some("something-else-entirely")).await;
+    assert!(matches!(&end, StepEnd::Failed { why, sent: false } if why.code == ReasonCode::RateLimited), "{end:?}");
+    assert!(s.owner.secrets.lock().unwrap().values().all(|v| v.expose() == SECRET));
+}
+
+#[tokio::test(start_paused = true)]
+async fn wiping_forgets_and_says_that_the_platform_does_not() {
+    let s = Stage::wecom().await;
+    s.obtain(Ask::default()).await.unwrap();
+    let row = s.row().await;
+    assert_eq!(s.provider.can(&row, &Action::Wipe, &GatewayFacts::default()).unwrap().tier, Tier::Swift);
+    let op = op(&s, Action::Wipe).await;
+    assert!(told(&run(&s, &op, None).await)[0].contains("stays good until"));
+    assert!(s.owner.held(&s.target()).await.is_none() && s.server.live("ops").is_some());
+    let row = s.row().await;
+    assert!(matches!(s.provider.can(&row, &Action::Wipe, &GatewayFacts::default()), Err(Not::NotNow(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revealed_token_is_the_cached_one_or_none() {
+    let s = Stage::wecom().await;
+    assert_eq!(s.provider.reveal(&s.cx, &s.target()).await.unwrap_err().code, ReasonCode::NeverFetched);
+    let token = s.obtain(Ask::default()).await.unwrap().token;
+    assert_eq!(s.provider.reveal(&s.cx, &s.target()).await.unwrap(), token);
+    assert_eq!(s.server.fetched(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_makes_no_sense_says_why() {
+    let s = Stage::wecom().await;
+    let mut row = s.row().await;
+    let can = |row: &Row, a: Action| s.provider.can(row, &a, &GatewayFacts::default());
+    assert!(matches!(can(&row, Action::Pair), Err(Not::Unsupported(_))));
+    assert!(can(&row, Action::Regenerate).is_ok() && can(&row, Action::Do("secret".into())).is_ok());
+    row.link.reason = Some(Reason::new(ReasonCode::CredentialMissing));
+    assert!(matches!(can(&row, Action::Regenerate), Err(Not::NotNow(_))));
+    assert!(matches!(can(&row, Action::Do("kick".into())), Err(Not::Unsupported(_))));
+}

@@ -1,0 +1,292 @@
+//! The watch: what the owner of the tokens holds, seen often and without a request; what the platform says of them, asked
+//! seldom. A token that the platform refuses is reported to its owner once; when the one that follows is refused as well, that is
+//! told and nothing more is asked, so that no storm can start here (wecom-langbot §0.4).
+
+use super::{
+    look,
+    platform::Platform,
+    probe::Depth,
+    rows::{self, Known, Probed},
+};
+use crate::{
+    domain::{Fingerprint, Reason, ReasonCode, Row},
+    providers::{
+        Cx, Fut, GatewayFacts, Report, Tx,
+        token::{Ask, Given},
+    },
+    store::config::Account,
+};
+use futures_util::StreamExt;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until};
+
+/// A token is tried so often, unless something asks for it sooner.
+const SLOWLY: Duration = Duration::from_secs(600);
+/// An account that the platform refuses is tried so often: a person may be mending it.
+const MENDING: Duration = Duration::from_secs(60);
+/// The platform is heard at least so often: other processes follow this one's word.
+const HEARD: Duration = Duration::from_secs(60);
+/// Accounts that are tried at once.
+const ABREAST: usize = 8;
+
+/// An account by its number, its cached token, and what was said of that.
+type Found = (usize, Option<Given>, Option<Result<Probed, Reason>>);
+
+struct One {
+    account: Account,
+    known: Known,
+    /// When its token is tried next; `None`: not before another is there or a person asks.
+    due: Option<Instant>,
+    /// The token that came after a refused one was reported.
+    renewed: Option<Fingerprint>,
+    /// The refused token that was reported.
+    reported: Option<Fingerprint>,
+    /// As it was last sent.
+    sent: Option<Row>,
+}
+
+struct Watch<'a> {
+    platform: &'a Platform,
+    cx: &'a Cx,
+    out: Tx<Report>,
+    all: Vec<One>,
+    heard: Instant,
+}
+
+/// See [`crate::providers::Provider::watch`].
+pub(super) async fn watch(platform: &Platform, cx: &Cx, out: Tx<Report>) -> Reason {
+    let now = Instant::now();
+    let mut w = Watch { platform, cx, out, all: Vec::with_capacity(cx.settings.accounts.len()), heard: now };
+    tokio::select! {
+        biased;
+        () = cx.cancel.cancelled() => Reason::new(ReasonCode::Cancelled),
+        end = w.run() => end.err().unwrap_or_else(|| Reason::new(ReasonCode::Cancelled)),
+    }
+}
+
+impl Watch<'_> {
+    /// Runs until the platform cannot be heard any more, which is the error, or nobody listens.
+    async fn run(&mut self) -> Result<(), Reason> {
+        // Before anything is listed: the list says that the gateway is well.
+        look::alive(self.platform, self.cx).await?;
+        self.heard = Instant::now();
+        for account in &self.cx.settings.accounts {
+            let known = look::known(self.cx, account).await;
+            self.all.push(One { account: account.clone(), known, due: Some(self.heard), renewed: None, reported: None, sent: None });
+        }
+        self.send(Report::Gateway(GatewayFacts::default())).await?;
+        self.tell_all().await?;
+        let mut seen = self.cx.seen.clone();
+        let mut refresh = seen.borrow_and_update().refresh;
+        let mut news = self.cx.tokens.changes();
+        let mut last = Instant::now();
+        loop {
+            self.try_due().await?;
+            self.tell().await?;
+            let spec = self.platform.spec;
+            // Who is told of changes need not look for them.
+            let often = news.is_none() && self.cx.seen.borrow().on_screen;
+            let poll = last + if often { spec.poll_seen } else { spec.poll_unseen };
+            let next = self.all.iter().filter_map(|o| o.due).min().map_or(poll, |due| due.min(poll));
+            let changed = async {
+                match &mut news {
+                    Some(n) => n.changed().await.is_ok(),
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                changed = seen.changed() => {
+                    if changed.is_err() {
+                        return Ok(());
+                    }
+                    let now = seen.borrow_and_update().refresh;
+                    if now != refresh {
+                        refresh = now;
+                        self.afresh().await?;
+                    }
+                }
+                alive = changed => {
+                    if !alive {
+                        news = None;
+                    }
+                    self.reread().await;
+                }
+                () = sleep_until(next) => {
+                    if Instant::now() >= poll {
+                        last = Instant::now();
+                        self.reread().await;
+                        self.stay_heard().await?;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn send(&self, report: Report) -> Result<(), Reason> {
+        self.out.send(report).await.map_err(|_| Reason::new(ReasonCode::Cancelled))
+    }
+
+    /// A person asks: everything is tried anew, also what was given up.
+    async fn afresh(&mut self) -> Result<(), Reason> {
+        look::alive(self.platform, self.cx).await?;
+        self.heard = Instant::now();
+        for one in &mut self.all {
+            (one.due, one.reported, one.renewed) = (Some(self.heard), None, None);
+        }
+        self.reread().await;
+        self.tell_all().await
+    }
+
+    /// What the owner of the tokens holds by now. Another token than before is tried soon.
+    async fn reread(&mut self) {
+        let now = Instant::now();
+        for one in &mut self.all {
+            let held = self.cx.tokens.held(&look::target(self.cx, &one.account)).await;
+            if held.is_some() && held == one.known.held {
+                // Nothing happened: what is remembered is not read either.
+                continue;
+            }
+            let fresh = look::known(self.cx, &one.account).await;
+            let print = |k: &Known| k.held.as_ref().map(|h| h.fingerprint.clone());
+            if print(&fresh) != print(&one.known) {
+                one.due = Some(now);
+            }
+            one.known = Known { probed: one.known.probed.take(), ..fresh };
+        }
+    }
+
+    /// Lets the platform be heard where nothing else did for a while: by the token that waits longest, else without one.
+    async fn stay_heard(&mut self) -> Result<(), Reason> {
+        let now = Instant::now();
+        if now.duration_since(self.heard) >= HEARD {
+            let next = self.all.iter_mut().filter(|o| o.known.held.is_some()).filter_map(|o| o.due.as_mut()).min();
+            match next {
+                Some(due) => *due = now,
+                None => {
+                    look::alive(self.platform, self.cx).await?;
+                    self.heard = now;
+                }
+            }
+        }
+        self.send(Report::Alive(self.cx.time.now())).await
+    }
+
+    /// Tries the tokens that are due, a few at once.
+    async fn try_due(&mut self) -> Result<(), Reason> {
+        let (platform, cx, now) = (self.platform, self.cx, Instant::now());
+        let due: Vec<usize> = self.all.iter().enumerate().filter(|(_, o)| o.due.is_some_and(|d| d <= now)).map(|(n, _)| n).collect();
+        for some in due.chunks(ABREAST) {
+            let mut work: Vec<Fut<'_, Found>> = Vec::with_capacity(some.len());
+            for n in some {
+                let Some(one) = self.all.get(*n) else { continue };
+                work.push(Box::pin(async move {
+                    let given = look::cached(cx, &one.account).await;
+                    let tried = match &given {
+                        Some(g) => Some(look::tried(platform, cx, &one.account, g, Depth::Whole).await),
+                        None => None,
+                    };
+                    (*n, given, tried)
+                }));
+            }
+            let found: Vec<_> = futures_util::stream::iter(work).buffer_unordered(ABREAST).collect().await;
+            let (mut lost, mut heard) = (None, false);
+            for (n, given, tried) in found {
+                match (given, tried) {
+                    (Some(given), Some(Ok(probed))) => {
+                        heard = true;
+                        self.take(n, &given, probed).await;
+                    }
+                    (_, Some(Err(why))) => {
+                        lost = Some(why);
+                        self.again(n, MENDING);
+                    }
+                    // Nothing to try: another token shows itself when it is there.
+                    _ => self.again(n, SLOWLY),
+                }
+            }
+            if heard {
+                self.heard = Instant::now();
+            } else if let Some(why) = lost {
+                return Err(why);
+            }
+            self.tell().await?;
+        }
+        Ok(())
+    }
+
+    fn again(&mut self, n: usize, after: Duration) {
+        if let Some(one) = self.all.get_mut(n) {
+            one.due = Some(Instant::now() + super::fetch::jitter(after));
+        }
+    }
+
+    /// Takes in what the platform said of a token.
+    async fn take(&mut self, n: usize, given: &Given, mut probed: Probed) {
+        let code = probed.said.as_ref().map(|r| r.code);
+        let Some(one) = self.all.get_mut(n) else { return };
+        let print = &given.held.fingerprint;
+        match code {
+            None => (one.reported, one.renewed) = (None, None),
+            Some(ReasonCode::TokenRejected) if one.renewed.as_ref() == Some(print) => {
+                // The one that came for a refused one is refused as well: asking on would be the storm.
+                probed.said = probed.said.map(|r| Reason { code: ReasonCode::TokenRejectedAgain, ..r });
+                one.known.probed = Some(probed);
+                one.due = None;
+                return;
+            }
+            Some(ReasonCode::TokenRejected) if one.reported.as_ref() != Some(print) => {
+                one.reported = Some(print.clone());
+                let target = look::target(self.cx, &one.account);
+                let ask = Ask { rejected: Some(print.clone()), ..Ask::default() };
+                let got = self.cx.tokens.obtain(&target, ask).await;
+                one.known = Known { probed: Some(probed), ..look::known(self.cx, &one.account).await };
+                match got {
+                    Ok(new) if new.held.fingerprint != *print => {
+                        one.renewed = Some(new.held.fingerprint);
+                        one.due = Some(Instant::now());
+                    }
+                    // The platform gives the refused one again.
+                    Ok(_) => {
+                        if let Some(why) = one.known.probed.as_mut().and_then(|p| p.said.as_mut()) {
+                            why.code = ReasonCode::TokenRejectedAgain;
+                        }
+                        one.due = None;
+                    }
+                    Err(_) => self.again(n, SLOWLY),
+                }
+                return;
+            }
+            Some(_) => {}
+        }
+        one.known = Known { probed: Some(probed), ..look::known(self.cx, &one.account).await };
+        let refused = code.is_some_and(rows::refusing) || code == Some(ReasonCode::PlatformUnavailable);
+        self.again(n, if refused { MENDING } else { SLOWLY });
+    }
+
+    fn row(&self, one: &One) -> Row {
+        rows::row(self.platform, &self.cx.gateway, &one.account, &one.known, self.cx.time.now())
+    }
+
+    async fn tell_all(&mut self) -> Result<(), Reason> {
+        let rows: Vec<Row> = self.all.iter().map(|o| self.row(o)).collect();
+        for (one, row) in self.all.iter_mut().zip(&rows) {
+            one.sent = Some(row.clone());
+        }
+        self.send(Report::All { rows, complete: true }).await
+    }
+
+    /// Sends the rows that changed.
+    async fn tell(&mut self) -> Result<(), Reason> {
+        let mut changed = Vec::new();
+        for n in 0..self.all.len() {
+            let Some(row) = self.all.get(n).map(|o| self.row(o)) else { continue };
+            let Some(one) = self.all.get_mut(n) else { continue };
+            let same = one.sent.as_ref().is_some_and(|s| s.link.same_story(&row.link) && s.tokens == row.tokens && s.facts == row.facts);
+            if !same {
+                one.sent = Some(row.clone());
+                changed.push(row);
+            }
+        }
+        if changed.is_empty() { Ok(()) } else { self.send(Report::Part(changed)).await }
+    }
+}

@@ -1,0 +1,68 @@
+//! Tokens that platforms issued, sealed, with what became of the attempts to get them: so that who comes second, in this
+//! process or another, takes what the first one got, errors too.
+
+mod glance;
+mod read;
+mod types;
+mod write;
+
+pub use glance::glance;
+pub use types::{Cause, End, Ended, FetchLine, Hold, KeptToken, TokenBrief, TokenKey, TokenRow};
+
+use super::{Store, StoreError};
+use crate::domain::{Fingerprint, Reason, Stamp};
+
+/// Lines of the log kept for one target.
+const LOGGED: i64 = 200;
+/// The window of [`TokenRow::fetches`], in milliseconds.
+const WINDOW_MS: i64 = 600_000;
+
+impl Store {
+    /// What is known of the token of the target `id`, its text included where the vault is open.
+    pub async fn token(&self, id: &str) -> Result<Option<TokenRow>, StoreError> {
+        let id = id.to_owned();
+        self.ask(move |db| read::row(db, &id)).await
+    }
+    /// Commits how an attempt ended: the token sealed, the count of attempts raised, a line in the log.
+    pub async fn token_ended(&self, ended: Ended) -> Result<(), StoreError> {
+        let key = self.0.fingerprint_key;
+        self.ask(move |db| write::ended(db, &ended, &key)).await
+    }
+    /// Notes that the platform refused the token of this fingerprint. False when another one is there meanwhile.
+    pub async fn token_rejected(&self, id: &str, fingerprint: &Fingerprint) -> Result<bool, StoreError> {
+        let (id, fingerprint) = (id.to_owned(), fingerprint.clone());
+        self.ask(move |db| write::rejected(db, &id, &fingerprint)).await
+    }
+    /// Writes into the log that a fetch was asked for and not made, at most once a second.
+    pub async fn token_stopped(&self, id: &str, at: Stamp, by: &str, cause: Cause) -> Result<(), StoreError> {
+        let (id, by) = (id.to_owned(), by.to_owned());
+        self.ask(move |db| write::stopped(db, &id, &at, &by, cause)).await
+    }
+    /// Forgets the token of a target. Its generation, attempts and log stay; what stood against the next attempt does not.
+    pub async fn token_forget(&self, id: &str) -> Result<(), StoreError> {
+        let id = id.to_owned();
+        self.ask(move |db| write::forget(db, &id)).await
+    }
+    /// Every target that ever had a token, readable while the vault is locked.
+    pub async fn tokens(&self) -> Result<Vec<TokenBrief>, StoreError> {
+        self.ask(read::all).await
+    }
+    /// The attempts of a target, newest first.
+    pub async fn token_log(&self, id: &str, limit: usize) -> Result<Vec<FetchLine>, StoreError> {
+        let id = id.to_owned();
+        self.ask(move |db| read::log(db, &id, limit)).await
+    }
+    /// How many forced attempts of a target succeeded since `wall` (ms), and when the last one was.
+    pub async fn token_forced(&self, id: &str, since: i64) -> Result<(u32, Option<i64>), StoreError> {
+        let id = id.to_owned();
+        self.ask(move |db| read::forced(db, &id, since)).await
+    }
+    /// When the shared store was last found not to answer and has not been found to answer since, and why.
+    pub async fn shared_down(&self) -> Result<Option<(Stamp, Reason)>, StoreError> {
+        self.ask(read::shared_down).await
+    }
+    /// Keeps that, for every process of this store.
+    pub async fn set_shared_down(&self, down: Option<(Stamp, Reason)>) -> Result<(), StoreError> {
+        self.ask(move |db| write::shared_down(db, down.as_ref())).await
+    }
+}

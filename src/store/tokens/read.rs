@@ -1,0 +1,129 @@
+//! Reading tokens and their log.
+
+use super::{
+    super::{
+        StoreError, secrets,
+        thread::{Db, Tools},
+    },
+    FetchLine, KeptToken, TokenBrief, TokenKey, TokenRow, WINDOW_MS,
+};
+use crate::{
+    domain::{Clean, Fingerprint, Reason, Secret, Stamp, Wall},
+    vault::Place,
+};
+use rusqlite::{Connection, OptionalExtension, Row};
+use serde::de::DeserializeOwned;
+
+/// A column that holds JSON, absent when it is empty or does not read back.
+fn json<T: DeserializeOwned>(r: &Row<'_>, at: usize) -> rusqlite::Result<Option<T>> {
+    Ok(r.get::<_, Option<String>>(at)?.and_then(|t| serde_json::from_str(&t).ok()))
+}
+
+fn count(r: &Row<'_>, at: usize) -> rusqlite::Result<u64> {
+    Ok(u64::try_from(r.get::<_, i64>(at)?).unwrap_or(0))
+}
+
+/// The row as it lies there, and its sealed text.
+fn raw(db: &Connection, id: &str, since: i64) -> rusqlite::Result<Option<(TokenRow, Option<Vec<u8>>)>> {
+    let sql =
+        "SELECT gateway, account, kind, form, gen, fp, len, blob, issued, expires, by, rejected, renewed, attempts, ended, forced, trouble, hold,
+        (SELECT COUNT(*) FROM token_fetch f WHERE f.target = token.target AND f.wall > ?2 AND f.result <> 'stopped') FROM token WHERE target = ?1";
+    db.prepare_cached(sql)?
+        .query_row(rusqlite::params![id, since], |r| {
+            let key = TokenKey { id: id.to_owned(), gateway: r.get(0)?, account: r.get(1)?, kind: r.get(2)?, form: r.get(3)? };
+            let blob: Option<Vec<u8>> = r.get(7)?;
+            let (issued, expires) = (json::<Stamp>(r, 8)?, json::<Stamp>(r, 9)?);
+            let fingerprint = r.get::<_, Option<String>>(5)?.as_deref().and_then(Fingerprint::parse).or_else(|| Fingerprint::parse("-"));
+            let token = match (&blob, issued, expires, fingerprint) {
+                (Some(_), Some(issued), Some(expires), Some(fingerprint)) => Some(KeptToken {
+                    fingerprint,
+                    length: usize::try_from(r.get::<_, i64>(6)?).unwrap_or(0),
+                    issued,
+                    expires,
+                    by: Clean::long(&r.get::<_, Option<String>>(10)?.unwrap_or_default()),
+                    rejected: r.get(11)?,
+                    renewed: r.get(12)?,
+                    text: None,
+                }),
+                _ => None,
+            };
+            let row = TokenRow {
+                key,
+                generation: count(r, 4)?,
+                token,
+                attempts: count(r, 13)?,
+                ended: json(r, 14)?,
+                forced: r.get(15)?,
+                trouble: json(r, 16)?,
+                hold: json(r, 17)?,
+                fetches: u32::try_from(count(r, 18)?).unwrap_or(u32::MAX),
+            };
+            Ok((row, blob))
+        })
+        .optional()
+}
+
+/// Reads a row on any connection and opens its text where the vault is open.
+pub(super) fn open(db: &Connection, id: &str, t: &Tools<'_>) -> Result<Option<TokenRow>, StoreError> {
+    let since = t.time.now().wall.0.saturating_sub(WINDOW_MS);
+    let Some((mut row, blob)) = raw(db, id, since).map_err(|e| t.explain(e))? else { return Ok(None) };
+    if let (Some(token), Some(blob)) = (&mut row.token, blob) {
+        let generation = i64::try_from(row.generation).unwrap_or(i64::MAX);
+        match secrets::unseal(t, &Place { table: "token", id, column: "blob", generation }, &blob) {
+            Ok(plain) => token.text = String::from_utf8(plain.to_vec()).ok().map(Secret::new),
+            Err(StoreError::Locked) => {}
+            // Of another key or edited: as good as none, and it can be had again.
+            Err(_) => row.token = None,
+        }
+    }
+    Ok(Some(row))
+}
+
+pub(super) fn row(db: &mut Db, id: &str) -> Result<Option<TokenRow>, StoreError> {
+    let (path, vault, locks, time) = (db.path.clone(), db.vault.clone(), db.locks.clone(), db.time.clone());
+    let t = Tools { vault: &vault, locks: &locks, time: &*time, path: &path };
+    open(db.vault_db()?, id, &t)
+}
+
+pub(super) fn all(db: &mut Db) -> Result<Vec<TokenBrief>, StoreError> {
+    let path = db.path.clone();
+    let go = |db: &Connection| -> rusqlite::Result<Vec<TokenBrief>> {
+        let mut all = db.prepare_cached("SELECT gateway, account, issued, expires FROM token ORDER BY target")?;
+        let brief = |r: &Row<'_>| Ok(TokenBrief { gateway: r.get(0)?, account: r.get(1)?, issued: json(r, 2)?, expires: json(r, 3)? });
+        let found = all.query_map([], brief)?;
+        found.collect()
+    };
+    go(db.vault_db()?).map_err(|e| super::super::schema::explain(&path, &e))
+}
+
+pub(super) fn log(db: &mut Db, id: &str, limit: usize) -> Result<Vec<FetchLine>, StoreError> {
+    let path = db.path.clone();
+    let go = |db: &Connection| -> rusqlite::Result<Vec<FetchLine>> {
+        let sql = "SELECT wall, by, cause, result, took_ms FROM token_fetch WHERE target = ?1 ORDER BY id DESC LIMIT ?2";
+        let mut all = db.prepare_cached(sql)?;
+        let clean = |r: &Row<'_>, at| Ok::<_, rusqlite::Error>(Clean::long(&r.get::<_, String>(at)?));
+        let line =
+            |r: &Row<'_>| Ok(FetchLine { at: Wall(r.get(0)?), by: clean(r, 1)?, cause: clean(r, 2)?, result: clean(r, 3)?, took_ms: count(r, 4)? });
+        let found = all.query_map(rusqlite::params![id, i64::try_from(limit).unwrap_or(i64::MAX)], line)?;
+        found.collect()
+    };
+    go(db.vault_db()?).map_err(|e| super::super::schema::explain(&path, &e))
+}
+
+pub(super) fn forced(db: &mut Db, id: &str, since: i64) -> Result<(u32, Option<i64>), StoreError> {
+    let path = db.path.clone();
+    let sql = "SELECT COUNT(*), MAX(wall) FROM token_fetch WHERE target = ?1 AND wall > ?2 AND result IN ('new', 'unchanged') AND cause = 'forced'";
+    let go = |db: &Connection| db.query_row(sql, rusqlite::params![id, since], |r| Ok((r.get::<_, i64>(0)?, r.get(1)?)));
+    let (n, last) = go(db.vault_db()?).map_err(|e| super::super::schema::explain(&path, &e))?;
+    Ok((u32::try_from(n).unwrap_or(u32::MAX), last))
+}
+
+pub(super) fn shared_down(db: &mut Db) -> Result<Option<(Stamp, Reason)>, StoreError> {
+    let path = db.path.clone();
+    let go = |db: &Connection| {
+        let read = |r: &Row<'_>| Ok((json::<Stamp>(r, 0)?, json::<Reason>(r, 1)?));
+        db.query_row("SELECT at, reason FROM shared_state WHERE k = 'down'", [], read).optional()
+    };
+    let found = go(db.vault_db()?).map_err(|e| super::super::schema::explain(&path, &e))?;
+    Ok(found.and_then(|(at, reason)| Some((at?, reason?))))
+}

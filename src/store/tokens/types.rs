@@ -1,0 +1,176 @@
+//! What the store keeps of a token and of the attempts to get one.
+
+use crate::domain::{Clean, Fingerprint, Reason, Secret, Stamp, Wall};
+use serde::{Deserialize, Serialize};
+
+/// Whose token, by the target's id without its incarnation, and how it is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TokenKey {
+    /// The target's id.
+    pub id: String,
+    /// The gateway's name.
+    pub gateway: String,
+    /// The account, exactly.
+    pub account: String,
+    /// The gateway's kind, as JSON shows it.
+    pub kind: String,
+    /// How a client sends the token: `query`, `bearer`, ….
+    pub form: String,
+}
+
+/// A token with its text.
+#[derive(Debug)]
+pub struct KeptToken {
+    /// Its keyed hash.
+    pub fingerprint: Fingerprint,
+    /// Its length in characters.
+    pub length: usize,
+    /// When it was issued.
+    pub issued: Stamp,
+    /// When it dies.
+    pub expires: Stamp,
+    /// Who fetched it.
+    pub by: Clean,
+    /// A client reported it as refused.
+    pub rejected: bool,
+    /// It was fetched because the one before was reported as refused.
+    pub renewed: bool,
+    /// Its text; `None` while the vault is locked.
+    pub text: Option<Secret>,
+}
+
+/// What is known of one target's token.
+#[derive(Debug)]
+pub struct TokenRow {
+    /// Whose.
+    pub key: TokenKey,
+    /// Rises with each new token and never falls, also when it was forgotten.
+    pub generation: u64,
+    /// The token, if there is one.
+    pub token: Option<KeptToken>,
+    /// How many attempts to get one have ended.
+    pub attempts: u64,
+    /// When the last one ended.
+    pub ended: Option<Stamp>,
+    /// The last one demanded a new token.
+    pub forced: bool,
+    /// Why the last one failed, if it did.
+    pub trouble: Option<Reason>,
+    /// What stands against the next attempt.
+    pub hold: Option<Hold>,
+    /// Attempts of the last ten minutes that sent something.
+    pub fetches: u32,
+}
+
+/// Why the next attempt is put off: the platform would only say the same again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// What the platform said.
+    pub reason: Reason,
+    /// Until then; `None`: until `against` changes.
+    pub until: Option<Stamp>,
+    /// Fingerprint of the credentials that were refused.
+    pub against: Option<Fingerprint>,
+    /// How many times in a row.
+    pub times: u32,
+}
+
+/// Why a token was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// There was none, or none that lived.
+    Cold,
+    /// Its time had come: the timer's, or a life that was demanded.
+    Due,
+    /// A client reported it as refused.
+    Rejected,
+    /// An operator asked.
+    Operator,
+}
+
+impl Cause {
+    /// The name that store, JSON and metrics show.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cold => "cold",
+            Self::Due => "due",
+            Self::Rejected => "rejected",
+            Self::Operator => "operator",
+        }
+    }
+}
+
+/// How an attempt ended.
+#[derive(Debug)]
+pub enum End {
+    /// Another token than before.
+    New {
+        /// The token.
+        token: Secret,
+        /// When it was issued.
+        issued: Stamp,
+        /// When it dies.
+        expires: Stamp,
+        /// Its generation is at least this.
+        generation: u64,
+    },
+    /// The one that was there, with the end that holds now.
+    Same {
+        /// When it dies.
+        expires: Stamp,
+    },
+    /// None.
+    Failed {
+        /// Why.
+        reason: Reason,
+        /// What it means for the next attempt.
+        hold: Option<Hold>,
+    },
+}
+
+/// An attempt that ended, for the row and for the log.
+#[derive(Debug)]
+pub struct Ended {
+    /// Whose token.
+    pub key: TokenKey,
+    /// When it ended.
+    pub at: Stamp,
+    /// By whom: `program[pid]@host`.
+    pub by: Clean,
+    /// Why it was made. `None`: nothing was sent, somebody else's token was taken over.
+    pub cause: Option<Cause>,
+    /// It demanded a new token.
+    pub forced: bool,
+    /// How long it took.
+    pub took_ms: u64,
+    /// How it ended.
+    pub end: End,
+}
+
+/// One line of the log of attempts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchLine {
+    /// When it ended.
+    pub at: Wall,
+    /// By whom.
+    pub by: Clean,
+    /// Why: `cold`, `due`, `rejected`, `operator`.
+    pub cause: Clean,
+    /// `new`, `unchanged`, `stopped` (nothing was sent) or a reason code.
+    pub result: Clean,
+    /// How long it took.
+    pub took_ms: u64,
+}
+
+/// What a timer needs of one target.
+#[derive(Clone, Debug)]
+pub struct TokenBrief {
+    /// The gateway's name.
+    pub gateway: String,
+    /// The account, exactly.
+    pub account: String,
+    /// When its token was issued, if there is one.
+    pub issued: Option<Stamp>,
+    /// When it dies.
+    pub expires: Option<Stamp>,
+}

@@ -1,0 +1,118 @@
+//! Writing how attempts ended.
+
+use super::{
+    super::{
+        StoreError, secrets,
+        thread::{Db, Tools},
+    },
+    Cause, End, Ended, LOGGED, TokenKey,
+};
+use crate::{
+    domain::{Clean, Fingerprint, Reason, Stamp},
+    vault::Place,
+};
+use rusqlite::{OptionalExtension, Transaction, params};
+use serde::Serialize;
+
+fn json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// Makes the row if there is none, and tells its generation.
+fn generation(tx: &Transaction<'_>, key: &TokenKey) -> rusqlite::Result<i64> {
+    let sql = "INSERT INTO token (target, gateway, account, kind, form) VALUES (?1, ?2, ?3, ?4, ?5)
+        ON CONFLICT DO UPDATE SET kind = ?4, form = ?5";
+    tx.execute(sql, params![key.id, key.gateway, key.account, key.kind, key.form])?;
+    tx.query_row("SELECT gen FROM token WHERE target = ?1", [&key.id], |r| r.get(0))
+}
+
+pub(super) fn ended(db: &mut Db, e: &Ended, fingerprint_key: &[u8; 32]) -> Result<(), StoreError> {
+    db.vault_tx(|tx, t| {
+        let id = e.key.id.as_str();
+        let explain = |err| t.explain(err);
+        let before = generation(tx, &e.key).map_err(explain)?;
+        let result = match &e.end {
+            End::New { token, issued, expires, generation } => {
+                let next = i64::try_from(*generation).unwrap_or(i64::MAX).max(before + 1);
+                let place = Place { table: "token", id, column: "blob", generation: next };
+                let (blob, key_id) = secrets::seal(tx, t, &place, token.expose().as_bytes())?;
+                let fp = Fingerprint::of(fingerprint_key, token);
+                let sql = "UPDATE token SET gen = ?2, key_id = ?3, fp = ?4, len = ?5, blob = ?6, issued = ?7, expires = ?8, by = ?9,
+                    renewed = ?10, rejected = 0, trouble = NULL, hold = NULL WHERE target = ?1";
+                let length = i64::try_from(token.expose().chars().count()).unwrap_or(i64::MAX);
+                let renewed = e.cause == Some(Cause::Rejected);
+                let values = params![id, next, key_id, fp.as_str(), length, blob, json(issued), json(expires), e.by.as_str(), renewed];
+                tx.execute(sql, values).map_err(explain)?;
+                "new"
+            }
+            End::Same { expires } => {
+                // That it was rejected stays: the platform gave it again, and may go on refusing it.
+                let sql = "UPDATE token SET expires = ?2, renewed = renewed OR ?3, trouble = NULL, hold = NULL WHERE target = ?1";
+                tx.execute(sql, params![id, json(expires), e.cause == Some(Cause::Rejected)]).map_err(explain)?;
+                "unchanged"
+            }
+            End::Failed { reason, hold } => {
+                let sql = "UPDATE token SET trouble = ?2, hold = ?3 WHERE target = ?1";
+                tx.execute(sql, params![id, json(reason), hold.as_ref().map(json)]).map_err(explain)?;
+                reason.code.name()
+            }
+        };
+        let sql = "UPDATE token SET attempts = attempts + 1, ended = ?2, forced = ?3 WHERE target = ?1";
+        tx.execute(sql, params![id, json(&e.at), e.forced]).map_err(explain)?;
+        if let Some(cause) = e.cause {
+            let cause = if e.forced { "forced" } else { cause.name() };
+            log(tx, t, id, &e.at, &e.by, cause, result, e.took_ms)?;
+        }
+        Ok(())
+    })
+}
+
+#[allow(clippy::too_many_arguments)]
+fn log(tx: &Transaction<'_>, t: &Tools<'_>, id: &str, at: &Stamp, by: &Clean, cause: &str, result: &str, took_ms: u64) -> Result<(), StoreError> {
+    let go = || -> rusqlite::Result<()> {
+        let sql = "INSERT INTO token_fetch (target, wall, by, cause, result, took_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        tx.execute(sql, params![id, at.wall.0, by.as_str(), cause, result, i64::try_from(took_ms).unwrap_or(i64::MAX)])?;
+        let sql =
+            "DELETE FROM token_fetch WHERE target = ?1 AND id <= (SELECT id FROM token_fetch WHERE target = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)";
+        tx.execute(sql, params![id, LOGGED])?;
+        Ok(())
+    };
+    go().map_err(|e| t.explain(e))
+}
+
+pub(super) fn rejected(db: &mut Db, id: &str, fingerprint: &Fingerprint) -> Result<bool, StoreError> {
+    db.vault_tx(|tx, t| {
+        let sql = "UPDATE token SET rejected = 1 WHERE target = ?1 AND blob IS NOT NULL AND fp IS ?2";
+        tx.execute(sql, params![id, fingerprint.as_str()]).map(|n| n == 1).map_err(|e| t.explain(e))
+    })
+}
+
+pub(super) fn stopped(db: &mut Db, id: &str, at: &Stamp, by: &str, cause: Cause) -> Result<(), StoreError> {
+    db.vault_tx(|tx, t| {
+        let sql = "SELECT 1 FROM token_fetch WHERE target = ?1 AND result = 'stopped' AND wall > ?2 AND wall <= ?3";
+        let recent: Option<i64> =
+            tx.query_row(sql, params![id, at.wall.0.saturating_sub(1000), at.wall.0], |r| r.get(0)).optional().map_err(|e| t.explain(e))?;
+        if recent.is_some() {
+            return Ok(());
+        }
+        log(tx, t, id, at, &Clean::long(by), cause.name(), "stopped", 0)
+    })
+}
+
+pub(super) fn forget(db: &mut Db, id: &str) -> Result<(), StoreError> {
+    db.vault_tx(|tx, t| {
+        let sql = "UPDATE token SET key_id = NULL, fp = NULL, len = 0, blob = NULL, issued = NULL, expires = NULL, by = NULL, rejected = 0,
+            renewed = 0, trouble = NULL, hold = NULL WHERE target = ?1";
+        tx.execute(sql, [id]).map(|_| ()).map_err(|e| t.explain(e))
+    })
+}
+
+pub(super) fn shared_down(db: &mut Db, down: Option<&(Stamp, Reason)>) -> Result<(), StoreError> {
+    db.vault_tx(|tx, t| {
+        let done = match down {
+            Some((at, reason)) => tx.execute("INSERT OR REPLACE INTO shared_state VALUES ('down', ?1, ?2)", params![json(at), json(reason)]),
+            None => tx.execute("DELETE FROM shared_state WHERE k = 'down'", []),
+        };
+        done.map(|_| ()).map_err(|e| t.explain(e))
+    })
+}
