@@ -271,6 +271,56 @@ codes! {
     Unclaimed = "unclaimed",
     /// Another client took the place of this connection.
     EvictedBySubscriber = "evicted_by_subscriber",
+    /// A worker's session file is not there.
+    SessionAbsent = "session_absent",
+    /// A session file cannot be read.
+    SessionUnreadable = "session_unreadable",
+    /// A session file ends in the middle.
+    SessionTruncated = "session_truncated",
+    /// A session file is damaged.
+    SessionCorrupt = "session_corrupt",
+    /// A session file is something else.
+    SessionForeign = "session_foreign",
+    /// A session file is of an unknown version.
+    SessionVersion = "session_version",
+    /// A session file without a key.
+    SessionEmpty = "session_empty",
+    /// A session file whose key id is not that of its key.
+    SessionKeyId = "session_key_id",
+    /// A session file that others may read.
+    SessionLoose = "session_loose",
+    /// The slot's file has several names.
+    SlotHardLinked = "slot_hard_linked",
+    /// The slot's file is a mount and cannot be replaced.
+    SlotMounted = "slot_mounted",
+    /// The slot's file cannot be written.
+    SlotUnwritable = "slot_unwritable",
+    /// Another slot uses that path, file or key.
+    SlotTaken = "slot_taken",
+    /// A process holds the slot.
+    SlotHeld = "slot_held",
+    /// One key lies in several places.
+    KeyTwin = "key_twin",
+    /// Holders of one file in different namespaces.
+    SpacesTwin = "spaces_twin",
+    /// A live process wrote an old key back.
+    SlotResurrected = "slot_resurrected",
+    /// The platform ended a session whose key was used twice.
+    SessionDuplicated = "session_duplicated",
+    /// The platform does not know the session any more.
+    SessionRevoked = "session_revoked",
+    /// A worker failed alike again and again and was stopped.
+    RebuildLoop = "rebuild_loop",
+    /// A dead session that nothing here can rebuild.
+    RebuildNone = "rebuild_none",
+    /// A session that dies after every rebuilding.
+    RebuildLimit = "rebuild_limit",
+    /// The platform has closed or banned the account itself.
+    AccountClosed = "account_closed",
+    /// Another process works with the operator's session.
+    OtherHolder = "other_holder",
+    /// A session that its owner has not confirmed.
+    Unconfirmed = "unconfirmed",
     /// Something inside pairdeck failed.
     Internal = "internal",
 }

@@ -18,10 +18,12 @@ pub mod langbot;
 pub mod pairing;
 pub mod plain;
 pub mod reason;
+pub mod sessions;
 pub mod slots;
 pub mod sntp;
 pub mod state;
 pub mod store;
+pub mod telegram;
 pub mod token;
 pub mod wecom;
 pub mod wukongim;
@@ -130,10 +132,12 @@ pub fn all() -> impl Iterator<Item = &'static Words> {
         pairing::ALL,
         plain::ALL,
         reason::ALL,
+        sessions::ALL,
         slots::ALL,
         state::ALL,
         store::ALL,
         token::ALL,
+        telegram::ALL,
         wecom::ALL,
         wukongim::ALL,
         wukongim_why::ALL,

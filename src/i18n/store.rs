@@ -86,5 +86,8 @@ catalogue! { "store";
     CONFIG_REDIS_PLAIN_DO = "use rediss://, or say  allow_plaintext = true", "请用 rediss://，或写  allow_plaintext = true";
     CONFIG_KEY_WORD = "1 to 64 letters, digits, - _ . :", "1 到 64 个字母、数字或 - _ . :";
     CONFIG_TARGET = "GATEWAY:ACCOUNT", "网关:账号";
+    CONFIG_DC = "the number of a data centre and its ADDRESS:PORT", "数据中心编号及其 地址:端口";
+    CONFIG_PHONE = "7 to 15 digits with the country code", "含国家代码的 7 到 15 位数字";
+    CONFIG_UNIT = "the name of a systemd unit", "systemd 单元名称";
     CONFIG_TWICE = "the setting stands twice", "设置重复";
 }

@@ -1,11 +1,12 @@
 //! The one list of kinds.
 
-use super::{KindSpec, Provider, evolution, langbot, tokens, wecom_aibot, wukongim};
+use super::{KindSpec, Provider, evolution, langbot, telegram, tokens, wecom_aibot, wukongim};
 use std::sync::Arc;
 
 /// Every kind that this build knows, in the order that menus show.
 pub fn kinds() -> &'static [&'static KindSpec] {
-    static KINDS: &[&KindSpec] = &[&evolution::SPEC, &wukongim::SPEC, &langbot::SPEC, &tokens::WECOM, &tokens::WECHAT_OA, &wecom_aibot::SPEC];
+    static KINDS: &[&KindSpec] =
+        &[&evolution::SPEC, &wukongim::SPEC, &langbot::SPEC, &tokens::WECOM, &tokens::WECHAT_OA, &wecom_aibot::SPEC, &telegram::SPEC];
     KINDS
 }
 
@@ -16,6 +17,7 @@ pub fn provider(kind: &str) -> Option<Arc<dyn Provider>> {
         "wukongim" => Some(Arc::new(wukongim::WuKongIm)),
         "langbot" => Some(Arc::new(langbot::LangBot)),
         "wecom-aibot" => Some(Arc::new(wecom_aibot::AiBots)),
+        "telegram" => Some(Arc::new(telegram::Telegram::default())),
         other => tokens::Platforms::of(other).map(|p| Arc::new(p) as Arc<dyn Provider>),
     }
 }

@@ -2,7 +2,7 @@
 
 #[allow(clippy::wildcard_imports)]
 use super::*;
-use crate::i18n::{Words, token as t};
+use crate::i18n::{Words, sessions as s, telegram as tg, token as t};
 
 /// What happened, as a sentence.
 pub fn text(code: ReasonCode) -> &'static Words {
@@ -112,6 +112,31 @@ pub fn text(code: ReasonCode) -> &'static Words {
         C::EvictedBySubscriber => &t::EVICTED_BY_SUBSCRIBER,
         C::WrongAccount => &WRONG_ACCOUNT,
         C::OtherServer => &OTHER_SERVER,
+        C::SessionAbsent => &s::SESSION_ABSENT,
+        C::SessionUnreadable => &s::SESSION_UNREADABLE,
+        C::SessionTruncated => &s::SESSION_TRUNCATED,
+        C::SessionCorrupt => &s::SESSION_CORRUPT,
+        C::SessionForeign => &s::SESSION_FOREIGN,
+        C::SessionVersion => &s::SESSION_VERSION,
+        C::SessionEmpty => &s::SESSION_EMPTY,
+        C::SessionKeyId => &s::SESSION_KEY_ID,
+        C::SessionLoose => &s::SESSION_LOOSE,
+        C::SlotHardLinked => &s::SLOT_HARD_LINKED,
+        C::SlotMounted => &s::SLOT_MOUNTED,
+        C::SlotUnwritable => &s::SLOT_UNWRITABLE,
+        C::SlotTaken => &s::SLOT_TAKEN,
+        C::SlotHeld => &s::SLOT_HELD,
+        C::KeyTwin => &s::KEY_TWIN,
+        C::SpacesTwin => &s::SPACES_TWIN,
+        C::SlotResurrected => &s::SLOT_RESURRECTED,
+        C::SessionDuplicated => &s::SESSION_DUPLICATED,
+        C::SessionRevoked => &s::SESSION_REVOKED,
+        C::RebuildLoop => &s::REBUILD_LOOP,
+        C::RebuildNone => &s::REBUILD_NONE,
+        C::RebuildLimit => &s::REBUILD_LIMIT,
+        C::AccountClosed => &tg::ACCOUNT_CLOSED,
+        C::OtherHolder => &tg::OTHER_HOLDER,
+        C::Unconfirmed => &tg::UNCONFIRMED,
         C::Internal => &INTERNAL,
     }
 }
@@ -206,6 +231,31 @@ pub fn remedy(code: ReasonCode) -> Option<&'static Words> {
         C::EvictedBySubscriber => &t::EVICTED_BY_SUBSCRIBER_DO,
         C::WrongAccount => &WRONG_ACCOUNT_DO,
         C::OtherServer => &OTHER_SERVER_DO,
+        C::SessionAbsent => &s::SESSION_ABSENT_DO,
+        C::SessionUnreadable => &s::SESSION_UNREADABLE_DO,
+        C::SessionTruncated => &s::SESSION_TRUNCATED_DO,
+        C::SessionCorrupt => &s::SESSION_CORRUPT_DO,
+        C::SessionForeign => &s::SESSION_FOREIGN_DO,
+        C::SessionVersion => &s::SESSION_VERSION_DO,
+        C::SessionEmpty => &s::SESSION_EMPTY_DO,
+        C::SessionKeyId => &s::SESSION_KEY_ID_DO,
+        C::SessionLoose => &s::SESSION_LOOSE_DO,
+        C::SlotHardLinked => &s::SLOT_HARD_LINKED_DO,
+        C::SlotMounted => &s::SLOT_MOUNTED_DO,
+        C::SlotUnwritable => &s::SLOT_UNWRITABLE_DO,
+        C::SlotTaken => &s::SLOT_TAKEN_DO,
+        C::SlotHeld => &s::SLOT_HELD_DO,
+        C::KeyTwin => &s::KEY_TWIN_DO,
+        C::SpacesTwin => &s::SPACES_TWIN_DO,
+        C::SlotResurrected => &s::SLOT_RESURRECTED_DO,
+        C::SessionDuplicated => &s::SESSION_DUPLICATED_DO,
+        C::SessionRevoked => &s::SESSION_REVOKED_DO,
+        C::RebuildLoop => &s::REBUILD_LOOP_DO,
+        C::RebuildNone => &s::REBUILD_NONE_DO,
+        C::RebuildLimit => &s::REBUILD_LIMIT_DO,
+        C::AccountClosed => &tg::ACCOUNT_CLOSED_DO,
+        C::OtherHolder => &tg::OTHER_HOLDER_DO,
+        C::Unconfirmed => &tg::UNCONFIRMED_DO,
         C::Internal => &INTERNAL_DO,
         C::RestartRequired
         | C::PlatformUnavailable

@@ -10,7 +10,7 @@ pub(super) fn reason(error: &Error) -> Reason {
     }
     if let Some(verdict) = error.verdict() {
         let code = match verdict {
-            Verdict::Duplicated => Code::KeyDuplicated,
+            Verdict::Duplicated => Code::SessionDuplicated,
             Verdict::Unregistered | Verdict::Revoked | Verdict::Expired => Code::LoggedOut,
             Verdict::Deactivated => Code::AccountClosed,
             Verdict::PasswordNeeded => Code::PersonNeeded,
@@ -54,7 +54,7 @@ mod tests {
     #[test]
     fn errors_have_their_reasons() {
         let of = |code, name: &str| reason(&Error::Rpc { code, name: Clean::new(name) });
-        assert_eq!(of(406, "AUTH_KEY_DUPLICATED").code, Code::KeyDuplicated);
+        assert_eq!(of(406, "AUTH_KEY_DUPLICATED").code, Code::SessionDuplicated);
         assert_eq!(of(401, "USER_DEACTIVATED_BAN").code, Code::AccountClosed);
         assert_eq!(of(401, "SESSION_REVOKED").code, Code::LoggedOut);
         let flood = of(420, "FLOOD_WAIT_17");

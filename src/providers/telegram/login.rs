@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Answer, Clean, Fresh, Method, Offer, OfferKind, Payload, Prompt, PromptKind, Reason, ReasonCode, Secret, Secrets, Stamp, Target, Ungated, Wall,
-        Want,
+        Answer, Clean, Fresh, Method, Offer, OfferKind, Payload, Prompt, PromptKind, Reason, ReasonCode, Secret, Secrets, Stamp, Target, Ungated,
+        Wall, Want,
     },
     i18n::{Message, telegram as w},
     providers::{Cx, Fut, PairEvent, Pairing},
@@ -61,8 +61,7 @@ pub(super) async fn begin(hub: Arc<Hub>, cx: &Cx, at: &Target, want: Want) -> Re
         }
     };
     let except = memo::users(cx, &account.name).await;
-    let target = Target { device: None, ..at.clone() };
-    Ok(Box::new(Login { hub, target, account, app, net, way, except, door: None, stage: Stage::Start, said: false, pause: None, reconnects: 0 }))
+    Ok(Box::new(Login { hub, account, app, net, way, except, door: None, stage: Stage::Start, said: false, pause: None, reconnects: 0 }))
 }
 
 enum Way {
@@ -74,11 +73,23 @@ enum Way {
 enum Stage {
     Start,
     /// A token is shown: when to export anew, and who tells that it was scanned.
-    Shown { renew: Instant, updates: broadcast::Receiver<Update> },
+    Shown {
+        renew: Instant,
+        updates: broadcast::Receiver<Update>,
+    },
     /// Scanned or to be renewed: export says which.
     Export,
-    Code { hash: String, wrong: u32, asked: bool },
-    Password { wrong: u32, asked: bool, hint: Option<Clean>, sealed: bool },
+    Code {
+        hash: String,
+        wrong: u32,
+        asked: bool,
+    },
+    Password {
+        wrong: u32,
+        asked: bool,
+        hint: Option<Clean>,
+        sealed: bool,
+    },
     In(Box<types::User>),
     /// Handed out; committed when the next event is asked for.
     Kept(Box<types::User>),
@@ -87,7 +98,6 @@ enum Stage {
 
 struct Login {
     hub: Arc<Hub>,
-    target: Target,
     account: Account,
     app: App,
     net: Network,
@@ -252,8 +262,8 @@ impl Login {
                     // The wrong phone scanned. What it agreed to is taken back when the attempt ends.
                     return Ok(Some(PairEvent::Failed(Reason::new(ReasonCode::WrongAccount).with("name", wanted))));
                 }
-                let operator = self.operator(user);
                 let user = user.clone();
+                let operator = self.operator(&user);
                 self.stage = Stage::Kept(user);
                 let sealed = operator.map(|o| (setup::OPERATOR.to_owned(), o.to_secret()));
                 Ok(Some(PairEvent::Got(sealed.into_iter().collect::<Secrets>())))
@@ -343,9 +353,7 @@ impl Pairing for Login {
         Box::pin(async move {
             let Some(door) = self.door else { return };
             let entered = !matches!(self.stage, Stage::Start | Stage::Kept(_));
-            let last = async {
-                if entered { door.leave().await } else { door.conn.close().await }
-            };
+            let last = async { if entered { door.leave().await } else { door.conn.close().await } };
             let _ = tokio::time::timeout(END, last).await;
         })
     }

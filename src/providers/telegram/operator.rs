@@ -207,6 +207,13 @@ impl Hub {
         }
     }
 
+    /// The session was logged out from here: its key is dead, and its connection is closed when nobody waits on it any more.
+    pub(super) fn ended(&self, cx: &Cx, account: &str, line: &Line) {
+        let why = Reason::new(ReasonCode::LoggedOut).with("gateway", cx.gateway.as_str());
+        lock(&self.places).entry(name(cx, account)).or_default().dead = Some((line.conn.key(), why));
+        self.news.ring(account);
+    }
+
     /// What an error of a call means. One that makes the key dead is remembered, so that the key is never used again.
     pub(super) fn refused(&self, cx: &Cx, account: &str, key: KeyId, error: &Error) -> Reason {
         let why = fail::at(cx, error);

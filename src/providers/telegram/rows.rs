@@ -93,7 +93,7 @@ impl Facts {
 fn state_of(why: ReasonCode) -> State {
     match why {
         ReasonCode::NeverPaired | ReasonCode::LoggedOut => State::LoggedOut,
-        ReasonCode::KeyDuplicated => State::Conflict,
+        ReasonCode::SessionDuplicated => State::Conflict,
         ReasonCode::AccountClosed | ReasonCode::CredentialMissing | ReasonCode::CredentialRefused => State::Refused,
         ReasonCode::OtherHolder => State::Unknown,
         _ => State::Unreachable,

@@ -54,6 +54,10 @@ pub(super) async fn remote(hub: &Hub, cx: &Cx, account: &Account) -> Result<(Arc
     Ok((line, Some(remote)))
 }
 
+async fn one<'a>(hub: &Hub, cx: &Cx, account: &'a Account) -> (&'a Account, Result<(Arc<Line>, Option<Remote>), Reason>) {
+    (account, remote(hub, cx, account).await)
+}
+
 /// The rows of one account.
 async fn draw(cx: &Cx, account: &Account, told: &Result<Option<Remote>, Reason>) -> Vec<Row> {
     let known = memo::known(cx, &account.name).await;
@@ -99,7 +103,8 @@ async fn run(hub: &Hub, cx: &Cx, out: Tx<Report>) -> Reason {
         let pause = if on_screen { SPEC.poll_seen } else { SPEC.poll_unseen };
         let now = Instant::now();
         let due: Vec<&Account> = cx.settings.accounts.iter().filter(|a| readings.get(&*a.name).is_none_or(|r| r.due <= now)).collect();
-        let told: Vec<_> = futures_util::stream::iter(due).map(async |a| (a, remote(hub, cx, a).await)).buffer_unordered(AT_ONCE).collect().await;
+        let asks: Vec<_> = due.into_iter().map(|a| one(hub, cx, a)).collect();
+        let told: Vec<_> = futures_util::stream::iter(asks).buffer_unordered(AT_ONCE).collect().await;
         let mut answered = false;
         for (account, told) in told {
             let name: Box<str> = account.name.as_str().into();
@@ -168,7 +173,7 @@ fn is_dead(reading: &Reading) -> bool {
 }
 
 const fn dead(code: ReasonCode) -> bool {
-    matches!(code, ReasonCode::LoggedOut | ReasonCode::KeyDuplicated | ReasonCode::AccountClosed)
+    matches!(code, ReasonCode::LoggedOut | ReasonCode::SessionDuplicated | ReasonCode::AccountClosed)
 }
 
 fn wait(why: &Reason, pause: Duration) -> Duration {
@@ -200,8 +205,9 @@ pub(super) async fn look(hub: &Hub, cx: &Cx, at: Option<&Target>, how: Look) -> 
             Ok(Report::Part(rows))
         }
         _ => {
-            let all = futures_util::stream::iter(&cx.settings.accounts).map(async |a| (a, remote(hub, cx, a).await.map(|(_, remote)| remote)));
-            let all: Vec<_> = all.buffered(AT_ONCE).collect().await;
+            let asks: Vec<_> = cx.settings.accounts.iter().map(|a| one(hub, cx, a)).collect();
+            let all: Vec<_> = futures_util::stream::iter(asks).buffered(AT_ONCE).collect().await;
+            let all: Vec<_> = all.into_iter().map(|(a, told)| (a, told.map(|(_, remote)| remote))).collect();
             let mut rows = Vec::new();
             let complete = all.iter().all(|(_, told)| told.is_ok());
             for (account, told) in &all {

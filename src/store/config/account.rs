@@ -9,6 +9,8 @@ pub struct Account {
     pub id: String,
     /// `mirror`: copies of its token for client libraries that read Redis themselves.
     pub mirror: Vec<Mirror>,
+    /// What only an account of a `telegram` gateway has.
+    pub telegram: super::TelegramAccount,
 }
 
 /// A client library whose layout in Redis is written as well.

@@ -10,6 +10,8 @@ mod langbot;
 mod ntp;
 mod read;
 mod shared;
+mod telegram;
+mod telegram_read;
 mod values;
 mod wukongim;
 mod wukongim_read;
@@ -20,13 +22,14 @@ pub use edit::{NewGateway, add_gateway, add_gateway_with, check_gateway, check_g
 pub use error::{ConfigError, ConfigErrors};
 
 pub use ntp::NtpServer;
+pub use telegram::{SessionFormat, Slot, Telegram, TelegramAccount};
 pub use wukongim::{PlanLine, Reserved, WuKongIm};
 
 use crate::i18n::Lang;
 use std::path::{Path, PathBuf};
 
 /// Kinds of gateways that a configuration may name.
-pub const KINDS: &[&str] = &["evolution", "wukongim", "langbot", "wecom", "wechat-oa", "wecom-aibot"];
+pub const KINDS: &[&str] = &["evolution", "wukongim", "langbot", "wecom", "wechat-oa", "wecom-aibot", "telegram"];
 
 /// A commented configuration that passes this check.
 pub const EXAMPLE: &str = include_str!("../../../assets/config.example.toml");
@@ -155,6 +158,8 @@ pub struct Gateway {
     pub accounts: Vec<Account>,
     /// What only a `langbot` gateway has.
     pub langbot: LangBot,
+    /// What only a `telegram` gateway has besides its accounts.
+    pub telegram: Telegram,
 }
 
 impl Config {

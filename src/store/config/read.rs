@@ -1,7 +1,8 @@
 //! Walks the parsed file, table by table, and gathers every mistake instead of stopping at the first.
 
 use super::{
-    Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, account_read, clock, error::place, langbot, shared, values, wukongim_read,
+    Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, account_read, clock, error::place, langbot, shared, telegram_read, values,
+    wukongim_read,
 };
 use crate::i18n::{Lang, Message, Words, store as words};
 use std::{ops::Range, path::Path};
@@ -158,8 +159,11 @@ pub(super) fn read(text: &str, path: &Path) -> Result<Config, ConfigErrors> {
 /// Files that a gateway names lie beside the configuration unless the path is whole.
 fn beside(config: &mut Config, path: &Path) {
     let Some(dir) = path.parent() else { return };
-    for file in config.gateways.iter_mut().filter_map(|g| g.wukongim.uids_file.as_mut()) {
-        *file = dir.join(&*file);
+    for g in &mut config.gateways {
+        let slots = g.accounts.iter_mut().flat_map(|a| &mut a.telegram.slots).flat_map(|s| [Some(&mut s.file), s.pidfile.as_mut()]).flatten();
+        for file in g.wukongim.uids_file.as_mut().into_iter().chain(g.telegram.server_keys.as_mut()).chain(slots) {
+            *file = dir.join(&*file);
+        }
     }
 }
 
@@ -260,7 +264,10 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
     let with_accounts = account_read::KEYS.iter().filter(|k| account_read::has(kind_said, k));
     let of_im = wukongim_read::KEYS.iter().filter(|_| is_im);
     let of_bot = langbot::KEYS.iter().filter(|_| is_bot);
-    let known: Vec<&str> = KNOWN.iter().chain(of_im).chain(of_bot).chain(with_accounts).copied().collect();
+    let is_tg = kind_said == "telegram";
+    let (mut tg, mut accounts) = (super::Telegram::default(), Vec::new());
+    let of_tg = telegram_read::KEYS.iter().chain(&["account"]).filter(|_| is_tg);
+    let known: Vec<&str> = KNOWN.iter().chain(of_im).chain(of_bot).chain(with_accounts).chain(of_tg).copied().collect();
     for (key, span, v) in in_order(table) {
         let full = format!("{path}.{key}");
         seen.push(key);
@@ -274,6 +281,11 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
             "clock" => clock = clock::limits(r, v, &full),
             own if is_im && wukongim_read::KEYS.contains(&own) => wukongim_read::key(r, &mut im, own, v, &full, &mut addresses),
             own if is_bot && langbot::KEYS.contains(&own) => langbot::key(r, &mut bot, own, v, &full),
+            "account" if is_tg => accounts = telegram_read::accounts(r, v, &full),
+            own if is_tg && telegram_read::KEYS.contains(&own) => telegram_read::key(r, &mut tg, own, v, &full),
+            alien if telegram_read::KEYS.contains(&alien) => {
+                r.wrong(span.start, &full, Message::new(&words::CONFIG_OTHER_KIND).with("kind", "telegram"));
+            }
             alien if langbot::KEYS.contains(&alien) => {
                 r.wrong(span.start, &full, Message::new(&words::CONFIG_OTHER_KIND).with("kind", "langbot"));
             }
@@ -292,7 +304,7 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
     account_read::missing(r, &own, kind_said, &seen, at, path);
     let usual = account_read::default_url(kind_said).filter(|_| !seen.contains(&"url"));
     for (needed, example) in [("kind", "kind = \"evolution\""), ("url", "url = \"https://evo.example.com\"")] {
-        if !seen.contains(&needed) && !(needed == "url" && usual.is_some()) {
+        if !seen.contains(&needed) && !(needed == "url" && (usual.is_some() || is_tg)) {
             r.wrong(at, &format!("{path}.{needed}"), Message::new(&words::CONFIG_MISSING)).example = Some(example.to_owned());
         }
     }
@@ -304,6 +316,7 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
             r.wrong(at, &key, Message::new(&words::CONFIG_PLAINTEXT)).remedy = Some(Message::new(&words::CONFIG_PLAINTEXT_DO));
         }
     }
+    let usual = usual.or(Some(telegram_read::URL).filter(|_| is_tg && !seen.contains(&"url")));
     let url = usual.map(str::to_owned).or(url.map(|(url, _)| url))?;
     let kind = kind?.to_owned();
     Some(Gateway {
@@ -318,7 +331,8 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
         wukongim: im,
         langbot: bot,
         corp_id: own.corp_id,
-        accounts: own.accounts,
+        accounts: if is_tg { accounts } else { own.accounts },
+        telegram: tg,
         ..Gateway::default()
     })
 }
