@@ -39,6 +39,7 @@ fn main() -> ExitCode {
     let mut out = Output::std(globals.language(), globals.quiet);
     match dispatch(cli, &mut out) {
         Next::Ended(exit) => exit,
+        Next::Child(code) => return ExitCode::from(code),
         Next::Deck(paths, config) => deck::run(&globals, &paths, *config, Scene::default(), &mut out),
         Next::Demo(args) => demo::run(&globals, &args, &mut out),
     }

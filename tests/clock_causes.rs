@@ -7,11 +7,11 @@ mod hands;
 mod house;
 mod support;
 
-use pairdeck::sandbox::{Clock, DateMode, Fault, Past, Settings, Sntp, SntpFault, SntpSettings};
+use pairdeck::sandbox::{DateMode, Fault, Past, Settings, SntpFault};
 use serde_json::Value;
-use std::{net::UdpSocket, sync::mpsc, thread};
+use std::net::UdpSocket;
 use support::{
-    deadline,
+    clocks::{Said, Want, ask, codes, faketime, reference, says},
     house::{Home, Servers, instance, quick},
 };
 
@@ -21,83 +21,6 @@ fn stage(settings: Settings) -> (Servers, Home) {
     let servers = Servers::start(vec![("wa", settings, vec![instance("shop", Past::Online)])]);
     let home = Home::of(&servers);
     (servers, home)
-}
-
-/// Time servers on a thread with its own runtime, each with its offset and fault.
-struct Reference {
-    ports: Vec<u16>,
-    _end: tokio::sync::oneshot::Sender<()>,
-}
-
-fn reference(of: &[(i64, SntpFault)]) -> Reference {
-    let (tx, rx) = mpsc::channel();
-    let (end, mut ended) = tokio::sync::oneshot::channel::<()>();
-    let of = of.to_vec();
-    thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(async {
-            let mut all = Vec::new();
-            for (offset_ms, fault) in of {
-                let settings = SntpSettings { offset_ms, fault, ..SntpSettings::default() };
-                all.push(Sntp::start(([127, 0, 0, 1], 0).into(), settings, Clock::System).await.unwrap());
-            }
-            tx.send(all.iter().map(|s| s.address().port()).collect()).unwrap();
-            let _ = (&mut ended).await;
-        });
-    });
-    Reference { ports: rx.recv_timeout(deadline()).unwrap(), _end: end }
-}
-
-/// What a run says: exit code, the gateway's entry and the host's.
-struct Said {
-    code: i32,
-    gateway: Value,
-    host: Value,
-}
-
-fn ask(home: &Home, ports: &[u16], lang: &str) -> Said {
-    let servers: Vec<String> = ports.iter().flat_map(|p| ["--ntp".to_owned(), format!("127.0.0.1:{p}")]).collect();
-    let mut args = vec!["clock", "--json"];
-    args.extend(servers.iter().map(String::as_str));
-    let ran = home.finish(home.command(&args).env("LANG", lang).spawn().unwrap());
-    let doc = ran.json();
-    Said { code: ran.code, gateway: doc["gateways"][0].clone(), host: doc["host"].clone() }
-}
-
-/// What must be said, in English and in Chinese.
-struct Want<'a> {
-    code: i32,
-    verdict: &'a str,
-    cause: &'a str,
-    side: Option<&'a str>,
-    en: [&'a str; 2],
-    zh: [&'a str; 2],
-}
-
-/// A `Date` tells whole seconds: at the very edge of one the figure is one second off, so an answer may be asked for again.
-#[track_caller]
-fn says(home: &Home, ports: &[u16], want: &Want<'_>) -> Said {
-    let text = |s: &Said| [s.gateway["text"].as_str().unwrap_or("-").to_owned(), s.gateway["remedy"].as_str().unwrap_or("-").to_owned()];
-    let mut last = None;
-    for _ in 0..3 {
-        let (en, zh) = (ask(home, ports, "C.UTF-8"), ask(home, ports, "zh_CN.UTF-8"));
-        let fits = text(&en) == want.en && text(&zh) == want.zh;
-        last = Some((en, zh));
-        if fits {
-            break;
-        }
-    }
-    let (en, zh) = last.unwrap();
-    assert_eq!((text(&en), text(&zh)), (want.en.map(str::to_owned), want.zh.map(str::to_owned)), "{}\n{}", en.gateway, en.host);
-    let facts = |s: &Said| (s.code, s.gateway["verdict"].as_str().map(str::to_owned), s.gateway["side"].as_str().map(str::to_owned));
-    assert_eq!(facts(&en), (want.code, Some(want.verdict.to_owned()), want.side.map(str::to_owned)), "{}", en.gateway);
-    assert_eq!(facts(&zh), facts(&en), "the language changes no verdict");
-    assert_eq!(en.gateway["cause"], want.cause, "{}", en.gateway);
-    en
-}
-
-fn codes(notes: &Value) -> Vec<&str> {
-    notes.as_array().unwrap().iter().map(|n| n["code"].as_str().unwrap()).collect()
 }
 
 const UNTOLD: [&str; 2] =
@@ -357,15 +280,11 @@ fn a_deck_names_a_date_that_stands_still_and_dates_that_contradict_each_other() 
 
 #[test]
 fn a_host_before_the_release_of_this_program_is_wrong_whatever_it_measures() {
-    let places = ["/usr/lib/x86_64-linux-gnu/faketime", "/usr/lib/aarch64-linux-gnu/faketime", "/usr/lib/faketime"];
-    let Some(library) = places.iter().map(|p| std::path::PathBuf::from(p).join("libfaketimeMT.so.1")).find(|p| p.exists()) else {
-        support::skip("before the release", "libfaketime (package faketime)");
-        return;
-    };
+    let Some(clock) = faketime("@2001-01-01 00:00:00") else { return support::skip("before the release", "libfaketime (package faketime)") };
     let (_servers, home) = stage(quick(KEY));
     let said = |lang: &str| {
         let mut command = home.command(&["clock", "--json"]);
-        command.env("LANG", lang).env("LD_PRELOAD", &library).env("FAKETIME", "@2001-01-01 00:00:00").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+        command.env("LANG", lang).envs(clock.clone());
         let ran = home.finish(command.spawn().unwrap());
         assert_eq!(ran.code, 7, "{} {}", ran.stdout, ran.stderr);
         let doc = ran.json();

@@ -316,3 +316,37 @@ fn on_an_idle_deck_the_clock_costs_no_wake_up() {
     let _ = strace.wait();
     assert!(reads() <= after + 1, "{} reads of the timer on an idle deck", reads() - after);
 }
+
+#[test]
+fn a_host_before_the_release_opens_a_deck_that_says_so_and_starts_nothing() {
+    let Some(clock) = Faked::new("a host before the release") else { return };
+    clock.set("@2001-01-01 00:00:00");
+    let house = shop();
+    let mut pty = clock.open(&house);
+    pty.wait_for("this host shows a time before this program existed");
+    hands::choose(&pty, "shop-a", "code");
+    pty.keys(&format!("<C-u>{NUMBER}<Enter>"));
+    pty.wait_for("NOT STARTED: the clock of this host is more than");
+    assert_eq!(house.acts(), []);
+    pty.keys("!");
+    pty.wait_for("Go on with a clock");
+    pty.keys("<Esc><Esc><Esc>");
+    pty.wait_gone("PAIR ");
+    pty.keys("q");
+    pty.assert_exit(0);
+}
+
+#[test]
+fn a_clock_that_was_moved_while_the_gateway_is_away_leaves_it_unknown_and_says_why() {
+    let Some(clock) = Faked::new("a move without an answer") else { return };
+    let house = shop();
+    let mut pty = clock.open(&house);
+    house.gateway().fault(pairdeck::sandbox::Fault::Drop, 10_000, None);
+    clock.set("+90");
+    pty.keys("cr");
+    hands::wait_evidence(&pty, "This host's clock was moved or it slept; the gateway was not asked since.");
+    pty.keys("<Esc>");
+    pty.wait_gone("clock evidence");
+    pty.keys("q");
+    pty.assert_exit(0);
+}

@@ -55,13 +55,16 @@ fn timezone_checks(doc: &Value) -> Vec<(String, String)> {
         .collect()
 }
 
+/// A value of `TZ`: the codes it brings, the offset in minutes where it is known, and its words.
+type TzCase = (Option<&'static str>, &'static [&'static str], Option<i64>, &'static str);
+
 #[test]
 fn the_matrix_of_tz_values_is_told_by_clock_and_doctor_and_blocks_nothing() {
     if no_zones("the TZ matrix") {
         return;
     }
     let (_servers, home) = stage();
-    let table: &[(Option<&str>, &[&str], Option<i64>, &str)] = &[
+    let table: &[TzCase] = &[
         (None, &[], None, ""),
         (Some(""), &["tz_empty"], Some(0), "TZ is set but empty, which means UTC."),
         (Some("America/Sao_Paulo"), &[], Some(-180), ""),
@@ -182,6 +185,8 @@ fn a_declared_gateway_zone_that_differs_is_told_on_the_deck_and_the_right_one_is
         if differs {
             hands::wait_evidence(&pty, "The gateway's zone is at +00:00; America/Sao_Paulo (-03:00) was declared.");
             hands::wait_evidence(&pty, "Start its container with -e TZ=America/Sao_Paulo (compose: environment: TZ).");
+            hands::wait_evidence(&pty, "The gateway shows UTC: an image without tzdata does so whatever TZ says.");
+            hands::wait_evidence(&pty, "In its image: apt-get install tzdata (Debian) or apk add tzdata (Alpine).");
         } else {
             hands::wait_evidence(&pty, "zone label -03:00");
             assert!(!pty.text().contains("was declared"), "{}", pty.text());

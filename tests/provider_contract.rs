@@ -1,6 +1,8 @@
-//! The contract between engine and providers, held against a system that is nothing like the first real one.
+//! The contract between engine and providers: the engine's side against a system that is nothing like the first real one, the
+//! providers' side ([`contract`]) against each real one.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod contract;
 mod toy;
 
 use pairdeck::{

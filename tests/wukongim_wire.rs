@@ -220,8 +220,10 @@ async fn the_control_api_logs_clients_in_ends_them_and_shows_the_servers_log() {
     let (status, v) = control(&s, "POST", "/login", json!({ "account": "lin", "flag": 1, "token": "BAD" })).await;
     assert_eq!((status, &v["error"]), (409, &json!("token verify fail")));
     let (_, log) = control(&s, "GET", "/log", Value::Null).await;
-    let last = log.as_array().unwrap().last().unwrap()["line"].as_str().unwrap().to_owned();
-    assert!(last.contains("token verify fail") && last.contains(r#""actToken":"BAD""#), "{last}");
+    // Each refusal is two lines.
+    let last: Vec<&str> = log.as_array().unwrap().iter().rev().take(2).map(|l| l["line"].as_str().unwrap()).collect();
+    assert!(last[0].contains("handle connect err") && last[0].contains(r#""error":"token verify fail""#), "{last:?}");
+    assert!(last[1].contains("token verify fail") && last[1].contains(r#""actToken":"BAD""#), "{last:?}");
     assert_eq!(control(&s, "POST", "/unlink", json!({ "account": "lin", "flag": 2 })).await, (200, json!({ "v": 1, "ok": true, "ended": 1 })));
     assert!(im.online("lin").iter().all(|c| c.flag != 2));
     assert_eq!(control(&s, "POST", "/expire", json!({ "account": "shop-1001" })).await.0, 200);

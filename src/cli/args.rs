@@ -104,6 +104,8 @@ pub enum Command {
     Regenerate(Renew),
     /// Run one of the rarer verbs: create, restart, delete, issue, kick and others of the target's kind.
     Do(DoVerb),
+    /// Run a command that alone may use a target: its lock here, its lease among hosts, its signals and exit code.
+    Run(Run),
     /// Print a living token, fetched only if need be.
     Token(TokenArgs),
     /// Run a command that gets a living token handed over.
@@ -381,6 +383,19 @@ pub struct DoVerb {
     /// What to do it to.
     #[command(flatten)]
     pub act: Act,
+}
+
+/// `run`.
+#[derive(Args, Debug)]
+pub struct Run {
+    /// `GATEWAY:ACCOUNT[/SLOT]`.
+    pub target: String,
+    /// Read the command's output; when its session is dead, rebuild it once, wait, and start again, three times at most.
+    #[arg(long)]
+    pub heal: bool,
+    /// The command, after `--`.
+    #[arg(last = true, required = true, value_name = "CMD")]
+    pub command: Vec<std::ffi::OsString>,
 }
 
 /// The token that is wanted.

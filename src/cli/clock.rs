@@ -3,7 +3,7 @@
 use super::{Exit, Gone, Output};
 use crate::{
     clock::{
-        Limits, figures,
+        figures,
         gate::GateView,
         headline,
         notes::{self, HostFacts},
@@ -20,8 +20,6 @@ use serde_json::{Value, json};
 pub struct Findings<'a> {
     /// The gate of each gateway that was asked.
     pub views: &'a [GateView],
-    /// Thresholds, in the same order.
-    pub limits: &'a [Limits],
     /// Offsets of the last day, in the same order; empty where none are known.
     pub tracks: &'a [ClockTrack],
     /// What is known of this host besides its clock.
@@ -47,9 +45,8 @@ pub fn render(found: &Findings<'_>, form: Form, out: &mut Output) -> Result<Exit
         Form::Text { .. } => {
             let all: Vec<_> = views.iter().collect();
             out.line(&headline::whole(&words::headline(&all, &found.now), lang))?;
-            for (n, view) in views.iter().enumerate() {
-                let limits = found.limits.get(n).copied().unwrap_or(Limits::DEFAULT);
-                gateway(view, limits, found, out)?;
+            for view in views {
+                gateway(view, found, out)?;
             }
             host(found, out)?;
         }
@@ -105,7 +102,7 @@ fn history(track: &ClockTrack) -> Value {
     json!({ "since": track.since.rfc3339(), "step_s": track.step_ms / 1000, "offsets": track.buckets.iter().map(pair).collect::<Vec<_>>() })
 }
 
-fn gateway(view: &GateView, limits: Limits, found: &Findings<'_>, out: &mut Output) -> Result<(), Gone> {
+fn gateway(view: &GateView, found: &Findings<'_>, out: &mut Output) -> Result<(), Gone> {
     let lang = out.lang;
     out.line("")?;
     let verdict = words::verdict(view.verdict).get(lang);
@@ -116,7 +113,7 @@ fn gateway(view: &GateView, limits: Limits, found: &Findings<'_>, out: &mut Outp
     if let Some(remedy) = words::remedy(view) {
         out.line(&format!("  {}", Message::new(&c::CHECK_DO).with("remedy", remedy.text(lang)).text(lang)))?;
     }
-    for e in words::evidence(view, limits).iter().filter(|e| e.gateway.is_some()) {
+    for e in words::evidence(view, view.limits).iter().filter(|e| e.gateway.is_some()) {
         out.line(&evidence(e, found, lang))?;
     }
     for (says, act) in words::notes(view, found.host) {
@@ -134,7 +131,7 @@ fn host(found: &Findings<'_>, out: &mut Output) -> Result<(), Gone> {
         None => c::CLOCK_NO_REFERENCE.get(lang).to_owned(),
     };
     out.line(&format!("{}  {says}", w::THIS_HOST.get(lang)))?;
-    for e in words::evidence(view, Limits::DEFAULT).iter().filter(|e| e.gateway.is_none()) {
+    for e in words::evidence(view, view.limits).iter().filter(|e| e.gateway.is_none()) {
         out.line(&evidence(e, found, lang))?;
     }
     Ok(())
@@ -175,7 +172,7 @@ mod tests {
     fn said(views: &[GateView], now: Stamp, host: &HostFacts, tracks: &[ClockTrack], form: Form, lang: Lang) -> (Exit, String, String) {
         let (mut out, shown) = Output::captured();
         out.lang = lang;
-        let found = Findings { views, limits: &[], tracks, host, now };
+        let found = Findings { views, tracks, host, now };
         let exit = render(&found, form, &mut out).unwrap();
         (exit, shown.stdout(), shown.stderr())
     }

@@ -3,7 +3,7 @@
 use super::{
     Cli, Command, Exit, Globals, Gone, Output,
     args::{ConfigCommand, Demo},
-    attempt, check, completions, doctor, exec, man, op, remove, run, sandbox, secret,
+    attempt, check, completions, doctor, exec, man, op, remove, run, run_cmd, sandbox, secret,
     session::{Session, Settings},
     token, watch, why,
 };
@@ -24,6 +24,8 @@ pub enum Next {
     Deck(Paths, Box<Config>),
     /// The deck on made-up accounts.
     Demo(Demo),
+    /// A command of the operator's has ended, with a code of its own.
+    Child(u8),
 }
 
 /// Runs the command, or says what screen is to be opened.
@@ -68,6 +70,7 @@ fn decide(cli: Cli, out: &mut Output) -> Result<Next, Gone> {
                 (Some(Command::Doctor(args)), loaded) => doctor_first(&globals, paths, loaded, args.json, out)?,
                 (_, Err(errors)) => usage(&errors.text(out.lang), out),
                 (None, Ok(config)) => return Ok(Next::Deck(paths, Box::new(config))),
+                (Some(Command::Run(args)), Ok(config)) => return Ok(Next::Child(run_cmd::run(&globals, paths, config.into(), &args, out))),
                 (Some(command), Ok(config)) => block_on(out, async |out| headless(command, &globals, paths, Settings::from(config), out).await)?,
             }
         }
@@ -169,6 +172,7 @@ async fn command_in(house: &Session, command: Command, out: &mut Output) -> run:
         // Decided before a house was opened.
         Command::Token(_)
         | Command::Exec(_)
+        | Command::Run(_)
         | Command::Demo(_)
         | Command::Sandbox(_)
         | Command::Doctor(_)

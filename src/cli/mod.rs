@@ -28,6 +28,7 @@ pub mod pair;
 pub mod prompt;
 pub mod remove;
 pub mod run;
+pub mod run_cmd;
 pub mod sandbox;
 pub mod secret;
 pub mod session;

@@ -144,7 +144,7 @@ impl Lines<'_> {
     fn answer(&mut self, prompt: &Prompt) -> Option<Answer> {
         self.out.complain(&prompt.words);
         if let Some(hint) = &prompt.hint {
-            self.out.complain_text(hint.as_str());
+            self.out.complain(&Message::new(&crate::i18n::deck::ANSWER_REFUSED).with("why", hint.as_str()));
         }
         if !matches!(prompt.kind, PromptKind::Secret | PromptKind::Password) || self.piped {
             return None;

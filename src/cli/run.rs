@@ -129,10 +129,9 @@ pub async fn clock(house: &Session, args: &ClockArgs, out: &mut Output) -> Ran {
         // A history that cannot be read is no reason to say nothing of the clock.
         tracks.extend(house.world.clock_track(&view.gateway).await);
     }
-    let limits: Vec<_> = views.iter().map(|v| house.world.gate().limits_of(&v.gateway)).collect();
     let host = house.world.host_facts();
     let tracks = if tracks.len() == views.len() { tracks } else { Vec::new() };
-    let found = clock_out::Findings { views: &views, limits: &limits, tracks: &tracks, host: &host, now };
+    let found = clock_out::Findings { views: &views, tracks: &tracks, host: &host, now };
     clock_out::render(&found, clock_out::Form::of(args), out)
 }
 
@@ -148,6 +147,7 @@ async fn clocks(house: &Session, only: Option<&GatewayId>) -> (Vec<GateView>, St
         });
     }
     while asked.join_next().await.is_some() {}
+    crate::engine::clock::settle(&house.world, only, LIMIT).await;
     (gateways.iter().map(|g| house.world.gate().view(&g.id)).collect(), house.world.time().now())
 }
 
@@ -177,9 +177,18 @@ pub async fn doctor(house: &Session, first: Vec<doctor::Check>, as_json: bool, o
         };
         checks.push(asked.map_or_else(|| Check::new("shared", Mark::Ok, &c::CHECK_SHARED), |why| Check::failed("shared", &why)));
     }
+    checks.extend(registry::local_checks(&house.gateways).into_iter().map(|found| {
+        let mark = match found.mark {
+            crate::providers::Mark::Good => Mark::Ok,
+            crate::providers::Mark::Bad => Mark::Fail,
+            crate::providers::Mark::Note => Mark::Warn,
+        };
+        Check::new(found.gateway, mark, found.says).remedy(found.remedy)
+    }));
     house.finish_left(out).await;
     let host = house.world.host_facts();
     let (failed, _, ()) = tokio::join!(house.refresh(None, out), house.world.ask_ntp_and(&[]), house.world.ask_daemons());
+    crate::engine::clock::settle(&house.world, None, LIMIT).await;
     for g in house.world.gateways() {
         checks.push(match failed.iter().find(|(id, _)| *id == g.id) {
             Some((_, why)) => Check::failed(g.id.as_str(), why),

@@ -97,17 +97,7 @@ pub fn settings(g: &crate::sandbox::GatewayInfo) -> config::Gateway {
     let text = format!("[gateway.{:?}]\nkind = {:?}\nurl = {:?}\n{more}", g.name, g.kind, g.url);
     let read = config::Config::parse(&text, Path::new("sandbox")).ok().and_then(|c| c.gateways.into_iter().next());
     // Names and addresses are our own, so it can be read; a test rules the other case out.
-    read.unwrap_or_else(|| config::Gateway {
-        name: g.name.clone(),
-        kind: g.kind.to_owned(),
-        url: g.url.clone(),
-        allow_plaintext: false,
-        ca_file: None,
-        events: true,
-        expect_timezone: None,
-        clock_limits: None,
-        ..config::Gateway::default()
-    })
+    read.unwrap_or_else(|| config::Gateway::new(&g.name, g.kind, &g.url))
 }
 
 #[cfg(test)]

@@ -142,7 +142,9 @@ async fn forget(house: &Session, name: &str, out: &mut Output) -> Exit {
         && let Ok(cx) = house.world.cx(g, CancellationToken::new())
     {
         // A token that the secret fetched is as good as the secret for its time.
-        if let Err(why) = cx.tokens.forget(at).await {
+        if let Err(why) = cx.tokens.forget(at).await
+            && why.code != ReasonCode::NotInVersion
+        {
             return refused(&why, out);
         }
     }

@@ -39,6 +39,8 @@ pub struct Session {
     pub world: Arc<World>,
     /// Folders and files.
     pub paths: Paths,
+    /// Gateways as configured.
+    pub gateways: Vec<config::Gateway>,
     read_only: bool,
     lock: Option<ProcessLock>,
 }
@@ -62,7 +64,7 @@ impl Session {
             (Err(e), None) => return Err(broken(&e, out)),
         };
         let world = World::new(Parts {
-            gateways: settings.gateways,
+            gateways: settings.gateways.clone(),
             clock: settings.clock,
             shared: settings.shared,
             store,
@@ -76,7 +78,7 @@ impl Session {
             lock: None,
         });
         world.gate().push(kernel::sample(time.now()));
-        Ok(Self { world, paths, read_only: globals.read_only, lock })
+        Ok(Self { world, paths, gateways: settings.gateways, read_only: globals.read_only, lock })
     }
 
     /// Opens the vault and loads secrets. A vault with a passphrase asks for it on a terminal. Without a vault nothing is
@@ -214,7 +216,9 @@ pub fn remedy(why: &Reason, lang: Lang) -> Option<String> {
         ReasonCode::KilledInFlight | ReasonCode::Foreign => Some(&c::LOOK_DO),
         ReasonCode::NotFound => Some(&c::CREATE_DO),
         ReasonCode::FlagMismatch => Some(&c::FLAG_DO),
-        ReasonCode::NeverIssued | ReasonCode::TokenOverwritten | ReasonCode::FlagCollision | ReasonCode::Displaced => Some(&c::ISSUE_DO),
+        ReasonCode::NeverIssued | ReasonCode::TokenOverwritten | ReasonCode::FlagCollision | ReasonCode::FlagUnsteady | ReasonCode::Displaced => {
+            Some(&c::ISSUE_DO)
+        }
         ReasonCode::TokenWiped => Some(&c::RENEW_DO),
         ReasonCode::TokenEmpty => Some(&c::GIVE_DO),
         ReasonCode::SendBanned => Some(&c::ALLOW_DO),

@@ -6,7 +6,7 @@ use super::{
     gate::{GateView, TTL_SHOWN},
     http_date, judge,
     sample::{By, Interval, Sample},
-    verdict::{Cause, Judgement, Side},
+    verdict::{Cause, Side},
     zones::{self, Expected},
 };
 use crate::i18n::{Message, Words, clock as w, sntp as n};
@@ -24,6 +24,13 @@ pub enum What {
         host: Interval,
         /// Gateway minus host.
         remote: Interval,
+    },
+    /// Both clocks are wrong by the same amount: one machine, or one wrong source of time.
+    Alike {
+        /// Reference minus host.
+        skew: Interval,
+        /// The offset as a zone, reference minus host, if it looks like one.
+        minutes: Option<i32>,
     },
     /// This host is wrong.
     Host {
@@ -95,7 +102,7 @@ pub fn what(view: &GateView) -> Option<What> {
         Some(Cause::BeforeSaved) => return Some(What::BeforeSaved),
         _ => {}
     }
-    if let Some(gap) = [&view.host, &view.remote].into_iter().filter_map(Judgement::conflict_ms).max() {
+    if let Some(gap) = view.conflict_ms() {
         return Some(What::Conflict(gap));
     }
     let off = |v: Verdict, cause: Option<Cause>| v != Verdict::Ok && cause != Some(Cause::ZoneDiffers);
@@ -103,6 +110,7 @@ pub fn what(view: &GateView) -> Option<What> {
     let remote = view.remote.skew.filter(|_| off(view.remote.verdict, view.remote.cause));
     Some(match (view.side, remote, host) {
         (Some(Side::Both), Some(remote), Some(host)) => What::Both { host, remote },
+        (Some(Side::Both), None, Some(skew)) => What::Alike { skew, minutes: minutes(view.host.cause) },
         (Some(Side::Host), _, Some(skew)) | (_, None, Some(skew)) => What::Host { skew, minutes: minutes(view.host.cause) },
         (side, Some(skew), _) => What::Gateway { skew, minutes: minutes(view.remote.cause), told: side == Some(Side::Gateway) },
         _ => return without_figure(view),
@@ -161,6 +169,13 @@ pub fn said(what: &What) -> Message {
         What::BeforeSaved => plain(&n::CAUSE_SAVED),
         What::HostNotAsked => plain(&n::CAUSE_HOST_STALE),
         What::Both { host, remote } => plain(&w::CAUSE_BOTH).with("host", span(host)).with("skew", span(remote)),
+        What::Alike { skew, minutes: None } => {
+            plain(if skew.mid() < 0 { &w::CAUSE_ALIKE_AHEAD } else { &w::CAUSE_ALIKE_BEHIND }).with("skew", span(skew))
+        }
+        What::Alike { skew, minutes: Some(m) } => {
+            let words = if skew.mid() < 0 { &w::CAUSE_ALIKE_UTC_AHEAD } else { &w::CAUSE_ALIKE_UTC_BEHIND };
+            as_utc(words, skew, &list(zones::at(-m).iter().take(2)))
+        }
         What::Host { skew, minutes: None } => {
             plain(if skew.mid() < 0 { &w::CAUSE_HOST_AHEAD } else { &w::CAUSE_HOST_BEHIND }).with("skew", span(skew))
         }
@@ -236,11 +251,11 @@ pub fn remedy(view: &GateView) -> Option<Message> {
 pub fn act(what: &What) -> Message {
     Message::new(match what {
         What::BeforeBuild | What::BeforeSaved | What::Host { minutes: None, .. } => &w::DO_HOST,
-        What::Both { .. } => &w::DO_BOTH,
+        What::Both { .. } | What::Alike { minutes: None, .. } => &w::DO_BOTH,
         What::Host { minutes: Some(_), .. } => &w::DO_UTC_HOST,
         What::Gateway { minutes: Some(_), told: true, .. } => &w::DO_UTC_GATEWAY,
         What::Gateway { minutes: None, told: true, .. } => &w::DO_GATEWAY,
-        What::Gateway { minutes: Some(_), told: false, .. } => &w::DO_UTC_EITHER,
+        What::Gateway { minutes: Some(_), told: false, .. } | What::Alike { minutes: Some(_), .. } => &w::DO_UTC_EITHER,
         What::Gateway { minutes: None, told: false, .. } => &w::DO_EITHER,
         What::Conflict(_) => &w::DO_CONFLICT,
         What::Date(DateTrouble::Missing) => &w::DO_NO_DATE,

@@ -1,7 +1,10 @@
 //! The gate: asked before an attempt starts and before every Offer; the only way from a provider's Offer to a screen.
 
 mod host;
+mod view;
 mod zoned;
+
+pub use view::GateView;
 
 use super::{
     Limits, Verdict,
@@ -10,7 +13,6 @@ use super::{
     sample::{By, Interval, Sample},
     steps::{Moved, Reading},
     verdict::{self, Judgement, Side},
-    zones::Expected,
 };
 use crate::domain::{GatewayId, Offer, Stamp, Time, Ungated, Wall};
 use std::{
@@ -19,31 +21,6 @@ use std::{
     time::Duration,
 };
 use tokio::sync::watch;
-
-/// What the gate knows of one gateway, for header, evidence overlay and JSON.
-#[derive(Clone, Debug)]
-pub struct GateView {
-    /// The gateway.
-    pub gateway: GatewayId,
-    /// The join of both judgements.
-    pub verdict: Verdict,
-    /// This host.
-    pub host: Judgement,
-    /// The gateway.
-    pub remote: Judgement,
-    /// Who is wrong, where something is.
-    pub side: Option<Side>,
-    /// When it was concluded.
-    pub at: Stamp,
-    /// Rises whenever a clock was seen to move: a pass of an older epoch is void.
-    pub epoch: u64,
-    /// How this host's clock was moved, until the gateway's was asked again.
-    pub moved: Option<Moved>,
-    /// The timezone that was declared for the gateway, beside the one it shows.
-    pub zone: Option<Expected>,
-    /// The same of this host.
-    pub host_zone: Option<Expected>,
-}
 
 /// What those who hold a code listen to.
 #[derive(Clone, Copy, Debug, Default)]
@@ -106,17 +83,6 @@ const GROWTH_MS: i64 = 1000;
 const TWICE: Duration = Duration::from_secs(2);
 /// Samples kept of one clock: one a second over the window of the judgement.
 const KEPT: usize = 64;
-
-impl GateView {
-    /// The largest absolute skew of either clock in milliseconds, where one is known.
-    pub fn worst_ms(&self) -> Option<i64> {
-        [&self.host, &self.remote].into_iter().filter_map(|j| j.skew.as_ref().map(Interval::max_abs)).max()
-    }
-    /// The override that an operator gives who looks at this view.
-    pub fn overriding(&self) -> Option<(u64, i64)> {
-        (self.verdict == Verdict::Blocked).then(|| (self.epoch, self.worst_ms().unwrap_or(0)))
-    }
-}
 
 impl Consent {
     /// True when its override covers what `view` shows.
@@ -306,6 +272,15 @@ impl Gate {
         let mut inner = self.inner();
         judge::torn(inner.gateways.entry(gateway.clone()).or_default().make_contiguous(), &now, TTL_PAIRING)
     }
+    /// How long to wait before one more probe, where one answer alone says that this gateway's clock is off, or two contradict
+    /// each other: a `Date` that stands still is told from a clock that is wrong only by two probes so far apart. `None`: what
+    /// was measured needs no second word.
+    pub fn doubt(&self, gateway: &GatewayId) -> Option<Duration> {
+        let now = self.time.now();
+        let mut inner = self.inner();
+        let limits = inner.limits.get(gateway).copied().unwrap_or(Limits::DEFAULT);
+        judge::doubt(inner.gateways.entry(gateway.clone()).or_default().make_contiguous(), limits, &now, TTL_PAIRING)
+    }
     /// Lets an Offer through, or says why not. A blocked Offer is dropped: it may never be shown later.
     pub fn admit(&self, gateway: &GatewayId, offer: Ungated, consent: &Consent) -> Result<Shown, Hidden> {
         let view = self.strict(gateway);
@@ -355,7 +330,7 @@ impl Gate {
         let side =
             if torn(&host) || torn(&remote) { Some(Side::CannotTell) } else { verdict::side(host.skew.as_ref(), remote.skew.as_ref(), limits) };
         let moved = inner.moved.filter(|_| remote.samples.iter().all(|s| s.detail.as_str() == http_date::STEPPED));
-        GateView { gateway: gateway.clone(), verdict, host, remote, side, at: now, epoch, moved, zone: None, host_zone: None }
+        GateView { gateway: gateway.clone(), limits, verdict, host, remote, side, at: now, epoch, moved, zone: None, host_zone: None }
     }
 }
 

@@ -384,3 +384,6 @@ proptest! {
         }
     }
 }
+
+#[path = "gate_doubt_tests.rs"]
+mod doubt;

@@ -65,6 +65,20 @@ pub(super) fn torn(samples: &[Sample], now: &Stamp, ttl: Duration) -> bool {
     matches!(join(&newest_first, now, ttl), Joined::Torn)
 }
 
+/// How long to wait for one more probe, where a lone answer says that a clock is off, or two contradict each other.
+pub(super) fn doubt(samples: &[Sample], limits: Limits, now: &Stamp, ttl: Duration) -> Option<Duration> {
+    let mut dates: Vec<&Sample> = samples.iter().filter(|s| s.by == By::Date && usable(s, now, ttl)).collect();
+    dates.sort_by_key(|s| s.at.age(now));
+    let (newest, oldest) = (dates.first()?, dates.last()?);
+    let off = match join(&dates, now, ttl) {
+        Joined::On(skew) => Verdict::of(&skew, limits) != Verdict::Ok && !apart(newest, oldest),
+        Joined::Torn => true,
+        Joined::Frozen | Joined::Conflict(_) | Joined::Nothing => false,
+    };
+    let rtt = newest.interval.as_ref().map_or(0, http_date::rtt_of).unsigned_abs();
+    off.then(|| Duration::from_millis(1100 + rtt).saturating_sub(newest.at.age(now)))
+}
+
 /// True when a sample still speaks of the clocks as they are now.
 pub(super) fn usable(sample: &Sample, now: &Stamp, ttl: Duration) -> bool {
     sample.interval.is_some() && counts(sample) && current(sample, now, ttl)

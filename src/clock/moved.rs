@@ -110,4 +110,16 @@ mod tests {
         assert!(!alarm.was_set());
         assert!(tokio::time::timeout(Duration::from_millis(50), alarm.set()).await.is_err(), "it woke although nothing happened");
     }
+
+    /// Only root may set the clock; an expiry takes the same way through the poll, and is read there.
+    #[tokio::test]
+    async fn the_timer_wakes_who_waits_and_an_expiry_is_read_and_not_taken_for_a_step() {
+        use rustix::time::{Itimerspec, TimerfdTimerFlags, Timespec, timerfd_settime};
+        let alarm = Alarm::arm().unwrap();
+        let fd = alarm.timer.get_ref();
+        let soon = Itimerspec { it_interval: Timespec { tv_sec: 0, tv_nsec: 0 }, it_value: Timespec { tv_sec: 0, tv_nsec: 20_000_000 } };
+        timerfd_settime(fd, TimerfdTimerFlags::empty(), &soon).unwrap();
+        assert!(tokio::time::timeout(Duration::from_millis(500), alarm.set()).await.is_err(), "an expiry is no step");
+        assert!(matches!(take(fd), Read::Nothing), "nobody woke to read the timer");
+    }
 }

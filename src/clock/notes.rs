@@ -227,7 +227,7 @@ pub fn notes(view: &GateView, host: &HostFacts) -> Vec<Note> {
     let what = causes::what(view);
     let mut notes = Vec::new();
     match &what {
-        Some(What::Gateway { minutes, .. } | What::Host { minutes, .. }) => {
+        Some(What::Gateway { minutes, .. } | What::Host { minutes, .. } | What::Alike { minutes, .. }) => {
             notes.extend(minutes.map(|_| Note::SetZoneNotClock));
             notes.push(Note::NewCode);
         }

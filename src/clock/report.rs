@@ -74,7 +74,7 @@ fn cause(view: &GateView) -> Option<Cause> {
         What::BeforeBuild => Cause::BeforeBuild,
         What::BeforeSaved => Cause::BeforeSaved,
         What::Both { .. } | What::Gateway { .. } => return view.remote.cause,
-        What::Host { .. } => return view.host.cause,
+        What::Host { .. } | What::Alike { .. } => return view.host.cause,
         What::Conflict(_) => Cause::SourcesConflict,
         What::Date(DateTrouble::Missing) => Cause::NoDate,
         What::Date(_) => Cause::DateUnusable,

@@ -113,6 +113,7 @@ fn trouble(views: &[&GateView], worst: &GateView) -> Vec<Message> {
         Some(What::BeforeSaved) => return vec![Message::new(&n::HEAD_SAVED)],
         Some(What::Conflict(ms)) => (Message::new(&w::HEAD_CONFLICT).with("skew", fig::span(ms)), false, true),
         Some(What::Host { skew, minutes }) => (figure(&w::HEAD_HOST, &skew), minutes.is_some(), true),
+        Some(What::Alike { skew, minutes }) => (figure(&w::HEAD_ALIKE, &skew).with("gateway", name), minutes.is_some(), true),
         Some(What::Both { remote: skew, .. }) => (figure(direction(&skew), &skew).with("gateway", name), false, false),
         Some(What::Gateway { skew, minutes, .. }) => (figure(direction(&skew), &skew).with("gateway", name), minutes.is_some(), false),
         Some(What::GatewayZone(e)) => (causes::zone(&w::HEAD_ZONE_GATEWAY, &e).with("gateway", name), false, false),

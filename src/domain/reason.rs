@@ -207,6 +207,9 @@ codes! {
     VisitorUid = "visitor_uid",
     /// Two clients take turns on one device flag.
     FlagCollision = "flag_collision",
+    /// Login follows on login on one device flag, each under a new device id from one address: two clients that kick each
+    /// other, or one that cannot hold its connection. Nothing that a server tells decides which.
+    FlagUnsteady = "flag_unsteady",
     /// A later login on the same flag took the place of this one.
     Displaced = "displaced",
     /// The client tried before the token existed.

@@ -90,17 +90,7 @@ async fn save(world: &Arc<World>, new: &NewGateway) -> Result<(), Reason> {
 }
 
 fn settings(new: &NewGateway) -> config::Gateway {
-    config::Gateway {
-        name: new.name.clone(),
-        kind: new.kind.clone(),
-        url: new.url.trim_end_matches('/').to_owned(),
-        allow_plaintext: new.allow_plaintext,
-        ca_file: None,
-        events: true,
-        expect_timezone: None,
-        clock_limits: None,
-        ..config::Gateway::default()
-    }
+    config::Gateway { allow_plaintext: new.allow_plaintext, ..config::Gateway::new(&new.name, &new.kind, &new.url) }
 }
 
 /// Tries an account's secret by one request for a token, where its kind issues tokens. Nothing is kept.

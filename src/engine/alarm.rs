@@ -61,7 +61,7 @@ impl Alarm {
             let (good, text) = toast(&event, &view);
             let silent = event.is_no_news();
             store.clock_events(vec![event]);
-            (!silent).then(|| Toast { good, text, target: None, at: view.at })
+            (!silent).then_some(Toast { good, text, target: None, at: view.at })
         });
         mailbox.put(|m| {
             m.bell |= toast.as_ref().is_some_and(|t| !t.good);

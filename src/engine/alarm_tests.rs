@@ -34,6 +34,7 @@ impl Bench {
             moved: None,
             zone: None,
             host_zone: None,
+            limits: crate::clock::Limits::DEFAULT,
         }
     }
     fn hear(&self, seconds: Option<i64>) -> Heard {

@@ -84,6 +84,21 @@ pub(super) async fn ask(world: Arc<World>, gateway: Arc<Gateway>, target: Option
     asked.map(drop).map_err(|why| why.with("gateway", gateway.id.as_str()))
 }
 
+/// Asks once more where one answer alone says that a clock is off. A proxy whose `Date` stands still looks like a gateway that
+/// is behind until a second answer, more than a second later, names the same second. Costs nothing where clocks are well, and
+/// about a second and `limit` where they are not.
+pub async fn settle(world: &Arc<World>, only: Option<&GatewayId>, limit: Duration) {
+    let gateways = world.gateways().into_iter().filter(|g| only.is_none_or(|o| &g.id == o));
+    let doubtful: Vec<_> = gateways.filter_map(|g| Some((world.gate.doubt(&g.id)?, g))).collect();
+    let Some(wait) = doubtful.iter().map(|(wait, _)| *wait).max() else { return };
+    tokio::select! {
+        () = world.stop.cancelled() => return,
+        () = tokio::time::sleep(wait) => {}
+    }
+    let asks = doubtful.into_iter().map(|(_, g)| tokio::time::timeout(limit, ask(world.clone(), g, None)));
+    futures_util::stream::iter(asks).for_each_concurrent(AT_ONCE, async |one| drop(one.await)).await;
+}
+
 /// Length of a stretch of an offset history (ms), and how many make the last day.
 const STEP_MS: i64 = 30 * 60_000;
 const STEPS: usize = 48;

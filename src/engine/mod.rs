@@ -16,6 +16,8 @@ pub mod clock;
 pub mod command;
 mod errands;
 pub mod follow;
+mod gateway;
+pub mod hold;
 pub mod hosts;
 mod live;
 pub mod mailbox;

@@ -4,7 +4,7 @@
 use super::*;
 use crate::{
     clock::{
-        ManualTime,
+        ManualTime, TokioTime,
         gate::Gate,
         http_date,
         now::TEST_WALL,
@@ -144,4 +144,81 @@ fn the_kernels_word_alone_saves_nothing() {
     });
     save_host(&store, &gate.host(), &time.now());
     assert_eq!(store.floor(), None);
+}
+
+/// Lets so much virtual time pass, and with it everything that is under way on loopback.
+async fn pass(ms: u64) {
+    tokio::time::sleep(Duration::from_millis(ms)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_loop_asks_after_the_first_frame_and_then_before_the_last_answer_is_too_old() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = served(0).await;
+    let world = world(dir.path(), Arc::new(TokioTime::new()), vec![of(&server)]);
+    let task = tokio::spawn(run(world.clone()));
+    pass(400).await;
+    assert_eq!(server.asked(), 0, "the first frame comes first");
+    pass(2_000).await;
+    let first = server.asked();
+    assert!(first > 0 && !world.gate().is_host_old(TTL_SHOWN));
+    let mut seen = first;
+    for round in 1..=3 {
+        pass(EVERY.as_millis() as u64 - 10_000).await;
+        assert_eq!(server.asked(), seen, "round {round}: nothing in between");
+        assert_eq!(world.gate().host().verdict, Verdict::Ok, "round {round}: the last answer still counts");
+        pass(12_000).await;
+        assert!(server.asked() > seen, "round {round}: asked again");
+        seen = server.asked();
+    }
+    world.shut();
+    pass(3 * TTL_SHOWN.as_millis() as u64).await;
+    assert!(task.is_finished() && server.asked() == seen, "it ends with the world");
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_the_loop_a_clock_that_goes_wrong_blocks_and_one_that_answers_no_more_is_not_called_fine() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = served(0).await;
+    let world = world(dir.path(), Arc::new(TokioTime::new()), vec![of(&server)]);
+    tokio::spawn(run(world.clone()));
+    pass(2_000).await;
+    assert_eq!(world.gate().host().verdict, Verdict::Ok);
+    server.set(|s| s.offset_ms = 90_000);
+    pass(EVERY.as_millis() as u64).await;
+    // Its second word contradicts the first; two more are believed against it, or a conflict stays open, but never "fine".
+    assert!(world.gate().host().verdict > Verdict::Warn);
+    server.set(|s| s.fault = crate::sandbox::SntpFault::Silent);
+    for _ in 0..3 {
+        pass(EVERY.as_millis() as u64).await;
+        assert!(world.gate().host().verdict > Verdict::Warn, "silence settles nothing");
+    }
+    world.shut();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_asks_to_be_left_alone_is_left_alone_by_the_loop() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = served(0).await;
+    server.set(|s| s.fault = crate::sandbox::SntpFault::Kiss(*b"RATE"));
+    let world = world(dir.path(), Arc::new(TokioTime::new()), vec![of(&server)]);
+    tokio::spawn(run(world.clone()));
+    pass(2_000).await;
+    assert_eq!(server.asked(), 1);
+    pass(3 * EVERY.as_millis() as u64).await;
+    assert_eq!(server.asked(), 1);
+    world.shut();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_comes_while_servers_are_asked_takes_that_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    let server = served(0).await;
+    let world = world(dir.path(), Arc::new(TokioTime::new()), vec![of(&server)]);
+    server.set(|s| s.way_out = Duration::from_millis(20));
+    world.ask_ntp().await;
+    let alone = server.asked();
+    pass(1_000).await;
+    tokio::join!(world.ask_ntp(), world.ask_ntp(), world.ask_ntp());
+    assert_eq!(server.asked(), 2 * alone, "three who ask at once are one question");
 }

@@ -1,30 +1,29 @@
 //! What every room of the engine shares: gateways with their rows, store, vault, gate, time.
 
+pub use super::gateway::Gateway;
 use super::{
     adapters::{GateSamples, StoreMemo},
     alarm::Alarm,
-    mailbox::{GatewayView, Mailbox, Toast},
+    mailbox::{Mailbox, Toast},
     ntp::{self, Reference},
-    rows::Book,
     shared::Common,
     tokens::Broker,
 };
 use crate::{
     clock::{Limits, floor::BUILD_FLOOR, gate::Gate},
-    domain::{Action, Effect, GatewayId, Link, Not, Reason, ReasonCode, Row, Secret, Secrets, Target, Time},
+    domain::{Action, Effect, GatewayId, Not, Reason, ReasonCode, Row, Secret, Secrets, Target, Time},
     i18n::Message,
-    providers::{Attention, Cx, GatewayFacts, KindSpec, Provider, http, token::account_secret},
+    providers::{Cx, GatewayFacts, Provider, http, token::account_secret},
     store::{Store, StoreError, config},
     vault::{Source, Vault, VaultState},
 };
 use std::{
     collections::{BTreeMap, HashSet},
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
 };
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// Finds a provider by kind. Tests hand in their own.
@@ -81,29 +80,6 @@ pub struct World {
     gateways: RwLock<BTreeMap<GatewayId, Arc<Gateway>>>,
     pairing: Mutex<HashSet<String>>,
     acting: Mutex<HashSet<String>>,
-}
-
-/// One gateway as the engine holds it.
-pub struct Gateway {
-    /// Its name.
-    pub id: GatewayId,
-    /// Its kind.
-    pub spec: &'static KindSpec,
-    pub(super) provider: Arc<dyn Provider>,
-    pub(super) settings: Arc<config::Gateway>,
-    pub(super) rank: usize,
-    http: OnceLock<Result<Arc<http::Client>, Reason>>,
-    pub(super) attention: watch::Sender<Attention>,
-    pub(super) stop: CancellationToken,
-    state: Mutex<GatewayState>,
-}
-
-struct GatewayState {
-    link: Link,
-    facts: GatewayFacts,
-    stale: bool,
-    secrets: Secrets,
-    book: Book,
 }
 
 pub(super) fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -169,25 +145,8 @@ impl World {
         let limits = settings.clock_limits.or(self.clock.limits).map_or(spec.limits, |(ok_s, blocked_s)| Limits { ok_s, blocked_s });
         self.gate.limits(&id, limits);
         self.gate.expect_zone(Some(&id), settings.expect_timezone.as_deref());
-        let gateway = Arc::new(Gateway {
-            id: id.clone(),
-            spec,
-            provider,
-            rank,
-            http: OnceLock::new(),
-            settings: Arc::new(settings),
-            attention: watch::Sender::new(Attention::default()),
-            stop: self.stop.child_token(),
-            state: Mutex::new(GatewayState {
-                link: Link::unknown(),
-                // Whole until a provider tells otherwise: a headless command hears no watch, and a plan proves its right itself.
-                facts: GatewayFacts { whole: true, ..GatewayFacts::default() },
-                stale: true,
-                secrets: Secrets::new(),
-                book: Book::default(),
-            }),
-        });
-        Some(gateway)
+        let stop = self.stop.child_token();
+        Some(Arc::new(Gateway::new(settings, spec, provider, rank, stop)))
     }
 
     /// Opens the vault as far as that goes without a person, and waits for the outcome.
@@ -399,54 +358,6 @@ impl World {
     pub(super) fn is_pairing(&self, target: &Target) -> bool {
         let set = lock(&self.pairing);
         !set.is_empty() && set.contains(&target.id())
-    }
-}
-
-impl Gateway {
-    /// What the gateway told about itself.
-    pub fn facts(&self) -> GatewayFacts {
-        lock(&self.state).facts.clone()
-    }
-
-    /// Its provider.
-    pub fn provider(&self) -> &Arc<dyn Provider> {
-        &self.provider
-    }
-
-    /// What the configuration says of it.
-    pub fn settings(&self) -> &config::Gateway {
-        &self.settings
-    }
-
-    /// Its own link.
-    pub fn link(&self) -> Link {
-        lock(&self.state).link.clone()
-    }
-
-    /// True when every secret that it cannot do without is loaded.
-    pub(super) fn has_secrets(&self) -> bool {
-        let state = lock(&self.state);
-        self.spec.secrets.iter().filter(|s| !s.optional).all(|s| state.secrets.contains_key(s.name))
-    }
-
-    /// As the deck shows it.
-    pub fn view(&self) -> GatewayView {
-        let state = lock(&self.state);
-        GatewayView {
-            id: self.id.clone(),
-            spec: self.spec,
-            link: state.link.clone(),
-            facts: state.facts.clone(),
-            plaintext: self.settings.url.starts_with("http://") && self.settings.allow_plaintext,
-            stale: state.stale,
-            rank: self.rank,
-        }
-    }
-
-    pub(super) fn with_state<R>(&self, f: impl FnOnce(&mut Link, &mut GatewayFacts, &mut bool, &mut Book) -> R) -> R {
-        let mut state = lock(&self.state);
-        let GatewayState { link, facts, stale, book, .. } = &mut *state;
-        f(link, facts, stale, book)
     }
 }
 

@@ -120,6 +120,7 @@ catalogue! { "deck";
     MARKED = "{n} marked", "已标记 {n}";
     GATEWAY_WELL = "{a}/{n} online", "{a}/{n} 在线";
     NOTE_CLOCK = "⚠ clock {skew}", "⚠ 时钟 {skew}";
+    NOTE_CLOCK_HOST = "⚠ this host {skew}", "⚠ 本机 {skew}";
     NOTE_CLOCK_SHORT = "⚠ {skew}", "⚠ {skew}";
     NOTE_STALE_SHORT = "{n} stale", "{n} 旧";
     NOTE_DIFFERS_SHORT = "mem≠db", "内存≠库";

@@ -141,6 +141,8 @@ catalogue! { "reason";
     VISITOR_UID_DO = "In config.toml: use another uid for this account.", "在 config.toml 中为该账号换一个 uid。";
     FLAG_COLLISION = "Two clients take turns on {device}: each login kicks the other.", "两个客户端轮流占用 {device}：每次登录都会踢掉对方。";
     FLAG_COLLISION_DO = "`f` shows the plan: give one of them a flag of its own.", "按 f 看方案：给其中一个单独的标志。";
+    FLAG_UNSTEADY = "Login follows login on {device}: two clients, or one that drops.", "{device} 上登录接连不断：两个客户端互踢，或一个频繁掉线。";
+    FLAG_UNSTEADY_DO = "`f`: a flag of its own for the second; if there is one only, its network.", "按 f 给第二个客户端单独的标志；若只有一个，查其网络。";
     DISPLACED = "Displaced by a later login on the same flag, from {by}.", "被同一标志的后一次登录（{by}）顶替。";
     DISPLACED_DO = "`m i` issues it a token on a flag of its own.", "按 m i 在单独的标志上为它签发令牌。";
     TOO_EARLY = "The client tried {seconds} s before the token existed.", "客户端在令牌存在前 {seconds} 秒就尝试登录。";

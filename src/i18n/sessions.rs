@@ -69,6 +69,15 @@ catalogue! { "sessions";
     RUN_HEALED = "{target} was rebuilt; the command starts again in {s} s", "{target} 已重建；{s} 秒后重新启动命令";
     RUN_NO_HEAL = "{target}: there is nothing to heal for this kind", "{target}：此类目标没有可修复的内容";
 
+    FACT_FILE = "File", "文件";
+    FACT_FORMAT = "Format", "格式";
+    FACT_KEY = "Key id", "密钥编号";
+    FACT_DC = "Data centre", "数据中心";
+    FACT_HOLDER = "Held by", "持有者";
+    FACT_EVIDENCE = "Known by", "依据";
+    FACT_CONNECTED = "Last connected", "上次连接";
+    NOT_HERE = "Only what lies on this machine is known of it.", "仅知道本机上的内容。";
+
     CHECK_SLOTS = "{n} slots, each with a key and a file of its own", "{n} 个槽位，各有单独的密钥和文件";
     CHECK_SLOT = "{slot}: {what}", "{slot}：{what}";
     CHECK_BLIND = "{n} processes of other users could not be looked at", "有 {n} 个其他用户的进程无法查看";

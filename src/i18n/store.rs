@@ -55,6 +55,7 @@ catalogue! { "store";
     CONFIG_SECRET_DO = "delete the line and run  pairdeck secret set {name}", "删除此行并运行  pairdeck secret set {name}";
     CONFIG_SECRET_URL = "this address carries a secret", "此地址带有机密";
     CONFIG_URL = "http:// or https://, a host, perhaps a port and a path", "http:// 或 https://、主机，可带端口和路径";
+    CONFIG_SOCKET = "ws:// or wss://, a host, perhaps a port and a path", "ws:// 或 wss://、主机，可带端口和路径";
     CONFIG_URL_ADDRESS = "an address without user, password, query or fragment", "不带用户名、密码、查询或片段的地址";
     CONFIG_PLAINTEXT = "plain http to a host other than this machine shows the key to everyone on the way", "以明文 http 访问其他主机会使密钥暴露";
     CONFIG_PLAINTEXT_DO = "use https://, or say  allow_plaintext = true", "请用 https://，或写  allow_plaintext = true";

@@ -33,7 +33,7 @@ catalogue! { "token";
     EVICTED_BY_SUBSCRIBER = "Another client subscribed with this secret and took its place.", "另一个客户端用此密钥订阅并顶替了它。";
     EVICTED_BY_SUBSCRIBER_DO = "Stop one of the two.", "停掉其中一个。";
     NEVER_FETCHED = "No token was fetched yet.", "尚未获取令牌。";
-    NEVER_FETCHED_DO = "`r` fetches one.", "按 r 获取。";
+    NEVER_FETCHED_DO = "`r` fetches one, and so does `pairdeck token`.", "按 r 或运行 pairdeck token 获取。";
     WRONG_ID = "The platform does not know this id.", "平台不认识该 ID。";
     WRONG_ID_DO = "In config.toml: check corp_id of {gateway} and the id of its account.", "核对 config.toml 中 {gateway} 的 corp_id 与账号的 id。";
     API_FORBIDDEN = "The platform does not permit this app to use that interface.", "平台不允许该应用使用此接口。";

@@ -39,5 +39,6 @@ catalogue! { "wukongim";
     WARN_GUEST = "guest:guest reads every token on the manager port: set auth.users on the server.", "guest:guest 可在管理端口读取所有令牌：请在服务器上设置 auth.users。";
     WARN_NO_DEVICES = "The server does not list devices: {why}", "服务器未列出设备：{why}";
     WARN_UIDS_FILE = "The file of uids cannot be read: {why}", "无法读取 uid 文件：{why}";
+    WARN_NO_UIDS = "No account is watched: this server does not list its users. Name them in the configuration: uids = [\"u1\"].", "未监视任何账号：该服务器不列出其用户。请在配置中写明：uids = [\"u1\"]。";
     WARN_BEYOND = "{n} more accounts are not watched.", "另有 {n} 个账号未监视。";
 }

@@ -16,7 +16,7 @@ catalogue! { "wukongim_why";
     LOG_BANNED = "Log, {time}: the uid is banned.", "日志 {time}：该 uid 已被封禁。";
     LOG_MANAGER = "Log, {time}: somebody logged in as the manager, not as a user.", "日志 {time}：有人以管理员身份登录，而不是用户。";
     LOG_MORE = "{n} older lines for this uid were pasted too; the newest counts.", "另粘贴了该 uid 的 {n} 行较早日志；以最新一行为准。";
-    LOG_FLAG_UNTOLD = "This line does not tell the client's flag: v1 prints zeros before the login is known.", "该行不能说明客户端的标志：v1 在登录完成前只打印零值。";
+    LOG_FLAG_UNTOLD = "This line does not tell the client's flag.", "该行不能说明客户端的标志。";
     LOG_NO_ZONE = "The line's time has no zone, so it is not compared with the token's.", "日志时间没有时区，未与令牌时间比较。";
     LOG_STILL = "The expected token is still the one of {device}.", "期望的令牌仍是 {device} 的当前令牌。";
     LOG_SINCE = "The token of {device} was set after this line, at {time}.", "{device} 的令牌在该日志之后设置：{time}。";
@@ -81,6 +81,7 @@ catalogue! { "wukongim_why";
     WOULD_STAY = "A login on {device}: both stay; with the same device id the old one goes silent.", "登录 {device}：两者并存；设备 id 相同时旧连接失声。";
 
     WARN_TWO = "Two clients take turns on {device}.", "两个客户端轮流占用 {device}。";
+    WARN_UNSTEADY = "Login follows login on {device}: two clients, or one that drops.", "{device} 上登录接连不断：两个客户端，或一个掉线的客户端。";
     WARN_SHARED = "{platforms} share flag {flag} in the plan: each login replaces the other's token.", "方案中 {platforms} 共用标志 {flag}：每次登录都会覆盖对方令牌。";
     WARN_PLANNED_RESERVED = "The plan gives {platform} flag {flag}, which is reserved for {what}.", "方案给 {platform} 的标志 {flag} 已预留给 {what}。";
     WARN_LEVEL = "{device} is {level}; the plan says {planned}.", "{device} 为{level}；方案规定{planned}。";

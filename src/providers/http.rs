@@ -144,9 +144,10 @@ impl Client {
         let host = base.host_str().ok_or_else(|| named(ReasonCode::WrongAddress))?;
         let local = is_loopback(host);
         let tls = match base.scheme() {
-            "https" => tls::config(settings.ca_file.as_deref()).map_err(|r| r.with("gateway", &settings.name))?,
-            "http" if local || settings.allow_plaintext => tls::none()?,
-            "http" => return Err(named(ReasonCode::PlaintextRefused)),
+            // Addresses of sockets that are never asked over HTTP keep their own scheme.
+            "https" | "wss" => tls::config(settings.ca_file.as_deref()).map_err(|r| r.with("gateway", &settings.name))?,
+            "http" | "ws" if local || settings.allow_plaintext => tls::none()?,
+            "http" | "ws" => return Err(named(ReasonCode::PlaintextRefused)),
             _ => return Err(named(ReasonCode::WrongAddress)),
         };
         let mut builder = reqwest::Client::builder()

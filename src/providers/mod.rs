@@ -3,6 +3,7 @@
 //!
 //! Adding one = one folder, one line in [`registry`], one sandbox server, one row in the contract tests.
 
+pub mod duty;
 pub mod evolution;
 pub mod http;
 pub mod langbot;

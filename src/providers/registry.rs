@@ -1,6 +1,11 @@
 //! The one list of kinds.
 
-use super::{KindSpec, Provider, evolution, langbot, telegram, tokens, wecom_aibot, wukongim};
+use super::{
+    KindSpec, Provider,
+    duty::{Duty, LocalCheck},
+    evolution, langbot, telegram, tokens, wecom_aibot, wukongim,
+};
+use crate::{domain::Target, store::config};
 use std::sync::Arc;
 
 /// Every kind that this build knows, in the order that menus show.
@@ -20,6 +25,29 @@ pub fn provider(kind: &str) -> Option<Arc<dyn Provider>> {
         "telegram" => Some(Arc::new(telegram::Telegram::default())),
         other => tokens::Platforms::of(other).map(|p| Arc::new(p) as Arc<dyn Provider>),
     }
+}
+
+/// What of a gateway `pairdeck run` can run; nothing for kinds whose sessions live on a server.
+pub fn runnable(gateway: &config::Gateway) -> Vec<Target> {
+    match gateway.kind.as_str() {
+        "telegram" => telegram::slots::run::runnable(gateway),
+        "wecom-aibot" => Duty::accounts(gateway),
+        _ => Vec::new(),
+    }
+}
+
+/// What must be held while `target` runs; reads files and processes, asks nobody.
+pub fn duty(gateway: &config::Gateway, all: &[config::Gateway], target: &Target) -> Option<Duty> {
+    match gateway.kind.as_str() {
+        "telegram" => telegram::slots::run::duty(all, target),
+        "wecom-aibot" => Duty::of_account(gateway, target),
+        _ => None,
+    }
+}
+
+/// What there is to say of files and processes of this machine, for `doctor`; reads files and processes, asks nobody.
+pub fn local_checks(gateways: &[config::Gateway]) -> Vec<LocalCheck> {
+    telegram::slots::run::checks(gateways)
 }
 
 #[cfg(test)]

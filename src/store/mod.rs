@@ -12,6 +12,8 @@ mod kill;
 pub mod locks;
 mod ops;
 pub(crate) mod paths;
+pub mod proc;
+pub mod run_lock;
 mod schema;
 mod secrets;
 mod thread;

@@ -13,3 +13,4 @@ mod fleet;
 mod misc;
 mod pairing;
 mod reading;
+mod tokens;

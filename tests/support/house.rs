@@ -152,7 +152,7 @@ impl Home {
                     home.canaries.push(secret.expose().to_owned());
                 }
                 let new = config::NewGateway { name: g.name, kind: g.kind.to_owned(), url: g.url, allow_plaintext: false };
-                config::add_gateway(&paths.config, &new).unwrap();
+                config::add_gateway_with(&paths.config, &new, &g.more).unwrap();
             }
             store.flush().await;
             store.close();

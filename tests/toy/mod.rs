@@ -20,6 +20,7 @@ use pairdeck::{
 };
 use std::{
     collections::BTreeMap,
+    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -355,27 +356,22 @@ pub struct Process {
 }
 
 /// Starts a process on `home`. `key` is one vault for all processes of a test.
-pub async fn process(home: &std::path::Path, server: &Shared, vault: &Vault, time: Arc<dyn Time>, read_only: bool) -> Process {
+pub async fn process(home: &Path, server: &Shared, vault: &Vault, time: Arc<dyn Time>, read_only: bool) -> Process {
+    process_with(home, server, vault, time, (read_only, config::Clock::default())).await
+}
+
+/// The same with what the configuration says of clocks.
+pub async fn process_with(home: &Path, server: &Shared, vault: &Vault, time: Arc<dyn Time>, (read_only, clock): (bool, config::Clock)) -> Process {
     let paths = Paths::in_home(home);
     let store = Store::open_in_place(&paths, vault.clone(), time.clone()).unwrap();
     let lock = ProcessLock::take(&paths).unwrap();
     let mailbox = Mailbox::new();
     let shared = server.clone();
     let providers: Providers = Arc::new(move |kind| (kind == "toy").then(|| Arc::new(Toy(shared.clone())) as Arc<dyn Provider>));
-    let gateway = config::Gateway {
-        name: "g".into(),
-        kind: "toy".into(),
-        url: "http://127.0.0.1:9".into(),
-        allow_plaintext: false,
-        ca_file: None,
-        events: true,
-        expect_timezone: None,
-        clock_limits: None,
-        ..config::Gateway::default()
-    };
+    let gateway = config::Gateway::new("g", "toy", "http://127.0.0.1:9");
     let world = World::new(Parts {
         gateways: vec![gateway],
-        clock: config::Clock::default(),
+        clock,
         shared: None,
         store,
         vault: vault.clone(),

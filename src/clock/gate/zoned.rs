@@ -3,7 +3,7 @@
 use super::Gate;
 use crate::{
     clock::{
-        Limits, Verdict,
+        Verdict,
         gate::GateView,
         verdict::Cause,
         zones::{self, Expected},
@@ -19,10 +19,6 @@ impl Gate {
             Some(zone) => inner.declared.insert(gateway.cloned(), zone.into()),
             None => inner.declared.remove(&gateway.cloned()),
         };
-    }
-    /// The thresholds of a gateway.
-    pub fn limits_of(&self, gateway: &GatewayId) -> Limits {
-        self.inner().limits.get(gateway).copied().unwrap_or(Limits::DEFAULT)
     }
 
     /// Adds what timezones say: evidence, and a warning where a declared one differs. It is no skew and blocks nothing.

@@ -11,9 +11,9 @@ use crate::{domain::Time, store::config::NtpServer};
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
-    time::{Duration, Instant},
+    time::Duration,
 };
-use tokio::net::UdpSocket;
+use tokio::{net::UdpSocket, time::Instant};
 
 /// Probes sent to one server.
 pub const PROBES: u32 = 3;
@@ -108,6 +108,7 @@ async fn resolve(server: &NtpServer, until: Instant) -> Result<Vec<SocketAddr>, 
 /// A question on its way.
 struct Sent {
     request: Request,
+    /// On the monotonic clock (tokio's, which tests may pause): a step of the wall clock cannot fake a round trip.
     at: Instant,
     boot: Duration,
 }

@@ -13,8 +13,9 @@ use crate::{
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
+use tokio::time::Instant;
 
 /// Asking all servers takes at most so long, names included.
 pub const LIMIT: Duration = Duration::from_millis(950);

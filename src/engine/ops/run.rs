@@ -205,6 +205,14 @@ impl Runner<'_> {
                         given = self.host.ask(&prompt) => given,
                     };
                     let Some(given) = given else {
+                        if may_stop {
+                            // Nobody answers, and nothing was done that must be finished: it is over, not left standing open.
+                            self.op.begun = false;
+                            self.world.store.op_phase(self.op.id, OpPhase::Running).await?;
+                            self.world.store.op_step(self.op.id, self.op.step, false).await?;
+                            let refused = prompt.hint.as_ref().map(|h| Reason::new(ReasonCode::CredentialRefused).raw(h.as_str()));
+                            return Ok(Tried::GaveUp(refused.filter(|_| prompt.wrong > 0).unwrap_or(Reason::new(ReasonCode::PersonNeeded))));
+                        }
                         return Ok(Tried::Stop(OpPhase::Asking, Reason::new(ReasonCode::PersonNeeded)));
                     };
                     self.world.store.op_phase(self.op.id, OpPhase::Running).await?;

@@ -11,11 +11,7 @@ use crate::{
     domain::{Reason, ReasonCode},
     i18n::engine as words,
 };
-use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-
-/// Two probes must be further apart than this to be believed against older ones.
-const SETTLE: Duration = Duration::from_millis(1500);
 
 impl Visit<'_> {
     /// Asks the gateway for the time by the cheapest call. An answer's `Date` reaches the gate by itself.
@@ -50,11 +46,12 @@ impl Visit<'_> {
                 {
                     return Err(self.failed(why, cancel).await);
                 }
-                if self.world.gate.is_torn(&self.gateway.id) {
-                    // The gateway's clock was just set, or a proxy answered: nothing is begun on a doubt that a second settles.
+                if let Some(wait) = self.world.gate.doubt(&self.gateway.id) {
+                    // The gateway's clock was just set, or a proxy answered: nothing is begun, and nobody is blamed, on a doubt
+                    // that a second settles.
                     tokio::select! {
                         () = cancel.cancelled() => {}
-                        () = tokio::time::sleep(SETTLE) => {}
+                        () = tokio::time::sleep(wait) => {}
                     }
                     let _ = self.ask_clock().await;
                 }
@@ -120,7 +117,7 @@ impl Visit<'_> {
     pub(super) async fn override_gate(&mut self) {
         // What the person saw is what was agreed to; if it has become worse since, the gate stays closed.
         let view = self.record.view.gate.clone().unwrap_or_else(|| self.world.gate.view(&self.gateway.id));
-        let skew = view.worst_ms().unwrap_or(0);
+        let skew = view.worst_ms().max(view.conflict_ms()).unwrap_or(0);
         self.consent.blocked = view.overriding();
         self.record.view.overridden = true;
         self.record.log(&words::PAIR_OVERRIDE);

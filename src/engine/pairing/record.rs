@@ -130,8 +130,8 @@ impl<'a> Record<'a> {
     /// Keeps the gate's latest view.
     pub(super) fn gate(&mut self, view: crate::clock::gate::GateView) {
         self.session.first_verdict.get_or_insert(view.verdict);
-        if let Some(skew) = view.remote.skew {
-            self.session.skew_ms = Some(skew.lo_ms.abs().max(skew.hi_ms.abs()));
+        if let Some(worst) = view.worst_ms() {
+            self.session.skew_ms = Some(worst);
         }
         self.view.gate = Some(view);
     }

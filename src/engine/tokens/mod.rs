@@ -146,6 +146,17 @@ impl Broker {
         flights.entry(id.to_owned()).or_default().clone()
     }
 
+    /// Seals a secret of an account whose kind issues no tokens.
+    async fn keep_secret(&self, at: &Target, name: &str, secret: &Secret) -> Result<(), Reason> {
+        let world = self.0.world.upgrade().ok_or(Reason::new(ReasonCode::Internal))?;
+        let gateway = world.gateway(&at.gateway).ok_or(Reason::new(ReasonCode::Gone))?;
+        let kept = secret_name(&at.gateway, &account_secret(at.account.as_str(), name));
+        world.store.secret_put(&kept, secret).await.map_err(|e| e.reason())?;
+        world.load_account_secrets(&gateway, at.account.as_str()).await.map_err(|e| e.reason())?;
+        super::ops::audit(&world, at, "put secret", None, "done").await;
+        Ok(())
+    }
+
     /// The timer is to look at this target again.
     fn told(&self, target: &Target) {
         lock(&self.0.dirty).insert(target.clone());
@@ -213,7 +224,12 @@ impl Tokens for Broker {
 
     fn put_secret<'a>(&'a self, at: &'a Target, name: &'a str, secret: Secret) -> Fut<'a, Result<(), Reason>> {
         Box::pin(async move {
-            let subject = self.subject(at)?;
+            let subject = match self.subject(at) {
+                Ok(subject) => subject,
+                // Without tokens of its own an account may have a secret all the same.
+                Err(why) if why.code == ReasonCode::NotInVersion => return self.keep_secret(at, name, &secret).await,
+                Err(why) => return Err(why),
+            };
             // First: a shared copy may stand under a name that is made of the old secret.
             let _ = self.forget_shared(&subject).await;
             let kept = secret_name(&at.gateway, &account_secret(at.account.as_str(), name));

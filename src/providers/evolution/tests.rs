@@ -63,17 +63,7 @@ impl Stage {
         let options = Options { seed: Some(7), clock: Clock::virtual_from(START), ..Options::default() };
         let sandbox = Sandbox::of(vec![("wa".into(), settings, rows)], &options).await.unwrap();
         let info = sandbox.gateways().remove(0);
-        let settings = config::Gateway {
-            name: "wa".into(),
-            kind: "evolution".into(),
-            url: info.url.clone(),
-            allow_plaintext: false,
-            ca_file: None,
-            events: true,
-            expect_timezone: None,
-            clock_limits: None,
-            ..config::Gateway::default()
-        };
+        let settings = config::Gateway::new("wa", "evolution", &info.url);
         let kept = Arc::new(Kept::default());
         let (tx, rx) = seen::channel(Attention::default());
         let cx = Cx {

@@ -7,7 +7,6 @@ mod act;
 mod can;
 mod door;
 mod fail;
-pub mod key;
 mod login;
 mod memo;
 pub mod mtproto;
@@ -15,10 +14,14 @@ mod operator;
 mod rows;
 pub mod session;
 mod setup;
+pub mod slots;
 mod watch;
 
 #[cfg(test)]
 mod tests;
+
+/// Keys and their names, as the protocol has them.
+pub use mtproto::{AuthKey, KeyId};
 
 use super::{AskSpec, Becomes, Cx, Fut, GatewayFacts, KindSpec, Look, MethodSpec, On, Pairing, Provider, Report, SecretSpec, Tx, VerbSpec};
 use crate::{

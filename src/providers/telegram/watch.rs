@@ -5,7 +5,7 @@ use super::{
     mtproto::tl::{enums, functions as f},
     operator::{Hub, Line, ask_time, measured},
     rows::{self, Remote, Standing},
-    setup,
+    setup, slots,
 };
 use crate::{
     domain::{Reason, ReasonCode, RemoteId, Row, Target},
@@ -20,6 +20,9 @@ use tokio::time::{Instant, sleep_until};
 const AT_ONCE: usize = 8;
 /// After what makes a key dead: it is not used again, only what is stored is looked at.
 const DEAD: Duration = Duration::from_secs(600);
+/// How often files and processes are looked at while they are on screen, and while they are not.
+const FILES: Duration = Duration::from_secs(5);
+const FILES_UNSEEN: Duration = Duration::from_secs(60);
 /// Until another try where somebody else has the key, or nothing answers.
 const AGAIN: Duration = Duration::from_secs(15);
 
@@ -58,14 +61,21 @@ async fn one<'a>(hub: &Hub, cx: &Cx, account: &'a Account) -> (&'a Account, Resu
     (account, remote(hub, cx, account).await)
 }
 
-/// The rows of one account.
-async fn draw(cx: &Cx, account: &Account, told: &Result<Option<Remote>, Reason>) -> Vec<Row> {
+/// The slots of all accounts, as files and processes of this host tell.
+async fn local(cx: &Cx) -> Vec<Row> {
+    let (settings, now) = (Arc::clone(&cx.settings), cx.time.now());
+    tokio::task::spawn_blocking(move || slots::rows::rows(&settings, &now)).await.unwrap_or_default()
+}
+
+/// The rows of one account: itself, its slots, its sessions.
+async fn draw(cx: &Cx, account: &Account, told: &Result<Option<Remote>, Reason>, slots: &[Row]) -> Vec<Row> {
     let known = memo::known(cx, &account.name).await;
     let standing = match told {
         Ok(remote) => Standing::In(remote.as_ref()),
         Err(why) => Standing::Out(why.clone()),
     };
     let mut out = vec![rows::account(cx, account, known.as_ref(), standing)];
+    out.extend(slots.iter().filter(|s| s.account.as_str() == account.name).cloned());
     if let Ok(Some(remote)) = told {
         out.extend(rows::sessions(cx, account, remote));
     }
@@ -129,10 +139,10 @@ async fn run(hub: &Hub, cx: &Cx, out: Tx<Report>) -> Reason {
             }
             probe_due = Instant::now() + pause;
         }
-        let mut rows = Vec::new();
+        let (mut rows, slots) = (Vec::new(), local(cx).await);
         for account in &cx.settings.accounts {
             if let Some(reading) = readings.get(&*account.name) {
-                rows.extend(draw(cx, account, &reading.told).await);
+                rows.extend(draw(cx, account, &reading.told, &slots).await);
             }
         }
         // Sessions of an account that could not be asked are not gone.
@@ -140,7 +150,10 @@ async fn run(hub: &Hub, cx: &Cx, out: Tx<Report>) -> Reason {
         if out.send(Report::All { rows, complete }).await.is_err() {
             return over();
         }
-        let next = readings.values().map(|r| r.due).chain([probe_due]).min().unwrap_or(probe_due);
+        // Files and processes are looked at more often than servers are asked.
+        let files = Instant::now() + if on_screen { FILES } else { FILES_UNSEEN };
+        let files = if slots.is_empty() { probe_due } else { files };
+        let next = readings.values().map(|r| r.due).chain([probe_due, files]).min().unwrap_or(probe_due);
         loop {
             tokio::select! {
                 () = sleep_until(next) => break,
@@ -197,7 +210,7 @@ pub(super) async fn look(hub: &Hub, cx: &Cx, at: Option<&Target>, how: Look) -> 
         (Look::Row, Some(at)) => {
             let Ok(account) = setup::account(cx, at.account.as_str()) else { return Ok(Report::Gone(vec![at.clone()])) };
             let told = remote(hub, cx, account).await.map(|(_, remote)| remote);
-            let rows = draw(cx, account, &told).await;
+            let rows = draw(cx, account, &told, &local(cx).await).await;
             let there = |d: &RemoteId| rows.iter().any(|r| r.device.as_ref() == Some(d));
             if told.is_ok() && at.device.as_ref().is_some_and(|d| !there(d)) {
                 return Ok(Report::Gone(vec![at.clone()]));
@@ -208,10 +221,10 @@ pub(super) async fn look(hub: &Hub, cx: &Cx, at: Option<&Target>, how: Look) -> 
             let asks: Vec<_> = cx.settings.accounts.iter().map(|a| one(hub, cx, a)).collect();
             let all: Vec<_> = futures_util::stream::iter(asks).buffered(AT_ONCE).collect().await;
             let all: Vec<_> = all.into_iter().map(|(a, told)| (a, told.map(|(_, remote)| remote))).collect();
-            let mut rows = Vec::new();
+            let (mut rows, slots) = (Vec::new(), local(cx).await);
             let complete = all.iter().all(|(_, told)| told.is_ok());
             for (account, told) in &all {
-                rows.extend(draw(cx, account, told).await);
+                rows.extend(draw(cx, account, told, &slots).await);
             }
             Ok(Report::All { rows, complete })
         }

@@ -39,6 +39,8 @@ pub(super) async fn plan(platform: &Platform, cx: &Cx, at: &Target, action: &Act
             fetch::secret(cx, account).ok_or_else(|| fetch::missing(cx, account))?;
             match platform.rules.rotate {
                 Rotate::ByHand => ("fetch", &w::STEP_FETCH, None),
+                // Demands are counted: where nothing is held, there is nothing to replace.
+                Rotate::Api { .. } if old.is_none() => ("fetch", &w::STEP_FETCH, None),
                 Rotate::Api { .. } => ("rotate", &w::STEP_ROTATE, Some(&w::LOSES_OLD)),
             }
         }

@@ -9,7 +9,7 @@ use super::{
     rows::{self, Known, Probed},
 };
 use crate::{
-    domain::{Fingerprint, Reason, ReasonCode, Row},
+    domain::{Fingerprint, Reason, ReasonCode, Row, State},
     providers::{
         Cx, Fut, GatewayFacts, Report, Tx,
         token::{Ask, Given},
@@ -28,6 +28,10 @@ const MENDING: Duration = Duration::from_secs(60);
 const HEARD: Duration = Duration::from_secs(60);
 /// Accounts that are tried at once.
 const ABREAST: usize = 8;
+/// What the owner holds of all accounts is looked at so often; of the one under the cursor at each poll.
+const ALL: Duration = Duration::from_secs(30);
+/// Up to so many accounts are all tried anew when a person asks; of more only those that are not well and the one under the cursor.
+const FEW: usize = 50;
 
 /// An account by its number, its cached token, and what was said of that.
 type Found = (usize, Option<Given>, Option<Result<Probed, Reason>>);
@@ -51,12 +55,13 @@ struct Watch<'a> {
     out: Tx<Report>,
     all: Vec<One>,
     heard: Instant,
+    reread: Instant,
 }
 
 /// See [`crate::providers::Provider::watch`].
 pub(super) async fn watch(platform: &Platform, cx: &Cx, out: Tx<Report>) -> Reason {
     let now = Instant::now();
-    let mut w = Watch { platform, cx, out, all: Vec::with_capacity(cx.settings.accounts.len()), heard: now };
+    let mut w = Watch { platform, cx, out, all: Vec::with_capacity(cx.settings.accounts.len()), heard: now, reread: now };
     tokio::select! {
         biased;
         () = cx.cancel.cancelled() => Reason::new(ReasonCode::Cancelled),
@@ -109,12 +114,13 @@ impl Watch<'_> {
                     if !alive {
                         news = None;
                     }
-                    self.reread().await;
+                    self.reread(None).await;
                 }
                 () = sleep_until(next) => {
                     if Instant::now() >= poll {
                         last = Instant::now();
-                        self.reread().await;
+                        let one = self.selected().filter(|_| last.duration_since(self.reread) < ALL);
+                        self.reread(one).await;
                         self.stay_heard().await?;
                     }
                 }
@@ -130,17 +136,29 @@ impl Watch<'_> {
     async fn afresh(&mut self) -> Result<(), Reason> {
         look::alive(self.platform, self.cx).await?;
         self.heard = Instant::now();
-        for one in &mut self.all {
-            (one.due, one.reported, one.renewed) = (Some(self.heard), None, None);
+        let (few, selected, now) = (self.all.len() <= FEW, self.selected(), self.cx.time.now());
+        for (n, one) in self.all.iter_mut().enumerate() {
+            if few || selected == Some(n) || one.known.link(now).state != State::Ready {
+                (one.due, one.reported, one.renewed) = (Some(self.heard), None, None);
+            }
         }
-        self.reread().await;
+        self.reread(None).await;
         self.tell_all().await
     }
 
-    /// What the owner of the tokens holds by now. Another token than before is tried soon.
-    async fn reread(&mut self) {
+    /// The account under the cursor.
+    fn selected(&self) -> Option<usize> {
+        let selected = self.cx.seen.borrow().selected.clone()?;
+        self.all.iter().position(|o| o.account.name == selected.as_str())
+    }
+
+    /// What the owner of the tokens holds by now, of one account or of all. Another token than before is tried soon.
+    async fn reread(&mut self, only: Option<usize>) {
         let now = Instant::now();
-        for one in &mut self.all {
+        if only.is_none() {
+            self.reread = now;
+        }
+        for (_, one) in self.all.iter_mut().enumerate().filter(|(n, _)| only.is_none_or(|o| o == *n)) {
             let held = self.cx.tokens.held(&look::target(self.cx, &one.account)).await;
             if held.is_some() && held == one.known.held {
                 // Nothing happened: what is remembered is not read either.
@@ -249,6 +267,12 @@ impl Watch<'_> {
                     Ok(_) => {
                         if let Some(why) = one.known.probed.as_mut().and_then(|p| p.said.as_mut()) {
                             why.code = ReasonCode::TokenRejectedAgain;
+                        }
+                        one.due = None;
+                    }
+                    Err(why) if why.code == ReasonCode::TokenRejectedAgain => {
+                        if let Some(said) = one.known.probed.as_mut().and_then(|p| p.said.as_mut()) {
+                            said.code = why.code;
                         }
                         one.due = None;
                     }

@@ -177,3 +177,6 @@ impl Provider for AiBots {
         Box::pin(async { Err(Reason::new(ReasonCode::NotInVersion)) })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,14 @@
 //! The server kicks the older session when a master logs in again with another device id (wukongim 2.2.5, §4.2), so the two
 //! are never both online for long. What counts is a *swap*: a session that goes away right after another device id came. One
 //! swap is a replacement, which is normal; a device that comes back and displaces the one that displaced it is a fight.
+//!
+//! The official JS SDK makes up a new device id at every login (wukongimjssdk 1.0.4, `connect_manager.js`: `Guid` and `W`), so
+//! that nothing ever comes back by its id. Then the addresses tell; and where those are one, as behind a common router, only
+//! that swap follows on swap and the flag is never found empty, as it is when one browser is reloaded. That is no proof: the
+//! sockets of displaced logins stay open until the server's idle time, and at the end of each, minutes later, that SDK logs in
+//! anew; a client that is alone by then displaces itself a dozen times (seen on a running 2.2.5). It is told as what it is.
+
+mod kept;
 
 use crate::domain::Stamp;
 use std::collections::{HashMap, VecDeque};
@@ -14,6 +22,10 @@ pub(super) const WINDOW_MS: u64 = 600_000;
 pub(super) const QUIET_MS: u64 = 300_000;
 /// The server lets the older session linger for at most 10 s (§0.6).
 const GRACE_MS: u64 = 15_000;
+/// So many swaps in so long, with nobody ever away, are worth a word whatever the ids are. With the SDK's usual ping a network
+/// that breaks makes one a minute at most.
+const MANY: usize = 5;
+const MANY_MS: u64 = 150_000;
 /// Most swaps kept of one flag.
 const MOST: usize = 64;
 
@@ -59,6 +71,8 @@ pub(super) struct Swap {
 struct Track {
     holders: Vec<Holder>,
     swaps: VecDeque<Swap>,
+    /// The last look at which nobody was there.
+    empty: u64,
 }
 
 /// What is known of one flag.
@@ -70,6 +84,8 @@ pub(super) struct Contest {
     pub(super) swaps: usize,
     /// True when two take turns; false for a replacement.
     pub(super) fight: bool,
+    /// True when ids or addresses prove that they are two; false where one that cannot hold its connection looks the same.
+    pub(super) sure: bool,
 }
 
 /// All flags that were seen lately.
@@ -178,6 +194,9 @@ impl Track {
                 changed = true;
             }
         }
+        if self.holders.is_empty() {
+            self.empty = now;
+        }
         while self.swaps.len() > MOST {
             self.swaps.pop_front();
         }
@@ -189,9 +208,21 @@ impl Track {
         changed
     }
 
+    /// True when somebody who was displaced came back and displaced in turn.
     fn is_fight(&self) -> bool {
         let back = |j: usize| self.swaps.iter().take(j).any(|s| self.swaps.get(j).is_some_and(|t| t.to.0 == s.from.0));
-        self.swaps.len() >= 2 && (1..self.swaps.len()).any(back)
+        (1..self.swaps.len()).any(back) || self.addresses_alternate()
+    }
+
+    /// Two addresses take turns more than once: a client that moves to another network and back is none.
+    fn addresses_alternate(&self) -> bool {
+        let moves: Vec<&Swap> = self.swaps.iter().filter(|s| s.from.1 != s.to.1).collect();
+        moves.windows(3).any(|w| matches!(w, [a, b, c] if a.from.1 == b.to.1 && b.from.1 == c.to.1 && a.to.1 == b.from.1))
+    }
+
+    fn many(&self) -> bool {
+        let lasting: Vec<u64> = self.swaps.iter().map(|s| ms(&s.at)).filter(|at| *at > self.empty).collect();
+        lasting.windows(MANY).any(|w| matches!((w.first(), w.last()), (Some(a), Some(b)) if b - a <= MANY_MS))
     }
 
     fn side_by_side(&self, now: u64) -> bool {
@@ -205,8 +236,9 @@ impl Track {
         let within = |s: &&Swap| age(s) < WINDOW_MS;
         let last = self.swaps.back().filter(within)?.clone();
         let swaps = self.swaps.iter().filter(within).count();
-        let fight = self.is_fight() && age(&last) < QUIET_MS;
-        Some(Contest { last, swaps, fight })
+        let sure = self.is_fight();
+        let fight = (sure && age(&last) < QUIET_MS) || (self.many() && age(&last) < MANY_MS);
+        Some(Contest { last, swaps, fight, sure })
     }
 }
 

@@ -74,6 +74,11 @@ const PHRASES: &[&str] = &[
     "user is ban",
 ];
 
+/// What v2 logs once more after each refusal (wukongim 2.2.5, seen on a running node).
+const ECHO: &str = "handle connect err";
+/// How every line of the server begins: several may have been pasted into one.
+const BEGIN: &str = "{\"level\":";
+
 /// Reads everything recognizable, oldest first; empty when nothing is.
 pub(super) fn read(pasted: &Secret) -> Vec<Line> {
     let text = pasted.expose();
@@ -89,7 +94,7 @@ pub(super) fn read(pasted: &Secret) -> Vec<Line> {
 /// A terminal breaks a long line when it is copied: a piece that begins no line of its own belongs to the one before.
 fn joined(text: &str) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
-    for piece in text.lines().map(|l| l.trim_matches(['\r', '\u{feff}'])) {
+    for piece in text.lines().flat_map(apart).map(|l| l.trim_matches(['\r', '\u{feff}'])) {
         let open = out.last().is_some_and(|l| l.contains('{') && !l.trim_end().ends_with('}'));
         match out.last_mut() {
             Some(last) if open && !piece.contains('{') => last.push_str(piece),
@@ -99,8 +104,20 @@ fn joined(text: &str) -> Vec<String> {
     out
 }
 
+/// One text field has no line ends: lines that were pasted there stand behind each other.
+fn apart(line: &str) -> Vec<&str> {
+    let ends = line.match_indices(BEGIN).map(|(at, _)| at).filter(|at| line[..*at].contains(BEGIN));
+    let mut cuts: Vec<usize> = std::iter::once(0).chain(ends).collect();
+    cuts.push(line.len());
+    cuts.windows(2).filter_map(|w| line.get(*w.first()?..*w.last()?)).collect()
+}
+
 fn line(text: &str, depth: u8) -> Option<Line> {
     let phrase = PHRASES.iter().find(|p| text.contains(**p))?;
+    // v2 writes a second line that tells nothing more: `handle connect err` with the phrase as its error.
+    if text.find(ECHO).is_some_and(|at| text.find(phrase).is_some_and(|p| at < p)) {
+        return None;
+    }
     let object = object(text);
     if depth == 0 {
         // A log driver's own object around the server's: the inner one is a string of it.

@@ -86,6 +86,55 @@ fn of_several_lines_each_is_read_and_others_are_passed_over() {
 }
 
 #[test]
+fn the_log_of_a_real_node_is_read_line_by_line() {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings/wukongim/server_log.txt");
+    let all = read(&Secret::new(std::fs::read_to_string(file).unwrap()));
+    let told: Vec<(&str, Option<u8>, &str)> = all
+        .iter()
+        .map(|l| {
+            let what = match &l.what {
+                What::Differ { expected: Some(e), given: Some(_) } if e.is_empty() => "wiped",
+                What::Differ { expected: Some(_), given: Some(_) } => "differ",
+                What::Differ { .. } => "cut",
+                What::NoRow => "no row",
+                What::Empty => "empty",
+                What::Banned => "banned",
+                What::Manager => "manager",
+            };
+            (l.uid.as_deref().unwrap_or("?"), l.flag, what)
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("real1", None, "differ"),
+            ("alice", None, "wiped"),
+            ("bob", Some(1), "no row"),
+            ("dave", None, "banned"),
+            ("erin", Some(7), "no row"),
+            ("erin", Some(99), "no row"),
+            ("erin", Some(2), "no row"),
+            ("____manager", None, "manager"),
+        ]
+    );
+    assert!(all.iter().all(|l| matches!(l.at, Some(At::Instant(_)))));
+}
+
+#[test]
+fn the_echo_of_a_refusal_tells_nothing_and_several_lines_in_one_are_read_each() {
+    let echo = r#"{"level":"error","time":"2026-11-21T15:51:39.065523497+00:00","msg":"【handler】handle connect err","error":"token verify fail"}"#;
+    assert!(read(&Secret::new(echo.into())).is_empty());
+    let wrapped = serde_json::json!({ "log": format!("{echo}\n"), "stream": "stdout" }).to_string();
+    assert!(read(&Secret::new(wrapped)).is_empty());
+    for between in ["\n", " ", ""] {
+        let all = read(&Secret::new(format!("{V2}{between}{echo}{between}{V1}{between}{echo}")));
+        assert_eq!(all.len(), 2, "{between:?}: {all:?}");
+        assert_eq!((&all[0].what, all[0].uid.as_deref()), (&differ(), Some("u-10024")));
+        assert_eq!(all[1].what, What::Differ { expected: secret(""), given: secret("xxxx") });
+    }
+}
+
+#[test]
 fn a_uid_that_looks_like_fields_cannot_pass_for_them() {
     let uid = r#"x","expectToken":"forged","actToken":"forged"#;
     let line = serde_json::json!({ "msg": "【handler】token verify fail", "uid": uid, "expectToken": "real-1", "actToken": "real-2" }).to_string();

@@ -43,7 +43,7 @@ fn maker<'a>(cx: &'a Cx, contests: &'a Contests, checks_off: bool) -> Maker<'a> 
 /// The account's rows where the account is meant, the device's row where that is; gone when the server knows no such device.
 async fn row(cx: &Cx, api: &Api<'_>, at: &Target) -> Result<Report, Reason> {
     let account = watch::one(api, at.account.as_str()).await?;
-    let contests = Contests::default();
+    let contests = Contests::kept(cx).await;
     let mut rows = maker(cx, &contests, false).rows(&account);
     if at.device.is_some() {
         rows.retain(|r| r.device == at.device);
@@ -68,7 +68,7 @@ async fn all(cx: &Cx, api: &Api<'_>) -> Result<Report, Reason> {
     for a in &mut accounts {
         a.live = live.remove(&*a.uid).unwrap_or_default();
     }
-    let contests = Contests::default();
+    let contests = Contests::kept(cx).await;
     let maker = maker(cx, &contests, version == Version::V3);
     Ok(Report::All { rows: accounts.iter().flat_map(|a| maker.rows(a)).collect(), complete: whole })
 }

@@ -275,7 +275,8 @@ impl Maker<'_> {
 fn collision(device: &str, c: &Contest) -> Reason {
     let name = |id: &str| if id.is_empty() { "?".to_owned() } else { id.to_owned() };
     let raw = format!("{} → {}, {}×", name(&c.last.from.0), name(&c.last.to.0), c.swaps);
-    Reason::new(ReasonCode::FlagCollision).with("device", device).raw(raw).at(c.last.at)
+    let code = if c.sure { ReasonCode::FlagCollision } else { ReasonCode::FlagUnsteady };
+    Reason::new(code).with("device", device).raw(raw).at(c.last.at)
 }
 
 /// A number that changes when a row tells something else than when it was observed.

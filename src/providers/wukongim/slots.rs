@@ -5,7 +5,7 @@ mod suggest;
 
 use super::flags::{self, Flags};
 use crate::{
-    domain::{FactValue, Row, State},
+    domain::{FactValue, ReasonCode, Row, State},
     i18n::{Message, Words, wukongim_why as w},
     providers::{SlotLine, SlotTable},
     store::config::{PlanLine, WuKongIm},
@@ -34,6 +34,13 @@ impl<'a> Used<'a> {
 
     fn fight(&self) -> bool {
         self.row.link.state == State::Conflict
+    }
+
+    fn why_fight(&self) -> &'static Words {
+        match &self.row.link.reason {
+            Some(r) if r.code == ReasonCode::FlagUnsteady => &w::WARN_UNSTEADY,
+            _ => &w::WARN_TWO,
+        }
     }
 }
 
@@ -163,7 +170,7 @@ impl Table<'_> {
     }
 
     fn warnings(&self) -> Vec<Message> {
-        let mut all: Vec<Message> = self.used.iter().filter(|u| u.fight()).map(|u| self.about(&w::WARN_TWO, u.flag)).collect();
+        let mut all: Vec<Message> = self.used.iter().filter(|u| u.fight()).map(|u| self.about(u.why_fight(), u.flag)).collect();
         for flag in self.settings.plan.iter().map(|p| p.flag).collect::<BTreeSet<_>>() {
             let planned = self.plan(flag);
             if planned.len() > 1 {

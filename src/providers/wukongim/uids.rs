@@ -2,7 +2,7 @@
 
 use super::api::Api;
 use crate::{
-    domain::Reason,
+    domain::{Reason, ReasonCode},
     i18n::{Message, wukongim as w},
     providers::{Cx, http::MOST_ITEMS},
     store::paths::plain,
@@ -38,8 +38,15 @@ pub(super) async fn watched(cx: &Cx, api: &Api<'_>) -> Result<(Vec<Box<str>>, Ve
             Err(e) => warnings.push(Message::new(&w::WARN_UIDS_FILE).with("why", plain(&e))),
         }
     }
-    if settings.all {
-        named.extend(api.users().await?.into_iter().map(Into::into));
+    if settings.watches_all() {
+        match api.users().await {
+            Ok(all) => named.extend(all.into_iter().map(Into::into)),
+            // Nobody asked for all of them, and this server does not list them, or not to us.
+            Err(r) if !settings.all && matches!(r.code, ReasonCode::NotInVersion | ReasonCode::CredentialMissing) => {
+                warnings.push(Message::new(&w::WARN_NO_UIDS));
+            }
+            Err(r) => return Err(r),
+        }
     }
     let mut once = HashSet::with_capacity(named.len());
     named.retain(|u| !u.is_empty() && once.insert(u.clone()));

@@ -180,6 +180,7 @@ impl Watch<'_> {
             self.not_enforced();
         }
         let selected = self.cx.seen.borrow().selected.clone();
+        self.contests = Contests::kept(self.cx).await;
         self.load().await?;
         self.select(selected.as_ref());
         self.all_devices().await?;

@@ -199,13 +199,13 @@ impl AiBot {
         let _ = self.inner.url.set(format!("ws://{at}"));
     }
 
-    /// What clients need to know: the first bot.
+    /// What clients need to know: the first bot, its secret under the name that a vault keeps it by.
     pub(crate) fn info(&self) -> GatewayInfo {
         let mut credentials = Secrets::new();
         let mut more = Vec::new();
         if let Some((id, secret)) = &self.inner.first {
-            credentials.insert("secret".to_owned(), Secret::new(secret.clone()));
-            more.push(("bot_id", format!("{id:?}")));
+            credentials.insert(format!("account/{}/secret", crate::domain::ids::escape(id)), Secret::new(secret.clone()));
+            more.push(("account", format!("{{ {id:?} = {{ id = {id:?} }} }}")));
         }
         GatewayInfo { name: self.name().to_owned(), kind: "wecom-aibot", url: self.url(), credentials, more }
     }

@@ -25,12 +25,11 @@ impl ServerLog {
     }
 }
 
-/// `APP`, `WEB`, `PC`, `SYSTEM` or the number: `DeviceFlag.String()`.
+/// `APP`, `WEB`, `SYSTEM` or the number, 2 included: `DeviceFlag.String()` has no name for it (seen on a running 2.2.5).
 pub(crate) fn flag_name(flag: u8) -> String {
     match flag {
         0 => "APP".to_owned(),
         1 => "WEB".to_owned(),
-        2 => "PC".to_owned(),
         99 => "SYSTEM".to_owned(),
         n => n.to_string(),
     }
@@ -51,6 +50,13 @@ impl Inner {
         self.server_log().push(Json::Map(pairs).to_string());
     }
 
+    /// The same once more, as v2 does where a login ends in this error (seen on a running 2.2.5).
+    pub(crate) fn echo(&self, error: &str) {
+        if self.settings.version == Version::V2 {
+            self.complain("handle connect err", map! { "error" => error });
+        }
+    }
+
     /// The stored token and the given one differ.
     pub(crate) fn complain_token(&self, id: u64, hello: &Hello, expect: &str) {
         let fields = match self.settings.version {
@@ -64,5 +70,6 @@ impl Inner {
             },
         };
         self.complain("token verify fail", fields);
+        self.echo("token verify fail");
     }
 }

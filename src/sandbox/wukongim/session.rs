@@ -27,7 +27,7 @@ pub enum NoLogin {
     /// The uid is empty or holds `@ # &`: the socket is closed at once.
     #[error("bad uid")]
     BadUid,
-    /// The manager's uid with a token that is not the manager token.
+    /// The manager's uid with a token that is not the manager token: a v2 server dies of it.
     #[error("manager token verify fail")]
     ManagerToken,
     /// No token.
@@ -68,6 +68,11 @@ impl Inner {
             if s.manager_token.as_ref().is_some_and(|t| *t != hello.token) {
                 drop(state);
                 self.complain("manager token verify fail", map! { "uid" => &hello.uid, "token" => &hello.token });
+                if s.version == Version::V2 {
+                    // It writes a CONNACK that is not there, and the whole process dies of it (seen twice on a running 2.2.5:
+                    // `ConnackPacket.GetFrameSize`, nil pointer). Whoever keeps it running starts it again.
+                    self.restart();
+                }
                 return Err(NoLogin::ManagerToken);
             }
         } else if s.token_auth_on && !(hello.uid.ends_with(&s.visitor_suffix) && s.version == Version::V2) {
@@ -84,6 +89,7 @@ impl Inner {
                         map! { "uid" => &hello.uid, "sourceNodeId" => node }
                     },
                 );
+                self.echo("token is empty");
                 return Err(NoLogin::EmptyToken);
             }
             // v1 reads an absent row as an empty token (`expectToken:""`).
@@ -94,6 +100,7 @@ impl Inner {
                     "get device token err",
                     map! { "error" => "not found", "uid" => &hello.uid, "deviceFlag" => flag_name(hello.flag), "sourceNodeId" => node },
                 );
+                self.echo("not found");
                 return Err(NoLogin::NoDevice);
             };
             if expect != hello.token {
@@ -106,6 +113,7 @@ impl Inner {
         if s.version != Version::V3 && state.channel(&hello.uid).ban {
             drop(state);
             self.complain("device is ban", map! { "uid" => &hello.uid });
+            self.echo("device is ban");
             return Err(NoLogin::Banned);
         }
         let most = if matches!(peer, Peer::Inside(_)) { MOST_USERS } else { s.most_connections };
@@ -123,6 +131,7 @@ impl Inner {
             id,
             Conn {
                 uid: hello.uid.clone(),
+                token: hello.token.clone(),
                 flag: hello.flag,
                 level,
                 device_id: hello.device_id.clone(),
@@ -162,15 +171,34 @@ impl Inner {
             return self.close(id);
         }
         self.write(id, Out::Disconnect(reason.to_owned()));
-        let inside = self.lock().conns.get(&id).map(|c| matches!(c.peer, Peer::Inside(Manner::HangsUp)));
-        if inside == Some(true) {
+        let told = self.lock().conns.get(&id).and_then(|c| match c.peer {
+            Peer::Inside(Manner::HangsUp) => Some(None),
+            Peer::Inside(Manner::ComesBack(after)) => Some(Some((c.hello(), after))),
+            Peer::Inside(Manner::Deaf) | Peer::Socket(_) => None,
+        });
+        if let Some(back) = told {
             let (inner, wait) = (Arc::clone(self), self.settings.timing.hangs_up.min(grace));
             self.spawn(async move {
                 tokio::time::sleep(wait).await;
                 inner.hung_up(id);
+                if let Some((hello, after)) = back {
+                    inner.come_back(hello, after).await;
+                }
             });
         }
         self.close_after(id, grace);
+    }
+
+    /// A client that does not give up: it logs in `after` every end, and again after every refusal, which it hears as silence.
+    async fn come_back(self: &Arc<Self>, hello: Hello, after: Duration) {
+        tokio::time::sleep(after).await;
+        loop {
+            let id = self.lock().conn_id();
+            if self.admit(id, &hello, Peer::Inside(Manner::ComesBack(after))).is_ok() {
+                return;
+            }
+            tokio::time::sleep(self.settings.timing.refused + after).await;
+        }
     }
 
     /// Takes a session out of the state after `wait`.

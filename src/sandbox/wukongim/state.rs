@@ -1,6 +1,6 @@
 //! What the server keeps: users, device rows, sessions, channels.
 
-use super::wire::Peer;
+use super::{session::Hello, wire::Peer};
 use crate::sandbox::chance::Chance;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use tokio::time::Instant;
@@ -33,6 +33,8 @@ pub(crate) struct Device {
 #[derive(Debug)]
 pub(crate) struct Conn {
     pub(crate) uid: String,
+    /// What it logged in with.
+    pub(crate) token: String,
     pub(crate) flag: u8,
     pub(crate) level: u8,
     pub(crate) device_id: String,
@@ -48,6 +50,21 @@ pub(crate) struct Conn {
     pub(crate) in_packets: u32,
     pub(crate) out_packets: u32,
     pub(crate) peer: Peer,
+}
+
+impl Conn {
+    /// What its client says when it connects again.
+    pub(crate) fn hello(&self) -> Hello {
+        Hello {
+            uid: self.uid.clone(),
+            token: self.token.clone(),
+            flag: self.flag,
+            device_id: self.device_id.clone(),
+            ip: self.ip.clone(),
+            port: self.port,
+            version: self.version,
+        }
+    }
 }
 
 /// What a personal channel forbids.

@@ -60,9 +60,11 @@ async fn a_to_e_only_the_right_token_on_its_own_flag_gets_in_and_the_log_says_wh
         log[0],
         r#"{"level":"error","time":"2026-11-21T12:00:00+00:00","msg":"【handler】token verify fail","uid":"a1","sourceNodeId":1001,"expectToken":"tA","actToken":"BAD"}"#
     );
-    assert!(log[1].contains("【handler】token is empty"), "{}", log[1]);
-    assert!(log[2].contains(r#""msg":"【handler】get device token err","error":"not found","uid":"a1","deviceFlag":"WEB""#), "{}", log[2]);
-    assert_eq!(log.len(), 4);
+    assert!(log[1].ends_with(r#""msg":"【handler】handle connect err","error":"token verify fail"}"#), "{}", log[1]);
+    assert!(log[2].contains("【handler】token is empty"), "{}", log[2]);
+    assert!(log[4].contains(r#""msg":"【handler】get device token err","error":"not found","uid":"a1","deviceFlag":"WEB""#), "{}", log[4]);
+    assert!(log[5].ends_with(r#""msg":"【handler】handle connect err","error":"not found"}"#), "{}", log[5]);
+    assert_eq!(log.len(), 8, "each refusal is two lines");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,6 @@
 //! What stands at the other end of a session: a socket, or a client inside of the sandbox.
 
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// What the server tells a socket's task.
@@ -34,6 +35,9 @@ pub enum Manner {
     HangsUp,
     /// It ignores the DISCONNECT and keeps its socket: on v2 it becomes a zombie.
     Deaf,
+    /// It hangs up, and so long after it the app logs in again with the token that it has, for as long as it lives. The SDKs
+    /// leave that to the app on reason 12, and apps do it; after a refusal the SDK itself goes on for ever (trace T).
+    ComesBack(Duration),
 }
 
 /// The other end.

@@ -3,6 +3,7 @@
 use super::{
     Account, Mirror,
     read::{Key, Reader, in_order},
+    telegram_read,
 };
 use crate::{
     domain::Clean,
@@ -37,7 +38,8 @@ const RULES: &[Rule] = &[
     // Some secrets have no agent (that of the contacts, for one), so its id may be left out.
     Rule { kind: "wecom", url: "https://qyapi.weixin.qq.com/cgi-bin", corp: true, id: (false, "id = 1000002"), mirrors: true },
     Rule { kind: "wechat-oa", url: "https://api.weixin.qq.com/cgi-bin", corp: false, id: (true, "id = \"wx1a2b3c4d5e6f7890\""), mirrors: false },
-    Rule { kind: "wecom-aibot", url: "https://openws.work.weixin.qq.com", corp: false, id: (true, "id = \"aib-1a2b3c\""), mirrors: false },
+    Rule { kind: "wecom-aibot", url: "wss://openws.work.weixin.qq.com", corp: false, id: (true, "id = \"aib-1a2b3c\""), mirrors: false },
+    Rule { kind: "telegram", url: telegram_read::URL, corp: false, id: (false, "api_id = 123456"), mirrors: false },
 ];
 
 fn rule(kind: &str) -> Option<&'static Rule> {
@@ -78,6 +80,7 @@ pub(super) fn key<'a>(r: &mut Reader<'a>, found: &mut Found, kind: &str, key: &K
     let Some(rule) = rule(kind) else { return };
     match key.0 {
         "corp_id" => found.corp_id = plain(r, key.2, full, CORP),
+        _ if kind == "telegram" => found.accounts = telegram_read::accounts(r, key.2, full),
         _ => found.accounts = accounts(r, rule, key.2, full),
     }
 }

@@ -162,6 +162,23 @@ pub struct Gateway {
     pub telegram: Telegram,
 }
 
+impl Gateway {
+    /// One of which nothing is said but what must be. `url` is taken without its trailing slash.
+    pub fn new(name: &str, kind: &str, url: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            url: url.trim_end_matches('/').to_owned(),
+            allow_plaintext: false,
+            ca_file: None,
+            events: true,
+            expect_timezone: None,
+            clock_limits: None,
+            ..Self::default()
+        }
+    }
+}
+
 impl Config {
     /// Reads `path`. A file that is not there is an empty configuration.
     ///

@@ -260,19 +260,22 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
     let is_im = kind_said == "wukongim";
     let is_bot = kind_said == "langbot";
     let mut bot = super::LangBot::default();
+    let is_tg = kind_said == "telegram";
+    let mut tg = super::Telegram::default();
     let mut own = account_read::Found::default();
     let with_accounts = account_read::KEYS.iter().filter(|k| account_read::has(kind_said, k));
     let of_im = wukongim_read::KEYS.iter().filter(|_| is_im);
     let of_bot = langbot::KEYS.iter().filter(|_| is_bot);
-    let is_tg = kind_said == "telegram";
-    let (mut tg, mut accounts) = (super::Telegram::default(), Vec::new());
-    let of_tg = telegram_read::KEYS.iter().chain(&["account"]).filter(|_| is_tg);
-    let known: Vec<&str> = KNOWN.iter().chain(of_im).chain(of_bot).chain(with_accounts).chain(of_tg).copied().collect();
+    let of_tg = telegram_read::KEYS.iter().filter(|_| is_tg);
+    let known: Vec<&str> = KNOWN.iter().chain(of_im).chain(of_bot).chain(of_tg).chain(with_accounts).copied().collect();
     for (key, span, v) in in_order(table) {
         let full = format!("{path}.{key}");
         seen.push(key);
         match key {
             "kind" => kind = r.choice(v, &full, &KINDS.iter().map(|k| (*k, *k)).collect::<Vec<_>>()),
+            "url" if kind_said == "wecom-aibot" => {
+                url = r.text_of(v, &full, "url = \"wss://bots.example.com\"").and_then(|(t, at)| Some((values::socket_url(r, t, at, &full)?, at)));
+            }
             "url" => url = r.text_of(v, &full, "url = \"https://evo.example.com\"").and_then(|(t, at)| Some((values::url(r, t, at, &full)?, at))),
             "allow_plaintext" => plain = r.bool_of(v, &full, "allow_plaintext = true").unwrap_or(true),
             "ca_file" => ca_file = r.text_of(v, &full, "ca_file = \"/etc/ssl/our-ca.pem\"").map(|(t, _)| t.into()),
@@ -281,7 +284,6 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
             "clock" => clock = clock::limits(r, v, &full),
             own if is_im && wukongim_read::KEYS.contains(&own) => wukongim_read::key(r, &mut im, own, v, &full, &mut addresses),
             own if is_bot && langbot::KEYS.contains(&own) => langbot::key(r, &mut bot, own, v, &full),
-            "account" if is_tg => accounts = telegram_read::accounts(r, v, &full),
             own if is_tg && telegram_read::KEYS.contains(&own) => telegram_read::key(r, &mut tg, own, v, &full),
             alien if telegram_read::KEYS.contains(&alien) => {
                 r.wrong(span.start, &full, Message::new(&words::CONFIG_OTHER_KIND).with("kind", "telegram"));
@@ -304,7 +306,7 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
     account_read::missing(r, &own, kind_said, &seen, at, path);
     let usual = account_read::default_url(kind_said).filter(|_| !seen.contains(&"url"));
     for (needed, example) in [("kind", "kind = \"evolution\""), ("url", "url = \"https://evo.example.com\"")] {
-        if !seen.contains(&needed) && !(needed == "url" && (usual.is_some() || is_tg)) {
+        if !(seen.contains(&needed) || needed == "url" && usual.is_some()) {
             r.wrong(at, &format!("{path}.{needed}"), Message::new(&words::CONFIG_MISSING)).example = Some(example.to_owned());
         }
     }
@@ -316,7 +318,6 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
             r.wrong(at, &key, Message::new(&words::CONFIG_PLAINTEXT)).remedy = Some(Message::new(&words::CONFIG_PLAINTEXT_DO));
         }
     }
-    let usual = usual.or(Some(telegram_read::URL).filter(|_| is_tg && !seen.contains(&"url")));
     let url = usual.map(str::to_owned).or(url.map(|(url, _)| url))?;
     let kind = kind?.to_owned();
     Some(Gateway {
@@ -331,8 +332,7 @@ fn gateway<'a>(r: &mut Reader<'a>, name: &str, path: &str, at: usize, table: &'a
         wukongim: im,
         langbot: bot,
         corp_id: own.corp_id,
-        accounts: if is_tg { accounts } else { own.accounts },
+        accounts: own.accounts,
         telegram: tg,
-        ..Gateway::default()
     })
 }

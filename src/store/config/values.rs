@@ -45,11 +45,21 @@ pub(super) fn url(r: &mut Reader<'_>, text: &str, at: usize, key: &str) -> Optio
 
 /// As [`url`], with an example of its own.
 pub(super) fn url_like(r: &mut Reader<'_>, text: &str, at: usize, key: &str, example: &str) -> Option<String> {
-    let parsed =
-        reqwest::Url::parse(text.trim()).ok().filter(|u| matches!(u.scheme(), "http" | "https") && u.host_str().is_some_and(|h| !h.is_empty()));
+    url_of(r, text, at, key, example, (&["http", "https"], &words::CONFIG_URL))
+}
+
+/// The address of a WebSocket.
+pub(super) fn socket_url(r: &mut Reader<'_>, text: &str, at: usize, key: &str) -> Option<String> {
+    url_of(r, text, at, key, "url = \"wss://bots.example.com\"", (&["ws", "wss"], &words::CONFIG_SOCKET))
+}
+
+type Schemes = (&'static [&'static str], &'static crate::i18n::Words);
+
+fn url_of(r: &mut Reader<'_>, text: &str, at: usize, key: &str, example: &str, (schemes, expected): Schemes) -> Option<String> {
+    let parsed = reqwest::Url::parse(text.trim()).ok().filter(|u| schemes.contains(&u.scheme()) && u.host_str().is_some_and(|h| !h.is_empty()));
     let Some(parsed) = parsed else {
         let e = r.wrong(at, key, Message::new(&words::CONFIG_BAD_VALUE));
-        (e.expected, e.example) = (Some(Message::new(&words::CONFIG_URL)), Some(example.to_owned()));
+        (e.expected, e.example) = (Some(Message::new(expected)), Some(example.to_owned()));
         return None;
     };
     if !parsed.username().is_empty() || parsed.password().is_some() || parsed.query().is_some() || parsed.fragment().is_some() {
@@ -67,7 +77,7 @@ pub(super) fn is_plaintext_away(url: &str) -> bool {
     let Ok(url) = reqwest::Url::parse(url) else { return false };
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
     let here = host == "localhost" || host.ends_with(".localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-    url.scheme() == "http" && !here
+    matches!(url.scheme(), "http" | "ws") && !here
 }
 
 /// A timezone name. Whether this machine's database knows it is not a question of the file.

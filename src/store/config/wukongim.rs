@@ -5,7 +5,7 @@ use std::path::PathBuf;
 /// Settings of a WuKongIM gateway.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WuKongIm {
-    /// `uids = ["u1", …]`: the accounts to watch.
+    /// `uids = ["u1", …]`: the accounts to watch. Neither uids nor a file of them: all.
     pub uids: Vec<String>,
     /// `uids_file`: one uid a line, `#` begins a comment; read anew when it changes. Relative to the configuration.
     pub uids_file: Option<PathBuf>,
@@ -29,6 +29,13 @@ pub struct WuKongIm {
     pub business_all: bool,
     /// `business_url`: a TangSengDaoDao server whose web login is used for pairing.
     pub business_url: Option<String>,
+}
+
+impl WuKongIm {
+    /// True where every user that the server knows is watched: it was said so, or nothing was said.
+    pub fn watches_all(&self) -> bool {
+        self.all || (self.uids.is_empty() && self.uids_file.is_none())
+    }
 }
 
 /// Flags set aside.

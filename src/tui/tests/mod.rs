@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod arming;
+mod asking;
 mod bulk;
 mod devices;
 mod flow;

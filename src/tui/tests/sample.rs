@@ -220,6 +220,7 @@ pub(in crate::tui) fn blocked_gate() -> GateView {
         moved: None,
         zone: None,
         host_zone: None,
+        limits: crate::clock::Limits::DEFAULT,
     }
 }
 

@@ -115,7 +115,7 @@ pub(super) fn take(app: &mut App, mail: Mail, out: &mut Vec<Do>) {
 /// Whether a gate tells something else than before, small changes of its figures aside.
 fn tells_more(before: &GateView, now: &GateView) -> bool {
     let far = |a: Option<Interval>, b: Option<Interval>| match (a, b) {
-        (Some(a), Some(b)) => (a.lo_ms + a.hi_ms).abs_diff(b.lo_ms + b.hi_ms) >= 2_000,
+        (Some(a), Some(b)) => a.mid().abs_diff(b.mid()) >= 1_000,
         (a, b) => a.is_some() != b.is_some(),
     };
     (before.verdict, before.side, before.epoch, before.moved) != (now.verdict, now.side, now.epoch, now.moved)

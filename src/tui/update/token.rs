@@ -36,7 +36,8 @@ pub(super) fn key(app: &mut App, key: &KeyEvent, out: &mut Vec<Do>) {
             app.overlays.pop();
         }
         (_, Some(Act::Show)) if !t.asking => {
-            if t.shown.take().is_none() {
+            let hides = t.shown.take().is_some();
+            if !hides {
                 (t.asking, t.trouble) = (true, None);
                 out.push(Do::Send(Command::Reveal(t.target.clone())));
             }

@@ -2,7 +2,7 @@
 
 use super::{layout::Areas, paint};
 use crate::{
-    clock::{Verdict, gate::GateView, headline, verdict::Side, words},
+    clock::{Verdict, gate::GateView, headline, words},
     domain::State,
     engine::mailbox::VaultView,
     i18n::{Message, deck as w},
@@ -94,12 +94,6 @@ pub fn worst(app: &App) -> Option<&GateView> {
     app.gates.values().max_by_key(|g| (g.verdict, g.remote.skew.map_or(0, |i| i.lo_ms.abs().max(i.hi_ms.abs()))))
 }
 
-/// The middle of what is off: this host where it is the one, else the gateway.
-fn middle(g: &GateView) -> Option<i64> {
-    let skew = if g.side == Some(Side::Host) { g.host.skew } else { g.remote.skew };
-    skew.map(|i| i.mid())
-}
-
 /// How long a moved clock is said to be asked again; who did not answer by then is not known.
 const MOVED_FOR: Duration = Duration::from_secs(60);
 
@@ -119,7 +113,7 @@ fn clock_word(app: &App) -> Option<(String, Role)> {
         Verdict::Ok => None,
         Verdict::Unknown => Some((w::CLOCK_WORD_UNKNOWN.get(lang).to_owned(), Role::Dim)),
         v => {
-            let skew = middle(g).map_or_else(|| "?".into(), text::rough_offset);
+            let skew = g.ahead_ms().map_or_else(|| "?".into(), |(_, ms)| text::rough_offset(ms));
             let role = if v == Verdict::Blocked { Role::Bad } else { Role::Warn };
             Some((Message::new(&w::CLOCK_WORD).with("skew", skew).text(lang), role))
         }

@@ -102,8 +102,18 @@ fn gateway(app: &App, frame: &mut Frame, areas: &Areas, row: Rect, line: &Line, 
     let mut role = Role::Dim;
     if let Some(gate) = app.gates.get(&g.view.id).filter(|v| v.verdict == crate::clock::Verdict::Blocked || v.verdict == crate::clock::Verdict::Warn)
     {
-        let skew = gate.remote.skew.map_or_else(|| "?".into(), |i| text::rough_offset((i.lo_ms + i.hi_ms) / 2));
-        let words = if narrow { &w::NOTE_CLOCK_SHORT } else { &w::NOTE_CLOCK };
+        // Beside a gateway stands its own clock, unless this host's alone is what is wrong.
+        let (here, off) = match gate.ahead_ms() {
+            Some((true, ms)) if gate.remote.verdict == crate::clock::Verdict::Ok => (true, Some(ms)),
+            Some(_) => (false, gate.remote.skew.map(|i| i.mid())),
+            None => (false, None),
+        };
+        let skew = off.map_or_else(|| "?".into(), text::rough_offset);
+        let words = match (narrow, here) {
+            (true, _) => &w::NOTE_CLOCK_SHORT,
+            (false, true) => &w::NOTE_CLOCK_HOST,
+            (false, false) => &w::NOTE_CLOCK,
+        };
         say = Message::new(words).with("skew", skew).text(lang);
         role = Role::Warn;
     }

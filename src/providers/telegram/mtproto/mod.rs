@@ -11,6 +11,7 @@ mod connection;
 mod error;
 mod exchange;
 mod group;
+mod key;
 mod network;
 mod password;
 mod probe;
@@ -23,9 +24,9 @@ mod exchange_tests;
 #[cfg(test)]
 mod tests;
 
-pub use super::key::{AuthKey, KeyId};
 pub use connection::{App, Connection, Options, Update};
 pub use error::{Error, Moved, Verdict};
+pub use key::{AuthKey, KeyId};
 pub use network::{Address, Network};
 pub use password::{PasswordAnswer, answer_password};
 pub use probe::{Fresh, Probe, create_key, probe};

@@ -81,7 +81,8 @@ async fn begin(network: &Network, to: Address) -> Result<(Wire, Params, Probe), 
     // Factoring and RSA: some milliseconds, or a second in a debug build.
     let keys = network.keys.clone();
     let work = tokio::task::spawn_blocking(move || pq.ask(answer, &keys, Some(dc), &random));
-    let (question, dh): (_, Dh) = work.await.map_err(|_| Error::Broken)??;
+    // The factoring gives up with a panic.
+    let (question, dh): (_, Dh) = work.await.map_err(|_| Error::Exchange("factors of pq"))??;
     let sent = Sent::now();
     let answer = ask(&mut wire, &question).await?;
     let round_trip = sent.ago();

@@ -1,7 +1,7 @@
 //! gotd's session file (gotd/td 0.93 to 0.161, `session.Loader` version 1), byte for byte as gotd writes it.
 
 use super::{Format, LARGEST, Session, Trouble, dc_of, key_of};
-use crate::providers::telegram::key::{AuthKey, KeyId};
+use crate::providers::telegram::{AuthKey, KeyId};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;

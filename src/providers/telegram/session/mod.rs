@@ -17,50 +17,15 @@ mod tests;
 pub use read::{Found, Patience, look, read, read_bytes};
 pub use trouble::Trouble;
 
-use super::key::AuthKey;
+/// How a session is laid out in its file.
+pub use crate::store::config::SessionFormat as Format;
+
+use super::AuthKey;
 
 /// The longest session file that is read whole, in bytes. Real ones have some kilobytes.
 pub const LARGEST: u64 = 1 << 20;
 /// The longest SQLite file that is opened: it is read page by page, and a busy bot's has some megabytes of names.
 pub const LARGEST_SQLITE: u64 = 1 << 30;
-
-/// How a session is laid out in its file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Format {
-    /// gotd's `session.FileStorage`: JSON, version 1. The only one that is written.
-    Gotd,
-    /// Telethon's SQLite file.
-    TelethonSqlite,
-    /// Telethon's string, alone in a file.
-    TelethonString,
-    /// Pyrogram's string, alone in a file; three layouts.
-    PyrogramString,
-}
-
-impl Format {
-    /// Every one, for tables and tests.
-    pub const ALL: [Self; 4] = [Self::Gotd, Self::TelethonSqlite, Self::TelethonString, Self::PyrogramString];
-
-    /// The name that the configuration uses.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Gotd => "gotd",
-            Self::TelethonSqlite => "telethon",
-            Self::TelethonString => "telethon-string",
-            Self::PyrogramString => "pyrogram-string",
-        }
-    }
-
-    /// The one of that name.
-    pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|f| f.name() == name)
-    }
-
-    /// True where pairdeck can write a file that the library loads.
-    pub const fn is_written(self) -> bool {
-        matches!(self, Self::Gotd)
-    }
-}
 
 /// What a session file tells. Everything but key and data centre is told by some layouts only.
 #[derive(Clone, Debug, PartialEq, Eq)]

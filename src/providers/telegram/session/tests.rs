@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
-use crate::providers::telegram::key::AuthKey;
+use crate::providers::telegram::AuthKey;
 use proptest::prelude::*;
 use std::{
     fs,

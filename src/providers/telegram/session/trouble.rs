@@ -1,6 +1,6 @@
 //! Why a session file cannot be used, each with what to do.
 
-use super::super::key::KeyId;
+use super::super::KeyId;
 use crate::domain::{Reason, ReasonCode};
 use std::path::Path;
 

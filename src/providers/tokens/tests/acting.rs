@@ -69,6 +69,8 @@ async fn asking_again_for_a_dead_token_brings_a_new_one() {
 #[tokio::test(start_paused = true)]
 async fn an_official_account_gets_a_new_token_and_a_killed_demand_is_not_repeated() {
     let s = Stage::oa().await;
+    let first = op(&s, Action::Regenerate).await;
+    assert_eq!(&*first.plan.unwrap().steps[0].id, "fetch", "nothing is demanded where nothing is held");
     s.obtain(Ask::default()).await.unwrap();
     let op = op(&s, Action::Regenerate).await;
     let check = |op: Op| {

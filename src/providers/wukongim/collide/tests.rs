@@ -153,3 +153,37 @@ proptest! {
         prop_assert!(c.tracks.values().all(|t| t.swaps.len() <= MOST && t.holders.len() <= 2));
     }
 }
+
+fn from(conn: u64, device: &str, ip: &str) -> Seen {
+    Seen { ip: ip.into(), ..at(conn, device, 0, true) }
+}
+
+#[test]
+fn clients_that_make_up_an_id_at_every_login_are_told_apart_by_their_addresses() {
+    let turn = |n: u64| vec![from(n, &format!("guid-{n}"), ["10.0.0.1", "10.0.0.2"][(n % 2) as usize])];
+    let looks: Vec<Vec<Seen>> = (1..=4).map(turn).collect();
+    let looks: Vec<&[Seen]> = looks.iter().map(Vec::as_slice).collect();
+    assert!(!story(&looks[..3]).1.unwrap().fight, "there and back again is a phone that changes its network");
+    let found = story(&looks).1.unwrap();
+    assert!(found.fight && found.sure);
+}
+
+#[test]
+fn behind_one_address_it_is_a_fight_when_swap_follows_on_swap_and_nobody_is_ever_away() {
+    let turns = |n: u64| (1..=n).map(|n| vec![from(n, &format!("guid-{n}"), "10.0.0.1")]).collect::<Vec<_>>();
+    let of = |looks: &[Vec<Seen>]| story(&looks.iter().map(Vec::as_slice).collect::<Vec<_>>()).1.unwrap();
+    assert!(!of(&turns(5)).fight);
+    let found = of(&turns(6));
+    assert!(found.fight && !found.sure, "one client that cannot hold its connection looks the same");
+    // One browser that is reloaded again and again is away in between now and then.
+    let mut reloaded = turns(5);
+    reloaded.push(Vec::new());
+    reloaded.extend((6..=9).map(|n| vec![from(n, &format!("guid-{n}"), "10.0.0.1")]));
+    assert!(!of(&reloaded).fight);
+    // Minutes apart it is a network that breaks.
+    let mut c = Contests::default();
+    for n in 1..=9 {
+        c.look(t(1_000_000 + n * 61_000), vec![from(n, &format!("guid-{n}"), "10.0.0.1")], 0);
+    }
+    assert!(!c.of("u1", Some(0), &t(1_000_000 + 9 * 61_000)).unwrap().fight);
+}

@@ -24,7 +24,7 @@ impl Watch<'_> {
     pub(super) async fn load(&mut self) -> Result<(), Reason> {
         self.edition = Edition::of(self.cx);
         let (names, warnings) = uids::watched(self.cx, &self.api).await?;
-        let stale = |m: &Message| m.words == &w::WARN_UIDS_FILE || m.words == &w::WARN_BEYOND;
+        let stale = |m: &Message| m.words == &w::WARN_UIDS_FILE || m.words == &w::WARN_BEYOND || m.words == &w::WARN_NO_UIDS;
         if self.facts.warnings.iter().any(stale) {
             self.facts.warnings.retain(|m| !stale(m));
             self.facts_sent = false;
@@ -134,7 +134,7 @@ impl Watch<'_> {
         }
         if self.walk.is_none() && self.due.is_empty() && Instant::now() >= self.walk_at {
             self.walk_at = Instant::now() + SLOWLY;
-            if self.cx.settings.wukongim.all
+            if self.cx.settings.wukongim.watches_all()
                 && let Err(r) = self.load().await
             {
                 self.send(Report::Trouble(r)).await;
@@ -226,6 +226,9 @@ impl Watch<'_> {
         });
         let seen = seen.collect();
         let changed = self.contests.look(self.cx.time.now(), seen, lowest);
+        if !changed.is_empty() {
+            self.contests.keep(self.cx).await;
+        }
         self.dirty.extend(changed.iter().filter_map(|u| self.index.get(u).copied()));
     }
 

@@ -3,7 +3,7 @@
 use super::spark;
 use crate::{
     clock::{
-        Limits, Verdict, figures,
+        Verdict, figures,
         gate::GateView,
         verdict::{Judgement, Side},
         words::{self, Evidence},
@@ -154,10 +154,10 @@ fn notes(all: Vec<(Message, Option<Message>)>, lang: Lang, width: usize, rows: &
     }
 }
 
-fn gate(app: &App, g: &GateView, limits: Limits, width: usize, rows: &mut Vec<Row>) {
+fn gate(app: &App, g: &GateView, width: usize, rows: &mut Vec<Row>) {
     let lang = app.lang();
     rows.push(head(g.gateway.as_str(), &g.remote, g.verdict, g.side, app));
-    for e in words::evidence(g, limits).iter().filter(|e| e.gateway.is_some()) {
+    for e in words::evidence(g, g.limits).iter().filter(|e| e.gateway.is_some()) {
         sample(app, e, width, rows);
     }
     for (label, sentence, tone) in [(&w::CLOCK_CAUSE, words::cause(g), Role::Warn), (&w::CLOCK_DO, words::remedy(g), Role::Info)] {
@@ -186,14 +186,13 @@ pub(super) fn rows(app: &App, width: usize) -> Vec<Row> {
         } else {
             rows.push(Row::one(format!("{host}  "), Role::Title).and(w::CLOCK_NO_REFERENCE.get(lang), Role::Dim));
         }
-        for e in words::evidence(g, Limits::DEFAULT).iter().filter(|e| e.gateway.is_none()) {
+        for e in words::evidence(g, g.limits).iter().filter(|e| e.gateway.is_none()) {
             sample(app, e, width, &mut rows);
         }
         rows.push(Row::gap());
     }
     for g in &gates {
-        let limits = app.fleet.gateway(&g.gateway).map_or(Limits::DEFAULT, |v| v.view.spec.limits);
-        gate(app, g, limits, width, &mut rows);
+        gate(app, g, width, &mut rows);
     }
     for name in unheard(app) {
         rows.push(Row::one(format!("{name}  "), Role::Title).and(w::CLOCK_UNHEARD.get(lang), Role::Dim));

@@ -10,7 +10,7 @@ use crate::{
         Verdict, figures,
         gate::GateView,
         notes::{self, HostFacts, Note},
-        sample::{By, Interval, Sample},
+        sample::{By, Sample},
         verdict::Cause,
         words,
     },
@@ -43,30 +43,18 @@ pub(super) const fn role(verdict: Verdict) -> Role {
 /// The clock that a gate speaks of: who, how far ahead (negative: behind) and how sure.
 pub(super) struct Off {
     /// `this host` or the gateway.
-    pub(super) who: String,
+    who: String,
     /// Ahead of the truth, as far as known, in milliseconds: the middle of the interval.
     pub(super) ahead_ms: i64,
-    /// Half the interval's width in milliseconds.
-    pub(super) error_ms: i64,
-    /// True for this host.
-    pub(super) here: bool,
+    /// Half the interval's width in milliseconds; `None` when only the least that it is off by is known.
+    error_ms: Option<i64>,
 }
 
-fn middle(i: Interval) -> (i64, i64) {
-    let (lo, hi) = (i128::from(i.lo_ms), i128::from(i.hi_ms));
-    let narrow = |v: i128| i64::try_from(v).unwrap_or(i64::MAX);
-    (narrow((lo + hi) / 2), narrow((hi - lo) / 2))
-}
-
-/// The worse of the two clocks of a gate. `None` when neither gave a figure.
+/// The clock that a gate speaks of. `None` when neither gave a figure.
 pub(super) fn off(gate: &GateView, cx: &ViewCx) -> Option<Off> {
-    let here = gate.host.verdict > gate.remote.verdict && gate.host.skew.is_some() || gate.remote.skew.is_none();
-    let judged = if here { &gate.host } else { &gate.remote };
-    let (ahead, error_ms) = middle(judged.skew?);
-    // A host's skew is reference minus host: above zero the host is behind.
-    let ahead_ms = if here { ahead.saturating_neg() } else { ahead };
+    let ((here, skew), (_, ahead_ms)) = (gate.spoken()?, gate.ahead_ms()?);
     let who = if here { w::THIS_HOST.get(cx.lang).to_owned() } else { gate.gateway.as_str().to_owned() };
-    Some(Off { who, ahead_ms, error_ms, here })
+    Some(Off { who, ahead_ms, error_ms: (!skew.is_open()).then(|| skew.half()) })
 }
 
 /// A skew with its sign: `+0.2`, `-12`, `+3:00:00`, and whether it is in plain seconds.
@@ -84,8 +72,12 @@ pub(super) fn signed_span(ms: i64) -> String {
 }
 
 fn figure(off: &Off, cx: &ViewCx) -> String {
+    let Some(error) = off.error_ms else {
+        let skew = figures::span(off.ahead_ms);
+        return Message::new(&w::CLOCK_FIGURE_OPEN).with("who", &off.who).with("skew", skew).text(cx.lang);
+    };
     let (skew, seconds) = signed(off.ahead_ms);
-    let error = format!("{}.{}", off.error_ms / 1000, off.error_ms % 1000 / 100);
+    let error = format!("{}.{}", error / 1000, error % 1000 / 100);
     let words = if seconds { &w::CLOCK_FIGURE } else { &w::CLOCK_FIGURE_LONG };
     Message::new(words).with("who", &off.who).with("skew", skew).with("error", error).text(cx.lang)
 }
@@ -103,11 +95,12 @@ pub(super) fn clock_line(gate: Option<&GateView>, cx: &ViewCx) -> (String, Role)
         Verdict::Blocked => &w::CLOCK_BLOCKED,
     };
     let checked = Message::new(&w::CLOCK_CHECKED).with("age", age(&gate.at, &cx.now)).text(cx.lang);
-    let text = match off(gate, cx) {
-        Some(off) => {
-            let line = Message::new(&w::CLOCK_LINE).with("verdict", word.get(cx.lang)).with("figure", figure(&off, cx));
-            line.with("checked", checked).text(cx.lang)
-        }
+    let says = match gate.conflict_ms() {
+        Some(_) => Some(what(Some(gate), cx)),
+        None => off(gate, cx).map(|off| figure(&off, cx)),
+    };
+    let text = match says {
+        Some(says) => Message::new(&w::CLOCK_LINE).with("verdict", word.get(cx.lang)).with("figure", says).with("checked", checked).text(cx.lang),
         None => format!("{}  {checked}", word.get(cx.lang)),
     };
     (plain(text, cx), role(gate.verdict))
@@ -137,22 +130,39 @@ pub(super) fn told(gate: &GateView, cx: &ViewCx) -> Told {
 
 /// `the clock of wa-sp is 3:00:00 ahead`.
 pub(super) fn what(gate: Option<&GateView>, cx: &ViewCx) -> String {
+    if let Some(gap) = gate.and_then(GateView::conflict_ms) {
+        return Message::new(&w::CLOCK_TORN).with("skew", figures::span(gap)).text(cx.lang);
+    }
     let Some(off) = gate.and_then(|g| off(g, cx)) else { return w::CLOCK_BAD.get(cx.lang).to_owned() };
-    let words = if off.ahead_ms < 0 { &w::CLOCK_BEHIND } else { &w::CLOCK_AHEAD };
-    Message::new(words).with("who", &off.who).with("skew", span(off.ahead_ms)).text(cx.lang)
+    let words = match (off.error_ms, off.ahead_ms < 0) {
+        (None, _) => &w::CLOCK_BEHIND_OPEN,
+        (_, true) => &w::CLOCK_BEHIND,
+        (_, false) => &w::CLOCK_AHEAD,
+    };
+    Message::new(words).with("who", &off.who).with("skew", figures::span(off.ahead_ms)).text(cx.lang)
+}
+
+/// What was measured of the clock that a gate speaks of, a line a source. What agrees is one line, and what measures no offset
+/// is none; where servers contradict each other, each is named.
+pub(super) fn seen(gate: &GateView) -> Vec<Sample> {
+    let torn = gate.host.cause == Some(Cause::SourcesConflict);
+    let here = torn || gate.spoken().is_some_and(|(here, _)| here);
+    let judged = if here { &gate.host } else { &gate.remote };
+    let counts = |s: &&Sample| matches!(s.by, By::Date | By::Ntp | By::ServerTime | By::Floor) && s.interval.is_some();
+    // What a server said alone is in the joint answer of all.
+    let alone = |s: &&Sample| torn || s.server.is_none();
+    let lines = words::joined(judged.samples.iter().filter(counts).filter(alone));
+    if lines.is_empty() { words::joined(gate.remote.samples.iter().filter(|s| s.by == By::Date)) } else { lines }
 }
 
 /// One measurement in words, as it was taken: its sign is that of its own definition.
 pub(super) fn sample(sample: &Sample, cx: &ViewCx) -> String {
-    let by = words::by(sample.by).get(cx.lang);
-    if sample.by == By::ZoneLabel {
-        let offset = sample.interval.as_ref().map_or_else(|| "-".to_owned(), figures::zone);
-        return format!("{by} {offset}");
-    }
-    let Some((skew, error)) = sample.interval.map(middle) else {
+    let name = sample.server.as_ref().map(|s| format!(" {s}")).unwrap_or_default();
+    let by = format!("{}{name}", words::by(sample.by).get(cx.lang));
+    let Some(interval) = sample.interval else {
         return Message::new(&w::SAMPLE_NOTHING).with("by", by).with("detail", words::detail(sample).text(cx.lang)).text(cx.lang);
     };
-    let skew = format!("{} ±{}", signed_span(skew), span(error));
+    let skew = if interval.is_open() { figures::of(&interval) } else { format!("{} ±{}", signed_span(interval.mid()), span(interval.half())) };
     let text = Message::new(&w::SAMPLE).with("by", by).with("skew", skew).with("n", sample.probes.to_string());
     text.with("age", age(&sample.at, &cx.now)).text(cx.lang)
 }

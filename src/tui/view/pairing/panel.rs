@@ -1,13 +1,13 @@
 //! The states that replace QR or code: a head with its glyph, what happened, what comes next.
 
 use super::{
-    facts::{off, sample, signed_span, told, what},
+    facts::{off, sample, seen as measured, signed_span, told, what},
     part::Part,
     screen::PairScreen,
-    text::{Glyph, plain, span},
+    text::{Glyph, plain},
 };
 use crate::{
-    clock::{Verdict, words},
+    clock::{Verdict, figures, gate::GateView, words},
     domain::{FactValue, Prompt, PromptKind, Stamp},
     engine::mailbox::{PairStage, PairView},
     i18n::{Message, Words, common, pairing as w, reason},
@@ -183,10 +183,7 @@ impl Panel<'_> {
         let (mut seen, mut evidence) = (Part::new(4), Part::new(2).glued());
         let (mut act, mut advice) = (Part::new(1), Part::new(5));
         if let Some(gate) = gate {
-            let off = off(gate, self.cx);
-            let judged = if off.as_ref().is_some_and(|o| o.here) { &gate.host } else { &gate.remote };
-            // What agrees is one line: three times the same figure tells no more than once.
-            for s in words::joined(judged.samples.iter()).iter().take(3) {
+            for s in measured(gate).iter().take(3) {
                 seen = self.labelled(seen, &w::SEEN, sample(s, self.cx));
             }
             let told = told(gate, self.cx);
@@ -213,7 +210,8 @@ impl Panel<'_> {
     }
 
     fn override_question(&self) -> Vec<Part> {
-        let skew = self.view.gate.as_ref().and_then(|g| off(g, self.cx)).map_or_else(|| self.word(&common::UNKNOWN), |o| span(o.ahead_ms));
+        let apart = |g: &GateView| g.conflict_ms().or_else(|| off(g, self.cx).map(|o| o.ahead_ms));
+        let skew = self.view.gate.as_ref().and_then(apart).map_or_else(|| self.word(&common::UNKNOWN), figures::span);
         let head = self.say(Message::new(&w::OVERRIDE).with("skew", skew));
         vec![self.head(Glyph::Override, Role::Armed, &head, ""), self.para(1, &w::OVERRIDE_WHAT), self.para(2, &w::OVERRIDE_RISK)]
     }

@@ -38,7 +38,20 @@ pub(super) fn gate(verdict: Verdict, skew_ms: i64, cause: Option<Cause>) -> Gate
     let fine = Judgement { verdict: Verdict::Ok, skew: None, cause: None, samples: vec![] };
     let remote = Judgement { verdict, skew: Some(skew), cause, samples: vec![sample] };
     let side = (verdict == Verdict::Blocked).then_some(Side::Gateway);
-    GateView { gateway: GatewayId::new("wa-us"), verdict, host: fine, remote, side, at: at(0), epoch: 3, moved: None, zone: None, host_zone: None }
+    let limits = crate::clock::Limits::DEFAULT;
+    GateView {
+        gateway: GatewayId::new("wa-us"),
+        limits,
+        verdict,
+        host: fine,
+        remote,
+        side,
+        at: at(0),
+        epoch: 3,
+        moved: None,
+        zone: None,
+        host_zone: None,
+    }
 }
 
 pub(super) fn shown(kind: OfferKind, text: &str, fresh: Fresh) -> Box<Shown> {
@@ -84,6 +97,33 @@ pub(super) fn stages() -> Vec<(&'static str, PairView)> {
         v.gate = Some(gate(Verdict::Blocked, 10_800_400, Some(Cause::LocalTimeAsUtc { minutes: 180 })));
         v
     };
+    // A host that shows a time before the release, and time servers that contradict each other.
+    let host = |interval, by, server: Option<&str>| Sample {
+        gateway: None,
+        subject: Subject::Host,
+        by,
+        interval: Some(interval),
+        at: at(0),
+        probes: 1,
+        detail: Clean::new(""),
+        server: server.map(Clean::new),
+    };
+    let mut released = view(PairStage::Blocked { started: false });
+    let open = Interval { lo_ms: 816_000_000_000, hi_ms: crate::clock::sample::OPEN };
+    let before = host(open, By::Floor, None);
+    let mut gate_released = gate(Verdict::Ok, -300, None);
+    (gate_released.verdict, gate_released.side) = (Verdict::Blocked, Some(Side::Host));
+    gate_released.host = Judgement { verdict: Verdict::Blocked, skew: Some(open), cause: Some(Cause::BeforeBuild), samples: vec![before] };
+    released.gate = Some(gate_released);
+    let mut torn = view(PairStage::Blocked { started: false });
+    let near = |ms: i64| Interval { lo_ms: ms - 2, hi_ms: ms + 2 };
+    let two = vec![host(near(0), By::Ntp, Some("a.example")), host(near(60_000), By::Ntp, Some("b.example"))];
+    let joint = Sample { interval: None, detail: Clean::new("servers contradict each other by 59996 ms"), ..host(near(0), By::Ntp, None) };
+    let mut gate_torn = gate(Verdict::Ok, -300, None);
+    (gate_torn.verdict, gate_torn.side) = (Verdict::Blocked, Some(Side::CannotTell));
+    let samples = [vec![joint], two].concat();
+    gate_torn.host = Judgement { verdict: Verdict::Blocked, skew: None, cause: Some(Cause::SourcesConflict), samples };
+    torn.gate = Some(gate_torn);
     let fact = Fact { key: "profile", label: &common::YES, value: FactValue::Text(Clean::new("Loja Norte")) };
     let number = Fact { key: "number", label: &common::NO, value: FactValue::Number(Clean::new("5511900000042")) };
     let prompt = |kind, words| Prompt { kind, words: Message::new(words), hint: Some(Clean::new("grandma's cat")), wrong: 1 };
@@ -100,6 +140,8 @@ pub(super) fn stages() -> Vec<(&'static str, PairView)> {
         ("discarded", view(PairStage::Discarded { since: at(0), why: why(ReasonCode::StaleCode) })),
         ("blocked", blocked(false)),
         ("blocked_started", blocked(true)),
+        ("blocked_before_release", released),
+        ("blocked_torn", torn),
         ("clock_unknown", view(PairStage::ClockUnknown)),
         ("unproven", view(PairStage::Unproven)),
         (

@@ -1,0 +1,376 @@
+//! `run`: a command that alone may use a target. Its lock is taken on this host and its leases among hosts; it gets the terminal and
+//! the signals, its exit code is ours; it is stopped before a lease ends that cannot be renewed. With `--heal` its output is read,
+//! and a dead session is rebuilt, a few times at most.
+
+use super::{
+    Exit, Globals, Output,
+    args::{Act, Run},
+    op,
+    session::{Session, Settings, refused},
+};
+use crate::{
+    domain::{Action, GatewayId, Reason, ReasonCode, Target, ids::TargetName},
+    engine::{
+        hold::{
+            child::{self, News, Running},
+            lease::{Keeper, Lost, Refused},
+            log::{LOOP, Signs},
+        },
+        shared::self_at_host,
+        who,
+    },
+    i18n::{Message, command as c, sessions as w},
+    providers::{
+        duty::{Dead, Duty, Sign},
+        registry,
+    },
+    store::{
+        Audit, Paths, StoreError, config, paths as files,
+        run_lock::{Owner, RunLock},
+    },
+};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+use tokio::sync::mpsc;
+
+/// A session is rebuilt so often in one run of pairdeck; then a person must look.
+const REBUILDS: u32 = 3;
+/// Before the first new start; each later one waits three times as long.
+const BACKOFF: Duration = Duration::from_secs(5);
+/// A command that is stopped because another host took over gets so long.
+const AT_ONCE: Duration = Duration::from_secs(2);
+
+/// Runs the command. The code to end with: its own, or one of pairdeck's where it was not started or had to be stopped.
+pub fn run(globals: &Globals, paths: Paths, settings: Settings, args: &Run, out: &mut Output) -> u8 {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(e) => {
+            out.complain_text(&e.to_string());
+            return Exit::Failed.code();
+        }
+    };
+    let code = runtime.block_on(async {
+        let house = match Session::open(globals, paths, settings, out) {
+            Ok(house) => house,
+            Err(exit) => return exit.code(),
+        };
+        let code = match attend(&house, args, out).await {
+            Ok(code) => code,
+            Err(exit) => exit.code(),
+        };
+        house.close().await;
+        code
+    });
+    runtime.shutdown_background();
+    code
+}
+
+/// What is meant, among all that can be run. A slot need not be named where the account has only one.
+fn target(house: &Session, typed: &str, out: &mut Output) -> Result<(config::Gateway, Target), Exit> {
+    let Some(name) = TargetName::parse(typed) else {
+        out.complain(&Message::new(&c::NAME_BROKEN).with("name", typed));
+        return Err(Exit::Name);
+    };
+    let fits = |t: &Target| {
+        t.account.as_str() == name.account && name.device.as_ref().is_none_or(|d| t.device.as_ref().is_some_and(|have| have.as_str() == *d))
+    };
+    let named = |g: &&config::Gateway| name.gateway.as_ref().is_none_or(|n| *n == g.name);
+    let mut found: Vec<_> =
+        house.gateways.iter().filter(named).flat_map(|g| registry::runnable(g).into_iter().filter(fits).map(move |t| (g.clone(), t))).collect();
+    match (found.pop(), found.is_empty()) {
+        (Some(one), true) => Ok(one),
+        (Some(last), false) => {
+            let ids: Vec<_> = found.iter().chain([&last]).map(|(_, t)| t.id()).collect();
+            out.complain(&Message::new(&c::NAME_AMBIGUOUS).with("name", typed).with("candidates", ids.join(", ")));
+            Err(Exit::Name)
+        }
+        (None, _) => {
+            let known = name.gateway.as_ref().and_then(|g| house.world.gateway(&GatewayId::new(g))).is_some_and(|g| {
+                house.gateways.iter().find(|have| have.name == g.id.as_str()).is_some_and(|have| registry::runnable(have).is_empty())
+            });
+            let words = if known { Message::new(&w::RUN_NOTHING).with("target", typed) } else { Message::new(&c::NAME_UNKNOWN).with("name", typed) };
+            out.complain(&words);
+            Err(if known { Exit::Usage } else { Exit::Name })
+        }
+    }
+}
+
+async fn attend(house: &Session, args: &Run, out: &mut Output) -> Result<u8, Exit> {
+    let (gateway, target) = target(house, &args.target, out)?;
+    let (tell, mut news) = mpsc::channel(64);
+    // Before the command is there: a signal must not end pairdeck alone.
+    #[cfg(unix)]
+    child::forward(tell.clone()).map_err(|e| said(&e.to_string(), out))?;
+    let mut rebuilt = 0;
+    loop {
+        let duty = registry::duty(&gateway, &house.gateways, &target).ok_or(Exit::Name)?;
+        if args.heal && duty.signs.is_empty() && duty.dead_exit_codes.is_empty() {
+            out.complain(&Message::new(&w::RUN_NO_HEAL).with("target", target.id()));
+            return Err(Exit::Usage);
+        }
+        let locks = locks(house, args, &duty, out)?;
+        let mut keeper = leases(house, &duty, out).await?;
+        let signs: &'static [Sign] = if args.heal { duty.signs } else { &[] };
+        let started = child::start(&args.command, &locks.iter().collect::<Vec<_>>(), signs, &tell);
+        let ended = match started {
+            Ok(running) => follow(house, &target, running, &mut news, keeper.as_mut(), out).await,
+            Err(e) => Err(not_started(args, &e, out)),
+        };
+        if let Some(keeper) = &mut keeper {
+            keeper.release().await;
+        }
+        let End { code, dead, asked } = ended?;
+        let dead = dead.or_else(|| duty.dead_exit_codes.contains(&code).then_some(Dead::Revoked));
+        let Some(dead) = dead.filter(|_| args.heal && !asked && code != 0) else { return Ok(code) };
+        rebuild(house, &target, dead, rebuilt, out).await?;
+        let pause = BACKOFF * 3u32.pow(rebuilt);
+        rebuilt += 1;
+        drop(locks);
+        out.note(&Message::new(&w::RUN_HEALED).with("target", target.id()).with("s", pause.as_secs().to_string()));
+        if let Some(code) = wait(pause, &mut news).await {
+            return Ok(code);
+        }
+    }
+}
+
+fn said(text: &str, out: &mut Output) -> Exit {
+    out.complain_text(text);
+    Exit::Failed
+}
+
+/// As `env` and shells tell it: 127 for a command that is not there, 126 for one that may not be run. Said, with pairdeck's code.
+fn not_started(args: &Run, e: &std::io::Error, out: &mut Output) -> Exit {
+    let name = args.command.first().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    out.complain(&Message::new(&w::RUN_NOT_FOUND).with("cmd", name).with("why", files::plain(e)));
+    if e.kind() == std::io::ErrorKind::NotFound { Exit::Usage } else { Exit::Failed }
+}
+
+/// Every lock, in one order: the target's own, then the one that lies beside its file.
+fn locks(house: &Session, args: &Run, duty: &Duty, out: &mut Output) -> Result<Vec<RunLock>, Exit> {
+    if let Some(why) = &duty.held {
+        refused(why, out);
+        return Err(Exit::Lease);
+    }
+    if let Some(why) = &duty.trouble {
+        // It is started all the same: a worker makes its first session itself, and a twin may be a file that nobody uses.
+        refused(why, out);
+    }
+    let me = std::process::id();
+    let command = args.command.first().map(|c| Path::new(c).file_name().unwrap_or_default().to_string_lossy().into_owned());
+    let (mounts, pids) = crate::store::proc::spaces(me);
+    let owner =
+        Owner { target: duty.target.id(), pid: me, who: who::user_at_host().as_str().to_owned(), command: command.unwrap_or_default(), mounts, pids };
+    let own = house.paths.locks().join(format!("run-{}.lock", file_name(&duty.target.id())));
+    files::private_dir(&house.paths.locks()).map_err(|e: StoreError| said(&e.text(out.lang), out))?;
+    let mut held = Vec::new();
+    for path in std::iter::once(&own).chain(&duty.lock) {
+        match RunLock::take(path, &owner) {
+            Ok(Ok(lock)) => held.push(lock),
+            Ok(Err(other)) => {
+                out.complain(&Message::new(&w::RUN_LOCKED).with("target", duty.target.id()).with("holder", other.name()));
+                return Err(Exit::Lease);
+            }
+            Err(e) => {
+                let why = Reason::new(ReasonCode::SlotUnwritable).with("file", path.to_string_lossy()).with("why", files::plain(&e));
+                return Err(refused(&why, out));
+            }
+        }
+    }
+    Ok(held)
+}
+
+/// Two targets never share a file name: everything but letters, digits and `-` is spelt out.
+fn file_name(id: &str) -> String {
+    id.bytes().fold(String::new(), |mut name, b| {
+        match b {
+            b if b.is_ascii_alphanumeric() || b == b'-' => name.push(char::from(b)),
+            b => name.push_str(&format!("_{b:02x}")),
+        }
+        name
+    })
+}
+
+async fn leases(house: &Session, duty: &Duty, out: &mut Output) -> Result<Option<Keeper>, Exit> {
+    if !house.world.is_sharing() {
+        return Ok(None);
+    }
+    house.unlock(out).await?;
+    let shared = match house.world.shared().await {
+        None => return Ok(None),
+        Some(Ok(shared)) => shared,
+        Some(Err(why)) => return Err(refused(&why, out)),
+    };
+    match Keeper::take(shared, house.world.time().clone(), &duty.leases).await {
+        Ok(keeper) => Ok(Some(keeper)),
+        Err(Refused::Trouble(why)) => Err(refused(&why, out)),
+        Err(Refused::Held { name, by }) => {
+            let by = by.map_or_else(|| "?".to_owned(), |by| by.as_str().to_owned());
+            out.complain(&Message::new(&w::RUN_SHARED_HELD).with("what", name).with("holder", by));
+            Err(Exit::Lease)
+        }
+    }
+}
+
+/// How a command's life ended.
+struct End {
+    code: u8,
+    dead: Option<Dead>,
+    /// Somebody asked it to end.
+    asked: bool,
+}
+
+enum Why {
+    Ended,
+    Lost(Lost),
+    Loop(Sign),
+}
+
+async fn follow(
+    house: &Session,
+    target: &Target,
+    mut running: Running,
+    news: &mut mpsc::Receiver<News>,
+    mut keeper: Option<&mut Keeper>,
+    out: &mut Output,
+) -> Result<End, Exit> {
+    let (mut signs, mut asked) = (Signs::default(), false);
+    let why = {
+        let keep = async {
+            match keeper.as_deref_mut() {
+                Some(keeper) => keeper.keep().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::pin!(keep);
+        loop {
+            let event = tokio::select! {
+                () = running.ended() => break Why::Ended,
+                lost = &mut keep => break Why::Lost(lost),
+                event = news.recv() => event,
+            };
+            match event {
+                Some(News::Signal(n)) => {
+                    asked |= matches!(n, libc::SIGTERM | libc::SIGINT | libc::SIGHUP | libc::SIGQUIT);
+                    running.signal(n);
+                }
+                Some(News::Said(sign)) if signs.saw(sign.means, Instant::now()) => break Why::Loop(sign),
+                _ => {}
+            }
+        }
+    };
+    let stopped = match why {
+        Why::Ended => None,
+        Why::Lost(lost) => {
+            let patience = keeper.as_ref().map_or(Duration::ZERO, |k| k.patience());
+            let (words, patience) = match &lost {
+                Lost::Taken => (Message::new(&w::RUN_LEASE_LOST), patience.min(AT_ONCE)),
+                Lost::Ended => (Message::new(&w::RUN_LEASE_LOST), Duration::ZERO),
+                Lost::Ends(why) => {
+                    let why = crate::i18n::reason::sentence(why, out.lang);
+                    (Message::new(&w::RUN_LEASE_ENDS).with("why", why.trim_end_matches(['.', '。'])), patience)
+                }
+            };
+            out.complain(&words.with("target", target.id()));
+            running.stop(patience).await;
+            audit(house, target, ReasonCode::LeaseLost).await;
+            Some(Exit::Lease)
+        }
+        Why::Loop(sign) => {
+            running.stop(AT_ONCE).await;
+            let why = Reason::new(ReasonCode::RebuildLoop).with("n", LOOP.to_string()).with("what", sign.text);
+            alarm(house, target, &why, out).await;
+            conflict(house, target, out);
+            Some(Exit::Person)
+        }
+    };
+    let status = running.reap().await.map_err(|e| said(&e.to_string(), out))?;
+    // What came with the end.
+    while let Ok(event) = news.try_recv() {
+        if let News::Said(sign) = event {
+            signs.saw(sign.means, Instant::now());
+        }
+    }
+    match stopped {
+        Some(exit) => Err(exit),
+        None => Ok(End { code: child::code(status), dead: signs.dead(), asked }),
+    }
+}
+
+/// Says who else has it, as files and processes of this machine tell.
+fn conflict(house: &Session, target: &Target, out: &mut Output) {
+    let Some(gateway) = house.gateways.iter().find(|g| g.name == target.gateway.as_str()) else { return };
+    if let Some(why) = registry::duty(gateway, &house.gateways, target).and_then(|d| d.trouble) {
+        refused(&why, out);
+    }
+}
+
+/// Rebuilds a dead session once, by the plan of its provider.
+async fn rebuild(house: &Session, target: &Target, dead: Dead, rebuilt: u32, out: &mut Output) -> Result<(), Exit> {
+    let what = match dead {
+        Dead::Duplicated => ReasonCode::SessionDuplicated,
+        Dead::Revoked => ReasonCode::SessionRevoked,
+        Dead::Closed => ReasonCode::Forbidden,
+    };
+    if dead == Dead::Closed {
+        alarm(house, target, &Reason::new(what), out).await;
+        return Err(Exit::Person);
+    }
+    let limit = |code| Reason::new(code).with("n", rebuilt.to_string()).with("what", what.name());
+    if rebuilt >= REBUILDS {
+        alarm(house, target, &limit(ReasonCode::RebuildLimit), out).await;
+        conflict(house, target, out);
+        return Err(Exit::Person);
+    }
+    refused(&Reason::new(what), out);
+    // What the plan says goes to stderr: stdout is the command's.
+    let (mut said, shown) = Output::captured();
+    said.lang = out.lang;
+    let act = Act { target: target.id(), yes: true, json: false };
+    let exit = op::run(house, Action::Regenerate, &act, &op::More::default(), &mut said).await.unwrap_or(Exit::Failed);
+    for line in shown.stderr().lines() {
+        out.complain_text(line.strip_prefix("pairdeck: ").unwrap_or(line));
+    }
+    if exit == Exit::Ok {
+        audit(house, target, what).await;
+        return Ok(());
+    }
+    alarm(house, target, &limit(ReasonCode::RebuildNone), out).await;
+    conflict(house, target, out);
+    Err(exit)
+}
+
+/// Somebody must look: said, and written to the history, where the deck shows it.
+async fn alarm(house: &Session, target: &Target, why: &Reason, out: &mut Output) {
+    refused(why, out);
+    audit(house, target, why.code).await;
+}
+
+async fn audit(house: &Session, target: &Target, outcome: ReasonCode) {
+    let line = Audit {
+        at: house.world.time().now(),
+        who: self_at_host(),
+        pid: std::process::id(),
+        target: target.id(),
+        action: "run".to_owned(),
+        verdict: None,
+        outcome: outcome.name().to_owned(),
+    };
+    // A history that cannot be written is no reason to go on running.
+    let _ = house.world.store().audit(line).await;
+}
+
+/// Waits before a new start; a signal that asks to end is obeyed.
+async fn wait(pause: Duration, news: &mut mpsc::Receiver<News>) -> Option<u8> {
+    let end = tokio::time::Instant::now() + pause;
+    loop {
+        match tokio::time::timeout_at(end, news.recv()).await {
+            Err(_) => return None,
+            Ok(Some(News::Signal(n))) if matches!(n, libc::SIGTERM | libc::SIGINT | libc::SIGHUP | libc::SIGQUIT) => {
+                return Some(u8::try_from(128 + n).unwrap_or(255));
+            }
+            Ok(_) => {}
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! One gateway as the engine holds it: its settings, its client, and what was heard of it last.
+
+use super::{mailbox::GatewayView, rows::Book, world::lock};
+use crate::{
+    domain::{GatewayId, Link, Reason, Secrets},
+    providers::{Attention, GatewayFacts, KindSpec, Provider, http},
+    store::config,
+};
+use std::sync::{Arc, Mutex, OnceLock};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// One gateway as the engine holds it.
+pub struct Gateway {
+    /// Its name.
+    pub id: GatewayId,
+    /// Its kind.
+    pub spec: &'static KindSpec,
+    pub(super) provider: Arc<dyn Provider>,
+    pub(super) settings: Arc<config::Gateway>,
+    pub(super) rank: usize,
+    pub(super) http: OnceLock<Result<Arc<http::Client>, Reason>>,
+    pub(super) attention: watch::Sender<Attention>,
+    pub(super) stop: CancellationToken,
+    pub(super) state: Mutex<GatewayState>,
+}
+
+/// What changes about it.
+pub(super) struct GatewayState {
+    pub(super) link: Link,
+    facts: GatewayFacts,
+    stale: bool,
+    pub(super) secrets: Secrets,
+    pub(super) book: Book,
+}
+
+impl Gateway {
+    /// A gateway of which nothing is known yet.
+    pub(super) fn new(settings: config::Gateway, spec: &'static KindSpec, provider: Arc<dyn Provider>, rank: usize, stop: CancellationToken) -> Self {
+        Self {
+            id: GatewayId::new(&settings.name),
+            spec,
+            provider,
+            rank,
+            http: OnceLock::new(),
+            settings: Arc::new(settings),
+            attention: watch::Sender::new(Attention::default()),
+            stop,
+            state: Mutex::new(GatewayState {
+                link: Link::unknown(),
+                // Whole until a provider tells otherwise: a headless command hears no watch, and a plan proves its right itself.
+                facts: GatewayFacts { whole: true, ..GatewayFacts::default() },
+                stale: true,
+                secrets: Secrets::new(),
+                book: Book::default(),
+            }),
+        }
+    }
+
+    /// What the gateway told about itself.
+    pub fn facts(&self) -> GatewayFacts {
+        lock(&self.state).facts.clone()
+    }
+
+    /// Its provider.
+    pub fn provider(&self) -> &Arc<dyn Provider> {
+        &self.provider
+    }
+
+    /// What the configuration says of it.
+    pub fn settings(&self) -> &config::Gateway {
+        &self.settings
+    }
+
+    /// Its own link.
+    pub fn link(&self) -> Link {
+        lock(&self.state).link.clone()
+    }
+
+    /// True when every secret that it cannot do without is loaded.
+    pub(super) fn has_secrets(&self) -> bool {
+        let state = lock(&self.state);
+        self.spec.secrets.iter().filter(|s| !s.optional).all(|s| state.secrets.contains_key(s.name))
+    }
+
+    /// As the deck shows it.
+    pub fn view(&self) -> GatewayView {
+        let state = lock(&self.state);
+        GatewayView {
+            id: self.id.clone(),
+            spec: self.spec,
+            link: state.link.clone(),
+            facts: state.facts.clone(),
+            plaintext: self.settings.url.starts_with("http://") && self.settings.allow_plaintext,
+            stale: state.stale,
+            rank: self.rank,
+        }
+    }
+
+    pub(super) fn with_state<R>(&self, f: impl FnOnce(&mut Link, &mut GatewayFacts, &mut bool, &mut Book) -> R) -> R {
+        let mut state = lock(&self.state);
+        let GatewayState { link, facts, stale, book, .. } = &mut *state;
+        f(link, facts, stale, book)
+    }
+}

@@ -1,0 +1,260 @@
+//! Who holds a slot, and by what that is known. A session library opens its file for a moment only, so that the file itself
+//! tells nothing of an ordinary worker (gotd 0.161 `FileStorage`): a lock, a pidfile, a unit or a command line must.
+
+use super::{
+    identity::Identity,
+    process::{Process, Spaces, Table},
+};
+use crate::{
+    domain::{Clean, Reason, ReasonCode},
+    i18n::{Message, sessions as w},
+    providers::telegram::session::write,
+    store::{config, run_lock},
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+/// By what a holder is known.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Evidence {
+    /// It holds the lock of `pairdeck run`.
+    Run,
+    /// It has the file open for writing.
+    Open,
+    /// The slot's pidfile names it.
+    PidFile(PathBuf),
+    /// It belongs to the slot's unit.
+    Unit(String),
+    /// The file stands in its command line.
+    Argv,
+    /// It runs in the file's folder. Weak: a shell does too.
+    Cwd,
+}
+
+impl Evidence {
+    /// False for what may be chance.
+    pub const fn is_sure(&self) -> bool {
+        !matches!(self, Self::Cwd)
+    }
+
+    /// In words.
+    pub fn says(&self) -> Message {
+        match self {
+            Self::Run => Message::new(&w::BY_RUN),
+            Self::Open => Message::new(&w::BY_OPEN),
+            Self::PidFile(path) => Message::new(&w::BY_PIDFILE).with("path", path.to_string_lossy()),
+            Self::Unit(unit) => Message::new(&w::BY_UNIT).with("unit", unit),
+            Self::Argv => Message::new(&w::BY_ARGV),
+            Self::Cwd => Message::new(&w::BY_CWD),
+        }
+    }
+}
+
+/// A process that holds a slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// Its id, in its own namespace where that is another than ours.
+    pub pid: u32,
+    /// Its name.
+    pub name: Clean,
+    /// Its namespaces.
+    pub spaces: Spaces,
+    /// By what it is known; the strongest first.
+    pub evidence: Vec<Evidence>,
+}
+
+impl Holder {
+    /// `name[pid]`.
+    pub fn label(&self) -> String {
+        format!("{}[{}]", self.name, self.pid)
+    }
+
+    /// True when something other than chance speaks for it.
+    pub fn is_sure(&self) -> bool {
+        self.evidence.iter().any(Evidence::is_sure)
+    }
+}
+
+/// Who holds a slot.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// Holders, one a family of processes, the surest first.
+    pub holders: Vec<Holder>,
+    /// A pidfile whose process is dead, or another one by now. Not a holder.
+    pub stale: Option<PathBuf>,
+    /// Processes that could not be looked at: with some of these nobody is proven absent.
+    pub blind: usize,
+}
+
+impl Held {
+    /// Holders that are not chance.
+    pub fn sure(&self) -> impl Iterator<Item = &Holder> {
+        self.holders.iter().filter(|h| h.is_sure())
+    }
+
+    /// True when nobody holds it as far as everything could be looked at.
+    pub fn proven_free(&self) -> bool {
+        self.holders.is_empty() && self.blind == 0
+    }
+
+    /// Two families in different namespaces hold one file: containers on one volume.
+    pub fn spaces_twin(&self) -> Option<(&Holder, &Holder)> {
+        let sure: Vec<_> = self.sure().collect();
+        sure.iter().enumerate().find_map(|(i, a)| sure[i + 1..].iter().find(|b| a.spaces.differ(b.spaces)).map(|b| (*a, *b)))
+    }
+
+    /// Why nothing may be written under it, if somebody holds it.
+    pub fn reason(&self) -> Option<Reason> {
+        let first = self.sure().next()?;
+        let by = first.evidence.first().map(|e| e.says().text(crate::i18n::Lang::En)).unwrap_or_default();
+        Some(Reason::new(ReasonCode::SlotHeld).with("holder", first.label()).with("evidence", by))
+    }
+}
+
+/// Who looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Viewer {
+    /// Somebody who only looks: what stands above it may be a holder that asks about itself.
+    Looker,
+    /// Somebody who is about to start the worker: it and what stands above it are not the holder.
+    Runner,
+}
+
+/// Who holds `slot`, whose file is `identity`.
+pub fn of(slot: &config::Slot, identity: Option<&Identity>, table: &Table, viewer: Viewer) -> Held {
+    let me = std::process::id();
+    let mut held = Held { blind: table.blind, ..Held::default() };
+    let mut found: Vec<Holder> = Vec::new();
+    let named = slot.pidfile.as_deref().map(|path| (path, pidfile(path, table)));
+    let alive = match named {
+        Some((path, Pid::Alive(pid))) => Some((pid, path)),
+        Some((path, Pid::Dead)) => {
+            held.stale = Some(path.to_owned());
+            None
+        }
+        _ => None,
+    };
+    for p in table.all() {
+        let above = table.descends(me, p.pid);
+        if p.pid == me || (above && viewer == Viewer::Runner) {
+            continue;
+        }
+        let evidence = evidence(slot, identity, p, alive, above);
+        if !evidence.is_empty() {
+            found.push(Holder { pid: p.pid, name: p.name.clone(), spaces: p.spaces, evidence });
+        }
+    }
+    if let Some(owner) = identity.and_then(|i| run_lock::owner(&write::named(&i.real, "run"))) {
+        let spaces = Spaces { mounts: owner.mounts, pids: owner.pids };
+        let here = !spaces.differ(Spaces::of(me));
+        match found.iter_mut().find(|h| here && table.descends(h.pid, owner.pid)) {
+            // It is this process itself that holds the lock, to mend what it runs.
+            None if here && owner.pid == me => {}
+            Some(h) => h.evidence.insert(0, Evidence::Run),
+            None => found.push(Holder { pid: owner.pid, name: Clean::new(&owner.command), spaces, evidence: vec![Evidence::Run] }),
+        }
+    }
+    held.holders = families(found, table);
+    held
+}
+
+fn evidence(slot: &config::Slot, identity: Option<&Identity>, p: &Process, alive: Option<(u32, &Path)>, ours: bool) -> Vec<Evidence> {
+    let mut all = Vec::new();
+    let inode = identity.and_then(|i| i.inode);
+    if inode.is_some_and(|i| p.opens.contains(&i)) {
+        all.push(Evidence::Open);
+    }
+    if let Some((_, path)) = alive.filter(|(pid, _)| *pid == p.pid) {
+        all.push(Evidence::PidFile(path.to_owned()));
+    }
+    if let Some(unit) = slot.unit.as_ref().filter(|u| p.groups.iter().any(|g| g == *u)) {
+        all.push(Evidence::Unit(unit.clone()));
+    }
+    // pairdeck itself and the shell above it name the file too.
+    if !ours {
+        if inode.is_some_and(|i| p.named.contains(&i)) {
+            all.push(Evidence::Argv);
+        }
+        if identity.is_some_and(|i| i.folder.is_some() && p.cwd == i.folder) {
+            all.push(Evidence::Cwd);
+        }
+    }
+    all
+}
+
+/// One holder a family: a worker's children, and the shell that started it, are the same holder. Chance is told only where
+/// nothing better is known.
+fn families(mut found: Vec<Holder>, table: &Table) -> Vec<Holder> {
+    let sure = found.iter().any(Holder::is_sure);
+    found.retain(|h| h.is_sure() || !sure);
+    found.sort_by(|a, b| a.evidence.cmp(&b.evidence).then(a.pid.cmp(&b.pid)));
+    let mut kept: Vec<Holder> = Vec::new();
+    for h in found {
+        let unit = |h: &Holder| h.evidence.iter().find_map(|e| if let Evidence::Unit(u) = e { Some(u.clone()) } else { None });
+        let kin = |k: &Holder| table.descends(h.pid, k.pid) || table.descends(k.pid, h.pid) || (unit(k).is_some() && unit(k) == unit(&h));
+        match kept.iter_mut().find(|k| kin(k)) {
+            Some(k) => {
+                for e in h.evidence {
+                    if !k.evidence.contains(&e) {
+                        k.evidence.push(e);
+                    }
+                }
+            }
+            None => kept.push(h),
+        }
+    }
+    kept
+}
+
+/// What a pidfile says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pid {
+    Alive(u32),
+    Dead,
+    Nothing,
+}
+
+/// Files and processes keep time by different clocks with different grains.
+const GRAIN: Duration = Duration::from_secs(3);
+
+/// The process that a pidfile names, unless it is gone, or its id has gone to a process that began after the file was written:
+/// in this boot or in an earlier one.
+fn pidfile(path: &Path, table: &Table) -> Pid {
+    let Some((pid, written)) = told(path) else { return Pid::Nothing };
+    let Some(process) = table.get(pid) else { return Pid::Dead };
+    match (age(process.start), written.elapsed()) {
+        (Some(process), Ok(file)) if process + GRAIN < file => Pid::Dead,
+        _ => Pid::Alive(pid),
+    }
+}
+
+fn told(path: &Path) -> Option<(u32, std::time::SystemTime)> {
+    let meta = fs::metadata(path).ok().filter(|m| m.is_file() && m.len() <= 64)?;
+    let pid = fs::read_to_string(path).ok()?.trim().parse().ok().filter(|p| *p > 0)?;
+    Some((pid, meta.modified().ok()?))
+}
+
+/// Clock ticks a second as `/proc` counts them: 100 wherever Linux runs today (`USER_HZ`).
+#[cfg(target_os = "linux")]
+const TICKS: u64 = 100;
+
+/// How long ago a process began, by its start in clock ticks since boot.
+#[cfg(target_os = "linux")]
+fn age(start: u64) -> Option<Duration> {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    let now = Duration::new(u64::try_from(now.tv_sec).ok()?, u32::try_from(now.tv_nsec).ok()?);
+    Some(now.saturating_sub(Duration::from_millis(start.saturating_mul(1000) / TICKS)))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn age(_: u64) -> Option<Duration> {
+    None
+}
+
+/// Removes a pidfile that [`Held::stale`] names, if it still names nobody. True when it is gone.
+pub fn clean(path: &Path) -> bool {
+    pidfile(path, &Table::scan(&std::collections::HashSet::new())) == Pid::Dead && fs::remove_file(path).is_ok()
+}

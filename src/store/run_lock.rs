@@ -1,0 +1,142 @@
+//! The right to run something that only one process may run, such as the worker of a session. The lock is the kernel's and its
+//! file is shared by every pairdeck that sees the folder: other homes, other users, containers on one volume.
+//!
+//! The child inherits the open file: while any process of it lives the lock is held, also when its `pairdeck run` was killed.
+
+use super::paths;
+use serde::{Deserialize, Serialize};
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, Read, Seek, Write},
+    path::Path,
+    time::Duration,
+};
+
+/// Who holds the lock, as it wrote itself down.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Owner {
+    /// The target that it runs.
+    pub target: String,
+    /// Process id, in its own namespace.
+    pub pid: u32,
+    /// `user@host`.
+    pub who: String,
+    /// Name of the command, without its arguments: they may hold secrets.
+    pub command: String,
+    /// Mount namespace, where there are any.
+    pub mounts: u64,
+    /// Process id namespace, where there are any.
+    pub pids: u64,
+}
+
+impl Owner {
+    /// `command[pid]@…` for people.
+    pub fn name(&self) -> String {
+        let who = if self.who.is_empty() { "?" } else { &self.who };
+        format!("{}[{}] {who}", if self.command.is_empty() { "?" } else { &self.command }, self.pid)
+    }
+}
+
+/// The lock, held. Closing lets go; unlocking would let go for a child that lives on, so that is never done.
+#[derive(Debug)]
+pub struct RunLock {
+    file: File,
+}
+
+/// Longest record that is read.
+const LONGEST: u64 = 4096;
+/// Whoever only looks holds the lock for a moment: that is no refusal.
+const TRIES: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(10);
+
+impl RunLock {
+    /// Takes the lock at `path` and writes `owner` into it. The inner error is who has it.
+    ///
+    /// # Errors
+    /// The file cannot be made or locked.
+    pub fn take(path: &Path, owner: &Owner) -> io::Result<Result<Self, Owner>> {
+        let mut left = TRIES;
+        loop {
+            let mut file = paths::private_file(path)?;
+            match file.try_lock() {
+                // Somebody may have removed the file between its opening and its locking.
+                Ok(()) if same(&file, path) => {
+                    file.set_len(0)?;
+                    file.rewind()?;
+                    file.write_all(&serde_json::to_vec(owner).unwrap_or_default())?;
+                    return Ok(Ok(Self { file }));
+                }
+                Ok(()) => continue,
+                Err(TryLockError::WouldBlock) if left > 0 => {
+                    left -= 1;
+                    std::thread::sleep(PAUSE);
+                }
+                Err(TryLockError::WouldBlock) => return Ok(Err(record(&mut file))),
+                Err(TryLockError::Error(e)) => return Err(e),
+            }
+        }
+    }
+
+    /// The open file, for the child to inherit.
+    pub const fn file(&self) -> &File {
+        &self.file
+    }
+}
+
+/// Who holds the lock at `path`; `None` when nobody does. What a dead process left is nobody.
+pub fn owner(path: &Path) -> Option<Owner> {
+    let mut file = File::open(path).ok()?;
+    // Shared, so that two who look at once do not take each other for the owner.
+    match file.try_lock_shared() {
+        Ok(()) => None,
+        Err(_) => Some(record(&mut file)),
+    }
+}
+
+fn record(file: &mut File) -> Owner {
+    let mut text = Vec::new();
+    let _ = file.rewind();
+    let _ = file.take(LONGEST).read_to_end(&mut text);
+    serde_json::from_slice(&text).unwrap_or_default()
+}
+
+#[cfg(unix)]
+fn same(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let id = |m: fs::Metadata| (m.dev(), m.ino());
+    matches!((file.metadata().map(id), fs::metadata(path).map(id)), (Ok(a), Ok(b)) if a == b)
+}
+
+#[cfg(not(unix))]
+fn same(_: &File, path: &Path) -> bool {
+    path.exists()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_is_told_who_the_first_is_and_the_third_follows_him() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(".s.json.pairdeck-run");
+        let me = Owner { target: "tg:shop/orders".into(), pid: 7, who: "ops@a".into(), command: "bot".into(), ..Owner::default() };
+        let first = RunLock::take(&path, &me).unwrap().unwrap();
+        assert_eq!(RunLock::take(&path, &Owner::default()).unwrap().unwrap_err(), me);
+        assert_eq!(owner(&path), Some(me.clone()));
+        drop(first);
+        assert_eq!(owner(&path), None);
+        assert!(RunLock::take(&path, &me).unwrap().is_ok());
+    }
+
+    #[test]
+    fn a_file_that_a_dead_process_left_is_no_holder() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("l");
+        fs::write(&path, r#"{"pid":1,"who":"ops@a","command":"bot"}"#).unwrap();
+        assert_eq!(owner(&path), None);
+        assert!(RunLock::take(&path, &Owner::default()).unwrap().is_ok());
+    }
+}

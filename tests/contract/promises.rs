@@ -1,0 +1,215 @@
+//! The promises, each held by every kind.
+
+use super::*;
+use pairdeck::providers::Attention;
+use std::{collections::BTreeSet, time::Duration};
+
+/// Kinds that are held to promises of their own: their accounts have no session to wipe, or no token that we could replace.
+const OTHERS: &[&str] = &["langbot", "wecom", "wechat-oa", "wecom-aibot"];
+
+#[test]
+fn every_kind_of_the_registry_has_its_row() {
+    let known: Vec<&str> = registry::kinds().iter().map(|k| k.kind).filter(|k| !OTHERS.contains(k)).collect();
+    assert_eq!(known, KINDS.map(|k| k.name));
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_row_has_a_name_of_its_own_and_is_found_by_it() {
+    for kind in &KINDS {
+        let h = House::of(kind, false, None).await;
+        let rows = h.world.rows();
+        let names: BTreeSet<String> = rows.iter().map(|r| r.target().id()).collect();
+        assert_eq!(names.len(), rows.len(), "{}", kind.name);
+        for name in &names {
+            assert_eq!(h.row(name).target().id(), *name, "{}", kind.name);
+        }
+        for name in [kind.target, kind.other] {
+            assert_eq!(h.row(name).link.state, State::Online, "{} {name}", kind.name);
+        }
+        assert_eq!(h.changes(), Vec::<String>::new(), "{}: looking changed something", kind.name);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_begins_with_the_whole_list_and_ends_when_it_is_told_to() {
+    for kind in &KINDS {
+        let h = House::of(kind, false, None).await;
+        let (tx, mut rx) = tokio::sync::mpsc::channel(64);
+        let cx = h.cx();
+        let (seen, looks) = tokio::sync::watch::channel(Attention { on_screen: true, ..Attention::default() });
+        let cx = Cx { seen: looks, ..cx };
+        let stop = cx.cancel.clone();
+        let script = async {
+            let rows = loop {
+                match rx.recv().await {
+                    Some(Report::All { rows, complete: true }) => break rows.len(),
+                    Some(_) => {}
+                    None => panic!("{}: no list", kind.name),
+                }
+            };
+            stop.cancel();
+            while rx.recv().await.is_some() {}
+            rows
+        };
+        let both = async { tokio::join!(h.provider().watch(&cx, tx), script) };
+        let (why, rows) = tokio::time::timeout(Duration::from_secs(60), both).await.unwrap_or_else(|_| panic!("{}: it does not end", kind.name));
+        assert_eq!((why.code, rows), (ReasonCode::Cancelled, h.world.rows().len()), "{}", kind.name);
+        assert_eq!(h.changes(), Vec::<String>::new(), "{}", kind.name);
+        drop(seen);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn arming_and_taking_back_send_nothing_that_changes_anything() {
+    for kind in &KINDS {
+        let h = House::of(kind, false, None).await;
+        for action in h.actions() {
+            for name in [kind.target, kind.other] {
+                if let Ok((armed, effect)) = ops::arm(&h.world, &h.row(name), action.clone(), Inputs::new()).await {
+                    assert!(effect.tier != Tier::Swift || effect.loses.len() < 4, "{} {action:?}", kind.name);
+                    ops::disarm(&h.world, &armed).await;
+                }
+            }
+        }
+        assert_eq!(h.changes(), Vec::<String>::new(), "{}", kind.name);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_arms_nothing_and_an_unknown_verb_is_refused_with_words() {
+    for kind in &KINDS {
+        let reader = House::of(kind, true, None).await;
+        for action in reader.actions() {
+            let why = ops::arm(&reader.world, &reader.row(kind.target), action.clone(), Inputs::new()).await;
+            assert!(matches!(why, Err(ops::NotArmed::Not(Not::ReadOnly))), "{} {action:?}: {why:?}", kind.name);
+        }
+        let h = House::of(kind, false, None).await;
+        let why = ops::arm(&h.world, &h.row(kind.target), Action::Do("no-such-verb".into()), Inputs::new()).await;
+        assert!(matches!(why, Err(ops::NotArmed::Not(Not::Unsupported(_)))), "{}: {why:?}", kind.name);
+        let plan = h.provider().plan(&h.cx(), &h.row(kind.target).target(), &Action::Do("no-such-verb".into()), Inputs::new()).await;
+        assert!(plan.is_err(), "{}", kind.name);
+        assert_eq!((h.changes(), reader.changes()), (vec![], vec![]), "{}", kind.name);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wipe_ends_the_session_it_is_aimed_at_and_no_other() {
+    for kind in &KINDS {
+        let h = House::of(kind, false, None).await;
+        let before = h.token(kind.other).await;
+        let ended = h.act(kind.target, Action::Wipe).await;
+        assert_eq!(ended.phase, OpPhase::Done, "{}: {ended:?}", kind.name);
+        assert!(!ended.loses.is_empty(), "{}: what was lost is told", kind.name);
+        assert_ne!(h.fresh(kind.target).await.link.state, State::Online, "{}", kind.name);
+        let other = h.fresh(kind.other).await;
+        assert_eq!((other.link.state, h.token(kind.other).await), (State::Online, before), "{}", kind.name);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_regenerate_the_server_gives_out_the_token_that_was_told() {
+    for kind in &KINDS {
+        let h = House::of(kind, false, None).await;
+        let (old, other) = (h.token(kind.target).await.unwrap(), h.token(kind.other).await);
+        let ended = h.act(kind.target, Action::Regenerate).await;
+        assert_eq!(ended.phase, OpPhase::Done, "{}: {ended:?}", kind.name);
+        let new = h.token(kind.target).await.unwrap();
+        assert_ne!(new, old, "{}", kind.name);
+        assert_eq!(ended.token.as_ref(), Some(&new), "{}", kind.name);
+        assert_eq!(ended.new, Some(Fingerprint::of(&h.cx().fingerprint_key, &new)), "{}", kind.name);
+        assert_eq!(h.token(kind.other).await, other, "{}", kind.name);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_holds_its_secrets_sealed_and_says_what_is_lost_and_sends_nothing_that_changes() {
+    for kind in &KINDS {
+        let h = House::of(kind, false, None).await;
+        let old = h.token(kind.target).await.unwrap();
+        for action in [Action::Wipe, Action::Regenerate] {
+            let plan = h.provider().plan(&h.cx(), &h.row(kind.target).target(), &action, Inputs::new()).await.unwrap();
+            assert!(!plan.steps.is_empty() && !plan.loses.is_empty() && plan.pivot <= plan.steps.len(), "{} {action:?}", kind.name);
+            let ids: BTreeSet<&str> = plan.steps.iter().map(|s| &*s.id).collect();
+            assert_eq!(ids.len(), plan.steps.len(), "{}: a step is found by its id", kind.name);
+            let open = format!("{plan:?} {} {}", plan.clear, serde_json::to_string(&plan.steps).unwrap());
+            for secret in plan.sealed.values().chain([&old]) {
+                assert!(!open.contains(secret.expose()), "{} {action:?}: a secret stands in clear", kind.name);
+            }
+        }
+        assert_eq!(h.changes(), Vec::<String>::new(), "{}", kind.name);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_there_is_given_no_token() {
+    for kind in &KINDS {
+        let h = House::of(kind, false, None).await;
+        let mut nobody = h.row(kind.target).target();
+        nobody.account = RemoteId::new("nobody-of-that-name");
+        let plan = h.provider().plan(&h.cx(), &nobody, &Action::Regenerate, Inputs::new()).await;
+        assert!(plan.is_err(), "{}", kind.name);
+        assert!(h.provider().reveal(&h.cx(), &nobody).await.is_err(), "{}", kind.name);
+        assert_eq!(h.changes(), Vec::<String>::new(), "{}", kind.name);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_credential_is_called_one_everywhere() {
+    for kind in &KINDS {
+        let h = House::of(kind, false, Some("CANARY-wrong-key-77")).await;
+        let cx = h.cx();
+        let target = Target::account(&GatewayId::new("g"), &RemoteId::new("u1"));
+        for how in [Look::Probe, Look::All, Look::Row] {
+            let why = h.provider().look(&cx, Some(&target), how).await.unwrap_err();
+            assert_eq!(why.code, ReasonCode::CredentialRefused, "{} {how:?}: {why:?}", kind.name);
+            assert!(!format!("{why:?}").contains("CANARY"), "{}: {why:?}", kind.name);
+        }
+        let (tx, mut rx) = tokio::sync::mpsc::channel(64);
+        let drain = async { while rx.recv().await.is_some() {} };
+        let (why, ()) = tokio::join!(h.provider().watch(&cx, tx), drain);
+        assert_eq!(why.code, ReasonCode::CredentialRefused, "{}: {why:?}", kind.name);
+        assert!(h.provider().plan(&cx, &target, &Action::Wipe, Inputs::new()).await.is_err(), "{}", kind.name);
+        assert_eq!(h.changes(), Vec::<String>::new(), "{}", kind.name);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_whose_answer_is_lost_is_looked_at_before_it_is_repeated() {
+    for kind in &KINDS {
+        let h = House::of(kind, false, None).await;
+        let old = h.token(kind.target).await.unwrap();
+        h.forget();
+        h.fault(Fault::Mute, 1, Some(kind.first_change));
+        let ended = h.act(kind.target, Action::Regenerate).await;
+        assert_eq!(ended.phase, OpPhase::Done, "{}: {ended:?}", kind.name);
+        let sent: Vec<String> = h.changes();
+        let repeated = sent.iter().filter(|p| p.starts_with(kind.first_change)).count();
+        assert_eq!(repeated, 1, "{}: {sent:?}", kind.name);
+        let new = h.token(kind.target).await.unwrap();
+        assert!(new != old && ended.token == Some(new), "{}", kind.name);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_server_that_is_gone_nothing_is_claimed() {
+    for kind in &KINDS {
+        let h = House::of(kind, false, None).await;
+        let (cx, row) = (h.cx(), h.row(kind.target));
+        let plan = h.provider().plan(&cx, &row.target(), &Action::Regenerate, Inputs::new()).await.unwrap();
+        let last = plan.steps.last().unwrap().id.clone();
+        let (armed, _) = ops::arm(&h.world, &row, Action::Regenerate, Inputs::new()).await.unwrap();
+        h.world.store().op_plan(armed.id, plan).await.unwrap();
+        let op = h.world.store().op(armed.id).await.unwrap().unwrap();
+        h.sandbox.shutdown();
+        h.fault(Fault::Drop, 1_000, None);
+        let why = h.provider().look(&cx, None, Look::All).await.unwrap_err();
+        assert!(why.code.passes(), "{}: it may come back: {why:?}", kind.name);
+        let first = op.plan.as_ref().unwrap().steps[0].id.clone();
+        for step in [&first, &last] {
+            let found = h.provider().check(&cx, &op, step).await;
+            assert!(!matches!(found, Finding::Done), "{} {step}: {found:?}", kind.name);
+            let end = h.provider().run(&cx, &op, step, None).await;
+            assert!(matches!(end, StepEnd::Failed { .. }), "{} {step}: {end:?}", kind.name);
+        }
+    }
+}
