@@ -162,10 +162,10 @@ pub(super) async fn run(hub: &Hub, cx: &Cx, op: &Op, step: &str) -> StepEnd {
 }
 
 /// What the server answers on a session's first day.
-const FRESH: &str = "FRESH_RESET_AUTHORISATION_FORBIDDEN";
+pub(super) const FRESH: &str = "FRESH_RESET_AUTHORISATION_FORBIDDEN";
 
 /// When it will be allowed, by the list's own word.
-async fn later(hub: &Hub, cx: &Cx, account: &crate::store::config::Account, error: &Error) -> StepEnd {
+pub(super) async fn later(hub: &Hub, cx: &Cx, account: &crate::store::config::Account, error: &Error) -> StepEnd {
     let from = match remote(hub, cx, account).await {
         Ok((line, Some(told))) => told.ends_others_from().unwrap_or_else(|| line.conn.server_now().hi_ms / 1000 + 3600),
         _ => return StepEnd::Failed { why: fail::at(cx, error), sent: false },

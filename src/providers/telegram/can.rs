@@ -31,6 +31,9 @@ pub(super) fn can(row: &Row, action: &Action) -> Result<Effect, Not> {
         Action::Do(verb) => &**verb,
         other => other.name(),
     };
+    if has(row, "file") {
+        return slot(row, verb);
+    }
     if row.device.is_some() {
         return match verb {
             "wipe" if has(row, OWN) => not_now(&w::NOT_OWN),
@@ -53,6 +56,27 @@ pub(super) fn can(row: &Row, action: &Action) -> Result<Effect, Not> {
         "wipe" | "end-others" | "ttl" if !logged_in => not_now(&w::NOT_IN),
         "end-others" => fresh(row).map(|()| effect(Tier::Hold, &w::SAYS_OTHERS, &[&w::LOSES_OTHERS])),
         "ttl" => fresh(row).map(|()| effect(Tier::Swift, &w::SAYS_TTL, &[])),
+        _ => never(&w::NOT_VERB),
+    }
+}
+
+/// The same for a worker's slot.
+fn slot(row: &Row, verb: &str) -> Result<Effect, Not> {
+    let not_now = |words: &'static Words| Err(Not::NotNow(Message::new(words)));
+    let never = |words: &'static Words| Err(Not::Unsupported(Message::new(words)));
+    let written = row.facts.iter().any(|f| f.key == "format" && matches!(&f.value, FactValue::Text(t) if t.as_str() == "gotd"));
+    let absent = row.link.state == State::LoggedOut;
+    let held = has(row, "holder");
+    match verb {
+        "regenerate" | "wipe" if held => not_now(&w::NOT_HELD),
+        "regenerate" if !written => never(&w::NOT_FORMAT),
+        "regenerate" if absent => Ok(effect(Tier::Swift, &w::SAYS_NEW_SLOT, &[])),
+        "regenerate" => Ok(effect(Tier::Hold, &w::SAYS_REGENERATE, &[&w::LOSES_WORKER])),
+        "wipe" if absent => not_now(&w::NOT_FILE),
+        "wipe" => Ok(Effect { restorable: true, ..effect(Tier::Hold, &w::SAYS_WIPE_SLOT, &[&w::LOSES_WORKER]) }),
+        "restore" if absent => Ok(effect(Tier::Swift, &w::SAYS_RESTORE, &[])),
+        "restore" => not_now(&w::NOT_RESTORE),
+        "pair" => never(&w::NOT_PAIR_SLOT),
         _ => never(&w::NOT_VERB),
     }
 }

@@ -16,6 +16,7 @@ pub mod session;
 mod setup;
 pub mod slots;
 mod watch;
+mod worker;
 
 #[cfg(test)]
 mod tests;
@@ -53,6 +54,7 @@ pub static SPEC: KindSpec = KindSpec {
             on: On::Account,
             asks: &[AskSpec { name: act::DAYS, words: &w::ASK_DAYS, becomes: Becomes::Input, default: Some("180") }],
         },
+        VerbSpec { id: "restore", key: 'u', words: &w::VERB_RESTORE, on: On::Device, asks: &[] },
         VerbSpec { id: "confirm", key: 'c', words: &w::VERB_CONFIRM, on: On::Device, asks: &[] },
     ],
     methods: &[MethodSpec { method: Method::Qr, needs_number: false }, MethodSpec { method: Method::Code, needs_number: true }],
@@ -89,17 +91,37 @@ impl Provider for Telegram {
         Box::pin(watch::look(&self.hub, cx, at, how))
     }
     fn plan<'a>(&'a self, cx: &'a Cx, at: &'a Target, action: &'a Action, given: Inputs) -> Fut<'a, Result<Plan, Reason>> {
-        Box::pin(act::plan(&self.hub, cx, at, action, given))
+        Box::pin(async move {
+            match worker::slot_of(cx, at) {
+                Some((account, slot)) => worker::plan(&self.hub, cx, at, action, account, &slot).await,
+                None => act::plan(&self.hub, cx, at, action, given).await,
+            }
+        })
     }
     fn check<'a>(&'a self, cx: &'a Cx, op: &'a Op, step: &'a str) -> Fut<'a, Finding> {
-        Box::pin(act::check(&self.hub, cx, op, step))
+        Box::pin(async move {
+            match worker::slot_of(cx, &op.target) {
+                Some((account, slot)) => worker::check(&self.hub, cx, op, step, account, &slot).await,
+                None => act::check(&self.hub, cx, op, step).await,
+            }
+        })
     }
-    fn run<'a>(&'a self, cx: &'a Cx, op: &'a Op, step: &'a str, _answer: Option<Answer>) -> Fut<'a, StepEnd> {
-        Box::pin(act::run(&self.hub, cx, op, step))
+    fn run<'a>(&'a self, cx: &'a Cx, op: &'a Op, step: &'a str, answer: Option<Answer>) -> Fut<'a, StepEnd> {
+        Box::pin(async move {
+            match worker::slot_of(cx, &op.target) {
+                Some((account, slot)) => worker::run(&self.hub, cx, op, step, answer, account, &slot).await,
+                None => act::run(&self.hub, cx, op, step).await,
+            }
+        })
     }
-    fn back<'a>(&'a self, _cx: &'a Cx, _op: &'a Op, _step: &'a str) -> Fut<'a, StepEnd> {
-        // Nothing stands before a pivot: the first step is it.
-        Box::pin(async { StepEnd::done() })
+    fn back<'a>(&'a self, cx: &'a Cx, op: &'a Op, step: &'a str) -> Fut<'a, StepEnd> {
+        Box::pin(async move {
+            match worker::slot_of(cx, &op.target) {
+                Some((account, slot)) => worker::back(&self.hub, cx, op, step, account, &slot).await,
+                // Nothing stands before a pivot: the first step is it.
+                None => StepEnd::done(),
+            }
+        })
     }
     fn pair<'a>(&'a self, cx: &'a Cx, at: &'a Target, want: Want) -> Fut<'a, Result<Box<dyn Pairing>, Reason>> {
         Box::pin(login::begin(self.hub.clone(), cx, at, want))

@@ -6,7 +6,9 @@
 use super::{
     fail,
     mtproto::{AuthKey, Connection, Error, KeyId, Network, Options, Probe, Update, probe},
+    session::Patience,
     setup,
+    slots::{self, holder::Viewer},
 };
 use crate::{
     clock::sample::{By, Interval, Sample, Subject},
@@ -162,6 +164,7 @@ impl Hub {
         if let Some(line) = old.filter(|l| l.conn.ended().is_none() && l.conn.key() == id) {
             return Ok(line);
         }
+        not_a_workers(cx, id).await?;
         let busy = || Reason::new(ReasonCode::OtherHolder).with("gateway", cx.gateway.as_str());
         let right = self.right(cx, id).await?.ok_or_else(busy)?;
         let net = setup::network(cx)?;
@@ -221,6 +224,17 @@ impl Hub {
             lock(&self.places).entry(name(cx, account)).or_default().dead = Some((key, why.clone()));
         }
         why
+    }
+}
+
+/// A key that lies in a worker's file is never connected with: two connections would end its session.
+async fn not_a_workers(cx: &Cx, key: KeyId) -> Result<(), Reason> {
+    let settings = Arc::clone(&cx.settings);
+    let look = move || slots::worker_keys(&slots::inspect(&slots::of(&settings), Patience::default(), Viewer::Looker)).remove(&key);
+    match tokio::task::spawn_blocking(look).await {
+        Ok(None) => Ok(()),
+        Ok(Some(of)) => Err(Reason::new(ReasonCode::KeyTwin).with("where", of.join(", "))),
+        Err(_) => Err(Reason::new(ReasonCode::Internal)),
     }
 }
 

@@ -64,7 +64,9 @@ async fn one<'a>(hub: &Hub, cx: &Cx, account: &'a Account) -> (&'a Account, Resu
 /// The slots of all accounts, as files and processes of this host tell.
 async fn local(cx: &Cx) -> Vec<Row> {
     let (settings, now) = (Arc::clone(&cx.settings), cx.time.now());
-    tokio::task::spawn_blocking(move || slots::rows::rows(&settings, &now)).await.unwrap_or_default()
+    let mut rows = tokio::task::spawn_blocking(move || slots::rows::rows(&settings, &now)).await.unwrap_or_default();
+    super::worker::vigils(cx, &mut rows).await;
+    rows
 }
 
 /// The rows of one account: itself, its slots, its sessions.

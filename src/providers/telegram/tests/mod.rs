@@ -63,7 +63,7 @@ pub(super) struct Stage {
     pub(super) provider: Telegram,
     pub(super) cx: Cx,
     _pem: tempfile::TempDir,
-    pub(super) seen: seen::Sender<Attention>,
+    _seen: seen::Sender<Attention>,
 }
 
 pub(super) fn owner(password: Option<&str>) -> TelegramAccount {
@@ -114,7 +114,7 @@ impl Stage {
             tokens: Arc::new(token::NoTokens),
             seen: rx,
         };
-        Self { sandbox, shared, provider: Telegram::default(), cx, _pem: pem, seen }
+        Self { sandbox, shared, provider: Telegram::default(), cx, _pem: pem, _seen: seen }
     }
 
     pub(super) fn tg(&self) -> &sandbox::Telegram {
