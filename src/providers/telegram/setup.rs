@@ -29,7 +29,11 @@ pub(super) fn network(cx: &Cx) -> Result<Network, Reason> {
     net = Network::own(own.dcs.iter().copied().collect(), net.keys);
     if let Some(file) = &own.server_keys {
         let wrong = |what: &str| Reason::new(ReasonCode::WrongAddress).with("gateway", cx.gateway.as_str()).raw(format!("server_keys: {what}"));
-        let text = std::fs::read_to_string(file).map_err(|e| wrong(&e.kind().to_string()))?;
+        let said = file.to_string_lossy();
+        let text = match said.find("-----BEGIN") {
+            Some(at) => said.get(at..).unwrap_or_default().to_owned(),
+            None => std::fs::read_to_string(file).map_err(|e| wrong(&e.kind().to_string()))?,
+        };
         let pems = text.split_inclusive("-----END RSA PUBLIC KEY-----").filter(|p| p.contains("-----BEGIN"));
         net.keys = pems.map(RsaKey::from_pem).collect::<Result<_, _>>().map_err(|e| wrong(&e.to_string()))?;
         if net.keys.is_empty() {

@@ -66,9 +66,9 @@ impl Kept {
     pub(super) fn may_make(&self, now_s: i64) -> Result<(), Reason> {
         let recent: Vec<i64> = self.made.iter().copied().filter(|t| (0..SPAN_S).contains(&(now_s - t))).collect();
         match recent.first() {
-            Some(first) if recent.len() >= MOST => {
-                Err(Reason::new(ReasonCode::RateLimited).with("retry_after", (first + SPAN_S - now_s).to_string()).raw("too many new keys for this slot"))
-            }
+            Some(first) if recent.len() >= MOST => Err(Reason::new(ReasonCode::RateLimited)
+                .with("retry_after", (first + SPAN_S - now_s).to_string())
+                .raw("too many new keys for this slot")),
             _ => Ok(()),
         }
     }

@@ -57,7 +57,9 @@ pub(in super::super) async fn run(hub: &Hub, cx: &Cx, op: &Op, step: &str, answe
         "key" => {
             let dc = clear(op, "dc").and_then(Value::as_i64).and_then(|d| i32::try_from(d).ok());
             let token = setup::secret(cx, &account.name, setup::BOT_TOKEN).filter(|_| account.telegram.bot);
-            fresh::make(cx, account, dc, token).await.map(|key| StepEnd::Done { clear: Value::Null, sealed: Secrets::from([(NEW_KEY.to_owned(), key)]) })
+            fresh::make(cx, account, dc, token)
+                .await
+                .map(|key| StepEnd::Done { clear: Value::Null, sealed: Secrets::from([(NEW_KEY.to_owned(), key)]) })
         }
         "accept" => fresh::accept(hub, cx, account, op).await.map(|()| StepEnd::done()),
         "bot" => bot(cx, op, account).await,
@@ -215,7 +217,12 @@ async fn verify(cx: &Cx, op: &Op, account: &Account, me: &SlotRef) -> fresh::Tri
     let (_, key) = Made::of(op).ok_or_else(internal)?;
     match there(me).await {
         Ok(Some(is)) if is == key.id() => {}
-        Ok(_) => return Err((Reason::new(ReasonCode::SlotResurrected).with("file", me.slot.file.to_string_lossy()).with("key", key.id().to_string()), false)),
+        Ok(_) => {
+            return Err((
+                Reason::new(ReasonCode::SlotResurrected).with("file", me.slot.file.to_string_lossy()).with("key", key.id().to_string()),
+                false,
+            ));
+        }
         Err(why) => return Err((why, false)),
     }
     let old: Vec<KeyId> = old_key(op).into_iter().collect();
