@@ -12,7 +12,7 @@ use pairdeck::{
         AuthKey, KeyId,
         session::{Format, Patience, gotd, read},
     },
-    sandbox::{Part, Telegram, TelegramAccount, TelegramSession, TelegramSettings},
+    sandbox::{Part, Telegram, TelegramAccount, TelegramSession},
     store::Store,
 };
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use support::house::{Home, Servers};
+use support::house::{Home, Servers, until};
 
 const OWNER: i64 = 9;
 const PASSWORD: &str = "CANARY-second-step-91";
@@ -75,8 +75,7 @@ impl Floor {
             bot_token: Some(BOT_TOKEN.into()),
             ..TelegramAccount::default()
         };
-        let settings = TelegramSettings { scans: Some((Duration::from_millis(200), OWNER)), ..TelegramSettings::default() };
-        let servers = Servers::with(vec![("tg", Part::Telegram(Box::new(settings), vec![owner, robot]))]);
+        let servers = Servers::with(vec![("tg", Part::Telegram(Box::default(), vec![owner, robot]))]);
         let mut home = Home::of(&servers);
         home.canary(PASSWORD);
         let tg = servers.sandbox().telegram("tg").unwrap();
@@ -103,9 +102,17 @@ impl Floor {
     /// The same, with the operator logged in.
     fn open(slots: usize, copies: usize) -> Self {
         let floor = Self::new(slots, copies);
-        let lines = floor.home.run(&["pair", "tg:ada", "--json"]).exits(0).lines();
+        let lines = floor.pair();
         assert_eq!(lines.last().unwrap()["event"], "linked", "{lines:?}");
         floor
+    }
+
+    /// Pairs; the phone scans the first code that it sees.
+    fn pair(&self) -> Vec<Value> {
+        let child = self.home.command(&["pair", "tg:ada", "--json"]).spawn().unwrap();
+        until("a code", || self.tg().token().is_some());
+        self.tg().scan(OWNER, None).unwrap();
+        self.home.finish(child).exits(0).lines()
     }
 
     fn tg(&self) -> &Telegram {
@@ -144,7 +151,7 @@ impl Floor {
 #[test]
 fn an_operator_logs_in_over_two_data_centres_with_the_second_factor_and_the_devices_are_listed() {
     let mut floor = Floor::new(1, 0);
-    let lines = floor.home.run(&["pair", "tg:ada", "--json"]).exits(0).lines();
+    let lines = floor.pair();
     let offer = lines.iter().find(|l| l["event"] == "offer").unwrap();
     assert!(offer["payload"].as_str().unwrap().starts_with("tg://login?token="), "{offer}");
     assert_eq!((&offer["kind"], &offer["fresh"], &offer["clock"]), (&json!("qr"), &json!("proven"), &json!("ok")), "{offer}");

@@ -112,8 +112,8 @@ pub(super) async fn undo(hub: &Hub, cx: &Cx, account: &Account, op: &Op) -> Trie
     let net = setup::network(cx).map_err(unsent)?;
     let app = setup::app(cx, account).map_err(unsent)?;
     let mut door = door(cx, account, op).await.map_err(|(why, _)| (why, true))?;
-    if !account.telegram.bot {
-        // Takes an accepted token over, so that there is something to log out.
+    if !account.telegram.bot && matches!(who(&door).await, Ok(Who::Nobody)) {
+        // Takes an accepted token over, if there is one, so that there is something to log out.
         let _ = door.export(cx, &net, &app, &[]).await;
     }
     let told = door.conn.invoke(&f::auth::LogOut {}).await;
