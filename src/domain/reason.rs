@@ -318,6 +318,12 @@ codes! {
     RebuildNone = "rebuild_none",
     /// A session that dies after every rebuilding.
     RebuildLimit = "rebuild_limit",
+    /// The platform has closed or banned the account itself.
+    AccountClosed = "account_closed",
+    /// Another process works with the operator's session.
+    OtherHolder = "other_holder",
+    /// A session that its owner has not confirmed.
+    Unconfirmed = "unconfirmed",
     /// Something inside pairdeck failed.
     Internal = "internal",
 }

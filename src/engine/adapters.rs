@@ -4,8 +4,8 @@ use super::{alarm::Alarm, mailbox::Mailbox};
 use crate::{
     clock::{gate::Gate, sample::Sample},
     domain::{GatewayId, Reason},
-    providers::{Fut, Memo, Samples},
-    store::Store,
+    providers::{Fut, Memo, Right, Samples},
+    store::{Store, locks::NamedLock},
 };
 use std::sync::Arc;
 
@@ -21,6 +21,10 @@ impl Memo for StoreMemo {
     }
     fn put<'a>(&'a self, key: &'a str, value: serde_json::Value) -> Fut<'a, Result<(), Reason>> {
         Box::pin(async move { self.store.memo_put(&self.gateway, key, value).await.map_err(|e| e.reason()) })
+    }
+    fn exclusive<'a>(&'a self, name: &'a str) -> Fut<'a, Result<Option<Right>, Reason>> {
+        let taken = NamedLock::try_take(self.store.paths(), name);
+        Box::pin(async move { taken.map(|l| l.map(|l| Box::new(l) as Right)).map_err(|e| e.reason()) })
     }
 }
 

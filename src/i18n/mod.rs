@@ -23,6 +23,7 @@ pub mod slots;
 pub mod sntp;
 pub mod state;
 pub mod store;
+pub mod telegram;
 pub mod token;
 pub mod wecom;
 pub mod wukongim;
@@ -137,6 +138,7 @@ pub fn all() -> impl Iterator<Item = &'static Words> {
         state::ALL,
         store::ALL,
         token::ALL,
+        telegram::ALL,
         wecom::ALL,
         wukongim::ALL,
         wukongim_why::ALL,

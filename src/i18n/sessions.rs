@@ -2,7 +2,7 @@
 
 catalogue! { "sessions";
     SESSION_ABSENT = "{file} is not there.", "{file} 不存在。";
-    SESSION_ABSENT_DO = "`p` makes a session; or put the right path into config.toml.", "按 p 新建会话；或在 config.toml 中改正路径。";
+    SESSION_ABSENT_DO = "`r` makes a session; or put the right path into config.toml.", "按 r 新建会话；或在 config.toml 中改正路径。";
     SESSION_UNREADABLE = "{file} cannot be read: {what}.", "无法读取 {file}：{what}。";
     SESSION_UNREADABLE_DO = "At a shell: give pairdeck's user the right to read {file}.", "在命令行：让 pairdeck 的用户可读 {file}。";
     SESSION_TRUNCATED = "{file} ends in the middle; nobody is writing it.", "{file} 不完整，且没有进程在写入。";
@@ -14,7 +14,7 @@ catalogue! { "sessions";
     SESSION_VERSION = "{file} has the version {what}, which pairdeck does not know.", "{file} 的版本为 {what}，pairdeck 不认识。";
     SESSION_VERSION_DO = "Update pairdeck; the worker's library is newer than this one.", "请升级 pairdeck；工作进程的库更新。";
     SESSION_EMPTY = "{file} holds no key: its login was never finished.", "{file} 中没有密钥：登录从未完成。";
-    SESSION_EMPTY_DO = "`p` makes a session of its own for this slot.", "按 p 为该槽位新建会话。";
+    SESSION_EMPTY_DO = "`r` makes a session of its own for this slot.", "按 r 为该槽位新建会话。";
     SESSION_KEY_ID = "{file} tells another key id than its key has ({what}).", "{file} 所记密钥编号与密钥不符（{what}）。";
     SESSION_KEY_ID_DO = "`r` makes a new key; a hand-made copy is a usual cause.", "按 r 生成新密钥；常因手工复制所致。";
     SESSION_LOOSE = "{file} can be read by others (mode {mode}).", "{file} 可被他人读取（权限 {mode}）。";

@@ -249,7 +249,14 @@ pub trait Memo: Send + Sync {
     fn get<'a>(&'a self, key: &'a str) -> Fut<'a, Option<serde_json::Value>>;
     /// Keeps `value` under `key`; resolves when it is committed.
     fn put<'a>(&'a self, key: &'a str, value: serde_json::Value) -> Fut<'a, Result<(), Reason>>;
+    /// An exclusive right among all processes that share the store, held while the value lives. `None`: somebody else has it.
+    fn exclusive<'a>(&'a self, _name: &'a str) -> Fut<'a, Result<Option<Right>, Reason>> {
+        Box::pin(async { Ok(Some(Box::new(()) as Right)) })
+    }
 }
+
+/// An exclusive right, let go when it is dropped.
+pub type Right = Box<dyn std::any::Any + Send + Sync>;
 
 /// Sink for clock samples that ride on calls already made.
 pub trait Samples: Send + Sync {

@@ -22,7 +22,7 @@ pub fn provider(kind: &str) -> Option<Arc<dyn Provider>> {
         "wukongim" => Some(Arc::new(wukongim::WuKongIm)),
         "langbot" => Some(Arc::new(langbot::LangBot)),
         "wecom-aibot" => Some(Arc::new(wecom_aibot::AiBots)),
-        "telegram" => Some(Arc::new(telegram::Telegram)),
+        "telegram" => Some(Arc::new(telegram::Telegram::default())),
         other => tokens::Platforms::of(other).map(|p| Arc::new(p) as Arc<dyn Provider>),
     }
 }

@@ -1,10 +1,10 @@
 //! Runs a provider's pairing in a task of its own, so that a step in flight is never dropped: cancel is a token, then the
 //! end is awaited.
 
-use super::super::world::{Gateway, World};
+use super::super::world::{Gateway, World, secret_name};
 use crate::{
     domain::{Answer, Target, Want},
-    providers::PairEvent,
+    providers::{PairEvent, token::account_secret},
     store::StoreError,
 };
 use std::{sync::Arc, time::Duration};
@@ -80,7 +80,7 @@ async fn drive(
         let asks = matches!(event, PairEvent::Ask(_));
         if let PairEvent::Got(secrets) = event {
             // Asking for the next event acknowledges the commit, so it comes first.
-            if commit(&world, &target, secrets).await.is_err() {
+            if commit(&world, &gateway, &target, secrets).await.is_err() {
                 let _ = tx.send(PairEvent::Failed(crate::domain::Reason::new(crate::domain::ReasonCode::StoreUnwritable))).await;
                 break;
             }
@@ -99,9 +99,19 @@ async fn drive(
     pairing.end(&cx).await;
 }
 
-async fn commit(world: &Arc<World>, target: &Target, secrets: crate::domain::Secrets) -> Result<(), StoreError> {
+/// What the kind names as a secret of its accounts becomes one; anything else is kept under the target's name.
+async fn commit(world: &Arc<World>, gateway: &Gateway, target: &Target, secrets: crate::domain::Secrets) -> Result<(), StoreError> {
+    let (mut own, account) = (false, target.account.as_str());
     for (name, secret) in secrets {
+        if gateway.spec.account_secrets.iter().any(|s| s.name == name) {
+            world.store.secret_put(&secret_name(&gateway.id, &account_secret(account, &name)), &secret).await?;
+            own = true;
+            continue;
+        }
         world.store.secret_put(&format!("account/{}/{name}", target.id()), &secret).await?;
+    }
+    if own {
+        world.load_account_secrets(gateway, account).await?;
     }
     Ok(())
 }

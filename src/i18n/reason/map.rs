@@ -2,7 +2,7 @@
 
 #[allow(clippy::wildcard_imports)]
 use super::*;
-use crate::i18n::{Words, sessions as s, token as t};
+use crate::i18n::{Words, sessions as s, telegram as tg, token as t};
 
 /// What happened, as a sentence.
 pub fn text(code: ReasonCode) -> &'static Words {
@@ -135,6 +135,9 @@ pub fn text(code: ReasonCode) -> &'static Words {
         C::RebuildLoop => &s::REBUILD_LOOP,
         C::RebuildNone => &s::REBUILD_NONE,
         C::RebuildLimit => &s::REBUILD_LIMIT,
+        C::AccountClosed => &tg::ACCOUNT_CLOSED,
+        C::OtherHolder => &tg::OTHER_HOLDER,
+        C::Unconfirmed => &tg::UNCONFIRMED,
         C::Internal => &INTERNAL,
     }
 }
@@ -252,6 +255,9 @@ pub fn remedy(code: ReasonCode) -> Option<&'static Words> {
         C::RebuildLoop => &s::REBUILD_LOOP_DO,
         C::RebuildNone => &s::REBUILD_NONE_DO,
         C::RebuildLimit => &s::REBUILD_LIMIT_DO,
+        C::AccountClosed => &tg::ACCOUNT_CLOSED_DO,
+        C::OtherHolder => &tg::OTHER_HOLDER_DO,
+        C::Unconfirmed => &tg::UNCONFIRMED_DO,
         C::Internal => &INTERNAL_DO,
         C::RestartRequired
         | C::PlatformUnavailable

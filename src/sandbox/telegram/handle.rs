@@ -77,16 +77,26 @@ impl Telegram {
         let dcs = self.dcs();
         let table: Vec<String> = dcs.iter().map(|(dc, at)| format!("{dc} = \"{at}\"")).collect();
         let first = self.wants().first().and_then(|d| dcs.get(d).copied());
-        GatewayInfo {
-            name: self.name().to_owned(),
-            kind: "telegram",
-            url: first.map(|at| format!("tcp://{at}")).unwrap_or_default(),
-            credentials: Secrets::from([
-                ("api_id".to_owned(), Secret::new(APP.0.to_string())),
-                ("api_hash".to_owned(), Secret::new(APP.1.to_owned())),
-            ]),
-            more: vec![("dcs", format!("{{ {} }}", table.join(", "))), ("rsa_key", format!("{:?}", crypto::PEM))],
+        let w = self.inner.world();
+        let name = |a: &TelegramAccount| if a.username.is_empty() { format!("account-{}", a.id) } else { a.username.clone() };
+        let (mut credentials, mut accounts) = (Secrets::new(), Vec::new());
+        for a in w.accounts.values().map(|a| &a.spec) {
+            let (name, bot) = (name(a), a.bot_token.as_ref());
+            let mut secret = |what: &str, text: &str| credentials.insert(format!("account/{name}/{what}"), Secret::new(text.to_owned()));
+            secret("api_hash", APP.1);
+            if let Some(token) = bot {
+                secret("bot_token", token);
+            }
+            accounts.push(format!("{name} = {{ api_id = {}{} }}", APP.0, if bot.is_some() { ", bot = true" } else { "" }));
         }
+        drop(w);
+        let mut more = vec![("dcs", format!("{{ {} }}", table.join(", "))), ("server_keys", format!("{:?}", crypto::PEM))];
+        if !accounts.is_empty() {
+            more.push(("account", format!("{{ {} }}", accounts.join(", "))));
+        }
+        // Nobody speaks HTTP there; the address is for people.
+        let url = first.map(|at| format!("http://{at}")).unwrap_or_default();
+        GatewayInfo { name: self.name().to_owned(), kind: "telegram", url, credentials, more }
     }
 
     // The phone.

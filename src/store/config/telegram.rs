@@ -7,7 +7,7 @@ use std::{net::SocketAddr, path::PathBuf};
 pub struct Telegram {
     /// `dcs = { 2 = "127.0.0.1:443" }`: data centres of one's own.
     pub dcs: Vec<(i32, SocketAddr)>,
-    /// `server_keys`: a PEM file with the public keys of those.
+    /// `server_keys`: a PEM file with the public keys of those, or the PEM itself.
     pub server_keys: Option<PathBuf>,
     /// `test_servers`: the platform's test network.
     pub test: bool,

@@ -180,6 +180,21 @@ impl Connection {
         *self.offset.borrow()
     }
 
+    /// The server's clock now, in milliseconds since 1970, as this host's clock and the offset tell it.
+    pub fn server_now(&self) -> Interval {
+        let (now, offset) = (super::clock::host_ms(), self.offset());
+        Interval::new(now.saturating_add(offset.lo_ms), now.saturating_add(offset.hi_ms))
+    }
+
+    /// Resolves when the socket is closed and the key is free; holds nothing of the connection.
+    pub fn over(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut ended = self.ended.clone();
+        async move {
+            // An error: its sender is gone, which comes after the end.
+            let _ = ended.wait_for(Option::is_some).await;
+        }
+    }
+
     /// Why it ended, if it has.
     pub fn ended(&self) -> Option<Error> {
         self.ended.borrow().clone()

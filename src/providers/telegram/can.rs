@@ -1,0 +1,82 @@
+//! What can be done to a row as it stands. Pure: reads the cached row only.
+
+use super::rows::{BOT, FROM, OWN};
+use crate::{
+    domain::{Action, Effect, FactValue, Not, Row, State, Tier},
+    i18n::{Message, Words, telegram as w},
+};
+
+fn has(row: &Row, key: &str) -> bool {
+    row.facts.iter().any(|f| f.key == key)
+}
+
+/// Why sessions cannot be ended from here yet.
+fn fresh(row: &Row) -> Result<(), Not> {
+    let from = row.facts.iter().find_map(|f| match &f.value {
+        FactValue::At(at) if f.key == FROM => Some(at.wall.rfc3339()),
+        _ => None,
+    });
+    from.map_or(Ok(()), |time| Err(Not::NotNow(Message::new(&w::NOT_FRESH).with("time", time))))
+}
+
+fn effect(tier: Tier, says: &'static Words, loses: &[&'static Words]) -> Effect {
+    Effect { tier, loses: loses.iter().map(|l| Message::new(l)).collect(), says: Message::new(says), restorable: false }
+}
+
+/// See [`crate::providers::Provider::can`].
+pub(super) fn can(row: &Row, action: &Action) -> Result<Effect, Not> {
+    let not_now = |words: &'static Words| Err(Not::NotNow(Message::new(words)));
+    let never = |words: &'static Words| Err(Not::Unsupported(Message::new(words)));
+    let verb = match action {
+        Action::Do(verb) => &**verb,
+        other => other.name(),
+    };
+    if has(row, "file") {
+        return slot(row, verb);
+    }
+    if row.device.is_some() {
+        return match verb {
+            "wipe" if has(row, OWN) => not_now(&w::NOT_OWN),
+            "wipe" => fresh(row).map(|()| effect(Tier::Hold, &w::SAYS_END, &[&w::LOSES_SESSION])),
+            "confirm" if has(row, "unconfirmed") => Ok(effect(Tier::Swift, &w::SAYS_CONFIRM, &[])),
+            "confirm" => not_now(&w::NOT_UNCONFIRMED),
+            "pair" => never(&w::NOT_SESSION),
+            "regenerate" => never(&w::NOT_REGENERATE),
+            _ => never(&w::NOT_VERB),
+        };
+    }
+    let logged_in = row.link.state == State::Ready;
+    match verb {
+        "pair" if logged_in => not_now(&w::NOT_TWICE),
+        "pair" if has(row, BOT) => Ok(effect(Tier::Now, &w::SAYS_PAIR_BOT, &[])),
+        "pair" => Ok(effect(Tier::Now, &w::SAYS_PAIR, &[])),
+        "regenerate" => never(&w::NOT_REGENERATE_ACCOUNT),
+        "wipe" if logged_in => Ok(effect(Tier::Hold, &w::SAYS_LOGOUT, &[&w::LOSES_OWN])),
+        "end-others" | "ttl" if has(row, BOT) => never(&w::NOT_BOT),
+        "wipe" | "end-others" | "ttl" if !logged_in => not_now(&w::NOT_IN),
+        "end-others" => fresh(row).map(|()| effect(Tier::Hold, &w::SAYS_OTHERS, &[&w::LOSES_OTHERS])),
+        "ttl" => fresh(row).map(|()| effect(Tier::Swift, &w::SAYS_TTL, &[])),
+        _ => never(&w::NOT_VERB),
+    }
+}
+
+/// The same for a worker's slot.
+fn slot(row: &Row, verb: &str) -> Result<Effect, Not> {
+    let not_now = |words: &'static Words| Err(Not::NotNow(Message::new(words)));
+    let never = |words: &'static Words| Err(Not::Unsupported(Message::new(words)));
+    let written = row.facts.iter().any(|f| f.key == "format" && matches!(&f.value, FactValue::Text(t) if t.as_str() == "gotd"));
+    let absent = row.link.state == State::LoggedOut;
+    let held = has(row, "holder");
+    match verb {
+        "regenerate" | "wipe" if held => not_now(&w::NOT_HELD),
+        "regenerate" if !written => never(&w::NOT_FORMAT),
+        "regenerate" if absent => Ok(effect(Tier::Swift, &w::SAYS_NEW_SLOT, &[])),
+        "regenerate" => Ok(effect(Tier::Hold, &w::SAYS_REGENERATE, &[&w::LOSES_WORKER])),
+        "wipe" if absent => not_now(&w::NOT_FILE),
+        "wipe" => Ok(Effect { restorable: true, ..effect(Tier::Hold, &w::SAYS_WIPE_SLOT, &[&w::LOSES_WORKER]) }),
+        "restore" if absent => Ok(effect(Tier::Swift, &w::SAYS_RESTORE, &[])),
+        "restore" => not_now(&w::NOT_RESTORE),
+        "pair" => never(&w::NOT_PAIR_SLOT),
+        _ => never(&w::NOT_VERB),
+    }
+}

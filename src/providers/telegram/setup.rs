@@ -1,0 +1,89 @@
+//! What the configuration says, as the client needs it: which servers, which application, whose account.
+
+use super::mtproto::{App, Network, RsaKey};
+use crate::{
+    domain::{Reason, ReasonCode, Secret},
+    providers::{Cx, token::account_secret},
+    store::config::Account,
+};
+
+/// Half of the application's credential; the other half, `api_id`, stands in the configuration.
+pub(super) const API_HASH: &str = "api_hash";
+/// A bot's token.
+pub(super) const BOT_TOKEN: &str = "bot_token";
+/// The second factor, where its owner chose to seal it here.
+pub(super) const PASSWORD: &str = "password";
+/// The operator's own session: see [`super::operator::Operator`].
+pub(super) const OPERATOR: &str = "operator";
+
+/// The servers: Telegram's, its test network's, or those that the configuration names.
+///
+/// # Errors
+/// A file of keys that cannot be read or holds none.
+pub(super) fn network(cx: &Cx) -> Result<Network, Reason> {
+    let own = &cx.settings.telegram;
+    let mut net = if own.test { Network::test() } else { Network::production() };
+    if own.dcs.is_empty() {
+        return Ok(net);
+    }
+    net = Network::own(own.dcs.iter().copied().collect(), net.keys);
+    if let Some(file) = &own.server_keys {
+        let wrong = |what: &str| Reason::new(ReasonCode::WrongAddress).with("gateway", cx.gateway.as_str()).raw(format!("server_keys: {what}"));
+        let said = file.to_string_lossy();
+        let text = match said.find("-----BEGIN") {
+            Some(at) => said.get(at..).unwrap_or_default().to_owned(),
+            None => std::fs::read_to_string(file).map_err(|e| wrong(&e.kind().to_string()))?,
+        };
+        let pems = text.split_inclusive("-----END RSA PUBLIC KEY-----").filter(|p| p.contains("-----BEGIN"));
+        net.keys = pems.map(RsaKey::from_pem).collect::<Result<_, _>>().map_err(|e| wrong(&e.to_string()))?;
+        if net.keys.is_empty() {
+            return Err(wrong("no RSA key in it"));
+        }
+    }
+    Ok(net)
+}
+
+/// The account of that name.
+///
+/// # Errors
+/// [`ReasonCode::Gone`].
+pub(super) fn account<'a>(cx: &'a Cx, name: &str) -> Result<&'a Account, Reason> {
+    let found = cx.settings.accounts.iter().find(|a| a.name == name);
+    found.ok_or_else(|| Reason::new(ReasonCode::Gone).with("gateway", cx.gateway.as_str()))
+}
+
+/// One of the account's secrets.
+pub(super) fn secret<'a>(cx: &'a Cx, account: &str, name: &str) -> Option<&'a Secret> {
+    cx.secrets.get(&account_secret(account, name))
+}
+
+/// The application that an account is used with, as its device list shows it.
+///
+/// # Errors
+/// [`ReasonCode::CredentialMissing`]: no `api_id`, or no hash.
+pub(super) fn app(cx: &Cx, account: &Account) -> Result<App, Reason> {
+    named(cx, account, account.telegram.api_id, &format!("pairdeck@{}", host()))
+}
+
+/// The same for somebody else's device; `api_id` is that one's own, or the account's.
+pub(super) fn named(cx: &Cx, account: &Account, api_id: Option<i32>, device: &str) -> Result<App, Reason> {
+    let missing = |what: &str| {
+        Reason::new(ReasonCode::CredentialMissing)
+            .with("gateway", format!("{}:{}", cx.gateway.as_str(), account.name))
+            .with("account", format!("{}:{}", cx.gateway.as_str(), account.name))
+            .raw(what)
+    };
+    Ok(App {
+        id: api_id.or(account.telegram.api_id).ok_or_else(|| missing("api_id"))?,
+        hash: secret(cx, &account.name, API_HASH).cloned().ok_or_else(|| missing(API_HASH))?,
+        device: device.to_owned(),
+        system: std::env::consts::OS.to_owned(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    })
+}
+
+/// This host's name.
+fn host() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    if name.trim().is_empty() { "localhost".to_owned() } else { name.trim().to_owned() }
+}

@@ -1,0 +1,234 @@
+//! The watch: each account's sessions from time to time, at once when the server tells of a new one.
+
+use super::{
+    SPEC, memo,
+    mtproto::tl::{enums, functions as f},
+    operator::{Hub, Line, ask_time, measured},
+    rows::{self, Remote, Standing},
+    setup, slots,
+};
+use crate::{
+    domain::{Reason, ReasonCode, RemoteId, Row, Target},
+    providers::{Cx, GatewayFacts, Look, Report, Tx},
+    store::config::Account,
+};
+use futures_util::StreamExt;
+use std::{collections::HashMap, sync::Arc, time::Duration};
+use tokio::time::{Instant, sleep_until};
+
+/// Accounts that are asked side by side.
+const AT_ONCE: usize = 8;
+/// After what makes a key dead: it is not used again, only what is stored is looked at.
+const DEAD: Duration = Duration::from_secs(600);
+/// How often files and processes are looked at while they are on screen, and while they are not.
+const FILES: Duration = Duration::from_secs(5);
+const FILES_UNSEEN: Duration = Duration::from_secs(60);
+/// Until another try where somebody else has the key, or nothing answers.
+const AGAIN: Duration = Duration::from_secs(15);
+
+/// What one reading of an account gave.
+#[derive(Clone, Debug)]
+struct Reading {
+    told: Result<Option<Remote>, Reason>,
+    due: Instant,
+}
+
+/// Asks for the sessions of an account. `None`: a bot, which may not ask.
+///
+/// # Errors
+/// [`Hub::line`]'s, or the call's.
+pub(super) async fn remote(hub: &Hub, cx: &Cx, account: &Account) -> Result<(Arc<Line>, Option<Remote>), Reason> {
+    let line = hub.line(cx, account).await?;
+    if line.operator.bot {
+        // What any session may ask proves that the key lives.
+        let told = line.conn.invoke(&f::users::GetUsers { id: vec![enums::InputUser::UserSelf] }).await;
+        told.map_err(|e| hub.refused(cx, &account.name, line.conn.key(), &e))?;
+        measured(cx, line.conn.offset(), "msg_id");
+        return Ok((line, None));
+    }
+    let told = line.conn.invoke(&f::account::GetAuthorizations {}).await;
+    let enums::account::Authorizations::Authorizations(told) = told.map_err(|e| hub.refused(cx, &account.name, line.conn.key(), &e))?;
+    let offset = line.conn.offset();
+    measured(cx, offset, "msg_id");
+    let sessions = told.authorizations.into_iter().map(|a| match a {
+        enums::Authorization::Authorization(a) => a,
+    });
+    let remote = Remote { sessions: sessions.collect(), ttl_days: told.authorization_ttl_days, offset, at: cx.time.now() };
+    Ok((line, Some(remote)))
+}
+
+async fn one<'a>(hub: &Hub, cx: &Cx, account: &'a Account) -> (&'a Account, Result<(Arc<Line>, Option<Remote>), Reason>) {
+    (account, remote(hub, cx, account).await)
+}
+
+/// The slots of all accounts, as files and processes of this host tell.
+async fn local(cx: &Cx) -> Vec<Row> {
+    let (settings, now) = (Arc::clone(&cx.settings), cx.time.now());
+    let mut rows = tokio::task::spawn_blocking(move || slots::rows::rows(&settings, &now)).await.unwrap_or_default();
+    super::worker::vigils(cx, &mut rows).await;
+    rows
+}
+
+/// The rows of one account: itself, its slots, its sessions.
+async fn draw(cx: &Cx, account: &Account, told: &Result<Option<Remote>, Reason>, slots: &[Row]) -> Vec<Row> {
+    let known = memo::known(cx, &account.name).await;
+    let standing = match told {
+        Ok(remote) => Standing::In(remote.as_ref()),
+        Err(why) => Standing::Out(why.clone()),
+    };
+    let mut out = vec![rows::account(cx, account, known.as_ref(), standing)];
+    out.extend(slots.iter().filter(|s| s.account.as_str() == account.name).cloned());
+    if let Ok(Some(remote)) = told {
+        out.extend(rows::sessions(cx, account, remote));
+    }
+    out
+}
+
+/// See [`crate::providers::Provider::watch`].
+pub(super) async fn watch(hub: &Hub, cx: &Cx, out: Tx<Report>) -> Reason {
+    tokio::select! {
+        biased;
+        () = cx.cancel.cancelled() => Reason::new(ReasonCode::Cancelled),
+        why = run(hub, cx, out) => why,
+    }
+}
+
+async fn run(hub: &Hub, cx: &Cx, out: Tx<Report>) -> Reason {
+    let net = match setup::network(cx) {
+        Ok(net) => net,
+        Err(why) => return why,
+    };
+    let over = || Reason::new(ReasonCode::Cancelled);
+    if out.send(Report::Gateway(GatewayFacts::default())).await.is_err() {
+        return over();
+    }
+    let mut seen = cx.seen.clone();
+    let mut readings: HashMap<Box<str>, Reading> = HashMap::new();
+    // Held open: what the server says unasked comes here, and nobody else gets the key.
+    let mut lines: HashMap<Box<str>, Arc<Line>> = HashMap::new();
+    let mut probe_due = Instant::now();
+    loop {
+        let (refresh, on_screen) = {
+            let seen = seen.borrow_and_update();
+            (seen.refresh, seen.on_screen)
+        };
+        let pause = if on_screen { SPEC.poll_seen } else { SPEC.poll_unseen };
+        let now = Instant::now();
+        let due: Vec<&Account> = cx.settings.accounts.iter().filter(|a| readings.get(&*a.name).is_none_or(|r| r.due <= now)).collect();
+        let asks: Vec<_> = due.into_iter().map(|a| one(hub, cx, a)).collect();
+        let told: Vec<_> = futures_util::stream::iter(asks).buffer_unordered(AT_ONCE).collect().await;
+        let mut answered = false;
+        for (account, told) in told {
+            let name: Box<str> = account.name.as_str().into();
+            let told = told.map(|(line, remote)| {
+                lines.insert(name.clone(), line);
+                remote
+            });
+            if let Err(why) = &told {
+                lines.remove(&name);
+                answered |= why.code == ReasonCode::RateLimited;
+            }
+            answered |= told.is_ok();
+            let due = Instant::now() + told.as_ref().err().map_or(pause, |why| wait(why, pause));
+            readings.insert(name, Reading { told, due });
+        }
+        if answered {
+            probe_due = Instant::now() + pause;
+        } else if probe_due <= Instant::now() {
+            // Nobody is logged in yet, or nobody could ask: the servers' clock is known all the same, and whether they answer.
+            if let Err(e) = ask_time(cx, &net).await {
+                return super::fail::at(cx, &e);
+            }
+            probe_due = Instant::now() + pause;
+        }
+        let (mut rows, slots) = (Vec::new(), local(cx).await);
+        for account in &cx.settings.accounts {
+            if let Some(reading) = readings.get(&*account.name) {
+                rows.extend(draw(cx, account, &reading.told, &slots).await);
+            }
+        }
+        // Sessions of an account that could not be asked are not gone.
+        let complete = readings.values().all(|r| r.told.is_ok() || r.told.as_ref().is_err_and(|why| why.code == ReasonCode::NeverPaired));
+        if out.send(Report::All { rows, complete }).await.is_err() {
+            return over();
+        }
+        // Files and processes are looked at more often than servers are asked.
+        let files = Instant::now() + if on_screen { FILES } else { FILES_UNSEEN };
+        let files = if slots.is_empty() { probe_due } else { files };
+        let next = readings.values().map(|r| r.due).chain([probe_due, files]).min().unwrap_or(probe_due);
+        loop {
+            tokio::select! {
+                () = sleep_until(next) => break,
+                of = hub.heard() => {
+                    readings.retain(|name, _| !of.contains(name));
+                    break;
+                }
+                changed = seen.changed() => {
+                    if changed.is_err() {
+                        return over();
+                    }
+                    let (again, came) = {
+                        let seen = seen.borrow_and_update();
+                        (seen.refresh != refresh, seen.on_screen && !on_screen)
+                    };
+                    if again || came {
+                        let old = Instant::now();
+                        // Dead keys stay dead, however often somebody asks.
+                        readings.values_mut().filter(|r| r.due > old && !is_dead(r)).for_each(|r| r.due = old);
+                        break;
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn is_dead(reading: &Reading) -> bool {
+    reading.told.as_ref().is_err_and(|why| dead(why.code))
+}
+
+const fn dead(code: ReasonCode) -> bool {
+    matches!(code, ReasonCode::LoggedOut | ReasonCode::SessionDuplicated | ReasonCode::AccountClosed)
+}
+
+fn wait(why: &Reason, pause: Duration) -> Duration {
+    let flood = why.args.iter().find(|(n, _)| &**n == "retry_after").and_then(|(_, v)| v.as_str().parse().ok());
+    match (flood, why.code) {
+        (Some(seconds), _) => Duration::from_secs(seconds),
+        (None, code) if dead(code) => DEAD,
+        (None, ReasonCode::NeverPaired | ReasonCode::CredentialMissing) => pause,
+        (None, _) => AGAIN,
+    }
+}
+
+/// See [`crate::providers::Provider::look`].
+pub(super) async fn look(hub: &Hub, cx: &Cx, at: Option<&Target>, how: Look) -> Result<Report, Reason> {
+    match (how, at) {
+        (Look::Probe, _) => {
+            let net = setup::network(cx)?;
+            ask_time(cx, &net).await.map_err(|e| super::fail::at(cx, &e))?;
+            Ok(Report::Alive(cx.time.now()))
+        }
+        (Look::Row, Some(at)) => {
+            let Ok(account) = setup::account(cx, at.account.as_str()) else { return Ok(Report::Gone(vec![at.clone()])) };
+            let told = remote(hub, cx, account).await.map(|(_, remote)| remote);
+            let rows = draw(cx, account, &told, &local(cx).await).await;
+            let there = |d: &RemoteId| rows.iter().any(|r| r.device.as_ref() == Some(d));
+            if told.is_ok() && at.device.as_ref().is_some_and(|d| !there(d)) {
+                return Ok(Report::Gone(vec![at.clone()]));
+            }
+            Ok(Report::Part(rows))
+        }
+        _ => {
+            let asks: Vec<_> = cx.settings.accounts.iter().map(|a| one(hub, cx, a)).collect();
+            let all: Vec<_> = futures_util::stream::iter(asks).buffered(AT_ONCE).collect().await;
+            let all: Vec<_> = all.into_iter().map(|(a, told)| (a, told.map(|(_, remote)| remote))).collect();
+            let (mut rows, slots) = (Vec::new(), local(cx).await);
+            let complete = all.iter().all(|(_, told)| told.is_ok());
+            for (account, told) in &all {
+                rows.extend(draw(cx, account, told, &slots).await);
+            }
+            Ok(Report::All { rows, complete })
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Plans for a slot. Everything that can be refused is refused here, before anything is made.
+
+use super::{
+    super::{
+        operator::Hub,
+        session::Format,
+        setup,
+        slots::{SlotRef, clash, trash},
+        watch::remote,
+    },
+    registry::Kept,
+};
+use crate::{
+    domain::{Action, Plan, Reason, ReasonCode, Replay, Secrets, Step, Target, plan::PLAN_VERSION},
+    i18n::{Message, Words, telegram as w},
+    providers::Cx,
+    store::config::Account,
+};
+use serde_json::{Value, json};
+
+fn step(id: &str, words: &'static Words, replay: Replay) -> Step {
+    Step { id: id.into(), words: Message::new(words), replay, clock: id == "key" }
+}
+
+/// See [`crate::providers::Provider::plan`], for a slot.
+pub(in super::super) async fn plan(hub: &Hub, cx: &Cx, at: &Target, action: &Action, account: &Account, me: &SlotRef) -> Result<Plan, Reason> {
+    let verb = match action {
+        Action::Do(verb) => &**verb,
+        other => other.name(),
+    };
+    let (seen, n) = super::look(cx, me).await?;
+    let key = seen[n].key();
+    let kept = Kept::of(cx, &account.name, &me.slot.name).await;
+    // Only where the file still holds what was put there: a worker that logged in by itself has a session that is not known here.
+    let old_hash = kept.hash.filter(|_| key.is_some() && kept.key == key.map(|k| k.to_string()));
+    let mut plan = Plan {
+        v: PLAN_VERSION,
+        action: action.clone(),
+        target: at.clone(),
+        steps: vec![step("stopped", &w::STEP_STOPPED, Replay::Free)],
+        pivot: 1,
+        loses: Vec::new(),
+        clear: json!({ "old_key": key.map(|k| k.to_string()), "old_hash": old_hash }),
+        sealed: Secrets::new(),
+    };
+    match verb {
+        "regenerate" => regenerate(hub, cx, account, me, &kept, &mut plan).await?,
+        "wipe" => {
+            let file = me.slot.file.clone();
+            let salt = u64::try_from(cx.time.now().wall.0).unwrap_or_default();
+            let folder = file.parent().unwrap_or(std::path::Path::new(".")).join(".pairdeck-trash");
+            let trashed = trash::plan(&file, &folder, key, salt).map_err(|e| super::super::session::write::unwritable(&file, &e))?;
+            plan.clear["trash"] = serde_json::to_value(trashed).unwrap_or_default();
+            plan.steps.push(step("trash", &w::STEP_TRASH, Replay::AfterCheck));
+            plan.steps.push(step("forget", &w::STEP_FORGET, Replay::Free));
+            plan.pivot = 2;
+            plan.loses.push(Message::new(&w::LOSES_WORKER));
+        }
+        "restore" => {
+            let Some(trashed) = kept.trash else { return Err(Reason::new(ReasonCode::Gone)) };
+            plan.clear["trash"] = serde_json::to_value(trashed).unwrap_or_default();
+            plan.steps = vec![step("restore", &w::STEP_RESTORE, Replay::AfterCheck)];
+            plan.pivot = 0;
+        }
+        _ => return Err(Reason::new(ReasonCode::Internal).raw("no plan for this action")),
+    }
+    if matches!(verb, "regenerate" | "wipe") && old_hash.is_some() && !account.telegram.bot {
+        plan.steps.push(step("end-old", &w::STEP_END_OLD, Replay::AfterCheck));
+    }
+    Ok(plan)
+}
+
+async fn regenerate(hub: &Hub, cx: &Cx, account: &Account, me: &SlotRef, kept: &Kept, plan: &mut Plan) -> Result<(), Reason> {
+    if me.slot.format != Format::Gotd {
+        return Err(Reason::new(ReasonCode::NotInVersion).raw(me.slot.format.name()));
+    }
+    kept.may_make(cx.time.now().wall.0 / 1000)?;
+    let (seen, _) = super::look(cx, me).await?;
+    clash::admit(&me.slot.file, None, &seen, Some(&me.id()))?;
+    setup::app(cx, account)?;
+    let bot = account.telegram.bot;
+    if bot {
+        // A bot has nobody who accepts its new key: its token is enough.
+        let token = setup::secret(cx, &account.name, setup::BOT_TOKEN);
+        let name = format!("{}:{}", cx.gateway.as_str(), account.name);
+        token.ok_or_else(|| Reason::new(ReasonCode::CredentialMissing).with("gateway", &name).with("account", name).raw(setup::BOT_TOKEN))?;
+        plan.clear["user"] = Value::Null;
+    } else {
+        // A closed account is told here, and nothing is rebuilt.
+        let (line, _) = remote(hub, cx, account).await?;
+        plan.clear["user"] = json!(line.operator.user);
+        plan.clear["dc"] = json!(line.operator.dc);
+    }
+    let login = if bot { step("bot", &w::STEP_BOT, Replay::AfterCheck) } else { step("accept", &w::STEP_ACCEPT, Replay::AfterCheck) };
+    plan.steps.extend([
+        step("key", &w::STEP_KEY, Replay::Free),
+        login,
+        step("login", &w::STEP_LOGIN, Replay::AfterCheck),
+        step("identity", &w::STEP_IDENTITY, Replay::Free),
+        step("replace", &w::STEP_REPLACE, Replay::AfterCheck),
+        step("verify", &w::STEP_VERIFY, Replay::Free),
+    ]);
+    plan.pivot = 5;
+    plan.loses.push(Message::new(&w::LOSES_WORKER));
+    Ok(())
+}

@@ -1,0 +1,104 @@
+//! What is remembered of slots: which session of the account a file's key belongs to. No other link between the two exists, because
+//! a worker gives its session another name at its first start.
+
+use crate::{
+    domain::{Reason, ReasonCode, Row, State},
+    providers::{
+        Cx,
+        telegram::{
+            session::Patience,
+            slots::{
+                trash::Trashed,
+                vigil::{Outcome, Vigil},
+            },
+        },
+    },
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+/// Regenerations of one slot in [`SPAN_S`] after which the next one is refused: each is a login.
+const MOST: usize = 5;
+/// In seconds.
+const SPAN_S: i64 = 3600;
+
+/// What is kept of one slot.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(in crate::providers::telegram) struct Kept {
+    /// The key that was put there, in hex.
+    pub(super) key: Option<String>,
+    /// Its session's hash.
+    pub(super) hash: Option<i64>,
+    /// Where its file went when it was wiped.
+    pub(super) trash: Option<Trashed>,
+    /// When keys were made, in seconds since 1970.
+    pub(super) made: Vec<i64>,
+    /// Whether an old key comes back.
+    pub(super) vigil: Option<Vigil>,
+}
+
+fn name(account: &str, slot: &str) -> String {
+    format!("slot:{account}/{slot}")
+}
+
+async fn get<T: DeserializeOwned + Default>(cx: &Cx, key: &str) -> T {
+    cx.memo.get(key).await.and_then(|v| serde_json::from_value(v).ok()).unwrap_or_default()
+}
+
+impl Kept {
+    /// What is kept of a slot.
+    pub(super) async fn of(cx: &Cx, account: &str, slot: &str) -> Self {
+        get(cx, &name(account, slot)).await
+    }
+
+    /// Keeps it.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) async fn keep(&self, cx: &Cx, account: &str, slot: &str) -> Result<(), Reason> {
+        cx.memo.put(&name(account, slot), serde_json::to_value(self).unwrap_or_default()).await
+    }
+
+    /// Refuses a regeneration that comes too soon after too many.
+    ///
+    /// # Errors
+    /// [`ReasonCode::RateLimited`].
+    pub(super) fn may_make(&self, now_s: i64) -> Result<(), Reason> {
+        let recent: Vec<i64> = self.made.iter().copied().filter(|t| (0..SPAN_S).contains(&(now_s - t))).collect();
+        match recent.first() {
+            Some(first) if recent.len() >= MOST => Err(Reason::new(ReasonCode::RateLimited)
+                .with("retry_after", (first + SPAN_S - now_s).to_string())
+                .raw("too many new keys for this slot")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes a regeneration.
+    pub(super) fn made(&mut self, now_s: i64) {
+        self.made.retain(|t| (0..SPAN_S).contains(&(now_s - t)));
+        self.made.push(now_s);
+    }
+}
+
+/// Looks whether old keys came back, and says so on the slots' rows.
+pub(in crate::providers::telegram) async fn vigils(cx: &Cx, rows: &mut [Row]) {
+    for row in rows {
+        let Some(slot) = row.device.as_ref().map(|d| d.as_str().to_owned()) else { continue };
+        let account = row.account.as_str().to_owned();
+        let mut kept = Kept::of(cx, &account, &slot).await;
+        let Some(vigil) = kept.vigil.clone() else { continue };
+        if vigil.is_over(&cx.time.now()) {
+            kept.vigil = None;
+            // It is looked at once more if this fails.
+            let _ = kept.keep(cx, &account, &slot).await;
+            continue;
+        }
+        let looked = tokio::task::spawn_blocking(move || {
+            let outcome = vigil.look(Patience::default());
+            (vigil.reason(&outcome), matches!(outcome, Outcome::Resurrected(_)))
+        });
+        if let Ok((Some(why), true)) = looked.await {
+            (row.link.state, row.link.reason) = (State::Conflict, Some(why));
+        }
+    }
+}
