@@ -10,6 +10,9 @@ use rusqlite::{Transaction, params};
 /// A sealed value: its table's row id as text, its generation, what is sealed.
 type Sealed = (String, i64, Vec<u8>);
 
+/// Writes a row's new seal: id, generation, what is sealed.
+type Put<'a> = dyn Fn(&str, i64, &[u8]) -> rusqlite::Result<usize> + 'a;
+
 /// Seals every secret and every op's sealed part anew, and writes the vault's new line. What did not open before either is
 /// left as it stands and named.
 pub(super) fn rekey(db: &mut Db, change: &Rekey) -> Result<Rekeyed, StoreError> {
@@ -19,7 +22,7 @@ pub(super) fn rekey(db: &mut Db, change: &Rekey) -> Result<Rekeyed, StoreError> 
             return Err(StoreError::said(Message::new(&words::KEY_CHANGED)));
         }
         let mut done = Rekeyed::default();
-        let mut reseal = |table: &'static str, column: &'static str, rows: Vec<Sealed>, put: &dyn Fn(&str, i64, &[u8]) -> rusqlite::Result<usize>| {
+        let mut reseal = |table: &'static str, column: &'static str, rows: Vec<Sealed>, put: &Put<'_>| {
             for (id, generation, blob) in rows {
                 let from = Place { table, id: &id, column, generation };
                 let to = Place { generation: generation + 1, ..from };

@@ -39,7 +39,7 @@ fn back_to_list(pty: &Pty) {
     for _ in 0..100 {
         let text = pty.text();
         let open = ["┌", "starts in", "wipe in", "regenerate in"].iter().any(|w| text.contains(w));
-        if !open && text.contains(" quit") {
+        if !open && text.contains("space mark") {
             return;
         }
         pty.keys("<Esc>");
