@@ -114,6 +114,7 @@ fn hung_up(house: &House, screen: &str) -> Duration {
     for (name, value) in [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("HOME", "/nonexistent")] {
         command.env(name, value);
     }
+    command.cwd("/");
     let mut child = pair.slave.spawn_command(command).unwrap();
     drop(pair.slave);
     let mut reader = pair.master.try_clone_reader().unwrap();
