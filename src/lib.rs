@@ -19,6 +19,7 @@ pub mod cli;
 pub mod clock;
 pub mod domain;
 pub mod engine;
+mod fault;
 // Words double as their own docs, and a word may hold brackets such as `[clock]`.
 #[allow(rustdoc::broken_intra_doc_links)]
 pub mod i18n;

@@ -6,6 +6,7 @@ use pairdeck::cli::{
     deck::{self, Scene},
     demo,
     dispatch::{Next, dispatch},
+    private,
 };
 use std::process::ExitCode;
 
@@ -27,6 +28,7 @@ fn thrifty() {}
 
 fn main() -> ExitCode {
     thrifty();
+    private::private();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         // Help and version are answers, not mistakes: clap knows which stream and code each of them has.

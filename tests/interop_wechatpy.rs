@@ -2,6 +2,8 @@
 //! python3 with venv and a package index; without them it is skipped, loudly, and with `PAIRDECK_CI=1` that is a failure.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod support;
+
 use pairdeck::sandbox::{AppSpec, Options, Part, Platform, Sandbox, TokenFault, TokenServer, TokenSettings};
 use serde_json::{Value, json};
 use std::{
@@ -10,6 +12,10 @@ use std::{
     process::{Child, ChildStdin, Command, Stdio},
     sync::OnceLock,
     time::Duration,
+};
+use support::{
+    house::{Home, Servers},
+    redis::RedisServer,
 };
 use tokio::sync::mpsc;
 
@@ -202,4 +208,95 @@ async fn wechatpy_of_official_accounts_uses_the_classic_token_and_kills_the_one_
     let ips = client.act(json!({ "do": "ips" })).await;
     assert_eq!((ips["ok"].is_array(), &ips["fetches"]), (true, &json!(1)), "{ips}");
     assert_eq!(oa.messages().len(), 1);
+}
+
+/// A platform that lives on a thread of its own, a home that knows it, and a Redis if there is one.
+fn host(redis: Option<&RedisServer>) -> (Servers, Home) {
+    let app = AppSpec { id: "1000002".to_owned(), name: "ops".to_owned(), secret: SECRET.to_owned(), ..AppSpec::default() };
+    let settings = TokenSettings::default();
+    let servers = Servers::with(vec![("corp", Part::Tokens(Box::new(settings.clone()), vec![app]))]);
+    let home = Home::of(&servers);
+    let (shared, mirror) = match redis {
+        Some(r) => (format!("[shared]\nredis = \"{}\"\nmirror_prefix = \"bots\"\n", r.url()), "mirror = [\"wechatpy2\"]\n"),
+        None => (String::new(), ""),
+    };
+    let (url, corp) = (servers.url("corp"), settings.corpid);
+    home.write_config(&format!(
+        "{shared}[gateway.corp]\nkind = \"wecom\"\nurl = \"{url}\"\ncorp_id = \"{corp}\"\n[gateway.corp.account.ops]\nid = \"1000002\"\n{mirror}"
+    ));
+    (servers, home)
+}
+
+/// A client whose one fetching method asks pairdeck: a dead token is refused once and replaced once, a second refusal ends it.
+async fn a_client_that_asks_pairdeck(major: usize) {
+    let Some(mut client) = Client::start(&format!("wechatpy {major} through pairdeck"), major).await else { return };
+    let (servers, home) = host(None);
+    let corp = servers.sandbox().tokens("corp").unwrap();
+    let (program, base, corpid) = (env!("CARGO_BIN_EXE_pairdeck"), corp.url(), corp.settings().corpid.clone());
+    let made = client.act(json!({ "do": "shim", "base": base, "corpid": corpid, "program": program, "home": home.path(), "name": "corp:ops" })).await;
+    assert_eq!(made["ok"], "made", "{made}");
+    let sent = client.send("first").await;
+    assert_eq!((&sent["ok"]["errcode"], &sent["fetches"]), (&json!(0), &json!(1)), "{sent}");
+    assert_eq!((client.send("cached").await["fetches"].clone(), corp.fetched()), (json!(0), 1));
+    // 42001: the token is reported, replaced by one fetch, and the request is made again.
+    corp.revoke("ops");
+    let sent = client.send("after 42001").await;
+    assert_eq!((&sent["ok"]["errcode"], &sent["fetches"], corp.fetched()), (&json!(0), &json!(1), 2), "{sent}");
+    assert_eq!(corp.messages().len(), 3);
+    // 42001 whatever the token: where the library alone fetched hundreds of times, it is told to stop.
+    corp.fault(TokenFault::parse("loop", None, false).unwrap(), u32::MAX, None);
+    let before = corp.fetched();
+    let told = client.send("loop").await;
+    assert_eq!(told["errcode"], 4, "{told}");
+    assert!(told["errmsg"].as_str().unwrap().starts_with("pairdeck: token_rejected_again:"), "{told}");
+    assert!(corp.fetched() - before <= 1 && told["fetches"].as_i64().unwrap() <= 2, "{told}, {} fetches", corp.fetched() - before);
+    for _ in 0..10 {
+        assert_eq!(client.send("again").await["errcode"], 4);
+    }
+    assert!(corp.fetched() - before <= 1, "{} fetches in a loop", corp.fetched() - before);
+}
+
+#[tokio::test]
+async fn wechatpy_1_with_tokens_of_pairdeck_tries_again_once_and_never_storms() {
+    a_client_that_asks_pairdeck(1).await;
+}
+
+#[tokio::test]
+async fn wechatpy_2_with_tokens_of_pairdeck_tries_again_once_and_never_storms() {
+    a_client_that_asks_pairdeck(2).await;
+}
+
+/// The mirror, read by the library's own storage.
+async fn a_client_that_reads_the_mirror(major: usize) {
+    let what = format!("wechatpy {major} on a mirror");
+    let Some(redis) = RedisServer::start(&what, &[]) else { return };
+    let Some(mut client) = Client::start(&what, major).await else { return };
+    let (servers, home) = host(Some(&redis));
+    let corp = servers.sandbox().tokens("corp").unwrap();
+    home.run(&["token", "corp:ops"]).exits(0);
+    let (base, corpid) = (corp.url(), corp.settings().corpid.clone());
+    let made = client.act(json!({ "do": "stored", "base": base, "corpid": corpid, "secret": SECRET, "redis": redis.url(), "prefix": "bots" })).await;
+    assert_eq!(made["ok"], "made", "{made}");
+    let sent = client.send("from the mirror").await;
+    assert_eq!((&sent["ok"]["errcode"], &sent["fetches"]), (&json!(0), &json!(0)), "{sent}");
+    // Another token, and the client has it at once.
+    let old = home.run(&["token", "corp:ops"]).stdout;
+    corp.revoke("ops");
+    home.run_with(&["token", "corp:ops", "--rejected", "-"], &old).exits(0);
+    let sent = client.send("from the mirror again").await;
+    assert_eq!((&sent["ok"]["errcode"], &sent["fetches"]), (&json!(0), &json!(0)), "{sent}");
+    assert_eq!((corp.messages().len(), corp.fetched()), (2, 2));
+    // Wiped: it is gone for the library too.
+    home.run(&["wipe", "corp:ops", "--yes"]).exits(0);
+    assert_eq!(client.send("after a wipe").await["errmsg"], "the library fetches by itself");
+}
+
+#[tokio::test]
+async fn wechatpy_1_reads_the_mirror_natively() {
+    a_client_that_reads_the_mirror(1).await;
+}
+
+#[tokio::test]
+async fn wechatpy_2_reads_the_mirror_natively() {
+    a_client_that_reads_the_mirror(2).await;
 }

@@ -507,9 +507,25 @@ pub enum SecretCommand {
     /// Make the vault key.
     Init {
         /// Keep it in a file that its owner can read, for machines without a keyring.
+        #[arg(long, conflicts_with = "credential")]
+        insecure_key_file: bool,
+        /// Take it from the systemd credential pairdeck-key, for services.
         #[arg(long)]
+        credential: bool,
+    },
+    /// Replace the vault key: everything is sealed anew, the old key is erased. Other processes may run.
+    RotateKey,
+    /// Keep the vault key elsewhere: a new key is made there, everything sealed anew, the old key erased.
+    Move {
+        /// Where to.
+        #[arg(long, value_name = "SOURCE", required_unless_present = "insecure_key_file")]
+        to: Option<KeySource>,
+        /// To a file that its owner can read, for machines without a keyring.
+        #[arg(long, conflicts_with = "to")]
         insecure_key_file: bool,
     },
+    /// Accept a store that was put back from an older copy.
+    AcceptRestore,
     /// Say where the key is kept and which secrets are sealed, by name only.
     Status,
     /// Seal the key of a gateway, or of one of its accounts; read from a prompt, a file or stdin.
@@ -519,12 +535,26 @@ pub enum SecretCommand {
         /// Read it from this file, `-` for stdin.
         #[arg(long, value_name = "FILE")]
         file: Option<PathBuf>,
+        /// Which of its secrets, where a kind has several: `password` beside `api_key`.
+        #[arg(long, value_name = "NAME")]
+        name: Option<String>,
     },
     /// Erase the sealed key of a gateway, or of one of its accounts.
     Forget {
         /// The gateway, or GATEWAY:ACCOUNT.
         gateway: String,
     },
+}
+
+/// Where a vault key may be moved without a flag that says how weak the place is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum KeySource {
+    /// The system's keyring.
+    Keyring,
+    /// A passphrase.
+    Passphrase,
+    /// The systemd credential pairdeck-key-next.
+    Credential,
 }
 
 fn loopback(text: &str) -> Result<SocketAddr, String> {

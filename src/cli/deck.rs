@@ -18,7 +18,7 @@ use crate::{
         locks::ProcessLock,
     },
     tui::{self, Start, keymap::KeyOverride, png, start::Badge, terminal::Real, theme::Theme, widget::qr::Palette},
-    vault::{Source, Vault},
+    vault::Vault,
 };
 use std::{io::IsTerminal, path::Path, sync::Arc, time::Duration};
 
@@ -277,9 +277,4 @@ fn utf8() -> bool {
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(|n| std::env::var(n).ok()).find(|v| !v.is_empty());
     // No locale at all is what a bare container has, and its terminal is somebody's modern one.
     locale.is_none_or(|v| v == "C" || v == "POSIX" || v.to_ascii_lowercase().replace('-', "").contains("utf8"))
-}
-
-/// The header's badge for a vault key that lies in a file.
-pub fn key_file_badge(source: Source) -> Option<Badge> {
-    (source == Source::KeyFile).then_some(Badge::KeyFile)
 }

@@ -78,8 +78,7 @@ fn with_file(command: &mut Command, token: &Secret, folder: &std::path::Path) ->
     file.write_all(token.expose().as_bytes())?;
     file.flush()?;
     command.env("PAIRDECK_TOKEN_FILE", file.path());
-    let mut child = command.spawn()?;
-    let status = wait(&mut child)?;
+    let status = attend(command)?;
     drop(file);
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
@@ -89,9 +88,11 @@ fn with_file(command: &mut Command, token: &Secret, folder: &std::path::Path) ->
 }
 
 #[cfg(unix)]
-fn wait(child: &mut std::process::Child) -> io::Result<std::process::ExitStatus> {
+fn attend(command: &mut Command) -> io::Result<std::process::ExitStatus> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    // Before there is a child: a signal in between would end this process and leave the child and the file behind.
     let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+    let mut child = command.spawn()?;
     let (handle, pid) = (signals.handle(), child.id());
     let passing = std::thread::spawn(move || {
         for signal in signals.forever() {
@@ -108,6 +109,6 @@ fn wait(child: &mut std::process::Child) -> io::Result<std::process::ExitStatus>
 }
 
 #[cfg(not(unix))]
-fn wait(child: &mut std::process::Child) -> io::Result<std::process::ExitStatus> {
-    child.wait()
+fn attend(command: &mut Command) -> io::Result<std::process::ExitStatus> {
+    command.status()
 }

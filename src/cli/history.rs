@@ -72,8 +72,12 @@ fn line_json(id: &str, line: &HistoryLine, lang: Lang) -> Value {
             "at": at, "id": id, "what": "clock", "event": "clock", "gateway": id, "from": from.name(), "to": to.name(),
             "skew_s": skew.map(|i| [bound(i.lo_ms), bound(i.hi_ms)]), "cause": cause.map(Cause::name),
         }),
-        HistoryWhat::Audit { who, action, outcome } => {
-            json!({ "at": at, "id": id, "what": "audit", "who": who.as_str(), "action": action.as_str(), "outcome": outcome.as_str() })
+        HistoryWhat::Audit { who, pid, action, verdict, outcome } => {
+            let (user, host) = who.as_str().rsplit_once('@').unwrap_or((who.as_str(), ""));
+            json!({
+                "at": at, "id": id, "what": "audit", "who": who.as_str(), "user": user, "host": host, "pid": pid,
+                "action": action.as_str(), "clock": verdict.map(|v| v.name()), "outcome": outcome.as_str(),
+            })
         }
     }
 }
@@ -130,7 +134,7 @@ fn words(what: &HistoryWhat, lang: Lang) -> String {
                 .with("issued", times(issued, lang))
                 .with("discarded", discarded.to_string())
         }
-        HistoryWhat::Audit { who, action, outcome } => {
+        HistoryWhat::Audit { who, action, outcome, .. } => {
             Message::new(&c::AUDIT).with("who", who.as_str()).with("action", action.as_str()).with("outcome", outcome.as_str())
         }
     };
@@ -162,7 +166,13 @@ mod tests {
                 issued: vec![OfferLine { n: 1, issued: TEST_WALL, verdict: Verdict::Blocked, outcome: OfferOutcome::Used }],
             },
             HistoryWhat::Clock { from: Verdict::Ok, to: Verdict::Blocked, skew: Some(Interval::new(-37_500, -36_500)), cause: Some(Cause::Off) },
-            HistoryWhat::Audit { who: Clean::new("ana@desk"), action: Clean::new("wipe"), outcome: Clean::new("done") },
+            HistoryWhat::Audit {
+                who: Clean::new("ana@desk"),
+                pid: 4711,
+                action: Clean::new("wipe"),
+                verdict: Some(Verdict::Ok),
+                outcome: Clean::new("done"),
+            },
         ]
         .map(|what| ("wa-sp:shop-b".to_owned(), HistoryLine { at, what }))
         .into()

@@ -25,6 +25,7 @@ pub mod op;
 pub mod outcome;
 pub mod output;
 pub mod pair;
+pub mod private;
 pub mod prompt;
 pub mod remove;
 pub mod run;
@@ -36,6 +37,7 @@ pub mod since;
 pub mod status;
 pub mod tally;
 pub mod token;
+mod vault;
 mod watch;
 pub mod why;
 

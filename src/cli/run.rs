@@ -19,6 +19,9 @@ use crate::{
 };
 use tokio_util::sync::CancellationToken;
 
+/// Lines of the audit that one document holds at most: it is kept whole, and exported whole.
+const WHOLE_AUDIT: usize = 1_000_000;
+
 /// How a command ended: an exit code, or the reader of stdout has gone.
 pub type Ran = Result<Exit, Gone>;
 
@@ -71,7 +74,7 @@ pub async fn history(house: &Session, args: &History, out: &mut Output) -> Ran {
     let since = args.since.map(|s| s.wall_ms(house.world.time().now().wall));
     // Only what somebody did: a clock is nobody's deed, and no pairing.
     let clock = !args.pairing && !args.audit;
-    let query = HistoryQuery { target, pairing: args.pairing, audit: args.audit, clock, since, limit: 10_000 };
+    let query = HistoryQuery { target, pairing: args.pairing, audit: args.audit, clock, since, limit: if args.audit { WHOLE_AUDIT } else { 10_000 } };
     let store = house.world.store();
     // Before the first look, so that nothing falls between it and the first wait.
     store.watch_from_here().await;
@@ -165,6 +168,9 @@ pub async fn doctor(house: &Session, first: Vec<doctor::Check>, as_json: bool, o
         VaultState::Locked(why) => Check::failed("vault", &why),
         VaultState::Opening => Check::new("vault", Mark::Skipped, &c::CHECK_VAULT_ABSENT),
     });
+    if let Some(why) = house.world.vault().restored() {
+        checks.push(Check::new("mark", Mark::Fail, why));
+    }
     checks.push(match (house.world.store().trouble(), house.world.load_secrets().await) {
         (Some(why), _) => Check::failed("store", &why),
         (None, Err(e)) => Check::failed("store", &e.reason()),

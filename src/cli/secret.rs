@@ -5,7 +5,8 @@ use super::{
     args::SecretCommand,
     prompt,
     run::Ran,
-    session::{self, Session, broken, refused},
+    session::{Session, broken, refused},
+    vault,
 };
 use crate::{
     domain::{
@@ -27,21 +28,28 @@ use tokio_util::sync::CancellationToken;
 /// When the reader of stdout has gone.
 pub async fn run(house: &Session, command: &SecretCommand, out: &mut Output) -> Ran {
     match command {
-        SecretCommand::Init { insecure_key_file } => Ok(init(house, *insecure_key_file, out).await),
+        SecretCommand::Init { insecure_key_file, credential } => Ok(init(house, vault::source(*insecure_key_file, *credential), out).await),
+        SecretCommand::RotateKey => vault::rotate(house, out).await,
+        SecretCommand::Move { to, .. } => vault::change(house, vault::target(*to), out).await,
+        SecretCommand::AcceptRestore => vault::accept(house, out).await,
         SecretCommand::Status => secret_status(house, out).await,
-        SecretCommand::Set { gateway, file } => {
+        SecretCommand::Set { gateway, file, name } => {
             if let Some(words) = shared_secret(gateway) {
                 return Ok(keep(house, gateway, file.as_deref(), words, gateway, out).await);
             }
             Ok(match whose(house, gateway, out) {
                 Err(exit) => exit,
-                Ok(Whose::Gateway(g)) => match g.spec.secrets.first() {
+                Ok(Whose::Gateway(g)) => match which(g.spec.secrets, name.as_deref()) {
+                    None if name.is_some() => none_of_that_name(g.spec.secrets, name.as_deref(), out),
                     Some(spec) => keep(house, &secret_name(&g.id, spec.name), file.as_deref(), spec.words, gateway, out).await,
                     None => {
                         out.complain(&Message::new(&c::NO_SECRET_NEEDED));
                         Exit::Usage
                     }
                 },
+                Ok(Whose::Account(g, ..)) if which(g.spec.account_secrets, name.as_deref()).is_none() => {
+                    none_of_that_name(g.spec.account_secrets, name.as_deref(), out)
+                }
                 Ok(Whose::Account(g, at, spec)) => keep_account(house, &g, &at, spec, file.as_deref(), out).await,
             })
         }
@@ -50,6 +58,17 @@ pub async fn run(house: &Session, command: &SecretCommand, out: &mut Output) -> 
         }
         SecretCommand::Forget { gateway } => Ok(forget(house, gateway, out).await),
     }
+}
+
+/// The secret of that name, the first one without a name.
+fn which<'a>(of: &'a [SecretSpec], name: Option<&str>) -> Option<&'a SecretSpec> {
+    name.map_or(of.first(), |name| of.iter().find(|s| s.name == name))
+}
+
+fn none_of_that_name(of: &[SecretSpec], name: Option<&str>, out: &mut Output) -> Exit {
+    let names: Vec<&str> = of.iter().map(|s| s.name).collect();
+    out.complain(&Message::new(&c::SECRET_UNKNOWN).with("name", name.unwrap_or_default()).with("names", names.join(", ")));
+    Exit::Usage
 }
 
 /// What a name on the command line means.
@@ -191,10 +210,10 @@ fn kept(done: Result<(), StoreError>, words: &'static Words, name: &str, out: &m
     }
 }
 
-async fn init(house: &Session, insecure_key_file: bool, out: &mut Output) -> Exit {
-    let passphrase = match (insecure_key_file, house.world.vault().create(session::source(insecure_key_file), None).await) {
+async fn init(house: &Session, source: Source, out: &mut Output) -> Exit {
+    let passphrase = match (source != Source::Keyring, house.world.vault().create(source, None).await) {
         (_, Ok(())) => {
-            out.note(&Message::new(&c::VAULT_MADE).with("source", session::source(insecure_key_file).name()));
+            out.note(&Message::new(&c::VAULT_MADE).with("source", source.name()));
             return Exit::Ok;
         }
         (true, Err(why)) => return refused(&why, out),

@@ -8,7 +8,7 @@ use crate::{
     i18n::{Lang, Message, command as c, reason},
     providers::registry,
     store::{Store, StoreError, config, locks::ProcessLock, paths::Paths},
-    vault::{Source, Vault, VaultState},
+    vault::{Vault, VaultState},
 };
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -93,7 +93,12 @@ impl Session {
             state = self.world.vault().unlock(given.ok()).await;
         }
         match state {
-            VaultState::Open(_) | VaultState::Absent => self.world.load_secrets().await.map_err(|e| broken(&e, out)),
+            VaultState::Open(_) | VaultState::Absent => {
+                if let Some(why) = self.world.vault().restored() {
+                    out.complain(&why);
+                }
+                self.world.load_secrets().await.map_err(|e| broken(&e, out))
+            }
             VaultState::Locked(why) => Err(refused(&why, out)),
             VaultState::Opening => Err(refused(&Reason::new(ReasonCode::VaultLocked), out)),
         }
@@ -221,6 +226,7 @@ pub fn remedy(why: &Reason, lang: Lang) -> Option<String> {
         }
         ReasonCode::TokenWiped => Some(&c::RENEW_DO),
         ReasonCode::TokenEmpty => Some(&c::GIVE_DO),
+        ReasonCode::TokenRejectedAgain => Some(&c::SECRET_DO),
         ReasonCode::SendBanned => Some(&c::ALLOW_DO),
         _ => None,
     };
@@ -232,9 +238,4 @@ pub fn broken(e: &StoreError, out: &mut Output) -> Exit {
     let text = e.text(out.lang);
     out.complain_text(&text);
     Exit::from(e.reason().code).or_failed()
-}
-
-/// The key source that `secret init` was asked for.
-pub const fn source(insecure_key_file: bool) -> Source {
-    if insecure_key_file { Source::KeyFile } else { Source::Keyring }
 }

@@ -103,6 +103,21 @@ impl Actor {
         // Not tracked: it ends with the world, and nobody waits for it at quit.
         tokio::spawn(super::clock::watch(self.world.clone()));
         tokio::spawn(super::ntp::run(self.world.clone()));
+        // A full disk, a key that another process replaced: both show in the header at once. A store's handle must not outlive
+        // the deck for it.
+        let (world, mut troubles, mut vault) = (Arc::downgrade(&self.world), self.world.store.troubles(), self.world.vault.watch());
+        tokio::spawn(async move {
+            loop {
+                let told = tokio::select! {
+                    told = troubles.changed() => told,
+                    told = vault.changed() => told,
+                };
+                match (told, world.upgrade()) {
+                    (Ok(()), Some(world)) => world.tell_status(),
+                    _ => return,
+                }
+            }
+        });
         self.world.seed_all().await;
         self.world.gate.push(crate::clock::kernel::sample(self.world.time.now()));
         for gateway in self.world.gateways() {
@@ -135,7 +150,10 @@ impl Actor {
                     self.finish(&mut commands).await;
                     break;
                 }
-                Some(command) => self.take(command).await,
+                Some(command) => {
+                    tokio::spawn(async { crate::fault::point("task") });
+                    self.take(command).await;
+                }
             }
         }
         self.world.shut();

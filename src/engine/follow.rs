@@ -2,6 +2,7 @@
 
 use super::{mailbox::Status, watch, world::World};
 use crate::{
+    domain::{Reason, ReasonCode},
     i18n::{Message, token as words},
     store::locks::WatchLock,
 };
@@ -84,8 +85,14 @@ impl World {
 
     /// Header facts.
     pub(super) fn tell_status(&self) {
-        let status =
-            Status { vault: self.vault.state().view(), follower: self.following.load(Ordering::Relaxed), store_trouble: self.store.trouble() };
+        let restored = || Some(Reason::new(ReasonCode::StoreBroken).raw(self.vault.restored()?.text(crate::i18n::Lang::En)));
+        let store_trouble = self.store.trouble().or_else(restored);
+        let status = Status {
+            vault: self.vault.state().view(),
+            follower: self.following.load(Ordering::Relaxed),
+            store_trouble,
+            shared_trouble: self.shared_trouble(),
+        };
         self.mailbox.put(|m| m.status = Some(status));
     }
 }

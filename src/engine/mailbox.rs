@@ -244,6 +244,8 @@ pub struct Status {
     pub follower: bool,
     /// The store cannot be written.
     pub store_trouble: Option<Reason>,
+    /// The store that hosts share does not answer.
+    pub shared_trouble: Option<Reason>,
 }
 
 /// The vault as the header shows it.
@@ -314,6 +316,10 @@ pub enum HistoryWhat {
     Audit {
         /// `user@host`.
         who: crate::domain::Clean,
+        /// Its process.
+        pid: u32,
+        /// The clock's verdict at that moment, where one was asked.
+        verdict: Option<crate::clock::Verdict>,
         /// The action.
         action: crate::domain::Clean,
         /// Its outcome.

@@ -45,6 +45,11 @@ impl World {
         self.common.made.get().map_or_else(|| lock(&self.common.trouble).clone(), |shared| shared.down())
     }
 
+    /// What keys of client libraries begin with in it.
+    pub(super) fn mirror_prefix(&self) -> &str {
+        self.common.settings.as_ref().map_or("", |s| s.mirror_prefix.as_str())
+    }
+
     /// True when the configuration names one.
     pub fn is_sharing(&self) -> bool {
         self.common.settings.is_some()

@@ -129,6 +129,7 @@ pub fn all() -> impl Iterator<Item = &'static Words> {
         deck::ALL,
         engine::ALL,
         evolution::ALL,
+        langbot::ALL,
         pairing::ALL,
         plain::ALL,
         reason::ALL,
@@ -153,6 +154,7 @@ pub fn find(name: &str) -> Option<&'static Words> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use std::collections::{BTreeSet, HashSet};
@@ -166,6 +168,19 @@ mod tests {
         for w in all() {
             assert!(!w.en.trim().is_empty() && !w.zh.trim().is_empty(), "{} is empty in a language", w.name);
             assert_eq!(placeholders(w.en), placeholders(w.zh), "{} differs between the languages", w.name);
+        }
+    }
+
+    #[test]
+    fn every_catalogue_is_found_because_journals_name_their_words() {
+        let dir = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/i18n");
+        for file in std::fs::read_dir(dir).unwrap().flatten() {
+            let (path, name) = (file.path(), file.file_name().into_string().unwrap());
+            let Some(stem) = name.strip_suffix(".rs") else { continue };
+            let text = std::fs::read_to_string(&path).unwrap();
+            if text.lines().any(|l| l.starts_with("catalogue!")) {
+                assert!(all().any(|w| w.name.starts_with(&format!("{stem}."))), "{name} is not in the list of catalogues");
+            }
         }
     }
 

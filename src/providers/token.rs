@@ -64,8 +64,9 @@ pub trait Issuer: Send + Sync {
     fn fetch<'a>(&'a self, cx: &'a Cx, at: &'a Target, how: Renew) -> Fut<'a, Result<Issued, Reason>>;
     /// How a token travels in a client's request: `query`, `bearer`, …, as JSON shows it.
     fn token_type(&self) -> &'static str;
-    /// The copies for client libraries that the account's configuration asks for. Their keys may hold parts of its secret.
-    fn mirrors(&self, _cx: &Cx, _at: &Target) -> Vec<crate::shared::Mirror> {
+    /// The copies for client libraries that the account's configuration asks for, below `prefix` where the account names none of its
+    /// own. Their keys may hold parts of its secret.
+    fn mirrors(&self, _cx: &Cx, _at: &Target, _prefix: &str) -> Vec<crate::shared::Mirror> {
         Vec::new()
     }
 }

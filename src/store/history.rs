@@ -91,7 +91,7 @@ pub(super) fn query(db: &mut Db, q: &HistoryQuery, cursor: Cursor) -> Result<(Ve
                 read(sql, of, &mut next.attempt, attempt_line)?;
             }
             if all || q.audit {
-                read("SELECT wall, target, at, who, action, outcome FROM audit", of, &mut next.audit, audit_line)?;
+                read("SELECT wall, target, at, who, action, outcome, pid, verdict FROM audit", of, &mut next.audit, audit_line)?;
             }
             if q.clock {
                 let sql = "SELECT wall, gateway, at, was, now, lo, hi, cause FROM clock_event";
@@ -160,7 +160,15 @@ fn offers(text: &str) -> Vec<OfferLine> {
 }
 
 fn audit_line(r: &Row<'_>) -> rusqlite::Result<HistoryLine> {
-    Ok(HistoryLine { at: json(r, 2)?, what: HistoryWhat::Audit { who: clean(r, 3)?, action: clean(r, 4)?, outcome: clean(r, 5)? } })
+    let verdict: Option<String> = r.get(7)?;
+    let what = HistoryWhat::Audit {
+        who: clean(r, 3)?,
+        pid: r.get(6)?,
+        action: clean(r, 4)?,
+        verdict: verdict.and_then(|v| serde_json::from_str(&v).ok()),
+        outcome: clean(r, 5)?,
+    };
+    Ok(HistoryLine { at: json(r, 2)?, what })
 }
 
 /// Cleaned again: a store that somebody edited is foreign text too.

@@ -1,12 +1,12 @@
 //! The vault's own line in `vault.db`.
 
 use super::{
-    Back, Inner, StoreError, schema, secrets,
+    Back, Inner, StoreError, mark, rekey, schema, secrets,
     thread::{Db, Job, lock},
 };
 use crate::{
     i18n::{Message, store as words},
-    vault::KeyMeta,
+    vault::{KeyMeta, Rekey, Rekeyed},
 };
 use std::sync::{Weak, mpsc};
 
@@ -55,6 +55,28 @@ impl crate::vault::Keeper for Keeper {
                 let n = tx.execute("INSERT OR IGNORE INTO meta VALUES ('vault', ?1)", [&line]).map_err(|e| t.explain(e))?;
                 if n == 1 { Ok(()) } else { Err(StoreError::said(Message::new(&words::VAULT_EXISTS))) }
             })
+        })
+    }
+
+    fn rekey(&self, change: Rekey) -> Result<Rekeyed, Message> {
+        self.ask(move |db| rekey::rekey(db, &change))
+    }
+
+    fn progress(&self) -> Result<(i64, i64), Message> {
+        self.ask(|db| {
+            let path = db.path.clone();
+            // The mark first: another process may raise both in between.
+            let kept = mark::kept(&path);
+            let now = mark::now(db.vault_db()?).map_err(|e| schema::explain(&path, &e))?;
+            Ok((now, kept))
+        })
+    }
+
+    fn mark_here(&self) -> Result<(), Message> {
+        self.ask(|db| {
+            let path = db.path.clone();
+            let now = mark::now(db.vault_db()?).map_err(|e| schema::explain(&path, &e))?;
+            mark::keep(&path, now).map_err(|e| super::paths::unwritable(&path, &e))
         })
     }
 }

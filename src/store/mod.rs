@@ -10,9 +10,11 @@ mod history;
 mod keeper;
 mod kill;
 pub mod locks;
+mod mark;
 mod ops;
 pub(crate) mod paths;
 pub mod proc;
+mod rekey;
 pub mod run_lock;
 mod schema;
 mod secrets;
@@ -36,7 +38,7 @@ use crate::{
 };
 use std::sync::{Arc, Mutex, mpsc};
 use thread::{Db, Job, Pending, key_of, lock};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot, watch};
 
 /// Jobs that may wait for the store thread at once.
 const QUEUE: usize = 256;
@@ -52,6 +54,7 @@ struct Inner {
     pending: Arc<Mutex<Pending>>,
     fingerprint_key: [u8; 32],
     trouble: Option<Reason>,
+    live: watch::Sender<Option<Reason>>,
     floor: Mutex<Option<crate::domain::Wall>>,
     vault: Vault,
     paths: Paths,
@@ -94,15 +97,21 @@ impl Store {
         {
             return Err(StoreError::Said(m.clone()));
         }
+        let unwritable = vault_db.as_ref().err().map(StoreError::reason);
+        if unwritable.is_some() {
+            // What is sealed can be read all the same, so that live state is shown; every write says why it is refused.
+            vault_db = schema::read_vault(paths).map_or(vault_db, Ok);
+        }
         let fingerprint_key = vault_db.as_mut().ok().and_then(|db| identity(db).ok()).or_else(random_key).unwrap_or_default();
         let floor = Mutex::new(vault_db.as_ref().ok().and_then(floor::read));
-        let cache = if vault_db.is_ok() { schema::open_cache(paths) } else { schema::memory_cache() };
+        let cache = if unwritable.is_none() { schema::open_cache(paths) } else { schema::memory_cache() };
         let (cache_db, cache_trouble) = match cache {
             Ok(db) => (db, None),
             Err(e) => (schema::memory_cache()?, Some(e.reason())),
         };
-        let trouble = vault_db.as_ref().err().map(StoreError::reason).or(cache_trouble);
+        let trouble = unwritable.or(cache_trouble);
         let pending = Arc::new(Mutex::new(Pending::default()));
+        let live = watch::Sender::new(None);
         let db = Db {
             vault_db: vault_db.map_err(|e| match e {
                 StoreError::Said(m) => *m,
@@ -115,6 +124,7 @@ impl Store {
             vault: vault.clone(),
             time,
             pending: pending.clone(),
+            live: live.clone(),
         };
         let (back, life) = if thread {
             let (tx, rx) = mpsc::channel();
@@ -126,15 +136,20 @@ impl Store {
         };
         let room = Arc::new(Semaphore::new(QUEUE));
         let (paths_kept, seen, life) = (paths.clone(), Mutex::new(None), Mutex::new(life));
-        let inner = Inner { back, room, pending, fingerprint_key, trouble, floor, vault: vault.clone(), paths: paths_kept, seen, life };
+        let inner = Inner { back, room, pending, fingerprint_key, trouble, live, floor, vault: vault.clone(), paths: paths_kept, seen, life };
         let store = Self(Arc::new(inner));
         vault.attach(Arc::new(keeper::Keeper(Arc::downgrade(&store.0))), paths.key_file());
         Ok(store)
     }
 
-    /// Why nothing can be kept, if so. Live state works all the same.
+    /// Why nothing can be kept, if so: since the start, or just now. Live state works all the same.
     pub fn trouble(&self) -> Option<Reason> {
-        self.0.trouble.clone()
+        self.0.trouble.clone().or_else(|| self.0.live.borrow().clone())
+    }
+
+    /// Tells when writing begins to fail (a full disk, a database held for long) and when it works again.
+    pub fn troubles(&self) -> watch::Receiver<Option<Reason>> {
+        self.0.live.subscribe()
     }
 
     /// The vault that seals for this store.
@@ -166,6 +181,17 @@ impl Store {
                 jobs.send(job).map_err(|_| closed())?;
                 rx.await.map_err(|_| closed())?
             }
+        }
+    }
+
+    /// As `ask`, for work on sealed values: a key that another process replaced is fetched from its source and tried once more.
+    async fn ask_sealed<T: Send + 'static>(&self, work: impl Fn(&mut Db) -> Result<T, StoreError> + Clone + Send + 'static) -> Result<T, StoreError> {
+        match self.ask(work.clone()).await {
+            Err(e) if e.key_changed() => {
+                let _ = self.0.vault.reopen().await;
+                self.ask(work).await
+            }
+            done => done,
         }
     }
 
@@ -244,7 +270,7 @@ impl Store {
     }
     /// Commits the plan (its sealed part sealed) and sets the phase to running, step 0, not begun.
     pub async fn op_plan(&self, id: i64, plan: Plan) -> Result<(), StoreError> {
-        self.ask(move |db| ops::plan(db, id, &plan)).await
+        self.ask_sealed(move |db| ops::plan(db, id, &plan)).await
     }
     /// Commits that `step` is next (`begun` false) or in flight (`begun` true).
     pub async fn op_step(&self, id: i64, step: usize, begun: bool) -> Result<(), StoreError> {
@@ -252,7 +278,7 @@ impl Store {
     }
     /// Merges what a finished step wants remembered, in one commit.
     pub async fn op_merge(&self, id: i64, clear: serde_json::Value, sealed: Secrets) -> Result<(), StoreError> {
-        self.ask(move |db| ops::merge(db, id, clear, sealed)).await
+        self.ask_sealed(move |db| ops::merge(db, id, clear.clone(), sealed.clone())).await
     }
     /// Sets the phase (planning, running, asking, back) of an open op.
     pub async fn op_phase(&self, id: i64, phase: OpPhase) -> Result<(), StoreError> {
@@ -264,12 +290,12 @@ impl Store {
     }
     /// One op, sealed part opened. While the vault is locked, an op with a sealed part comes without its plan.
     pub async fn op(&self, id: i64) -> Result<Option<Op>, StoreError> {
-        self.ask(move |db| ops::get(db, id)).await
+        self.ask_sealed(move |db| ops::get(db, id)).await
     }
     /// Ops that are open or ambiguous or owed, oldest first, sealed parts opened where the vault is open. Armed and
     /// planning ops of dead owners never happened: they are cancelled and left out.
     pub async fn ops_unfinished(&self) -> Result<Vec<Op>, StoreError> {
-        self.ask(ops::unfinished).await
+        self.ask_sealed(ops::unfinished).await
     }
     /// Takes an op over from a dead owner. False when its owner lives or somebody else was faster.
     pub async fn op_adopt(&self, id: i64, owner: Box<str>) -> Result<bool, StoreError> {
@@ -285,12 +311,12 @@ impl Store {
     /// Seals and commits a secret under `name` (`gateway/NAME/api_key`, `account/ID/token`).
     pub async fn secret_put(&self, name: &str, secret: &Secret) -> Result<(), StoreError> {
         let (name, secret, key) = (name.to_owned(), secret.clone(), self.0.fingerprint_key);
-        self.ask(move |db| secrets::put(db, &name, &secret, &key)).await
+        self.ask_sealed(move |db| secrets::put(db, &name, &secret, &key)).await
     }
     /// Opens a secret.
     pub async fn secret_get(&self, name: &str) -> Result<Option<Secret>, StoreError> {
         let name = name.to_owned();
-        self.ask(move |db| secrets::get(db, &name)).await
+        self.ask_sealed(move |db| secrets::get(db, &name)).await
     }
     /// Erases a secret.
     pub async fn secret_forget(&self, name: &str) -> Result<(), StoreError> {

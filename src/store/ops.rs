@@ -68,12 +68,12 @@ fn place(id: &str, generation: i64) -> Place<'_> {
 }
 
 /// Opens the sealed part. While the vault is locked the op comes without a plan rather than with half of one.
-fn whole(raw: Raw, t: &Tools<'_>) -> Result<Op, StoreError> {
+fn whole(tx: &Transaction<'_>, raw: Raw, t: &Tools<'_>) -> Result<Op, StoreError> {
     let Raw { mut op, plan, generation, sealed } = raw;
     let Some(plan) = plan else { return Ok(op) };
     let sealed = match sealed {
         None => Secrets::new(),
-        Some(blob) => match secrets::unseal(t, &place(&op.id.to_string(), generation), &blob) {
+        Some(blob) => match secrets::unseal(tx, t, &place(&op.id.to_string(), generation), &blob) {
             Ok(plain) => secrets::unpack(&plain),
             Err(StoreError::Locked) => return Ok(op),
             Err(e) => return Err(e),
@@ -166,7 +166,7 @@ pub(super) fn merge(db: &mut Db, id: i64, clear: serde_json::Value, new: Secrets
             return one(tx.execute("UPDATE op SET plan = ?2 WHERE id = ?1", params![id, text(&stored)?]), t);
         }
         let mut all = match raw.sealed {
-            Some(blob) => secrets::unpack(&secrets::unseal(t, &place(&id.to_string(), raw.generation), &blob)?),
+            Some(blob) => secrets::unpack(&secrets::unseal(tx, t, &place(&id.to_string(), raw.generation), &blob)?),
             None => Secrets::new(),
         };
         all.extend(new);
@@ -191,7 +191,7 @@ pub(super) fn end(db: &mut Db, id: i64, phase: OpPhase, reason: Option<&Reason>)
 }
 
 pub(super) fn get(db: &mut Db, id: i64) -> Result<Option<Op>, StoreError> {
-    db.vault_tx(|tx, t| find(tx, t, id)?.map(|raw| whole(raw, t)).transpose())
+    db.vault_tx(|tx, t| find(tx, t, id)?.map(|raw| whole(tx, raw, t)).transpose())
 }
 
 pub(super) fn unfinished(db: &mut Db) -> Result<Vec<Op>, StoreError> {
@@ -201,7 +201,20 @@ pub(super) fn unfinished(db: &mut Db) -> Result<Vec<Op>, StoreError> {
             if never_happened(&raw.op, t) {
                 cancel(tx, t, raw.op.id)?;
             } else {
-                out.push(whole(raw, t)?);
+                let (id, shown) = (raw.op.id, raw.op.clone());
+                out.push(match whole(tx, raw, t) {
+                    Ok(op) => op,
+                    Err(e) if e.key_changed() => return Err(e),
+                    // One that does not open is shown as what it is: nobody knows any more. The others go on.
+                    Err(e) => {
+                        let reason = e.reason();
+                        if shown.phase.open() && !locks::owner_lives(t.locks, &shown.owner) {
+                            let sql = "UPDATE op SET phase = 'ambiguous', reason = ?2, ended = ?3 WHERE id = ?1";
+                            tx.execute(sql, params![id, text(&reason)?, t.time.now().wall.0]).map_err(|e| t.explain(e))?;
+                        }
+                        Op { phase: OpPhase::Ambiguous, reason: Some(reason), ..shown }
+                    }
+                });
             }
         }
         Ok(out)

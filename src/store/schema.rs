@@ -84,6 +84,22 @@ pub(super) fn open_vault(paths: &Paths) -> Result<Connection, StoreError> {
     migrate(db, VAULT).map_err(|e| explain(&path, &e))
 }
 
+/// Opens a `vault.db` that cannot be written, for reading only: nothing is made, locked or changed. What stands in a log that
+/// was not folded in is not seen.
+pub(super) fn read_vault(paths: &Paths) -> Option<Connection> {
+    use rusqlite::OpenFlags;
+    let path: String = paths
+        .vault_db()
+        .to_str()?
+        .bytes()
+        .map(|b| if b.is_ascii_alphanumeric() || b"/-_.".contains(&b) { char::from(b).to_string() } else { format!("%{b:02X}") })
+        .collect();
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(format!("file:{path}?immutable=1"), flags).ok()?;
+    let found: i64 = db.query_row("PRAGMA user_version", [], |r| r.get(0)).ok()?;
+    (found == version_of(VAULT)).then_some(db)
+}
+
 /// Opens `cache.db`, making it; one that is broken or of another version is set aside (`cache.db.broken`) and rebuilt.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! Sealed secrets and provider-private memos in `vault.db`.
 
 use super::{
-    StoreError,
+    StoreError, mark,
     thread::{Db, Tools},
 };
 use crate::{
@@ -31,14 +31,19 @@ pub(super) fn seal(tx: &Transaction<'_>, t: &Tools<'_>, place: &Place<'_>, plain
         return Err(StoreError::said(Message::new(&words::KEY_CHANGED)));
     }
     let sealed = t.vault.seal(place, plain).ok_or(StoreError::Locked)?;
+    mark::step(tx).map_err(|e| t.explain(e))?;
     Ok((sealed, id))
 }
 
 /// Opens what was sealed for `place`.
-pub(super) fn unseal(t: &Tools<'_>, place: &Place<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
+pub(super) fn unseal(db: &Connection, t: &Tools<'_>, place: &Place<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, StoreError> {
     match t.vault.unseal(place, sealed) {
         None => Err(StoreError::Locked),
         Some(Some(plain)) => Ok(plain),
+        // Another process replaced the key since this one opened the vault: the value is well.
+        Some(None) if key_meta(db).map_err(|e| t.explain(e))?.is_none_or(|l| Some(l.key_id) != t.vault.key_id()) => {
+            Err(StoreError::said(Message::new(&words::KEY_CHANGED)))
+        }
         Some(None) => Err(StoreError::said(Message::new(&words::SEAL_BROKEN).with("what", format!("{} {}", place.table, place.id)))),
     }
 }
@@ -77,20 +82,22 @@ pub(super) fn get(db: &mut Db, name: &str) -> Result<Option<Secret>, StoreError>
     let vault = db.vault.clone();
     let (locks, time) = (db.locks.clone(), db.time.clone());
     let t = Tools { vault: &vault, locks: &locks, time: &*time, path: &path };
-    let found: Option<(i64, Vec<u8>)> = db
-        .vault_db()?
-        .query_row("SELECT gen, blob FROM secret WHERE name = ?1", [name], |r| Ok((r.get(0)?, r.get(1)?)))
-        .optional()
-        .map_err(|e| t.explain(e))?;
+    let db = db.vault_db()?;
+    let found: Option<(i64, Vec<u8>)> =
+        db.query_row("SELECT gen, blob FROM secret WHERE name = ?1", [name], |r| Ok((r.get(0)?, r.get(1)?))).optional().map_err(|e| t.explain(e))?;
     let Some((generation, blob)) = found else { return Ok(None) };
-    let plain = unseal(&t, &Place { table: "secret", id: name, column: "blob", generation }, &blob)?;
+    let plain = unseal(db, &t, &Place { table: "secret", id: name, column: "blob", generation }, &blob)?;
     let broken = || StoreError::said(Message::new(&words::SEAL_BROKEN).with("what", name));
     let text = String::from_utf8(plain.to_vec()).map_err(|_| broken())?;
     Ok(Some(Secret::new(text)))
 }
 
 pub(super) fn forget(db: &mut Db, name: &str) -> Result<(), StoreError> {
-    db.vault_tx(|tx, t| tx.execute("DELETE FROM secret WHERE name = ?1", [name]).map(|_| ()).map_err(|e| t.explain(e)))
+    db.vault_tx(|tx, t| {
+        // A copy of before would bring it back.
+        mark::step(tx).map_err(|e| t.explain(e))?;
+        tx.execute("DELETE FROM secret WHERE name = ?1", [name]).map(|_| ()).map_err(|e| t.explain(e))
+    })
 }
 
 /// Names of all secrets with their fingerprints, readable while locked.

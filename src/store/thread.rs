@@ -1,7 +1,7 @@
 //! The store thread: it alone touches the databases. Jobs come over a bounded queue and are answered one by one; cache and
 //! history writes gather in a pending box and are committed together at most 250 ms later, after the jobs.
 
-use super::{Change, ClockEvent, ClockPoint, KnownGateway, StoreError, cache, clock, history, kill, schema};
+use super::{Change, ClockEvent, ClockPoint, KnownGateway, StoreError, cache, clock, history, kill, mark, schema};
 use crate::{
     domain::{GatewayId, Row, Target, Time},
     vault::Vault,
@@ -93,6 +93,8 @@ pub(super) struct Db {
     pub(super) time: Arc<dyn Time>,
     /// What waits.
     pub(super) pending: Arc<Mutex<Pending>>,
+    /// Why the last write of `vault.db` failed.
+    pub(super) live: tokio::sync::watch::Sender<Option<crate::domain::Reason>>,
 }
 
 impl Db {
@@ -106,10 +108,24 @@ impl Db {
         let tools = Tools { vault: &self.vault, locks: &self.locks, time: &*self.time, path: &self.path };
         let db = self.vault_db.as_mut().map_err(|m| StoreError::said(m.clone()))?;
         let explain = |e| schema::explain(&self.path, &e);
-        let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(explain)?;
-        let out = work(&tx, &tools)?;
-        tx.commit().map_err(explain)?;
-        Ok(out)
+        let go = || {
+            let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(explain)?;
+            let out = work(&tx, &tools)?;
+            tx.commit().map_err(explain)?;
+            Ok(out)
+        };
+        let done = go();
+        let trouble = done.as_ref().err().filter(|e: &&StoreError| e.unwritten()).map(StoreError::reason);
+        // What failed for a reason of its own says nothing of the disk.
+        if done.is_ok() || trouble.is_some() {
+            self.live.send_if_modified(|t| {
+                *t != trouble && {
+                    *t = trouble;
+                    true
+                }
+            });
+        }
+        done
     }
 
     /// As [`Db::vault_tx`], for writes of the journal: the points where tests kill the process.
@@ -125,6 +141,7 @@ impl Db {
 
     /// Commits what is pending. What fails stays pending and is tried again with the next batch.
     pub(super) fn commit_pending(&mut self) {
+        mark::raise(self);
         let taken = std::mem::take(&mut *lock(&self.pending));
         if taken.is_empty() {
             return;

@@ -29,6 +29,21 @@ impl StoreError {
         Self::Said(Box::new(message))
     }
 
+    /// True when another process replaced the vault key since this one opened the vault.
+    pub(super) fn key_changed(&self) -> bool {
+        matches!(self, Self::Said(m) if m.words == &crate::i18n::store::KEY_CHANGED)
+    }
+
+    /// True when the database itself could not be written: full, read-only, held for too long.
+    pub(super) fn unwritten(&self) -> bool {
+        use crate::i18n::store as w;
+        match self {
+            Self::Said(m) => [&w::DISK_FULL, &w::READ_ONLY_FILE, &w::HELD, &w::FOLDER_UNWRITABLE, &w::BROKEN].contains(&m.words),
+            Self::Trouble(_) => true,
+            Self::Busy(_) | Self::Locked => false,
+        }
+    }
+
     /// The sentence in `lang`, for the command line.
     pub fn text(&self, lang: Lang) -> String {
         match self {
@@ -44,6 +59,9 @@ impl StoreError {
             Self::Locked => Reason::new(ReasonCode::VaultLocked),
             Self::Trouble(t) => Reason::new(ReasonCode::StoreUnwritable).raw(t),
             Self::Said(m) => {
+                if m.words == &crate::i18n::store::KEY_CHANGED {
+                    return Reason::new(ReasonCode::VaultLocked).raw(m.text(Lang::En));
+                }
                 let broken = [&crate::i18n::store::BROKEN, &crate::i18n::store::NEWER, &crate::i18n::store::SEAL_BROKEN];
                 let code = if broken.contains(&m.words) { ReasonCode::StoreBroken } else { ReasonCode::StoreUnwritable };
                 Reason::new(code).raw(m.text(Lang::En))

@@ -17,11 +17,12 @@ use super::{
 };
 use crate::{
     clock::{gate::GateView, notes::HostFacts},
-    domain::{Action, Boot, Effect, GatewayId, Not, Stamp, Target},
-    engine::mailbox::{OpView, PairView, Status},
+    domain::{Action, Boot, Effect, GatewayId, Not, ReasonCode, Stamp, Target},
+    engine::mailbox::{OpView, PairView, Status, VaultView},
     i18n::{Lang, Message},
     providers::KindSpec,
     store::ClockTrack,
+    vault::Source,
 };
 use jiff::tz::TimeZone;
 use std::{
@@ -296,6 +297,24 @@ impl App {
     pub fn say_text(&mut self, level: Level, text: String) {
         self.toasts.push(self.now, level, text, self.opts.toast, self.opts.lang);
         self.dirty = true;
+    }
+
+    /// What stands in the header's corner: what was known at the start, and what vault and store told since.
+    pub fn badges(&self) -> Vec<Badge> {
+        let mut all = self.opts.badges.clone();
+        let status = self.status.as_ref();
+        let trouble = status.and_then(|s| s.store_trouble.as_ref()).map(|why| why.code);
+        let key_file = status.is_some_and(|s| matches!(s.vault, VaultView::Open(name) if name == Source::KeyFile.name()));
+        for (on, badge) in [
+            (key_file, Badge::KeyFile),
+            (trouble == Some(ReasonCode::StoreUnwritable), Badge::NotKept),
+            (trouble == Some(ReasonCode::StoreBroken), Badge::OldCopy),
+        ] {
+            if on && !all.contains(&badge) {
+                all.push(badge);
+            }
+        }
+        all
     }
 
     /// True while rows must keep their places.

@@ -199,7 +199,11 @@ impl<D: Desk> Deck<'_, D> {
     fn draw(&mut self) -> io::Result<()> {
         self.app.now = self.time.now();
         let app = &self.app;
-        let drawn = self.desk.draw(&mut |frame| view::draw(app, frame))?;
+        crate::fault::point("draw");
+        let drawn = self.desk.draw(&mut |frame| {
+            crate::fault::point("view");
+            view::draw(app, frame)
+        })?;
         // The instant before the write counts: if it hung, nobody saw the countdown.
         let began = self.app.now.boot_now();
         self.app.drawn(began, drawn.armed);

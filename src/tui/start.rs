@@ -28,6 +28,10 @@ pub enum Badge {
     Plaintext,
     /// The vault key lies in a file.
     KeyFile,
+    /// The store cannot be written: nothing is kept.
+    NotKept,
+    /// The store was put back from an older copy.
+    OldCopy,
     /// A demo: nothing is real.
     Demo,
 }
@@ -42,6 +46,10 @@ impl Badge {
             (Self::Plaintext, true) => "PT",
             (Self::KeyFile, false) => "KEY FILE",
             (Self::KeyFile, true) => "KF",
+            (Self::NotKept, false) => "NOT KEPT",
+            (Self::NotKept, true) => "NK",
+            (Self::OldCopy, false) => "OLD COPY",
+            (Self::OldCopy, true) => "OC",
             (Self::Demo, _) => "DEMO",
         }
     }

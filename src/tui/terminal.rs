@@ -9,7 +9,7 @@ use crossterm::{
     cursor,
     event::{DisableBracketedPaste, DisableFocusChange, DisableMouseCapture, EnableBracketedPaste, EnableFocusChange, EnableMouseCapture},
     execute,
-    terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
+    terminal::{self, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode},
 };
 use ratatui::{
     Frame, Terminal,
@@ -85,11 +85,24 @@ impl Real {
         HOOK.call_once(|| {
             let before = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |info| {
-                // A panic elsewhere ends its own thread only; the deck stays up.
-                if std::thread::current().name().is_none_or(|n| n == "main" || n == "tui") {
+                // What a panic says may hold anything, secrets too: only its place is told. `PAIRDECK_DEBUG=1` tells all.
+                let debug = std::env::var_os("PAIRDECK_DEBUG").is_some_and(|v| v == "1");
+                let place = info.location().map_or_else(|| "?".to_owned(), ToString::to_string);
+                // A panic elsewhere ends its own task only; the deck stays up, and nothing is written into its screen.
+                let ends = std::thread::current().name().is_none_or(|n| n == "main" || n == "tui");
+                if ends {
                     restore();
                 }
-                before(info);
+                if debug && (ends || !OURS.load(Ordering::SeqCst)) {
+                    before(info);
+                } else if ends || !OURS.load(Ordering::SeqCst) {
+                    let _ = writeln!(
+                        io::stderr(),
+                        "pairdeck: a fault of its own at {place}; what was begun is in the journal and is resumed at the next start"
+                    );
+                } else {
+                    tracing::error!(place, "a task of the engine ended by a fault of its own");
+                }
             }));
         });
         super::widget::qr::keep_colours();
@@ -122,7 +135,11 @@ impl Desk for Real {
     }
 
     fn clear(&mut self) -> io::Result<()> {
-        self.inner.clear()
+        // ratatui 0.30.2 asks for the cursor to put it back, and fails after 2 s where no answer comes or the keys' stream took
+        // it: a new one forgets as well, and asks nobody.
+        execute!(self.inner.backend_mut(), terminal::Clear(terminal::ClearType::All))?;
+        self.inner = Terminal::new(CrosstermBackend::new(BufWriter::with_capacity(64 * 1024, io::stdout())))?;
+        Ok(())
     }
 
     fn copy(&mut self, text: &str) -> io::Result<()> {
@@ -147,7 +164,7 @@ impl Desk for Real {
         #[cfg(unix)]
         rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
         take(self.mouse)?;
-        self.inner.clear()
+        self.clear()
     }
 }
 

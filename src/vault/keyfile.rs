@@ -6,7 +6,10 @@ use crate::{
     store::paths,
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
-use std::{io::Write, path::Path};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 use zeroize::Zeroizing;
 
 /// 32 bytes from base64 text.
@@ -48,12 +51,40 @@ pub(super) fn write(path: &Path, key: &Key) -> Result<(), Message> {
     go().map_err(|e| Message::new(&words::FOLDER_UNWRITABLE).with("path", path.to_string_lossy()).with("why", paths::plain(&e)))
 }
 
-/// Reads the key that systemd handed to this process.
-pub(super) fn credential() -> Result<Key, Message> {
+/// Where the key of this `item` lies: the store's key file for the first key, one beside it for those that replaced it.
+pub(super) fn place(first: &Path, item: &str) -> PathBuf {
+    // An edited store must not lead out of the folder.
+    if item.is_empty() || !item.chars().all(|c| c.is_ascii_hexdigit()) { first.to_owned() } else { first.with_file_name(format!("vault-{item}.key")) }
+}
+
+/// Erases every key file of the store but `keep`: what a change of keys has replaced, or began and never finished.
+pub(super) fn sweep(first: &Path, keep: Option<&Path>) {
+    let Some(Ok(entries)) = first.parent().map(std::fs::read_dir) else { return };
+    for path in entries.flatten().map(|e| e.path()) {
+        let ours = path == first || path.file_name().and_then(|n| n.to_str()).is_some_and(|n| n.starts_with("vault-") && n.ends_with(".key"));
+        if ours && keep != Some(path.as_path()) {
+            let _ = std::fs::remove_file(&path);
+        }
+    }
+}
+
+/// Name of the credential that holds the key.
+const CREDENTIAL: &str = "pairdeck-key";
+/// Name of the credential that holds the key which is to replace it.
+const NEXT: &str = "pairdeck-key-next";
+
+/// Reads the keys that systemd handed to this process: the one in use, then the one that is to replace it. After a change of
+/// keys both are handed in until the unit is edited, so whoever opens takes the one that fits.
+pub(super) fn credentials() -> Result<Vec<Key>, Message> {
     let none = || Message::new(&words::CREDENTIAL_NONE);
     let dir = std::env::var_os("CREDENTIALS_DIRECTORY").ok_or_else(none)?;
-    let text = Zeroizing::new(std::fs::read_to_string(Path::new(&dir).join("pairdeck-key")).map_err(|_| none())?);
-    decode(&text).ok_or_else(|| Message::new(&words::KEY_WRONG).with("source", "credential"))
+    let mut keys = Vec::new();
+    for name in [CREDENTIAL, NEXT] {
+        if let Ok(text) = std::fs::read_to_string(Path::new(&dir).join(name)).map(Zeroizing::new) {
+            keys.push(decode(&text).ok_or_else(|| Message::new(&words::KEY_WRONG).with("source", "credential"))?);
+        }
+    }
+    if keys.is_empty() { Err(none()) } else { Ok(keys) }
 }
 
 fn missing() -> Message {

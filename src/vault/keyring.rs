@@ -1,9 +1,10 @@
-//! The system's keyring, through the `keyring` crate: one item that holds the vault key.
+//! The system's keyring, through the `keyring` crate: one item that holds the vault key, and one that tells how far the store
+//! had come.
 //!
 //! Everything here may block for ever (a daemon that hangs does not answer D-Bus), so every call runs on a thread of its
 //! own and is waited for a bounded time; a thread that does not come back is left behind. Nothing here runs in a `Drop`.
 
-use super::{keyfile, seal::Key};
+use super::{keyfile, meta::KeyMeta, seal::Key};
 use crate::i18n::{Message, store as words};
 use std::{
     sync::{
@@ -12,6 +13,7 @@ use std::{
     },
     time::Duration,
 };
+use zeroize::Zeroizing;
 
 /// How long a reply is waited for in the background.
 pub(super) const PATIENCE: Duration = Duration::from_secs(3);
@@ -27,18 +29,41 @@ pub(super) enum Ask {
     /// Read it; `None` in the answer when it is not there.
     Get,
     /// Write it and read it back.
-    Set(Key),
+    Set(Zeroizing<String>),
+    /// Erase it; none there is as good.
+    Erase,
 }
 
-/// Asks the keyring for the item of `store`. `prompt`: a person is there and may be asked by the keyring itself.
-pub(super) fn ask(store: &str, what: Ask, prompt: bool) -> Result<Option<Key>, Message> {
+/// The name of the item that holds the key of a store.
+pub(super) fn item(store: &str, item: &str) -> String {
+    if item.is_empty() { format!("vault-key-v1:{store}") } else { format!("vault-key-v1:{store}:{item}") }
+}
+
+/// The name of the item that tells how far a store had come.
+pub(super) fn mark(store: &str) -> String {
+    format!("vault-mark-v1:{store}")
+}
+
+/// The key that `line` speaks of.
+pub(super) fn key(line: &KeyMeta, prompt: bool) -> Result<Option<Key>, Message> {
+    let wrong = || Message::new(&words::KEY_WRONG).with("source", "keyring");
+    ask(item(&line.store, &line.item), Ask::Get, prompt)?.map(|text| keyfile::decode(&text).ok_or_else(wrong)).transpose()
+}
+
+/// Keeps a key under `user`, and proves by reading that it is there.
+pub(super) fn keep(user: String, key: &Key) -> Result<(), Message> {
+    let back = ask(user, Ask::Set(keyfile::encode(key)), false)?.and_then(|text| keyfile::decode(&text));
+    back.filter(|b| **b == **key).map(|_| ()).ok_or_else(|| Message::new(&words::KEY_MISSING).with("source", "keyring"))
+}
+
+/// Asks the keyring about the item `user`. `prompt`: a person is there and may be asked by the keyring itself.
+pub(super) fn ask(user: String, what: Ask, prompt: bool) -> Result<Option<Zeroizing<String>>, Message> {
     let patience = if prompt { PERSON } else { PATIENCE };
     let stuck = || Message::new(&words::KEYRING_STUCK).with("seconds", patience.as_secs().to_string());
     if STUCK.load(Ordering::Relaxed) >= LEFT_BEHIND {
         return Err(stuck());
     }
     let (tx, rx) = mpsc::sync_channel(1);
-    let user = format!("vault-key-v1:{store}");
     let call = move || {
         let answer = call(&user, what, prompt);
         if tx.send(answer).is_err() {
@@ -59,16 +84,20 @@ pub(super) fn ask(store: &str, what: Ask, prompt: bool) -> Result<Option<Key>, M
     }
 }
 
-fn call(user: &str, what: Ask, prompt: bool) -> Result<Option<Key>, Message> {
+fn call(user: &str, what: Ask, prompt: bool) -> Result<Option<Zeroizing<String>>, Message> {
     let entry = entry(user, prompt)?;
-    if let Ask::Set(key) = what {
-        entry.set_password(&keyfile::encode(&key)).map_err(|e| explain(&e))?;
+    match what {
+        Ask::Get => {}
+        Ask::Set(text) => entry.set_password(&text).map_err(|e| explain(&e))?,
+        Ask::Erase => {
+            return match entry.delete_credential() {
+                Ok(()) | Err(keyring::Error::NoEntry) => Ok(None),
+                Err(e) => Err(explain(&e)),
+            };
+        }
     }
     match entry.get_password() {
-        Ok(text) => {
-            let text = zeroize::Zeroizing::new(text);
-            keyfile::decode(&text).map(Some).ok_or_else(|| Message::new(&words::KEY_WRONG).with("source", "keyring"))
-        }
+        Ok(text) => Ok(Some(Zeroizing::new(text))),
         Err(keyring::Error::NoEntry) => Ok(None),
         Err(e) => Err(explain(&e)),
     }

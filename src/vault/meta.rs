@@ -47,6 +47,9 @@ pub struct KeyMeta {
     pub cost: (u32, u32, u32),
     /// A known text sealed with the key: tells the right key from a wrong one.
     pub verifier: Vec<u8>,
+    /// Tells the places of two keys of one store apart while one replaces the other. Empty for the first key.
+    #[serde(default)]
+    pub item: String,
 }
 
 const VERIFIER: Place<'static> = Place { table: "meta", id: "vault", column: "verifier", generation: 0 };
@@ -57,7 +60,7 @@ impl KeyMeta {
     pub(super) fn new(store: &str, source: Source, key: &Key, salt: Vec<u8>, cost: (u32, u32, u32)) -> Option<Self> {
         let key_id = random_hex(8)?;
         let verifier = seal::seal(key, &key_id, &VERIFIER, KNOWN)?;
-        Some(Self { store: store.to_owned(), key_id, source, salt, cost, verifier })
+        Some(Self { store: store.to_owned(), key_id, source, salt, cost, verifier, item: String::new() })
     }
 
     /// True when `key` is the key of this vault.

@@ -4,6 +4,7 @@
 //! engine ever waits for a keyring, and the program's end never does. The source is chosen once, when the vault is made,
 //! and no other is tried later: there is no silent way from a keyring to a file.
 
+mod change;
 pub mod common;
 mod keyfile;
 mod keyring;
@@ -13,6 +14,8 @@ mod seal;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use change::Rekey;
+pub use change::Rekeyed;
 pub use meta::{KeyMeta, Source};
 pub use seal::Place;
 
@@ -64,6 +67,12 @@ pub(crate) trait Keeper: Send + Sync {
     fn load(&self) -> Result<(String, Option<KeyMeta>), Message>;
     /// Writes the line of a new vault; refuses when there is one.
     fn keep(&self, meta: &KeyMeta) -> Result<(), Message>;
+    /// Seals everything anew, with the new line, in one transaction. Refused when the key was changed meanwhile.
+    fn rekey(&self, change: change::Rekey) -> Result<Rekeyed, Message>;
+    /// How far the store has come, and how far its mark beside it says that it had come.
+    fn progress(&self) -> Result<(i64, i64), Message>;
+    /// Sets the mark to where the store stands now.
+    fn mark_here(&self) -> Result<(), Message>;
 }
 
 /// A handle to the vault. Cheap to clone.
@@ -80,6 +89,8 @@ struct Inner {
     why: Mutex<Option<Message>>,
     /// Asked to open before its store was there.
     wanted: AtomicBool,
+    /// How far the store had come by its mark, where that is more than it has come now.
+    restored: Mutex<Option<(i64, i64)>>,
 }
 
 #[derive(Clone)]
@@ -112,8 +123,8 @@ impl Vault {
     /// every other source, and when the key is not there or is another one.
     pub(crate) fn from_file(line: KeyMeta, key_file: &Path) -> Option<Self> {
         let key = match line.source {
-            Source::KeyFile => keyfile::read(key_file).ok()?,
-            Source::Credential => keyfile::credential().ok()?,
+            Source::KeyFile => keyfile::read(&keyfile::place(key_file, &line.item)).ok()?,
+            Source::Credential => keyfile::credentials().ok()?.into_iter().find(|k| line.fits(k))?,
             Source::Keyring | Source::Passphrase | Source::Memory => return None,
         };
         line.fits(&key).then(|| Self::with(VaultState::Open(line.source), Some(OpenKey { id: line.key_id, key })))
@@ -128,6 +139,7 @@ impl Vault {
             turn: Mutex::new(()),
             why: Mutex::new(None),
             wanted: AtomicBool::new(false),
+            restored: Mutex::new(None),
         }))
     }
 
@@ -253,6 +265,7 @@ impl Vault {
         let state = match self.key_from(&home, passphrase, person) {
             Ok(None) => VaultState::Absent,
             Ok(Some((line, key))) => {
+                self.look_for_restored(&home, &line, person);
                 *lock(&self.0.open) = Some(OpenKey { id: line.key_id, key });
                 VaultState::Open(line.source)
             }
@@ -270,15 +283,20 @@ impl Vault {
             // Open already: a keyring that is locked or hangs by now must not take the key away.
             return Ok(Some((line, open.key)));
         }
+        // A key that another process replaced is of no use any more.
+        *lock(&self.0.open) = None;
         let gone = || Message::new(&words::KEY_MISSING).with("source", line.source.name());
         let key = match line.source {
-            Source::Keyring => keyring::ask(&line.store, keyring::Ask::Get, person)?.ok_or_else(gone)?,
+            Source::Keyring => keyring::key(&line, person)?.ok_or_else(gone)?,
             Source::Passphrase => {
                 let text = passphrase.ok_or_else(|| Message::new(&words::PASSPHRASE_NEEDED))?;
                 passphrase::stretch(text, &line.salt, line.cost).ok_or_else(|| Message::new(&words::PASSPHRASE_WRONG))?
             }
-            Source::Credential => keyfile::credential()?,
-            Source::KeyFile => keyfile::read(&home.key_file)?,
+            Source::Credential => {
+                let wrong = || Message::new(&words::KEY_WRONG).with("source", line.source.name());
+                keyfile::credentials()?.into_iter().find(|k| line.fits(k)).ok_or_else(wrong)?
+            }
+            Source::KeyFile => keyfile::read(&keyfile::place(&home.key_file, &line.item))?,
             Source::Memory => return Err(Message::new(&words::MEMORY_GONE)),
         };
         if !line.fits(&key) {
@@ -308,21 +326,16 @@ impl Vault {
         let (mut salt, mut cost) = (Vec::new(), (0, 0, 0));
         let key = match source {
             Source::Passphrase => {
-                let text = passphrase.ok_or_else(|| Message::new(&words::PASSPHRASE_NEEDED))?;
-                if text.expose().chars().count() < passphrase::SHORTEST {
-                    return Err(Message::new(&words::PASSPHRASE_SHORT));
-                }
-                salt = vec![0u8; 16];
-                getrandom::fill(&mut salt).map_err(|_| none())?;
-                cost = passphrase::COST;
-                passphrase::stretch(text, &salt, cost).ok_or_else(none)?
+                let (key, fresh) = passphrase::fresh(passphrase)?;
+                (salt, cost) = (fresh, passphrase::COST);
+                key
             }
-            Source::Credential => keyfile::credential()?,
+            Source::Credential => keyfile::credentials()?.into_iter().next().ok_or_else(|| Message::new(&words::CREDENTIAL_NONE))?,
             Source::Keyring => {
                 let key = seal::new_key().ok_or_else(none)?;
                 // In the keyring and read back before anything depends on it.
-                let back = keyring::ask(&store, keyring::Ask::Set(key.clone()), false)?;
-                back.filter(|b| **b == *key).ok_or_else(|| Message::new(&words::KEY_MISSING).with("source", source.name()))?
+                keyring::keep(keyring::item(&store, ""), &key)?;
+                key
             }
             Source::KeyFile => match keyfile::read(&home.key_file) {
                 // Left by a creation that was killed before the vault's line was written: nothing is sealed with it yet.

@@ -105,3 +105,160 @@ async fn a_vault_that_is_opened_before_its_store_opens_once_the_store_is_there()
     let _store = Store::open(&Paths::in_home(dir.path()), vault.clone(), Arc::new(Still)).unwrap();
     assert_eq!(settled(&vault).await, VaultState::Open(Source::KeyFile));
 }
+
+fn sealed_with(dir: &tempfile::TempDir) -> Vec<(String, Vec<u8>)> {
+    let db = rusqlite::Connection::open(Paths::in_home(dir.path()).vault_db()).unwrap();
+    let mut all = db.prepare("SELECT key_id, blob FROM secret ORDER BY name").unwrap();
+    let found = all.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).unwrap();
+    found.map(Result::unwrap).collect()
+}
+
+fn key_files(dir: &tempfile::TempDir) -> usize {
+    std::fs::read_dir(dir.path()).unwrap().flatten().filter(|e| e.path().extension().is_some_and(|x| x == "key")).count()
+}
+
+#[tokio::test]
+async fn a_new_key_seals_everything_anew_and_the_old_one_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, vault) = open(&dir);
+    vault.create(Source::KeyFile, None).await.unwrap();
+    for name in ["a", "b", "c"] {
+        store.secret_put(name, &Secret::new(format!("secret of {name}"))).await.unwrap();
+    }
+    let old_key = std::fs::read(dir.path().join("vault.key")).unwrap();
+    let before = sealed_with(&dir);
+    let done = vault.change(Source::KeyFile, None).await.unwrap();
+    assert_eq!((done.sealed, done.broken.len()), (3, 0));
+    let after = sealed_with(&dir);
+    assert!(before.iter().zip(&after).all(|(b, a)| b.0 != a.0 && b.1 != a.1), "every row has another key and another text");
+    assert_eq!(key_files(&dir), 1);
+    for file in std::fs::read_dir(dir.path()).unwrap().flatten().filter(|e| e.path().is_file()) {
+        assert_ne!(std::fs::read(file.path()).unwrap(), old_key, "{:?} is the old key", file.path());
+    }
+    for (name, way) in [("a", "this process"), ("b", "the next")] {
+        let store = if way == "the next" {
+            let (store, vault) = open(&dir);
+            vault.open_in_background();
+            assert_eq!(settled(&vault).await, VaultState::Open(Source::KeyFile));
+            store
+        } else {
+            store.clone()
+        };
+        assert_eq!(store.secret_get(name).await.unwrap().unwrap().expose(), format!("secret of {name}"), "{way}");
+    }
+}
+
+#[tokio::test]
+async fn another_process_that_runs_meanwhile_reads_and_writes_with_the_new_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let (one, vault) = open(&dir);
+    vault.create(Source::KeyFile, None).await.unwrap();
+    one.secret_put("a", &Secret::new("x".into())).await.unwrap();
+    let (two, second) = open(&dir);
+    second.open_in_background();
+    settled(&second).await;
+    for round in 0..5 {
+        vault.change(Source::KeyFile, None).await.unwrap();
+        assert_eq!(two.secret_get("a").await.unwrap().unwrap().expose(), if round == 0 { "x".to_owned() } else { format!("y{}", round - 1) });
+        two.secret_put("a", &Secret::new(format!("y{round}"))).await.unwrap();
+        assert_eq!(one.secret_get("a").await.unwrap().unwrap().expose(), format!("y{round}"));
+    }
+}
+
+#[tokio::test]
+async fn the_key_moves_between_its_places_and_the_old_place_is_empty_then() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, vault) = open(&dir);
+    vault.create(Source::KeyFile, None).await.unwrap();
+    store.secret_put("a", &Secret::new("x".into())).await.unwrap();
+    let short = vault.change(Source::Passphrase, Some(Secret::new("1234567".into()))).await.unwrap_err();
+    assert!(short.raw.unwrap().as_str().contains("8 characters"));
+    assert_eq!((vault.state(), key_files(&dir)), (VaultState::Open(Source::KeyFile), 1), "nothing was changed");
+    vault.change(Source::Passphrase, Some(Secret::new("correct horse".into()))).await.unwrap();
+    assert_eq!((vault.state(), key_files(&dir)), (VaultState::Open(Source::Passphrase), 0));
+    let (other, second) = open(&dir);
+    assert!(
+        why(&{
+            second.open_in_background();
+            settled(&second).await
+        })
+        .contains("wants its passphrase")
+    );
+    assert_eq!(second.unlock(Some(Secret::new("correct horse".into()))).await, VaultState::Open(Source::Passphrase));
+    // A new passphrase: whoever runs with the old key is locked out until the new one is typed, and no value is harmed.
+    vault.change(Source::Passphrase, Some(Secret::new("another horse".into()))).await.unwrap();
+    let error = other.secret_get("a").await.unwrap_err();
+    assert_eq!(error.reason().code, ReasonCode::VaultLocked, "{error}");
+    assert!(why(&second.state()).contains("wants its passphrase"));
+    assert!(other.secret_put("a", &Secret::new("lost".into())).await.is_err());
+    assert_eq!(second.unlock(Some(Secret::new("another horse".into()))).await, VaultState::Open(Source::Passphrase));
+    assert_eq!(other.secret_get("a").await.unwrap().unwrap().expose(), "x");
+    // And back to a file, by explicit choice only.
+    vault.change(Source::KeyFile, None).await.unwrap();
+    assert_eq!(key_files(&dir), 1);
+    assert_eq!(other.secret_get("a").await.unwrap().unwrap().expose(), "x", "the other process asks the new place by itself");
+}
+
+#[tokio::test]
+async fn a_place_that_does_not_work_leaves_the_key_where_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, vault) = open(&dir);
+    vault.create(Source::Passphrase, Some(Secret::new("correct horse".into()))).await.unwrap();
+    store.secret_put("a", &Secret::new("x".into())).await.unwrap();
+    let before = sealed_with(&dir);
+    assert!(vault.change(Source::Credential, None).await.is_err(), "no credential was handed in");
+    assert_eq!(sealed_with(&dir), before);
+    assert_eq!(vault.state(), VaultState::Open(Source::Passphrase));
+}
+
+#[tokio::test]
+async fn a_value_that_does_not_open_is_named_and_does_not_hold_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, vault) = open(&dir);
+    vault.create(Source::KeyFile, None).await.unwrap();
+    for name in ["a", "b"] {
+        store.secret_put(name, &Secret::new(format!("secret of {name}"))).await.unwrap();
+    }
+    let db = rusqlite::Connection::open(Paths::in_home(dir.path()).vault_db()).unwrap();
+    db.execute("UPDATE secret SET blob = (SELECT blob FROM secret WHERE name = 'b') WHERE name = 'a'", []).unwrap();
+    assert!(store.secret_get("a").await.is_err());
+    let done = vault.change(Source::KeyFile, None).await.unwrap();
+    assert_eq!((done.sealed, done.broken), (1, vec!["secret a".to_owned()]));
+    assert_eq!(store.secret_get("b").await.unwrap().unwrap().expose(), "secret of b");
+}
+
+#[tokio::test]
+async fn a_store_that_was_put_back_from_a_copy_is_noticed_until_somebody_accepts_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = Paths::in_home(dir.path());
+    let (store, vault) = open(&dir);
+    vault.create(Source::KeyFile, None).await.unwrap();
+    store.secret_put("a", &Secret::new("old".into())).await.unwrap();
+    store.close();
+    let copy = std::fs::read(paths.vault_db()).unwrap();
+    let (store, vault) = open(&dir);
+    vault.open_in_background();
+    settled(&vault).await;
+    assert_eq!(vault.restored(), None);
+    store.secret_put("a", &Secret::new("new".into())).await.unwrap();
+    store.close();
+    std::fs::write(paths.vault_db(), &copy).unwrap();
+    for _ in 0..2 {
+        let (store, vault) = open(&dir);
+        vault.open_in_background();
+        assert_eq!(settled(&vault).await, VaultState::Open(Source::KeyFile));
+        assert!(vault.restored().unwrap().text(Lang::En).contains("1 of 2"), "{:?}", vault.restored());
+        store.close();
+    }
+    let (store, vault) = open(&dir);
+    vault.open_in_background();
+    settled(&vault).await;
+    vault.accept_restored().await.unwrap();
+    assert_eq!(vault.restored(), None);
+    store.secret_put("a", &Secret::new("newer".into())).await.unwrap();
+    store.close();
+    let (_store, vault) = open(&dir);
+    vault.open_in_background();
+    settled(&vault).await;
+    assert_eq!(vault.restored(), None);
+}

@@ -96,7 +96,7 @@ fn hostile_names_reach_the_terminal_as_text_only() {
     assert!(pty.screen().alternate_screen(), "the deck's own screen was not left");
 }
 
-fn assert_only_our_sequences(raw: &[u8]) {
+pub fn assert_only_our_sequences(raw: &[u8]) {
     let text = String::from_utf8(raw.to_vec()).expect("all that is written is UTF-8");
     let mut rest = text.as_str();
     while let Some(at) = rest.find(|c: char| c.is_control() && c != '\r' && c != '\n') {

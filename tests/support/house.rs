@@ -139,6 +139,16 @@ impl Home {
 
     /// One that knows all gateways of `servers`, their keys sealed under a key file.
     pub fn of(servers: &Servers) -> Self {
+        let home = Self::sealed(servers);
+        for g in servers.sandbox().gateways() {
+            let new = config::NewGateway { name: g.name, kind: g.kind.to_owned(), url: g.url, allow_plaintext: false };
+            config::add_gateway_with(&home.file("config.toml"), &new, &g.more).unwrap();
+        }
+        home
+    }
+
+    /// One that has the keys of all gateways of `servers`, and no configuration yet.
+    pub fn sealed(servers: &Servers) -> Self {
         let mut home = Self::empty();
         let paths = Paths::in_home(&home.path());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -151,8 +161,6 @@ impl Home {
                     store.secret_put(&secret_name(&GatewayId::new(&g.name), name), secret).await.unwrap();
                     home.canaries.push(secret.expose().to_owned());
                 }
-                let new = config::NewGateway { name: g.name, kind: g.kind.to_owned(), url: g.url, allow_plaintext: false };
-                config::add_gateway_with(&paths.config, &new, &g.more).unwrap();
             }
             store.flush().await;
             store.close();
@@ -223,8 +231,8 @@ impl Home {
         };
         let stdout = out.map(|o| o.join().unwrap()).unwrap_or_default();
         let stderr = err.map(|e| e.join().unwrap()).unwrap_or_default();
-        for secret in &self.canaries {
-            assert!(!stdout.contains(secret) && !stderr.contains(secret), "a secret was shown: {stdout}\n{stderr}");
+        for form in self.canaries.iter().flat_map(|secret| spellings(secret)) {
+            assert!(!stdout.contains(&form) && !stderr.contains(&form), "a secret was shown: {stdout}\n{stderr}");
         }
         Ran { code: status.code().unwrap_or_else(|| -status.signal().unwrap()), stdout, stderr }
     }
@@ -232,11 +240,10 @@ impl Home {
     /// Asserts that no file holds a canary in clear, nor in base64.
     #[track_caller]
     pub fn keeps_secrets(&self) {
-        use base64::Engine;
         for file in files(self.dir.path()) {
             let bytes = fs::read(&file).unwrap_or_default();
             for secret in &self.canaries {
-                for form in [secret.clone(), base64::prelude::BASE64_STANDARD_NO_PAD.encode(secret)] {
+                for form in spellings(secret) {
                     let found = bytes.windows(form.len()).any(|w| w == form.as_bytes());
                     assert!(!found, "{} holds a secret in clear", file.display());
                 }
@@ -262,6 +269,16 @@ impl Home {
     pub fn chosen_token(&self, id: i64) -> Option<Secret> {
         self.store(async |store| store.op(id).await.unwrap().and_then(|op| op.plan).and_then(|p| p.sealed.get("token").cloned()))
     }
+}
+
+/// Every spelling in which a secret could leak: as it is, base64, hex, percent-encoded, escaped for JSON.
+pub fn spellings(secret: &str) -> Vec<String> {
+    use base64::Engine;
+    let hex: String = secret.bytes().map(|b| format!("{b:02x}")).collect();
+    let percent: String = secret.bytes().map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") }).collect();
+    let json = serde_json::Value::from(secret).to_string().trim_matches('"').replace('/', "\\/");
+    let base64 = base64::prelude::BASE64_STANDARD_NO_PAD.encode(secret);
+    vec![secret.to_owned(), base64, hex.to_uppercase(), hex, percent, json]
 }
 
 /// Every file below a folder.

@@ -42,6 +42,23 @@ pub struct Server {
     /// Somebody else's token, put in after the request of this number.
     pub meddle: Option<(usize, String)>,
     pub password: String,
+    /// What becomes of the request of this number, where it is not simply carried out and answered.
+    pub fates: BTreeMap<usize, Fate>,
+    /// A request that arrives once more, behind the next one.
+    pub late: Option<(u8, String, String)>,
+}
+
+/// How a request that changes something may go wrong. One that only reads is never lied to: it gets no answer instead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Carried out; the answer is lost.
+    Lose,
+    /// Not carried out; an error comes.
+    Refuse,
+    /// Not carried out; it is said that it was.
+    Lie,
+    /// Carried out, and once more behind the next request.
+    Repeat,
 }
 
 /// When the caller dies, seen from the server.
@@ -82,6 +99,37 @@ impl Toy {
             let n = s.log.len();
             if s.away_after.is_some_and(|last| n > last) {
                 return Err(Reason::new(ReasonCode::Unreachable));
+            }
+            if let Some(fate) = s.fates.get(&n).copied() {
+                if matches!(fate, Fate::Lie | Fate::Repeat) && s.log[n - 1].starts_with("read ") {
+                    return Err(Reason::new(ReasonCode::Slow));
+                }
+                match fate {
+                    Fate::Refuse => return Err(Reason::new(ReasonCode::ServerError)),
+                    Fate::Lie => {
+                        let mut other = Server { devices: s.devices.clone(), ..Server::default() };
+                        return Ok(act(&mut other));
+                    }
+                    Fate::Lose => {
+                        act(&mut s);
+                        return Err(Reason::new(ReasonCode::Slow));
+                    }
+                    Fate::Repeat => {
+                        let before = s.devices.clone();
+                        let done = act(&mut s);
+                        s.late = s
+                            .devices
+                            .iter()
+                            .flat_map(|(uid, flags)| flags.iter().map(move |(f, t)| (*f, uid.clone(), t.clone())))
+                            .find(|(f, uid, t)| before[uid][f] != *t);
+                        return Ok(done);
+                    }
+                }
+            }
+            if let Some((flag, uid, token)) = s.late.take() {
+                let done = act(&mut s);
+                set(&mut s, &uid, flag, token);
+                return Ok(done);
             }
             match s.kill {
                 Some((at, Kill::Before)) if at == n => (true, None),

@@ -65,7 +65,8 @@ pub async fn disarm(world: &Arc<World>, armed: &Armed) {
 /// Makes the plan of an armed op, journals it and runs it to its end.
 pub async fn fire(world: &Arc<World>, armed: &Armed, host: &mut dyn Host, cancel: &CancellationToken) -> Ended {
     let ended = plan_and_run(world, armed, host, cancel).await;
-    audit(world, &armed.target, armed.action.name(), None, ended.phase.name()).await;
+    let verdict = Some(world.gate.view(&armed.target.gateway).verdict);
+    audit(world, &armed.target, armed.action.name(), verdict, ended.phase.name()).await;
     ended
 }
 
@@ -100,13 +101,22 @@ pub(super) async fn end(world: &Arc<World>, id: i64, phase: OpPhase, reason: Opt
     Ended::bare(phase, reason)
 }
 
+/// Appends to the audit what was done to the vault itself.
+pub async fn audit_vault(world: &Arc<World>, action: &str, outcome: &str) {
+    append(world, "vault".to_owned(), action, None, outcome).await;
+}
+
 /// Appends to the audit: who did what to whom, and how it ended.
 pub async fn audit(world: &Arc<World>, target: &Target, action: &str, verdict: Option<crate::clock::Verdict>, outcome: &str) {
+    append(world, target.id(), action, verdict, outcome).await;
+}
+
+async fn append(world: &Arc<World>, target: String, action: &str, verdict: Option<crate::clock::Verdict>, outcome: &str) {
     let line = Audit {
         at: world.time.now(),
         who: super::who::user_at_host(),
         pid: std::process::id(),
-        target: target.id(),
+        target,
         action: action.to_owned(),
         verdict,
         outcome: outcome.to_owned(),

@@ -17,6 +17,10 @@ const OLDEST: Duration = Duration::from_secs(24 * 3600);
 /// An op whose gateway this process does not know, or whose sealed part it cannot open, is left as it stands.
 pub async fn resume_all(world: &Arc<World>, mut host: impl FnMut(&Op) -> Box<dyn Host>, cancel: &CancellationToken) -> Vec<(Op, Ended)> {
     let mut all = Vec::new();
+    // A journal that was put back from a copy tells of steps that were done long ago: a person decides.
+    if world.vault.restored().is_some() {
+        return all;
+    }
     let Ok(ops) = world.store.ops_unfinished().await else { return all };
     for op in ops {
         if op.owner == world.owner {
@@ -34,7 +38,8 @@ pub async fn resume_all(world: &Arc<World>, mut host: impl FnMut(&Op) -> Box<dyn
             continue;
         }
         let ended = resume(world, &op, host(&op).as_mut(), cancel).await;
-        super::audit(world, &op.target, op.action.name(), None, &format!("resumed: {}", ended.phase.name())).await;
+        let verdict = Some(world.gate.view(&op.target.gateway).verdict);
+        super::audit(world, &op.target, op.action.name(), verdict, &format!("resumed: {}", ended.phase.name())).await;
         all.push((op, ended));
     }
     all

@@ -140,8 +140,12 @@ impl Visit<'_> {
                 let (facts, online) = (row.facts.clone(), row.link.state == State::Online);
                 self.world.merge(&self.gateway, Report::Part(vec![*row]));
                 if let Some(plan) = plan {
-                    // What finishes the job runs as an op of its own; its outcome is shown on the row.
-                    let _ = self.run_plan(plan, cancel).await;
+                    // What finishes the job runs as an op of its own. What the phone gave is committed; that it is not in use yet is
+                    // no success.
+                    if let Err(why) = self.run_plan(plan, cancel).await {
+                        self.look().await;
+                        return self.failed(why, cancel).await;
+                    }
                 }
                 let took_s = self.record.took_s();
                 self.record.log(&words::PAIR_LINKED);
@@ -260,7 +264,7 @@ impl Visit<'_> {
         let id = ops::claim(self.world, self.target(), Action::Wipe).await.map_err(not_armed)?;
         let armed = ops::Armed { id, action: Action::Wipe, target: self.target(), inputs: crate::domain::Inputs::new() };
         let ended = ops::fire(self.world, &armed, &mut super::super::hosts::Quiet, cancel).await;
-        self.wiped(ended)
+        self.ended(&Action::Wipe, ended)
     }
 
     /// Runs a plan that the provider made for this attempt.
@@ -274,13 +278,15 @@ impl Visit<'_> {
         }
         let ended = ops::run(self.world, id, &mut super::super::hosts::Quiet, cancel).await;
         ops::audit(self.world, &self.target(), action.name(), None, ended.phase.name()).await;
-        self.wiped(ended)
+        self.ended(&action, ended)
     }
 
-    fn wiped(&mut self, ended: ops::Ended) -> Result<(), Reason> {
+    fn ended(&mut self, action: &Action, ended: ops::Ended) -> Result<(), Reason> {
         match ended.phase {
             OpPhase::Done => {
-                self.record.log(&words::PAIR_WIPED);
+                if *action == Action::Wipe {
+                    self.record.log(&words::PAIR_WIPED);
+                }
                 Ok(())
             }
             _ => Err(ended.reason.unwrap_or_else(|| Reason::new(ReasonCode::Internal))),

@@ -7,6 +7,7 @@ use crate::{
     engine::who::process_at_host,
     providers::token::Origin,
     shared::{Lease, News, Put, Shared, SharedToken},
+    store::tokens::KeptToken,
 };
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -15,6 +16,8 @@ use tokio::time::Instant;
 const DOWN: Duration = Duration::from_secs(10);
 /// Losers look so often besides listening; the jitter keeps fleets apart.
 const LOOK_MS: (u64, u64) = (50, 200);
+/// A token must be younger than another one by so much to count as its successor: latency makes ages differ.
+const NEWER: Duration = Duration::from_secs(1);
 /// What a lease outlives the request by.
 const SPARE: Duration = Duration::from_secs(5);
 
@@ -153,7 +156,7 @@ impl Broker {
             age: issued.sent.age(&now),
             by: process_at_host(),
         };
-        let mirrors = e.issuer.mirrors(e.cx, &e.subject.target);
+        let mirrors = e.issuer.mirrors(e.cx, &e.subject.target, world.mirror_prefix());
         // By the boot clock: a process that was stopped longer than its lease knows that it is no longer the holder.
         let put = if began.age(&now) >= ttl { Ok(Put::Fenced) } else { shared.put(lease, &offer, &mirrors).await };
         match put {
@@ -194,17 +197,27 @@ impl Broker {
     pub(super) async fn forget_shared(&self, subject: &Subject) -> Result<(), Reason> {
         let Some(shared) = self.connect(&subject.world).await else { return Ok(()) };
         let shared = shared?;
+        // Names of mirrors are made of the secret.
+        subject.world.load_account_secrets(&subject.gateway, subject.target.account.as_str()).await.map_err(|e| e.reason())?;
         let cx = subject.world.cx(&subject.gateway, tokio_util::sync::CancellationToken::new())?;
-        let mirrors = subject.gateway.provider.issuer().map(|i| i.mirrors(&cx, &subject.target)).unwrap_or_default();
+        let mirrors = subject.gateway.provider.issuer().map(|i| i.mirrors(&cx, &subject.target, subject.world.mirror_prefix())).unwrap_or_default();
         shared.forget(&name(subject), &mirrors).await
     }
 
-    /// Another host has changed the token of that name: learn it.
-    pub(super) async fn learn(&self, subject: &Subject) -> Result<(), Reason> {
+    /// Another host has changed the token of that name, or (`back`) the shared store answers again: learn what is there. A store that
+    /// comes back may have lost everything, or hold what was replaced meanwhile: then it is told what this host has.
+    pub(super) async fn learn(&self, subject: &Subject, back: bool) -> Result<(), Reason> {
         let Some(shared) = self.shared() else { return Ok(()) };
         let row = subject.row().await?;
         let found = shared.get(&name(subject)).await?;
         let mine = row.as_ref().and_then(|r| r.token.as_ref());
+        let now = subject.world.time.now();
+        let alive = decide::alive(row.as_ref(), &now).filter(|t| back && !t.rejected && t.text.is_some());
+        if let Some(token) = alive
+            && found.as_ref().is_none_or(|f| f.fingerprint != token.fingerprint && token.issued.age(&now) + NEWER < f.age)
+        {
+            return self.publish(subject, token, shared, found.map_or(0, |f| f.generation)).await;
+        }
         match found {
             Some(found) if mine.is_none_or(|t| t.fingerprint != found.fingerprint) => {
                 let by = found.by.clone();
@@ -215,6 +228,47 @@ impl Broker {
             None if mine.is_some() => subject.world.store.token_forget(&subject.key.id).await.map_err(|e| e.reason()),
             None => Ok(()),
         }
+    }
+}
+
+impl Broker {
+    /// Waits until the shared store answers questions. Its news may be back before: they have a connection of their own.
+    pub(super) async fn answers(&self) {
+        let Some(shared) = self.shared() else { return };
+        for _ in 0..10 {
+            if shared.holder("answers").await.is_ok() {
+                return;
+            }
+            tokio::time::sleep(jitter()).await;
+        }
+    }
+
+    /// Tells the other hosts of a token that was fetched while the shared store was away. `seen`: the generation that stood there;
+    /// whoever is newer is left alone.
+    async fn publish(&self, subject: &Subject, token: &KeptToken, shared: &Arc<dyn Shared>, seen: u64) -> Result<(), Reason> {
+        let Some(text) = &token.text else { return Ok(()) };
+        let name = name(subject);
+        let Some(lease) = shared.acquire(&name, SPARE).await? else { return Ok(()) };
+        let now = subject.world.time.now();
+        let offer = SharedToken {
+            token: text.clone(),
+            fingerprint: token.fingerprint.clone(),
+            generation: lease.fence,
+            left: token.expires.left(&now),
+            age: token.issued.age(&now),
+            by: token.by.clone(),
+        };
+        subject.world.load_account_secrets(&subject.gateway, subject.target.account.as_str()).await.map_err(|e| e.reason())?;
+        let cx = subject.world.cx(&subject.gateway, tokio_util::sync::CancellationToken::new())?;
+        let mirrors = subject.gateway.provider.issuer().map(|i| i.mirrors(&cx, &subject.target, subject.world.mirror_prefix()));
+        let done = match shared.get(&name).await {
+            Ok(found) if found.as_ref().is_none_or(|f| f.generation <= seen) => {
+                shared.put(&lease, &offer, &mirrors.unwrap_or_default()).await.map(|_| ())
+            }
+            other => other.map(|_| ()),
+        };
+        let _ = shared.release(&lease).await;
+        done
     }
 }
 

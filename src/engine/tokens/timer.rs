@@ -70,6 +70,7 @@ pub(in crate::engine) async fn run(world: Arc<World>) {
     let mut epoch = moves.borrow().epoch;
     let mut news: Option<broadcast::Receiver<News>> = None;
     let _ = broker.connect(&world).await;
+    world.tell_status();
     timer.all().await;
     loop {
         if news.is_none() {
@@ -220,6 +221,12 @@ impl Timer {
 
     /// Another host has changed something.
     async fn heard(&mut self, news: News) {
+        if matches!(news, News::Lost | News::Back) {
+            self.world.tell_status();
+        }
+        if matches!(news, News::Back) {
+            self.broker.answers().await;
+        }
         let targets: Vec<Target> = self.known.keys().cloned().collect();
         for target in targets {
             let Ok(subject) = self.broker.subject(&target) else { continue };
@@ -228,7 +235,7 @@ impl Timer {
                 News::Back => true,
                 News::Lost => false,
             };
-            if about && self.broker.learn(&subject).await.is_ok() {
+            if about && self.broker.learn(&subject, matches!(news, News::Back)).await.is_ok() {
                 self.schedule(&target, None).await;
                 let (world, gateway) = (self.world.clone(), subject.gateway.clone());
                 if matches!(news, News::Token(_)) {

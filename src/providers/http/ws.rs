@@ -58,7 +58,8 @@ impl Client {
             match client_async_with_config(request, bytes, Some(config)).await {
                 Ok((socket, _)) => Ok(socket),
                 Err(Error::Http(r)) => {
-                    let told: String = String::from_utf8_lossy(r.body().as_deref().unwrap_or_default()).chars().take(200).collect();
+                    let body = String::from_utf8_lossy(r.body().as_deref().unwrap_or_default()).into_owned();
+                    let told = secret.map_or(body.clone(), |(_, s)| super::without(s, &body)).chars().take(200).collect();
                     Err(Refused::Answer(r.status().as_u16(), told))
                 }
                 Err(_) => Err(Refused::Failed(self.reason(ReasonCode::EventsLost))),

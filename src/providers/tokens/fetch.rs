@@ -12,6 +12,7 @@ use crate::{
         http::Call,
         token::{Issued, Renew, account_secret},
     },
+    shared::{Mirror, mirror},
     store::config::Account,
 };
 use std::time::Duration;
@@ -37,6 +38,19 @@ pub(super) fn account<'a>(cx: &'a Cx, at: &Target) -> Result<&'a Account, Reason
 /// The stored secret of an account.
 pub(super) fn secret<'a>(cx: &'a Cx, account: &Account) -> Option<&'a Secret> {
     cx.secrets.get(&account_secret(&account.name, SECRET))
+}
+
+/// The copies that its configuration asks for. None without a secret: keys are made of it.
+pub(super) fn mirrors(cx: &Cx, at: &Target, prefix: &str) -> Vec<Mirror> {
+    let Ok(account) = account(cx, at) else { return Vec::new() };
+    let Some(secret) = secret(cx, account) else { return Vec::new() };
+    let named = mirror::Named {
+        prefix: account.mirror_prefix.as_deref().unwrap_or(prefix),
+        corp_id: cx.settings.corp_id.as_deref().unwrap_or_default(),
+        agent_id: &account.id,
+        secret,
+    };
+    mirror::mirrors(&account.mirror, &named)
 }
 
 /// That an account has no secret here.

@@ -49,6 +49,9 @@ impl Issuer for Platforms {
     fn token_type(&self) -> &'static str {
         self.0.token_type
     }
+    fn mirrors(&self, cx: &Cx, at: &Target, prefix: &str) -> Vec<crate::shared::Mirror> {
+        fetch::mirrors(cx, at, prefix)
+    }
 }
 
 impl Provider for Platforms {

@@ -22,6 +22,11 @@ use tokio::time::{Instant, sleep_until};
 
 /// A token is tried so often, unless something asks for it sooner.
 const SLOWLY: Duration = Duration::from_secs(600);
+/// A token that came for a refused one is tried so often while it is young: where somebody else holds the secret it dies early too,
+/// and that is seen within a minute instead of at the next slow round.
+const DOUBTED: Duration = Duration::from_secs(20);
+/// A token is young for so long: the owner's own measure of "refused again".
+const YOUNG: Duration = Duration::from_secs(600);
 /// An account that the platform refuses is tried so often: a person may be mending it.
 const MENDING: Duration = Duration::from_secs(60);
 /// The platform is heard at least so often: other processes follow this one's word.
@@ -244,6 +249,11 @@ impl Watch<'_> {
         let Some(one) = self.all.get_mut(n) else { return };
         let print = &given.held.fingerprint;
         match code {
+            None if one.renewed.as_ref() == Some(print) && given.held.issued.age(&self.cx.time.now()) < YOUNG => {
+                one.known = Known { probed: Some(probed), ..look::known(self.cx, &one.account).await };
+                self.again(n, DOUBTED);
+                return;
+            }
             None => (one.reported, one.renewed) = (None, None),
             Some(ReasonCode::TokenRejected) if one.renewed.as_ref() == Some(print) => {
                 // The one that came for a refused one is refused as well: asking on would be the storm.

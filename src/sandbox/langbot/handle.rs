@@ -78,7 +78,9 @@ impl LangBot {
             let Some(base) = b.config.get_mut("api_base_url") else { continue };
             let to = base.as_str().and_then(|t| t.strip_prefix('@')).and_then(|name| urls.iter().find(|(n, _)| n == name));
             if let Some((_, url)) = to {
-                *base = format!("{}/cgi-bin", url.trim_end_matches('/')).into();
+                // The address of a token platform names that path already.
+                let url = url.trim_end_matches('/').trim_end_matches("/cgi-bin");
+                *base = format!("{url}/cgi-bin").into();
             }
         }
     }

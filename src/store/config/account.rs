@@ -11,6 +11,8 @@ pub struct Account {
     pub mirror: Vec<Mirror>,
     /// What only an account of a `telegram` gateway has.
     pub telegram: super::TelegramAccount,
+    /// `mirror_prefix`: what these copies' keys begin with, in place of the one of `[shared]`.
+    pub mirror_prefix: Option<String>,
 }
 
 /// A client library whose layout in Redis is written as well.

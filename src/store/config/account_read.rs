@@ -3,6 +3,7 @@
 use super::{
     Account, Mirror,
     read::{Key, Reader, in_order},
+    shared,
     telegram_read,
 };
 use crate::{
@@ -133,7 +134,7 @@ fn accounts<'a>(r: &mut Reader<'a>, rule: &Rule, v: &'a Spanned<DeValue<'a>>, fu
 }
 
 fn account<'a>(r: &mut Reader<'a>, rule: &Rule, name: &str, v: &'a Spanned<DeValue<'a>>, path: &str, at: usize) -> Option<Account> {
-    let known: &[&str] = if rule.mirrors { &["id", "mirror"] } else { &["id"] };
+    let known: &[&str] = if rule.mirrors { &["id", "mirror", "mirror_prefix"] } else { &["id"] };
     let DeValue::Table(table) = v.get_ref() else {
         r.mistyped(v, path, Message::new(&words::CONFIG_TABLE), ACCOUNT);
         return None;
@@ -155,7 +156,8 @@ fn account<'a>(r: &mut Reader<'a>, rule: &Rule, name: &str, v: &'a Spanned<DeVal
                 mirror_at = v.span().start;
                 account.mirror = mirrors(r, v, &full);
             }
-            "mirror" => {
+            "mirror_prefix" if rule.mirrors => account.mirror_prefix = shared::word(r, v, &full, "mirror_prefix = \"ops\""),
+            "mirror" | "mirror_prefix" => {
                 r.wrong(span.start, &full, Message::new(&words::CONFIG_OTHER_KIND).with("kind", "wecom"));
             }
             other => {

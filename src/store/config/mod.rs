@@ -7,6 +7,7 @@ mod clock;
 mod edit;
 mod error;
 mod langbot;
+mod mirrors;
 mod ntp;
 mod read;
 mod shared;

@@ -1,7 +1,7 @@
 //! Walks the parsed file, table by table, and gathers every mistake instead of stopping at the first.
 
 use super::{
-    Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, account_read, clock, error::place, langbot, shared, telegram_read, values,
+    Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, account_read, clock, error::place, langbot, mirrors, shared, telegram_read, values,
     wukongim_read,
 };
 use crate::i18n::{Lang, Message, Words, store as words};
@@ -147,6 +147,9 @@ pub(super) fn read(text: &str, path: &Path) -> Result<Config, ConfigErrors> {
     // After a syntax error the rest is a guess: what is said about it would mislead.
     if broken.is_empty() {
         walk(&mut r, table.get_ref(), &mut config);
+    }
+    if r.errors.is_empty() {
+        mirrors::check(&mut r, table.get_ref(), &config);
     }
     if r.errors.is_empty() {
         beside(&mut config, path);

@@ -43,7 +43,7 @@ pub(super) fn shared<'a>(r: &mut Reader<'a>, key: &Key<'a>, config: &mut Config)
 }
 
 /// A word that keys and users are made of: no blank, no brace.
-fn word<'a>(r: &mut Reader<'a>, v: &'a toml::Spanned<toml::de::DeValue<'a>>, full: &str, example: &str) -> Option<String> {
+pub(super) fn word<'a>(r: &mut Reader<'a>, v: &'a toml::Spanned<toml::de::DeValue<'a>>, full: &str, example: &str) -> Option<String> {
     let (text, at) = r.text_of(v, full, example)?;
     if text.is_empty() || text.len() > 64 || !text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:".contains(&b)) {
         let e = r.wrong(at, full, Message::new(&words::CONFIG_BAD_VALUE));

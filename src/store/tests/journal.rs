@@ -134,3 +134,23 @@ async fn a_copy_taken_after_every_commit_resumes_where_it_stood() {
     }
     assert_eq!(seen, [None, Some((0, false, 1, false)), Some((0, true, 1, false)), Some((0, true, 1, true)), Some((1, false, 1, true)), None]);
 }
+
+#[tokio::test]
+async fn a_broken_op_is_shown_as_ambiguous_and_the_others_go_on() {
+    let home = home();
+    let store = home.open();
+    for account in ["a", "b", "c"] {
+        let id = store.arm(new_op(account, "proc-1-dead")).await.unwrap();
+        store.op_plan(id, a_plan(account)).await.unwrap();
+    }
+    let db = rusqlite::Connection::open(home.paths.vault_db()).unwrap();
+    db.execute("UPDATE op SET sealed = (SELECT sealed FROM op WHERE account = 'c') WHERE account = 'b'", []).unwrap();
+    for _ in 0..2 {
+        let all = store.ops_unfinished().await.unwrap();
+        let told: Vec<_> = all.iter().map(|op| (op.target.account.as_str().to_owned(), op.phase, op.plan.is_some())).collect();
+        let is = |a: &str, phase, plan| (a.to_owned(), phase, plan);
+        assert_eq!(told, [is("a", OpPhase::Running, true), is("b", OpPhase::Ambiguous, false), is("c", OpPhase::Running, true)]);
+        assert_eq!(all[1].reason.as_ref().unwrap().code, ReasonCode::StoreBroken);
+    }
+    assert!(store.arm(new_op("b", "proc-1-dead")).await.is_ok(), "its account is free for a person to decide");
+}

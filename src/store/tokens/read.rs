@@ -69,7 +69,7 @@ pub(super) fn open(db: &Connection, id: &str, t: &Tools<'_>) -> Result<Option<To
     let Some((mut row, blob)) = raw(db, id, since).map_err(|e| t.explain(e))? else { return Ok(None) };
     if let (Some(token), Some(blob)) = (&mut row.token, blob) {
         let generation = i64::try_from(row.generation).unwrap_or(i64::MAX);
-        match secrets::unseal(t, &Place { table: "token", id, column: "blob", generation }, &blob) {
+        match secrets::unseal(db, t, &Place { table: "token", id, column: "blob", generation }, &blob) {
             Ok(plain) => token.text = String::from_utf8(plain.to_vec()).ok().map(Secret::new),
             Err(StoreError::Locked) => {}
             // Of another key or edited: as good as none, and it can be had again.

@@ -183,7 +183,7 @@ pub(in crate::tui) fn start(time: Arc<dyn Time>) -> Start {
     s.gateways = gateways;
     s.rows = rows;
     s.kinds = vec![&PHONE, &IM];
-    s.status = Some(Status { vault: VaultView::Open("keyring"), follower: false, store_trouble: None });
+    s.status = Some(Status { vault: VaultView::Open("keyring"), follower: false, store_trouble: None, shared_trouble: None });
     s.signals = false;
     s
 }

@@ -84,6 +84,11 @@ pub(super) fn take(app: &mut App, mail: Mail, out: &mut Vec<Do>) {
         if locked(&status) && !app.status.as_ref().is_some_and(locked) && app.overlays.is_empty() && app.pairing.is_none() {
             app.overlays.push(Overlay::Unlock(Field::secret()));
         }
+        let before = app.status.as_ref().and_then(|s| s.store_trouble.as_ref());
+        if let Some(why) = status.store_trouble.as_ref().filter(|why| before != Some(why)) {
+            let text = why.raw.as_ref().map_or_else(|| crate::i18n::reason::full(why, app.lang()), ToString::to_string);
+            app.say_text(crate::tui::toasts::Level::Bad, text);
+        }
         app.status = Some(status);
         app.dirty = true;
     }

@@ -35,13 +35,19 @@ pub fn draw(app: &App, frame: &mut Frame, areas: &Areas) {
     let buf = frame.buffer_mut();
     // Right: badges, which are never dropped, then vault or the clock's word.
     let mut right = area.width;
-    for badge in app.opts.badges.iter().rev() {
+    for badge in app.badges().iter().rev() {
         let word = badge.word(short);
         let at = right.saturating_sub(u16::try_from(word.len()).unwrap_or(0));
         paint::put(buf, area, at, word, app.theme.style(Role::Warn));
         right = at.saturating_sub(1);
     }
-    let extra = if areas.clock.height == 0 { clock_word(app) } else { Some((status(app), Role::Dim)) };
+    let extra = match shared_word(app) {
+        // With one line for everything a clock that is off comes first.
+        Some(word) if areas.clock.height == 0 => clock_word(app).or(Some(word)),
+        Some(word) => Some(word),
+        None if areas.clock.height == 0 => clock_word(app),
+        None => Some((status(app), Role::Dim)),
+    };
     let mut left = 0;
     if !short {
         let accounts = app.fleet.accounts().to_string();
@@ -87,6 +93,12 @@ fn status(app: &App) -> String {
         Some(VaultView::Locked(_)) => w::VAULT_LOCKED.get(lang).to_owned(),
         Some(VaultView::Absent) => w::VAULT_ABSENT.get(lang).to_owned(),
     }
+}
+
+/// That hosts do not share at present, where they should.
+fn shared_word(app: &App) -> Option<(String, Role)> {
+    app.status.as_ref()?.shared_trouble.as_ref()?;
+    Some((format!("⚠ {}", w::SHARED_AWAY.get(app.lang())), Role::Warn))
 }
 
 /// The gate that is worst: blocked first, then unknown, then warn.

@@ -193,9 +193,8 @@ impl Bench {
         let store = Store::open_in_place(&paths, vault.clone(), time.clone()).unwrap();
         let rules = self.far.lock().unwrap().rules;
         let far = self.far.clone();
-        let accounts = (0..self.accounts)
-            .map(|n| config::Account { name: account(n), id: format!("100{n}"), mirror: vec![], ..config::Account::default() })
-            .collect();
+        let accounts =
+            (0..self.accounts).map(|n| config::Account { name: account(n), id: format!("100{n}"), ..config::Account::default() }).collect();
         let gateway = config::Gateway {
             name: "corp".into(),
             kind: "mint".into(),

@@ -55,7 +55,7 @@ pub(super) fn timeline(app: &App, t: &Timeline) -> Panel {
                         let figure = skew.as_ref().map(clock::figures::of).unwrap_or_default();
                         (format!("⚠ {} {} {figure}", w::ACT_CLOCK.get(lang), clock::words::verdict(*to).get(lang)), Role::Plain)
                     }
-                    HistoryWhat::Audit { who, action, outcome } => (format!("▸ {action}  {outcome}  {who}"), Role::Plain),
+                    HistoryWhat::Audit { who, action, outcome, .. } => (format!("▸ {action}  {outcome}  {who}"), Role::Plain),
                 };
                 rows.push(Row::one(age, Role::Dim).and(what, role));
             }

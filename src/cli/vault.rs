@@ -1,0 +1,103 @@
+//! `secret rotate-key`, `secret move`, `secret accept-restore`: where the vault key lives, and another one.
+
+use super::{
+    Exit, Output,
+    args::KeySource,
+    prompt,
+    run::Ran,
+    session::{Session, refused},
+};
+use crate::{
+    engine::ops,
+    i18n::{Message, command as c},
+    vault::{Source, VaultState},
+};
+
+/// The key source that `secret init` was asked for.
+pub(super) const fn source(insecure_key_file: bool, credential: bool) -> Source {
+    match (insecure_key_file, credential) {
+        (true, _) => Source::KeyFile,
+        (_, true) => Source::Credential,
+        _ => Source::Keyring,
+    }
+}
+
+/// The key source that `secret move` was asked for; none named is the key file, which has a flag of its own.
+pub(super) const fn target(to: Option<KeySource>) -> Source {
+    match to {
+        Some(KeySource::Keyring) => Source::Keyring,
+        Some(KeySource::Passphrase) => Source::Passphrase,
+        Some(KeySource::Credential) => Source::Credential,
+        None => Source::KeyFile,
+    }
+}
+
+/// `secret rotate-key`: another key in the same place.
+///
+/// # Errors
+/// When the reader of stdout has gone.
+pub(super) async fn rotate(house: &Session, out: &mut Output) -> Ran {
+    if let Err(exit) = house.unlock(out).await {
+        return Ok(exit);
+    }
+    match house.world.vault().state() {
+        VaultState::Open(source) => change(house, source, out).await,
+        _ => Ok(absent(out)),
+    }
+}
+
+/// `secret move`: another key in another place.
+///
+/// # Errors
+/// When the reader of stdout has gone.
+pub(super) async fn change(house: &Session, to: Source, out: &mut Output) -> Ran {
+    if let Err(exit) = house.unlock(out).await {
+        return Ok(exit);
+    }
+    if house.world.vault().state() == VaultState::Absent {
+        return Ok(absent(out));
+    }
+    let passphrase = match (to == Source::Passphrase).then(|| prompt::secret(None, &c::ASK_NEW_PASSPHRASE, out)) {
+        Some(Err(why)) => {
+            out.complain(&why.0);
+            return Ok(Exit::Usage);
+        }
+        given => given.and_then(Result::ok),
+    };
+    let done = house.world.vault().change(to, passphrase).await;
+    let outcome = if done.is_ok() { "done" } else { "failed" };
+    ops::audit_vault(&house.world, "rotate-key", outcome).await;
+    let done = match done {
+        Ok(done) => done,
+        Err(why) => return Ok(refused(&why, out)),
+    };
+    out.note(&Message::new(&c::KEY_REPLACED).with("n", done.sealed.to_string()).with("source", to.name()));
+    for what in &done.broken {
+        out.complain(&Message::new(&c::KEY_NOT_SEALED).with("what", what));
+    }
+    Ok(if done.broken.is_empty() { Exit::Ok } else { Exit::Failed })
+}
+
+/// `secret accept-restore`.
+///
+/// # Errors
+/// When the reader of stdout has gone.
+pub(super) async fn accept(house: &Session, out: &mut Output) -> Ran {
+    if let Err(exit) = house.unlock(out).await {
+        return Ok(exit);
+    }
+    let done = house.world.vault().accept_restored().await;
+    ops::audit_vault(&house.world, "accept-restore", if done.is_ok() { "done" } else { "failed" }).await;
+    match done {
+        Ok(()) => {
+            out.note(&Message::new(&c::RESTORE_ACCEPTED));
+            Ok(Exit::Ok)
+        }
+        Err(why) => Ok(refused(&why, out)),
+    }
+}
+
+fn absent(out: &mut Output) -> Exit {
+    out.complain(&Message::new(&c::CHECK_VAULT_ABSENT));
+    Exit::Locked
+}

@@ -1,0 +1,208 @@
+//! Another key, or another place for it; and the mark that tells a store which was put back from a copy.
+//!
+//! The new key is in its place, and read back from there, before anything depends on it; then everything is sealed anew in one
+//! transaction; then the old key is erased. Killed at any point, the store's line names the one key that opens everything.
+
+use super::{
+    Home, KeyMeta, OpenKey, Place, Source, Vault, VaultState, keyfile, keyring, lock, meta, passphrase,
+    seal::{self, Key},
+};
+use crate::{
+    domain::{Reason, ReasonCode, Secret},
+    i18n::{Lang, Message, store as words},
+    store::{Paths, StoreError, locks::NamedLock},
+};
+use std::path::Path;
+
+/// What the store needs to seal everything anew.
+pub(crate) struct Rekey {
+    old: OpenKey,
+    new: OpenKey,
+    /// The vault's line from then on.
+    pub(crate) line: KeyMeta,
+}
+
+impl Rekey {
+    /// The key that everything is sealed with until now.
+    pub(crate) fn old_id(&self) -> &str {
+        &self.old.id
+    }
+
+    /// Seals what stood at `from` for `to`. Outer `None`: the system gives no random bytes; inner: it does not open.
+    pub(crate) fn reseal(&self, from: &Place<'_>, to: &Place<'_>, sealed: &[u8]) -> Option<Option<Vec<u8>>> {
+        let Some(plain) = seal::open(&self.old.key, &self.old.id, from, sealed) else { return Some(None) };
+        seal::seal(&self.new.key, &self.new.id, to, &plain).map(Some)
+    }
+}
+
+/// What a change of keys did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rekeyed {
+    /// Values sealed anew.
+    pub sealed: usize,
+    /// Values that did not open before either; they were left as they stand.
+    pub broken: Vec<String>,
+}
+
+impl Vault {
+    /// Seals everything under a new key in `to`, from then on the vault's only source. The old key is erased. The vault must be
+    /// open. Other processes notice at their next sealed value and ask the source again.
+    ///
+    /// # Errors
+    /// A sentence: locked, the new source does not work, the passphrase is too short, the key was changed meanwhile.
+    pub async fn change(&self, to: Source, passphrase: Option<Secret>) -> Result<Rekeyed, Reason> {
+        let vault = self.clone();
+        let (tx, rx) = tokio::sync::oneshot::channel();
+        self.spawn(move || {
+            let _turn = lock(&vault.0.turn);
+            let _ = tx.send(vault.change_now(to, passphrase.as_ref()));
+        });
+        let done = rx.await.unwrap_or_else(|_| Err(Message::new(&words::CLOSED)));
+        done.map_err(|m| Reason::new(ReasonCode::VaultLocked).raw(m.text(Lang::En)))
+    }
+
+    fn change_now(&self, to: Source, given: Option<&Secret>) -> Result<Rekeyed, Message> {
+        let home = lock(&self.0.home).clone().ok_or_else(|| Message::new(&words::CLOSED))?;
+        let folder = Paths::in_home(home.key_file.parent().unwrap_or(Path::new(".")));
+        let _alone = NamedLock::take_blocking(&folder, "vault").map_err(|e| match e {
+            StoreError::Said(m) => *m,
+            _ => Message::new(&words::CLOSED),
+        })?;
+        let old_line = home.keeper.load()?.1.ok_or_else(|| Message::new(&words::VAULT_NONE))?;
+        let old = lock(&self.0.open).clone().ok_or_else(|| Message::new(&words::VAULT_SHUT))?;
+        if !old_line.fits(&old.key) {
+            return Err(Message::new(&words::KEY_CHANGED));
+        }
+        if old_line.source == Source::Memory || to == Source::Memory {
+            return Err(Message::new(&words::MEMORY_GONE));
+        }
+        let none = || Message::new(&words::KEYRING_FAILED).with("why", "no random bytes");
+        let item = meta::random_hex(4).ok_or_else(none)?;
+        let (key, salt, cost) = new_key(&home, &old_line, to, given, &item)?;
+        let mut line = KeyMeta::new(&old_line.store, to, &key, salt, cost).ok_or_else(none)?;
+        if matches!(to, Source::Keyring | Source::KeyFile) {
+            line.item.clone_from(&item);
+        }
+        let new = OpenKey { id: line.key_id.clone(), key };
+        let done = match home.keeper.rekey(Rekey { old, new: new.clone(), line: line.clone() }) {
+            Ok(done) => done,
+            Err(m) => {
+                erase(&home, &line);
+                return Err(m);
+            }
+        };
+        *lock(&self.0.open) = Some(new);
+        self.0.state.send_replace(VaultState::Open(to));
+        erase(&home, &old_line);
+        let kept = (to == Source::KeyFile).then(|| keyfile::place(&home.key_file, &line.item));
+        keyfile::sweep(&home.key_file, kept.as_deref());
+        Ok(done)
+    }
+
+    /// Asks the source again because another process replaced the key. Nobody is prompted. Returns how the vault stands then.
+    pub(crate) async fn reopen(&self) -> VaultState {
+        let vault = self.clone();
+        let (tx, rx) = tokio::sync::oneshot::channel();
+        self.spawn(move || {
+            vault.open_now(None, false);
+            let _ = tx.send(());
+        });
+        let _ = rx.await;
+        self.state()
+    }
+
+    /// A sentence when the store is older than its mark: an older copy of it was put back. Journals and secrets in it may be
+    /// out of date, so nothing is resumed by itself until somebody accepts it.
+    pub fn restored(&self) -> Option<Message> {
+        let (now, mark) = (*lock(&self.0.restored))?;
+        Some(Message::new(&words::RESTORED).with("now", now.to_string()).with("mark", mark.to_string()))
+    }
+
+    /// Accepts a store that was put back from a copy: its mark is set to where it stands.
+    ///
+    /// # Errors
+    /// A sentence, when the mark cannot be written.
+    pub async fn accept_restored(&self) -> Result<(), Reason> {
+        let vault = self.clone();
+        let (tx, rx) = tokio::sync::oneshot::channel();
+        self.spawn(move || {
+            let _turn = lock(&vault.0.turn);
+            let _ = tx.send(vault.accept_now());
+        });
+        let done = rx.await.unwrap_or_else(|_| Err(Message::new(&words::CLOSED)));
+        done.map_err(|m| Reason::new(ReasonCode::StoreUnwritable).raw(m.text(Lang::En)))
+    }
+
+    fn accept_now(&self) -> Result<(), Message> {
+        let home = lock(&self.0.home).clone().ok_or_else(|| Message::new(&words::CLOSED))?;
+        home.keeper.mark_here()?;
+        if let Some(line) = home.keeper.load()?.1.filter(|l| l.source == Source::Keyring) {
+            let (now, _) = home.keeper.progress()?;
+            keyring::ask(keyring::mark(&line.store), keyring::Ask::Set(written(now)), true)?;
+        }
+        *lock(&self.0.restored) = None;
+        Ok(())
+    }
+
+    /// Compares how far the store has come with its marks: one in a file beside it, and one in the keyring where that holds the
+    /// key. The keyring's is raised at most daily. A keyring that does not answer here has given the key a moment ago: not fatal.
+    pub(super) fn look_for_restored(&self, home: &Home, line: &KeyMeta, person: bool) {
+        let Ok((now, mut mark)) = home.keeper.progress() else { return };
+        if line.source == Source::Keyring
+            && let Ok(kept) = keyring::ask(keyring::mark(&line.store), keyring::Ask::Get, person)
+        {
+            let (at, day) = kept.as_ref().and_then(|text| text.split_once(' ')).unwrap_or(("0", "0"));
+            let (at, day): (i64, u64) = (at.parse().unwrap_or(0), day.parse().unwrap_or(0));
+            mark = mark.max(at);
+            if now > at && day != today() {
+                let _ = keyring::ask(keyring::mark(&line.store), keyring::Ask::Set(written(now)), false);
+            }
+        }
+        *lock(&self.0.restored) = (now < mark).then_some((now, mark));
+    }
+}
+
+fn written(now: i64) -> zeroize::Zeroizing<String> {
+    zeroize::Zeroizing::new(format!("{now} {}", today()))
+}
+
+fn today() -> u64 {
+    std::time::UNIX_EPOCH.elapsed().map_or(0, |d| d.as_secs() / 86_400)
+}
+
+/// A new key, kept in `to` already where that is a place of ours.
+fn new_key(home: &Home, old: &KeyMeta, to: Source, given: Option<&Secret>, item: &str) -> Result<(Key, Vec<u8>, (u32, u32, u32)), Message> {
+    let none = || Message::new(&words::KEYRING_FAILED).with("why", "no random bytes");
+    let plain = |key| (key, Vec::new(), (0, 0, 0));
+    match to {
+        Source::Passphrase => {
+            let (key, salt) = passphrase::fresh(given)?;
+            Ok((key, salt, passphrase::COST))
+        }
+        // It is the unit's to bring the new key; the one in use would change nothing.
+        Source::Credential => {
+            let next = keyfile::credentials()?.into_iter().find(|k| !old.fits(k));
+            next.map(plain).ok_or_else(|| Message::new(&words::CREDENTIAL_NEXT))
+        }
+        Source::Keyring => {
+            let key = seal::new_key().ok_or_else(none)?;
+            keyring::keep(keyring::item(&old.store, item), &key)?;
+            Ok(plain(key))
+        }
+        Source::KeyFile => {
+            let key = seal::new_key().ok_or_else(none)?;
+            keyfile::write(&keyfile::place(&home.key_file, item), &key)?;
+            Ok(plain(key))
+        }
+        Source::Memory => Err(Message::new(&words::MEMORY_GONE)),
+    }
+}
+
+/// Erases a key that nothing is sealed with. What cannot be erased is of no use to anybody without an old copy of the store.
+fn erase(home: &Home, line: &KeyMeta) {
+    match line.source {
+        Source::Keyring => drop(keyring::ask(keyring::item(&line.store, &line.item), keyring::Ask::Erase, false)),
+        Source::KeyFile => drop(std::fs::remove_file(keyfile::place(&home.key_file, &line.item))),
+        Source::Passphrase | Source::Credential | Source::Memory => {}
+    }
+}

@@ -1,0 +1,342 @@
+//! What the deck owes its operator: the terminal back whatever happens, nobody's escape sequences but its own, no secret on
+//! screen, and live state while the store is in trouble.
+
+use super::{
+    hands::{pair_by_code, select, wait_for_code},
+    house::{House, account},
+    looks::assert_only_our_sequences,
+};
+use crate::support::pty::Pty;
+use pairdeck::sandbox::{InstanceSpec, Past};
+use std::{
+    io::Read,
+    os::unix::fs::PermissionsExt,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+fn house() -> House {
+    House::with(vec![account("shop-a", Past::Online), account("shop-b", Past::New)])
+}
+
+/// The three screens: the list, an overlay over it, the pairing screen with a code on it.
+fn to_screen(pty: &Pty, screen: &str) {
+    match screen {
+        "overlay" => {
+            pty.keys("?");
+            pty.wait_for("help");
+        }
+        "pairing" => {
+            pair_by_code(pty, "shop-b", "5511999990001");
+            wait_for_code(pty);
+        }
+        _ => {}
+    }
+}
+
+/// Closes whatever is open, and takes back whatever is armed. One key at a time: Esc with another behind it is Alt.
+fn back_to_list(pty: &Pty) {
+    for _ in 0..100 {
+        let text = pty.text();
+        let open = ["┌", "starts in", "wipe in", "regenerate in"].iter().any(|w| text.contains(w));
+        if !open && text.contains(" quit") {
+            return;
+        }
+        pty.keys("<Esc>");
+        // Asked again until it is so, which is no synchronisation.
+        std::thread::sleep(Duration::from_millis(40));
+    }
+    panic!("the list does not come back:\n{}", pty.text());
+}
+
+const SCREENS: [&str; 3] = ["list", "overlay", "pairing"];
+
+#[test]
+fn however_it_ends_on_whichever_screen_the_terminal_is_as_it_was() {
+    let mut whole = 0;
+    for screen in SCREENS {
+        for end in ["TERM", "HUP", "INT", "view", "draw", "task", "pipe"] {
+            let house = house();
+            let file = house.home.path().join("now");
+            let mut start = house.deck().size(100, 34);
+            if ["view", "draw", "task"].contains(&end) {
+                start = start.env("PAIRDECK_DEBUG_PANIC", format!("{end}:{}", file.display()));
+            }
+            if end == "pipe" {
+                assert!(hung_up(&house, screen) < Duration::from_secs(10), "{screen}: it goes on without a terminal");
+                whole += 1;
+                continue;
+            }
+            let mut pty = start.spawn();
+            house.settle(&pty);
+            to_screen(&pty, screen);
+            match end {
+                "view" | "draw" => {
+                    std::fs::write(&file, "").unwrap();
+                    pty.resize(101, 34);
+                    pty.wait_exit();
+                    pty.assert_restored();
+                    assert!(pty.text().contains("a fault of its own at"), "{end} {screen}: {}", pty.text());
+                }
+                "task" => {
+                    std::fs::write(&file, "").unwrap();
+                    pty.keys("j");
+                    pty.keys("k");
+                    // The deck goes on, undamaged, and ends as ever.
+                    pty.wait_for("shop-a");
+                    std::fs::remove_file(&file).unwrap();
+                    assert!(pty.screen().alternate_screen(), "{screen}");
+                    assert!(!pty.text().contains("fault"), "{screen}: {}", pty.text());
+                    back_to_list(&pty);
+                    pty.keys("q");
+                    pty.assert_exit(0);
+                }
+                signal => {
+                    pty.signal(signal);
+                    pty.assert_exit(130);
+                }
+            }
+            pty.assert_never_wrote("CANARY-in-a-panic");
+            whole += 1;
+        }
+    }
+    println!("FIGURE terminal restored: {whole} of 21 (panic in view, draw, task; TERM, HUP, INT; terminal gone; on list, overlay, pairing)");
+    assert_eq!(whole, 21);
+}
+
+/// The terminal goes away under the deck: how long it lives on.
+fn hung_up(house: &House, screen: &str) -> Duration {
+    use portable_pty::{CommandBuilder, PtySize, native_pty_system};
+    let pair = native_pty_system().openpty(PtySize { rows: 34, cols: 100, ..PtySize::default() }).unwrap();
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_pairdeck"));
+    command.args(["--home".as_ref(), house.home.path().as_os_str()]);
+    command.env_clear();
+    for (name, value) in [("TERM", "xterm-256color"), ("LANG", "C.UTF-8"), ("HOME", "/nonexistent")] {
+        command.env(name, value);
+    }
+    let mut child = pair.slave.spawn_command(command).unwrap();
+    drop(pair.slave);
+    let mut reader = pair.master.try_clone_reader().unwrap();
+    let mut writer = pair.master.take_writer().unwrap();
+    let mut seen = Vec::new();
+    let mut piece = [0u8; 4096];
+    let keys: &[u8] = match screen {
+        "overlay" => b"?",
+        "pairing" => b"jp",
+        _ => b"j",
+    };
+    let mut pressed = false;
+    while let Ok(n @ 1..) = reader.read(&mut piece) {
+        seen.extend_from_slice(&piece[..n]);
+        let shown = seen.windows(6).any(|w| w == b"shop-b");
+        if shown && !pressed {
+            std::io::Write::write_all(&mut writer, keys).unwrap();
+            pressed = true;
+            seen.clear();
+        } else if pressed && seen.len() > 40 {
+            break;
+        }
+    }
+    drop((reader, writer, pair.master));
+    let began = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        assert!(began.elapsed() < Duration::from_secs(20), "{screen}: it does not end without its terminal");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    began.elapsed()
+}
+
+#[test]
+fn hostile_names_drive_the_terminal_from_no_screen() {
+    let hostile = |name: &str, profile: &str| InstanceSpec { profile: profile.to_owned(), ..account(name, Past::Online) };
+    let names = [
+        ("x1 \u{1b}]0;owned\u{7}\u{1b}[31mred", "\u{1b}]52;c;b3duZWQ=\u{7}evil"),
+        ("x2 \u{202e}gnihtemos\u{2066}", "\u{9b}2J\u{85}odd"),
+        ("x3 a/b%2F?c#d\u{8}\u{8}\n\r", "\u{1b}P1;2|tmux\u{1b}\\"),
+        ("x4 \u{1b}[?1049l\u{1b}c\u{e0041}\u{e007f}", "zero\u{200b}width\u{feff}"),
+        ("x5 e\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}", "\u{1b}[6n\u{5}\u{e000}"),
+    ];
+    let house = House::with(names.iter().map(|(n, p)| hostile(n, p)).collect());
+    let mut pty = house.deck().size(120, 40).spawn();
+    pty.wait_until("all accounts", |s| (1..=5).all(|n| s.contents().contains(&format!("x{n} "))).then_some(()));
+    let mut screens = 0;
+    for n in 1..=5 {
+        select(&pty, &format!("x{n}"));
+        for key in ["?", ":", "c", "L", "/", "'", "a", "t", "T", "f", "Q", "m", "<Enter>", "w", "r", "p", "H"] {
+            let before = pty.text();
+            pty.keys(key);
+            pty.wait_until("the key to show", |s| (s.contents() != before).then_some(()));
+            screens += 1;
+            // Whatever it opened: closed again, nothing armed.
+            back_to_list(&pty);
+            if key == "H" {
+                let hidden = pty.text();
+                pty.keys("H");
+                pty.wait_until("names again", |s| (s.contents() != hidden).then_some(()));
+            }
+        }
+    }
+    let raw = pty.raw();
+    assert_only_our_sequences(&raw);
+    for gone in ["\u{202e}", "\u{2066}", "\u{9b}", "\u{200b}", "\u{feff}", "\u{7}", "\u{e0041}", "\u{5}", "\u{e000}"] {
+        pty.assert_never_wrote(gone);
+    }
+    assert_eq!((pty.bells(), pty.clipboard().len()), (0, 0));
+    assert_eq!(house.acts().iter().filter(|r| r.method == "DELETE").count(), 0, "a wipe was sent");
+    println!("FIGURE hostile names: 5 names with 10 attacks x {screens} screens, {} bytes written, 0 foreign sequences", raw.len());
+    pty.keys("q");
+    pty.assert_exit(0);
+}
+
+/// Every spelling of a secret.
+fn spellings(secret: &str) -> Vec<Vec<u8>> {
+    use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
+    let hex: String = secret.bytes().map(|b| format!("{b:02x}")).collect();
+    let percent: String = secret.bytes().map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") }).collect();
+    [secret.to_owned(), BASE64_STANDARD_NO_PAD.encode(secret), hex.clone(), hex.to_uppercase(), percent, secret.replace('-', "\\u002d")]
+        .map(String::into_bytes)
+        .into()
+}
+
+#[test]
+fn the_key_of_a_server_is_on_no_screen_and_in_no_file() {
+    let house = house();
+    let key = house.sandbox.gateways()[0].credentials["api_key"].expose().to_owned();
+    let mut pty = house.open(120, 40);
+    select(&pty, "shop-a");
+    for key in ["?", ":", "c", "L", "t", "T", "m", "<Enter>", "a"] {
+        let before = pty.text();
+        pty.keys(key);
+        pty.wait_until("the key to show", |s| (s.contents() != before).then_some(()));
+        back_to_list(&pty);
+    }
+    pair_by_code(&pty, "shop-b", "5511999990001");
+    wait_for_code(&pty);
+    back_to_list(&pty);
+    pty.keys("q");
+    pty.wait_exit();
+    let raw = pty.raw();
+    let mut files = 0;
+    for form in spellings(&key) {
+        assert!(!raw.windows(form.len()).any(|w| w == form), "the terminal was told the key");
+        for file in crate::support::house::files(house.home.path()) {
+            let bytes = std::fs::read(&file).unwrap_or_default();
+            files += 1;
+            assert!(!bytes.windows(form.len()).any(|w| w == form), "{} holds the key", file.display());
+        }
+    }
+    println!("FIGURE canary on the deck: {} terminal bytes and {files} file readings in 6 spellings, 0 hits", raw.len());
+}
+
+#[test]
+fn a_key_in_a_file_has_its_badge_for_as_long_as_it_lies_there() {
+    let house = house();
+    let mut pty = house.open(100, 34);
+    pty.wait_for("KEY FILE");
+    pty.keys("?");
+    pty.wait_for("help");
+    back_to_list(&pty);
+    pty.keys("q");
+    pty.assert_exit(0);
+}
+
+#[test]
+fn a_store_that_is_held_by_another_is_said_and_the_deck_stays_live() {
+    let house = house();
+    let pty = house.open(120, 34);
+    let db = rusqlite::Connection::open(house.home.path().join("vault.db")).unwrap();
+    db.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    // A state that changes has to be kept in the history: that fails now.
+    house.http("DELETE", "/instance/logout/shop-a", "");
+    super::hands::wait_row(&pty, "shop-a", "logged out");
+    pty.wait_for("NOT KEPT");
+    db.execute_batch("ROLLBACK").unwrap();
+    house.http("DELETE", "/instance/logout/shop-b", "");
+    pty.keys("q");
+}
+
+#[test]
+fn a_full_disk_is_said_and_the_deck_stays_live() {
+    let house = house();
+    // A file system of its own, nearly full: as a full disk is, for this home alone.
+    let mount = tempfile::tempdir().unwrap();
+    let done = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1500k", "tmpfs"]).arg(mount.path()).status();
+    if !done.is_ok_and(|s| s.success()) {
+        crate::support::skip("a full disk", "the right to mount a tmpfs");
+        return;
+    }
+    struct Mounted(std::path::PathBuf);
+    impl Drop for Mounted {
+        fn drop(&mut self) {
+            let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+        }
+    }
+    let mounted = Mounted(mount.path().to_owned());
+    let small = mount.path().join("home");
+    assert!(Command::new("cp").arg("-a").arg(house.home.path()).arg(&small).status().unwrap().success());
+    let pty = super::house::deck().args(["--home".as_ref(), small.as_os_str()]).size(120, 34).spawn();
+    house.settle(&pty);
+    // Fills what is left, to the last byte.
+    let mut filler = std::fs::File::create(small.join("filler")).unwrap();
+    while std::io::Write::write_all(&mut filler, &[0u8; 4096]).is_ok() {}
+    while std::io::Write::write_all(&mut filler, &[0u8; 1]).is_ok() {}
+    house.http("DELETE", "/instance/logout/shop-a", "");
+    super::hands::wait_row(&pty, "shop-a", "logged out");
+    pty.wait_for("NOT KEPT");
+    pty.keys("L");
+    pty.wait_for("disk is full");
+    // With space again it is kept again, and says so by saying nothing.
+    drop(filler);
+    std::fs::remove_file(small.join("filler")).unwrap();
+    drop(pty);
+    drop(mounted);
+}
+
+#[test]
+fn a_read_only_store_is_said_and_the_deck_stays_live() {
+    let house = house();
+    let mut first = house.open(100, 34);
+    first.keys("q");
+    first.assert_exit(0);
+    // Root writes into any folder: the program runs as nobody here.
+    let nobody = Command::new("setpriv").args(["--reuid=65534", "--regid=65534", "--clear-groups", "true"]).status();
+    if !nobody.is_ok_and(|s| s.success()) {
+        crate::support::skip("a read-only store", "setpriv and root");
+        return;
+    }
+    // Its owner could make it writable again, which pairdeck tries: it is somebody else's.
+    let path = house.home.path();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    for file in crate::support::house::files(path) {
+        let key = file.extension().is_some_and(|x| x == "key");
+        std::os::unix::fs::chown(&file, key.then_some(65534), None).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(if key { 0o400 } else { 0o444 })).unwrap();
+    }
+    let pty = crate::support::pty::Start::new("setpriv")
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups", env!("CARGO_BIN_EXE_pairdeck"), "--home"])
+        .args([path.as_os_str()])
+        .env("HOME", "/nonexistent")
+        .cwd("/")
+        .size(120, 34)
+        .spawn();
+    pty.wait_for("NOT KEPT");
+    house.settle(&pty);
+    super::hands::wait_row(&pty, "shop-a", "online");
+}
+
+#[test]
+fn a_terminal_that_never_answers_is_drawn_anew_all_the_same() {
+    let house = house();
+    let silent = crate::support::pty::Terminal { answers: false, background: None };
+    let mut pty = house.deck().size(100, 34).terminal(silent).spawn();
+    house.settle(&pty);
+    // Coming back into focus draws everything anew, as ctrl-l does.
+    for key in ["<C-l>", "\u{1b}[O", "\u{1b}[I", "<C-l>"] {
+        pty.keys(key);
+    }
+    pty.keys("?");
+    pty.wait_for("help");
+    back_to_list(&pty);
+    pty.keys("q");
+    pty.assert_exit(0);
+}

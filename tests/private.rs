@@ -1,0 +1,185 @@
+//! The process itself and the files that it replaces: nobody of the same user reads its memory, no core is written, what is
+//! replaced on disk is whole before it takes the old one's place; and the vault's key is replaced over the command line, killed
+//! anywhere.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs, unreachable_pub)]
+
+mod support;
+
+use pairdeck::sandbox::Past;
+use std::{fs, os::unix::fs::PermissionsExt, process::Command, time::Duration};
+use support::house::{Home, Servers, instance, quick};
+
+const KEY: &str = "CANARY-private-5d1f0c77aa";
+
+fn one() -> (Servers, Home) {
+    let servers = Servers::start(vec![("wa", quick(KEY), vec![instance("shop", Past::Online)])]);
+    let home = Home::of(&servers);
+    (servers, home)
+}
+
+#[test]
+fn nobody_of_the_same_user_reads_its_memory_and_no_core_is_written() {
+    let tools = Command::new("setpriv").args(["--reuid=65534", "--regid=65534", "--clear-groups", "true"]).status();
+    if !tools.is_ok_and(|s| s.success()) {
+        support::skip("reading another process of the same user", "setpriv and root");
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    for (debug, readable) in [("0", false), ("1", true)] {
+        let mut child = Command::new("setpriv")
+            .args(["--reuid=65534", "--regid=65534", "--clear-groups", env!("CARGO_BIN_EXE_pairdeck"), "history", "--follow", "--home"])
+            .arg(dir.path().join(format!("home-{debug}")))
+            .env_clear()
+            .env("HOME", "/nonexistent")
+            .env("PAIRDECK_DEBUG", debug)
+            .env("CANARY_IN_ENVIRON", KEY)
+            .spawn()
+            .unwrap();
+        let pid = child.id().to_string();
+        // It is up once its store is there.
+        support::house::until("the store", || dir.path().join(format!("home-{debug}/vault.db")).exists());
+        let mut read = 0;
+        for file in ["environ", "maps", "mem"] {
+            let script = format!("head -c 1 /proc/{pid}/{file} >/dev/null 2>&1 || [ \"{file}\" = mem ] && [ -r /proc/{pid}/{file} ]");
+            let script = if file == "mem" { format!("exec 3</proc/{pid}/mem") } else { script };
+            let done = Command::new("setpriv").args(["--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-c", &script]).output().unwrap();
+            read += usize::from(done.status.success());
+        }
+        let limits = fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+        let core = limits.lines().find(|l| l.starts_with("Max core file size")).unwrap().split_whitespace().nth(4).unwrap().to_owned();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        println!("FIGURE same user, PAIRDECK_DEBUG={debug}: {read} of 3 (environ, maps, mem) readable, core limit {core}");
+        assert_eq!(read > 0, readable, "PAIRDECK_DEBUG={debug}");
+        assert!(readable || core == "0", "{core}");
+    }
+}
+
+#[test]
+fn no_secret_is_in_arguments_or_environment_of_a_run() {
+    let (servers, home) = one();
+    servers.gateway("wa").fault(pairdeck::sandbox::Fault::Hang, 10_000, None);
+    let child = home.command(&["list"]).spawn().unwrap();
+    let pid = child.id();
+    // While it waits for the server, key in hand.
+    support::house::until("a request", || !servers.asked("wa").is_empty());
+    for file in ["cmdline", "environ"] {
+        let text = String::from_utf8_lossy(&fs::read(format!("/proc/{pid}/{file}")).unwrap()).into_owned();
+        for form in support::house::spellings(KEY) {
+            assert!(!text.contains(&form), "{file} holds the key");
+        }
+    }
+    servers.gateway("wa").heal();
+    home.finish(child);
+}
+
+/// Runs the program under strace and returns the calls that name or move files, one a line.
+fn traced(home: &Home, args: &[&str], stdin: &str) -> Option<String> {
+    if !Command::new("strace").arg("-V").output().is_ok_and(|o| o.status.success()) {
+        support::skip("the order of fsync and rename", "strace");
+        return None;
+    }
+    let out = home.path().join("../trace");
+    let mut command = Command::new("strace");
+    let plain = home.command(args);
+    command.args(["-f", "-y", "-o"]).arg(&out).args(["-e", "trace=fsync,fdatasync,rename,renameat,renameat2,link,linkat"]);
+    command.arg(plain.get_program()).args(plain.get_args());
+    command.env_clear().envs(plain.get_envs().filter_map(|(k, v)| Some((k, v?)))).env("PAIRDECK_DEBUG", "1");
+    command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    use std::io::Write;
+    let _ = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+    let ran = home.finish(child);
+    assert_eq!(ran.code, 0, "{} {}", ran.stdout, ran.stderr);
+    Some(fs::read_to_string(out).unwrap())
+}
+
+/// Every file that takes a name in the home was synced before, and its folder is synced after.
+fn whole_before_it_counts(home: &Home, what: &str, trace: &str, names: &[&str]) {
+    let folder = format!("{}>", home.path().display());
+    let lines: Vec<&str> = trace.lines().filter(|l| !l.contains(" = -1 ")).collect();
+    for name in names {
+        let at = lines.iter().position(|l| (l.contains("rename") || l.contains("link")) && l.contains(name));
+        let at = at.unwrap_or_else(|| panic!("{what}: nothing took the place of {name}:\n{trace}"));
+        let from = lines[at].split('"').nth(1).unwrap().rsplit('/').next().unwrap();
+        let synced = lines[..at].iter().any(|l| (l.contains("fsync(") || l.contains("fdatasync(")) && l.contains(from));
+        assert!(synced, "{what}: {from} was not synced before it became {name}:\n{trace}");
+        let synced_folder = lines[at + 1..].iter().any(|l| l.contains("fsync(") && l.contains(&folder));
+        assert!(synced_folder, "{what}: the folder was not synced after {name}:\n{trace}");
+        println!("FIGURE strace {what}: fsync({from}) < rename to {name} < fsync(folder)");
+    }
+}
+
+#[test]
+fn what_is_replaced_on_disk_is_synced_before_it_takes_the_old_ones_place() {
+    let (servers, home) = one();
+    let Some(trace) = traced(&home, &["secret", "rotate-key"], "") else { return };
+    whole_before_it_counts(&home, "secret rotate-key", &trace, &[".key\"", "vault.mark"]);
+    let key_file = home.path().join("../key");
+    fs::write(&key_file, KEY).unwrap();
+    let url = servers.url("wa");
+    let Some(trace) = traced(&home, &["add", "evolution", "wa2", "--url", &url, "--api-key-file", key_file.to_str().unwrap()], "") else { return };
+    whole_before_it_counts(&home, "add", &trace, &["config.toml"]);
+    fs::remove_file(key_file).unwrap();
+    home.keeps_secrets();
+}
+
+fn keys(home: &Home) -> usize {
+    support::house::files(&home.path()).iter().filter(|f| f.extension().is_some_and(|x| x == "key")).count()
+}
+
+#[test]
+fn a_change_of_keys_killed_anywhere_leaves_every_secret_readable() {
+    let (_servers, home) = one();
+    let opens = |home: &Home| home.store(async |store| store.secret_get("gateway/wa/api_key").await.unwrap().map(|s| s.expose().to_owned()));
+    let mut killed = 0;
+    for at in ["journal:1:before", "journal:1:after"] {
+        let child = home.command(&["secret", "rotate-key"]).env("PAIRDECK_DEBUG_KILL_AT", at).spawn().unwrap();
+        assert_eq!(home.finish(child).code, -9, "{at}");
+        assert_eq!(opens(&home).as_deref(), Some(KEY), "{at}");
+        killed += 1;
+    }
+    // And at instants of the clock, over the whole run.
+    for n in 0..40_u64 {
+        let mut child = home.command(&["secret", "rotate-key"]).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(n * 4));
+        let _ = child.kill();
+        killed += usize::from(home.finish(child).code == -9);
+        assert_eq!(opens(&home).as_deref(), Some(KEY), "killed after {} ms", n * 4);
+    }
+    home.run(&["secret", "rotate-key"]).exits(0).says(&["sealed under a new key"]);
+    assert_eq!(keys(&home), 1, "what killed changes left is swept by the next");
+    assert_eq!(home.run(&["list"]).exits(0).code, 0);
+    let audit = home.run(&["history", "--audit", "--json"]).exits(0).json();
+    let line = audit["lines"].as_array().unwrap().iter().rfind(|l| l["action"] == "rotate-key").unwrap().clone();
+    assert_eq!((&line["outcome"], &line["id"]), (&"done".into(), &"vault".into()));
+    assert!(line["pid"].as_u64().is_some_and(|p| p > 1) && line["user"].as_str().is_some() && !line["host"].as_str().unwrap().is_empty(), "{line}");
+    println!("FIGURE change of keys: {killed} kills, every secret readable after each");
+    home.keeps_secrets();
+}
+
+#[test]
+fn a_key_from_systemd_opens_the_vault_and_is_replaced_by_the_next_one() {
+    let home = Home::empty();
+    let credentials = tempfile::tempdir().unwrap();
+    let key = |n: u8| base64::Engine::encode(&base64::prelude::BASE64_STANDARD, [n; 32]);
+    let run = |args: &[&str]| {
+        let child = home.command(args).env("CREDENTIALS_DIRECTORY", credentials.path()).spawn().unwrap();
+        home.finish(child)
+    };
+    run(&["secret", "init", "--credential"]).exits(12).says(&["pairdeck-key"]);
+    fs::write(credentials.path().join("pairdeck-key"), key(1)).unwrap();
+    run(&["secret", "init", "--credential"]).exits(0);
+    run(&["secret", "rotate-key"]).says(&["pairdeck-key-next"]);
+    fs::write(credentials.path().join("pairdeck-key-next"), key(2)).unwrap();
+    run(&["secret", "rotate-key"]).exits(0);
+    assert!(run(&["secret", "status"]).exits(0).stdout.contains("credential"));
+    // The unit is edited: the next key is the only one from now on.
+    fs::rename(credentials.path().join("pairdeck-key-next"), credentials.path().join("pairdeck-key")).unwrap();
+    run(&["secret", "status"]).exits(0);
+    fs::write(credentials.path().join("pairdeck-key"), key(3)).unwrap();
+    assert_eq!(run(&["secret", "status"]).code, 12, "a wrong key is said, and no other source is tried");
+    run(&["secret", "move", "--to", "keyring"]).exits(12);
+    run(&["secret", "move"]).exits(2);
+}

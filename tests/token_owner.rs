@@ -1,0 +1,257 @@
+//! The whole program as the owner of tokens: many processes on one home, killed at the worst moment, against the sandbox.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use pairdeck::{
+    domain::{Clean, Stamp, Time},
+    sandbox::{AppSpec, Part, TokenFault, TokenServer, TokenSettings},
+    store::tokens::{End, Ended, TokenKey},
+};
+use serde_json::Value;
+use std::{
+    io::{BufRead, BufReader, Write},
+    os::unix::net::UnixStream,
+    process::{Child, Command},
+};
+use support::house::{Home, Ran, Servers, until};
+
+const SECRET: &str = "OPS-SECRET-b41c07-0123456789";
+const FETCH: &str = "/cgi-bin/gettoken";
+
+struct Bench {
+    servers: Servers,
+    home: Home,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let app = AppSpec { id: "1000002".into(), name: "ops-bot".into(), secret: SECRET.into(), ..AppSpec::default() };
+        let settings = TokenSettings::default();
+        let servers = Servers::with(vec![("corp", Part::Tokens(Box::new(settings.clone()), vec![app]))]);
+        let home = Home::sealed(&servers);
+        let (url, corp) = (servers.url("corp"), settings.corpid);
+        let text =
+            format!("[gateway.corp]\nkind = \"wecom\"\nurl = \"{url}\"\ncorp_id = \"{corp}\"\n\n[gateway.corp.account.ops-bot]\nid = \"1000002\"\n");
+        home.write_config(&text);
+        Self { servers, home }
+    }
+
+    fn server(&self) -> &TokenServer {
+        self.servers.sandbox().tokens("corp").unwrap()
+    }
+
+    /// Requests for a token that reached the platform, answered or not.
+    fn fetches(&self) -> usize {
+        self.server().asked().0.iter().filter(|r| r.path.starts_with(FETCH)).count()
+    }
+
+    fn token(&self, args: &[&str]) -> Ran {
+        self.home.run(&[&["token", "corp:ops-bot"], args].concat())
+    }
+
+    fn document(&self) -> Value {
+        self.token(&["--format", "json"]).exits(0).json()
+    }
+
+    /// The token that is there has died, here and there.
+    fn expire(&self) {
+        self.home.store(async |store| {
+            let row = store.token("corp:ops-bot").await.unwrap().unwrap();
+            let token = row.token.unwrap();
+            let now = pairdeck::clock::SystemTime::new().now();
+            let end = End::Same { expires: Stamp { wall: token.issued.wall, boot: now.boot } };
+            let key = TokenKey { kind: "wecom".into(), form: "query".into(), ..row.key };
+            let by = Clean::new("test");
+            store.token_ended(Ended { key, at: now, by, cause: None, forced: false, took_ms: 0, end }).await.unwrap();
+        });
+        self.server().expire("ops-bot");
+        self.server().clear_requests();
+    }
+
+    fn fifty(&self) -> Vec<Ran> {
+        let children: Vec<Child> = (0..50).map(|_| self.home.command(&["token", "corp:ops-bot"]).spawn().unwrap()).collect();
+        children.into_iter().map(|c| self.home.finish(c)).collect()
+    }
+
+    /// A watching process, once it serves.
+    fn watch(&self) -> Child {
+        let child = self.home.command(&["watch"]).spawn().unwrap();
+        until("the socket", || UnixStream::connect(self.home.file("pairdeck.sock")).is_ok());
+        child
+    }
+}
+
+fn signal(child: &Child, name: &str) {
+    assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
+}
+
+#[test]
+fn fifty_processes_that_want_an_expired_token_cause_one_fetch() {
+    let b = Bench::new();
+    let old = b.token(&[]).exits(0).stdout;
+    b.expire();
+    let ran = b.fifty();
+    assert_eq!(b.fetches(), 1);
+    let first = &ran[0].stdout;
+    assert_ne!(*first, old);
+    assert!(first.ends_with('\n') && first.trim_end().len() == 214, "{first:?}");
+    assert!(ran.iter().all(|r| r.code == 0 && r.stdout == *first && r.stderr.is_empty()), "{ran:?}");
+    b.home.keeps_secrets();
+}
+
+#[test]
+fn a_fetch_that_fails_asked_by_fifty_is_one_attempt_and_fifty_clear_errors() {
+    let b = Bench::new();
+    // No answer at all: everybody is there before the first one gives up.
+    b.server().fault(TokenFault::parse("hang", None, false).unwrap(), 1000, Some(FETCH));
+    let ran = b.fifty();
+    assert_eq!(b.fetches(), 1);
+    for r in ran {
+        let r = r.exits(5).says(&["pairdeck: slow:"]);
+        assert_eq!((r.stdout.as_str(), r.stderr.lines().count()), ("", 1), "{}", r.stderr);
+    }
+}
+
+#[test]
+fn a_process_killed_in_the_middle_of_a_fetch_stops_nobody() {
+    let b = Bench::new();
+    b.server().fault(TokenFault::parse("hang", None, false).unwrap(), 1, Some(FETCH));
+    let mut child = b.home.command(&["token", "corp:ops-bot"]).spawn().unwrap();
+    until("the request", || b.fetches() == 1);
+    let waiting = b.home.command(&["token", "corp:ops-bot"]).spawn().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    b.home.finish(waiting).exits(0);
+    assert_eq!(b.fetches(), 2);
+}
+
+#[test]
+fn a_watch_killed_and_begun_again_within_a_life_fetches_nothing_and_keeps_the_end() {
+    let b = Bench::new();
+    let mut watch = b.watch();
+    until("a token that nobody asked for", || b.token(&["--no-fetch"]).code == 0);
+    let before = b.document();
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+    assert_eq!(b.document()["expires_at"], before["expires_at"], "without a watch, past the socket that it left");
+    let watch = b.watch();
+    let after = b.document();
+    assert_eq!((&after["expires_at"], &after["fingerprint"]), (&before["expires_at"], &before["fingerprint"]));
+    assert_eq!(b.fetches(), 1);
+    signal(&watch, "-TERM");
+    b.home.finish(watch).exits(0);
+    assert!(!b.home.file("pairdeck.sock").exists());
+}
+
+#[test]
+fn a_loop_of_42001_ends_after_one_fetch() {
+    let b = Bench::new();
+    let first = b.token(&[]).exits(0).stdout;
+    b.server().expire("ops-bot");
+    b.server().clear_requests();
+    let rejected = ["token", "corp:ops-bot", "--rejected", "-"];
+    let second = b.home.run_with(&rejected, &first).exits(0).stdout;
+    assert_ne!(first, second);
+    // Another client, still with the old one: no request.
+    assert_eq!(b.home.run_with(&rejected, &first).exits(0).stdout, second);
+    for _ in 0..20 {
+        b.home.run_with(&rejected, &second).exits(4).says(&["token_rejected_again"]);
+    }
+    assert_eq!(b.fetches(), 1);
+}
+
+#[test]
+fn a_limit_is_told_with_its_code_and_the_living_token_is_served() {
+    let b = Bench::new();
+    let doc = b.document();
+    b.server().fault(TokenFault::parse("rate", None, false).unwrap(), 1000, Some(FETCH));
+    let fp = doc["fingerprint"].as_str().unwrap();
+    for _ in 0..5 {
+        b.token(&["--rejected", fp]).exits(6).says(&["rate_limited"]);
+    }
+    assert_eq!(b.fetches(), 2);
+    b.token(&[]).exits(0);
+}
+
+#[test]
+fn what_cannot_be_had_ends_with_the_codes_of_the_contract() {
+    let b = Bench::new();
+    b.token(&["--no-fetch"]).exits(10);
+    b.home.run(&["token", "nobody"]).exits(3);
+    b.home.run(&["--read-only", "token", "corp:ops-bot"]).exits(11);
+    assert_eq!(b.fetches(), 0);
+    b.token(&["--min-ttl", "3h"]).exits(0);
+    b.token(&["--min-ttl", "3h", "--strict"]).exits(10).says(&["life_too_short"]);
+    b.token(&["--rejected", "nonsense"]).exits(2);
+    b.home.run_with(&["token", "corp:ops-bot", "--rejected", "-"], "").exits(2);
+    b.home.run(&["--read-only", "token", "corp:ops-bot"]).exits(0);
+    b.server().reset_secret("ops-bot", Some("another-secret-that-nobody-told"), Some(true));
+    b.expire();
+    for _ in 0..3 {
+        b.token(&[]).exits(4).says(&["credential_refused"]);
+    }
+    assert_eq!(b.fetches(), 1);
+}
+
+#[test]
+fn the_socket_gives_the_document_of_the_command() {
+    let b = Bench::new();
+    let watch = b.watch();
+    let mut stream = UnixStream::connect(b.home.file("pairdeck.sock")).unwrap();
+    stream.write_all(b"{\"v\":1,\"target\":\"ops-bot\"}\n").unwrap();
+    let mut line = String::new();
+    BufReader::new(&stream).read_line(&mut line).unwrap();
+    let (mut one, mut two): (Value, Value) = (serde_json::from_str(&line).unwrap(), b.document());
+    for d in [&mut one, &mut two] {
+        for field in ["expires_in", "source"] {
+            d.as_object_mut().unwrap().remove(field).unwrap();
+        }
+    }
+    assert_eq!(one, two);
+    // A deck that is stopped holds nobody up.
+    signal(&watch, "-STOP");
+    b.token(&[]).exits(0);
+    signal(&watch, "-CONT");
+    signal(&watch, "-INT");
+    b.home.finish(watch).exits(0);
+}
+
+#[test]
+fn a_second_watch_is_refused_or_waits() {
+    let b = Bench::new();
+    let first = b.watch();
+    b.home.run(&["watch"]).exits(8);
+    let second = b.home.command(&["watch", "--standby"]).spawn().unwrap();
+    signal(&first, "-TERM");
+    b.home.finish(first).exits(0);
+    until("the second one", || UnixStream::connect(b.home.file("pairdeck.sock")).is_ok());
+    signal(&second, "-TERM");
+    b.home.finish(second).exits(0);
+}
+
+#[test]
+fn a_command_gets_its_token_over_a_descriptor_or_a_file_and_ends_as_it_ends() {
+    let b = Bench::new();
+    let token = b.token(&[]).exits(0).stdout.trim_end().to_owned();
+    let script = "env | grep -c \"$(cat <&$PAIRDECK_TOKEN_FD)\"; tr '\\0' ' ' < /proc/$$/cmdline | grep -c TOK; exit 7";
+    let ran = b.home.run(&["exec", "corp:ops-bot", "--", "sh", "-c", script]).exits(7);
+    assert_eq!(ran.stdout.lines().next(), Some("0"), "the token is in the environment");
+    let ran = b.home.run(&["exec", "corp:ops-bot", "--", "sh", "-c", "cat <&$PAIRDECK_TOKEN_FD"]).exits(0);
+    assert_eq!(ran.stdout, token);
+    let script = "stat -c %a $PAIRDECK_TOKEN_FILE; cat $PAIRDECK_TOKEN_FILE; echo; echo $PAIRDECK_TOKEN_FILE";
+    let ran = b.home.run(&["exec", "corp:ops-bot", "--file", "--", "sh", "-c", script]).exits(0);
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    assert_eq!(lines[..2], ["600", token.as_str()]);
+    assert!(!std::path::Path::new(lines[2]).exists(), "the file is left");
+    b.home.run(&["exec", "corp:ops-bot", "--", "no-such-program"]).exits(127);
+    let ran = b.home.run(&["exec", "corp:ops-bot", "--env", "TOK", "--", "sh", "-c", "printf %s $TOK"]).exits(0);
+    assert_eq!(ran.stdout, token);
+    // Bounded, so that a signal that is not handed on leaves nothing behind.
+    let script = "trap 'exit 9' TERM; echo up; for i in $(seq 400); do sleep 0.05; done";
+    let mut child = b.home.command(&["exec", "corp:ops-bot", "--file", "--", "sh", "-c", script]).spawn().unwrap();
+    let mut up = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut up).unwrap();
+    signal(&child, "-TERM");
+    b.home.finish(child).exits(9);
+}
