@@ -208,6 +208,28 @@ fn another_host_is_refused_by_the_slots_lease_and_by_the_keys() {
 }
 
 #[test]
+fn a_bot_that_one_process_may_run_is_guarded_by_its_platforms_id_and_shows_its_owner() {
+    let Some(server) = RedisServer::start("leases of a bot", &[]) else { return };
+    let bots =
+        |gateway: &str| format!("{}[gateway.{gateway}]\nkind = \"wecom-aibot\"\n[gateway.{gateway}.account.desk]\nid = \"aib-1\"\n", shared(&server));
+    let (a, b) = (Home::empty(), Home::empty());
+    a.write_config(&bots("bots"));
+    b.write_config(&bots("named-otherwise"));
+    let (child, pid, _out) = worker(&a, &["bots:desk"], STAYS);
+    let me = child.id().to_string();
+    a.run(&["run", "bots:desk", "--", "true"]).exits(8).says(&["already", &me]);
+    b.run(&["run", "desk", "--", "true"]).exits(8).says(&["run/wecom-aibot/aib-1", &me]);
+    for home in [&a, &b] {
+        let owner = home.run(&["list", "--json"]).json()["accounts"][0]["facts"]["owner"].to_string();
+        assert!(owner.contains(&me), "{owner}");
+    }
+    b.run(&["run", "desk", "--heal", "--", "true"]).exits(2).says(&["nothing to heal"]);
+    signal(pid, "TERM");
+    a.finish(child).exits(0);
+    b.run(&["run", "desk", "--", "true"]).exits(0);
+}
+
+#[test]
 fn a_worker_is_stopped_before_a_lease_ends_that_cannot_be_renewed() {
     let Some(mut server) = RedisServer::start("the loss of a lease", &[]) else { return };
     let (home, _) = home(&[("orders", 1)], &shared(&server));

@@ -14,6 +14,7 @@ use crate::{
         hold::{
             child::{self, News, Running},
             lease::{Keeper, Lost, Refused},
+            lock_file,
             log::{LOOP, Signs},
         },
         shared::self_at_host,
@@ -162,7 +163,7 @@ fn locks(house: &Session, args: &Run, duty: &Duty, out: &mut Output) -> Result<V
     let (mounts, pids) = crate::store::proc::spaces(me);
     let owner =
         Owner { target: duty.target.id(), pid: me, who: who::user_at_host().as_str().to_owned(), command: command.unwrap_or_default(), mounts, pids };
-    let own = house.paths.locks().join(format!("run-{}.lock", file_name(&duty.target.id())));
+    let own = lock_file(&house.paths, &duty.target.id());
     files::private_dir(&house.paths.locks()).map_err(|e: StoreError| said(&e.text(out.lang), out))?;
     let mut held = Vec::new();
     for path in std::iter::once(&own).chain(&duty.lock) {
@@ -179,17 +180,6 @@ fn locks(house: &Session, args: &Run, duty: &Duty, out: &mut Output) -> Result<V
         }
     }
     Ok(held)
-}
-
-/// Two targets never share a file name: everything but letters, digits and `-` is spelt out.
-fn file_name(id: &str) -> String {
-    id.bytes().fold(String::new(), |mut name, b| {
-        match b {
-            b if b.is_ascii_alphanumeric() || b == b'-' => name.push(char::from(b)),
-            b => name.push_str(&format!("_{b:02x}")),
-        }
-        name
-    })
 }
 
 async fn leases(house: &Session, duty: &Duty, out: &mut Output) -> Result<Option<Keeper>, Exit> {

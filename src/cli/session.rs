@@ -5,7 +5,7 @@ use crate::{
     clock::{SystemTime, kernel},
     domain::{GatewayId, OpPhase, Reason, ReasonCode, Row, Time, ids::TargetName},
     engine::{Mailbox, Parts, World, hosts::Quiet, look_all, names::Unresolved, ops},
-    i18n::{Lang, Message, command as c, reason},
+    i18n::{Lang, Message, command as c, reason, sessions},
     providers::registry,
     store::{Store, StoreError, config, locks::ProcessLock, paths::Paths},
     vault::{Vault, VaultState},
@@ -228,6 +228,15 @@ pub fn remedy(why: &Reason, lang: Lang) -> Option<String> {
         ReasonCode::TokenEmpty => Some(&c::GIVE_DO),
         ReasonCode::TokenRejectedAgain => Some(&c::SECRET_DO),
         ReasonCode::SendBanned => Some(&c::ALLOW_DO),
+        ReasonCode::SessionAbsent | ReasonCode::SessionEmpty => Some(&sessions::PAIR_SH_DO),
+        ReasonCode::KeyTwin => Some(&sessions::TWIN_SH_DO),
+        ReasonCode::SessionTruncated
+        | ReasonCode::SessionCorrupt
+        | ReasonCode::SessionKeyId
+        | ReasonCode::SessionDuplicated
+        | ReasonCode::SessionRevoked
+        | ReasonCode::RebuildLoop
+        | ReasonCode::SlotResurrected => Some(&sessions::RENEW_SH_DO),
         _ => None,
     };
     words.map_or_else(|| reason::remedy_sentence(why, lang), |w| Some(w.get(lang).to_owned()))

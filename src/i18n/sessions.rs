@@ -59,6 +59,10 @@ catalogue! { "sessions";
     BY_ARGV = "the file stands in its command line", "命令行中有该文件";
     BY_CWD = "it runs in the file's folder", "在该文件的目录中运行";
 
+    RENEW_SH_DO = "`pairdeck regenerate` gives it a key of its own, once its worker is stopped.", "停掉工作进程后，用 pairdeck regenerate 给它单独的密钥。";
+    TWIN_SH_DO = "Stop all but one; `pairdeck regenerate` gives each of the others a key of its own.", "只留一个，其余停掉并用 pairdeck regenerate 各给单独密钥。";
+    PAIR_SH_DO = "Its worker makes a session at its first login; or put the right path into config.toml.", "工作进程首次登录时会建立会话；或在 config.toml 中改正路径。";
+
     RUN_NOTHING = "{target}: nothing is held for this kind of target", "{target}：此类目标无需持有";
     RUN_LOCKED = "{target} is run already by {holder}", "{target} 已由 {holder} 运行";
     RUN_SHARED_HELD = "{what} is held on another host by {holder}", "{what} 正由另一台主机的 {holder} 持有";

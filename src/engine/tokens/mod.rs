@@ -17,13 +17,16 @@ use super::{
     world::{Gateway, World, lock, secret_name},
 };
 use crate::{
-    domain::{GatewayId, Reason, ReasonCode, RemoteId, Secret, Stamp, Target},
+    domain::{Clean, GatewayId, Reason, ReasonCode, RemoteId, Secret, Stamp, Target},
     providers::{
-        Fut,
+        Fut, registry,
         token::{Ask, Given, Held, Origin, TokenRules, Tokens, account_secret},
     },
     shared::Shared,
-    store::tokens::{KeptToken, TokenKey, TokenRow},
+    store::{
+        run_lock,
+        tokens::{KeptToken, TokenKey, TokenRow},
+    },
 };
 use decide::Next;
 use flight::Flight;
@@ -219,6 +222,24 @@ impl Tokens for Broker {
             super::ops::audit(&subject.world, &subject.target, "forget token", None, outcome).await;
             self.told(&subject.target);
             shared
+        })
+    }
+
+    fn holder<'a>(&'a self, at: &'a Target) -> Fut<'a, Option<Clean>> {
+        Box::pin(async move {
+            let world = self.0.world.upgrade()?;
+            if let Some(owner) = run_lock::owner(&super::hold::lock_file(&world.paths, &at.id())) {
+                return Some(Clean::new(&owner.name()));
+            }
+            let settings = world.gateway(&at.gateway)?.settings.clone();
+            let duty = registry::duty(&settings, std::slice::from_ref(&*settings), at)?;
+            let Some(Ok(shared)) = self.connect(&world).await else { return None };
+            for lease in &duty.leases {
+                if let Ok(Some(holder)) = shared.holder(lease).await {
+                    return Some(holder);
+                }
+            }
+            None
         })
     }
 

@@ -60,7 +60,7 @@ impl Identity {
             return Some(if self.path == other.path { Same::Path } else { Same::Symlink });
         }
         match (self.inode, other.inode) {
-            (Some(a), Some(b)) if a == b => Some(if self.names > 1 { Same::HardLink } else { Same::BindMount }),
+            (Some(a), Some(b)) if a == b => Some(if self.names.max(other.names) > 1 { Same::HardLink } else { Same::BindMount }),
             // Not there yet: the same name in the same folder will be the same file.
             (None, None) if self.folder.is_some() && self.folder == other.folder && self.real.file_name() == other.real.file_name() => {
                 Some(Same::BindMount)
