@@ -3,8 +3,7 @@
 use super::{
     Account, Mirror,
     read::{Key, Reader, in_order},
-    shared,
-    telegram_read,
+    shared, telegram_read,
 };
 use crate::{
     domain::Clean,

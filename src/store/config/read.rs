@@ -1,8 +1,8 @@
 //! Walks the parsed file, table by table, and gathers every mistake instead of stopping at the first.
 
 use super::{
-    Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, account_read, clock, error::place, langbot, mirrors, shared, telegram_read, values,
-    wukongim_read,
+    Ambiguous, Config, ConfigError, ConfigErrors, Gateway, KINDS, KeyLine, account_read, clock, error::place, langbot, mirrors, shared,
+    telegram_read, values, wukongim_read,
 };
 use crate::i18n::{Lang, Message, Words, store as words};
 use std::{ops::Range, path::Path};
