@@ -229,12 +229,12 @@ fn time_servers_that_tell_nothing_leave_the_side_open_and_say_why() {
     let said = ask(&home, &[mute.local_addr().unwrap().port()], "C.UTF-8");
     assert_eq!((said.code, &said.gateway["side"]), (7, &"cannot_tell".into()));
     let blocked = (
-        "No time server answered: UDP to it, usually port 123, is blocked.".to_owned(),
+        "No time server answered: UDP to it, usually port 123, is blocked, or none is there.".to_owned(),
         "In [clock] ntp: another server or port (HOST:PORT), or none and rely on Date.".to_owned(),
     );
     assert_eq!(note(&said, "ntp_no_answer"), blocked);
     let zh = ask(&home, &[mute.local_addr().unwrap().port()], "zh_CN.UTF-8");
-    assert_eq!(note(&zh, "ntp_no_answer").0, "没有时间服务器应答：到它的 UDP（通常为 123 端口）被拦截。");
+    assert_eq!(note(&zh, "ntp_no_answer").0, "没有时间服务器应答：到它的 UDP（通常为 123 端口）被拦截，或该处没有服务器。");
     for (fault, code, text) in [
         (SntpFault::Kiss(*b"RATE"), "ntp_rate_limited", "A time server asked to be left alone (RATE); it is not asked again."),
         (SntpFault::Kiss(*b"DENY"), "ntp_denied", "A time server refuses this host."),

@@ -227,7 +227,10 @@ fn what_time_servers_do_wrong_has_its_words_and_its_act() {
         (
             SntpFault::Silent,
             "ntp_no_answer",
-            ["No time server answered: UDP to it, usually port 123, is blocked.", "没有时间服务器应答：到它的 UDP（通常为 123 端口）被拦截。"],
+            [
+                "No time server answered: UDP to it, usually port 123, is blocked, or none is there.",
+                "没有时间服务器应答：到它的 UDP（通常为 123 端口）被拦截，或该处没有服务器。",
+            ],
             [
                 "In [clock] ntp: another server or port (HOST:PORT), or none and rely on Date.",
                 "在 [clock] ntp 中换服务器或端口（主机:端口），或留空只依赖 Date。",

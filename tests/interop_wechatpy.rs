@@ -211,13 +211,18 @@ async fn wechatpy_of_official_accounts_uses_the_classic_token_and_kills_the_one_
 }
 
 /// A platform that lives on a thread of its own, a home that knows it, and a Redis if there is one.
-fn host(redis: Option<&RedisServer>) -> (Servers, Home) {
+fn host(redis: Option<String>) -> (Servers, Home) {
+    // Both drive runtimes of their own, which cannot be done within one.
+    std::thread::spawn(move || made(redis)).join().unwrap()
+}
+
+fn made(redis: Option<String>) -> (Servers, Home) {
     let app = AppSpec { id: "1000002".to_owned(), name: "ops".to_owned(), secret: SECRET.to_owned(), ..AppSpec::default() };
     let settings = TokenSettings::default();
     let servers = Servers::with(vec![("corp", Part::Tokens(Box::new(settings.clone()), vec![app]))]);
     let home = Home::of(&servers);
     let (shared, mirror) = match redis {
-        Some(r) => (format!("[shared]\nredis = \"{}\"\nmirror_prefix = \"bots\"\n", r.url()), "mirror = [\"wechatpy2\"]\n"),
+        Some(url) => (format!("[shared]\nredis = \"{url}\"\nmirror_prefix = \"bots\"\n"), "mirror = [\"wechatpy2\"]\n"),
         None => (String::new(), ""),
     };
     let (url, corp) = (servers.url("corp"), settings.corpid);
@@ -271,7 +276,7 @@ async fn a_client_that_reads_the_mirror(major: usize) {
     let what = format!("wechatpy {major} on a mirror");
     let Some(redis) = RedisServer::start(&what, &[]) else { return };
     let Some(mut client) = Client::start(&what, major).await else { return };
-    let (servers, home) = host(Some(&redis));
+    let (servers, home) = host(Some(redis.url()));
     let corp = servers.sandbox().tokens("corp").unwrap();
     home.run(&["token", "corp:ops"]).exits(0);
     let (base, corpid) = (corp.url(), corp.settings().corpid.clone());

@@ -107,7 +107,7 @@ fn whole_before_it_counts(home: &Home, what: &str, trace: &str, names: &[&str]) 
         assert!(synced, "{what}: {from} was not synced before it became {name}:\n{trace}");
         let synced_folder = lines[at + 1..].iter().any(|l| l.contains("fsync(") && l.contains(&folder));
         assert!(synced_folder, "{what}: the folder was not synced after {name}:\n{trace}");
-        println!("FIGURE strace {what}: fsync({from}) < rename to {name} < fsync(folder)");
+        println!("FIGURE strace {what}: fsync({from}) < rename to {} < fsync(folder)", name.trim_end_matches('"'));
     }
 }
 

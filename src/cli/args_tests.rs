@@ -54,7 +54,7 @@ fn the_sandbox_listens_on_loopback_only() {
 
 #[test]
 fn commands_that_do_not_exist_yet_and_those_without_what_they_run_are_refused() {
-    for words in ["secret rotate-key", "run a", "run a true", "run a --heal --"] {
+    for words in ["secret export", "run a", "run a true", "run a --heal --"] {
         assert_eq!(parse(words).unwrap_err().exit_code(), 2, "{words}");
     }
 }

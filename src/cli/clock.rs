@@ -128,7 +128,7 @@ fn host(found: &Findings<'_>, out: &mut Output) -> Result<(), Gone> {
     out.line("")?;
     let says = match &view.host.skew {
         Some(skew) => format!("{}  {}", words::verdict(view.host.verdict).get(lang), figures::of(skew)),
-        None => c::CLOCK_NO_REFERENCE.get(lang).to_owned(),
+        None => words::silence(&view.host).get(lang).to_owned(),
     };
     out.line(&format!("{}  {says}", w::THIS_HOST.get(lang)))?;
     for e in words::evidence(view, view.limits).iter().filter(|e| e.gateway.is_none()) {

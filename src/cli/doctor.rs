@@ -12,7 +12,7 @@ use crate::{
         words,
     },
     domain::Reason,
-    i18n::{Lang, Message, Words, clock as w, command as c, reason},
+    i18n::{Lang, Message, Words, clock as w, command as c, reason, sntp as n},
 };
 use serde_json::{Value, json};
 
@@ -166,7 +166,7 @@ fn host(views: &[GateView], lang: Lang) -> Check {
         kernel.unwrap_or_default()
     };
     let Some(v) = views.iter().max_by_key(|v| v.host.verdict) else {
-        return Check::new("host", Mark::Skipped, &c::CLOCK_NO_REFERENCE);
+        return Check::new("host", Mark::Skipped, &n::HOST_NOT_ASKED);
     };
     let name = w::THIS_HOST.get(lang);
     match &v.host.skew {
@@ -176,7 +176,7 @@ fn host(views: &[GateView], lang: Lang) -> Check {
             Check { clock_blocked: v.host.verdict == Verdict::Blocked, ..Check::new("host", mark(v.host.verdict), detail).remedy(remedy) }
         }
         None => {
-            Check::new("host", Mark::Skipped, plain(format!("{name} {}  {}", c::CLOCK_NO_REFERENCE.get(lang), told(&v.host)).trim_end().to_owned()))
+            Check::new("host", Mark::Skipped, plain(format!("{name} {}  {}", words::silence(&v.host).get(lang), told(&v.host)).trim_end().to_owned()))
         }
     }
 }

@@ -47,7 +47,8 @@ pub fn render(
             Outcome::New => out.line(&said(&c::DONE_NEW).text(lang))?,
             Outcome::Unchanged => out.line(&said(&c::UNCHANGED).text(lang))?,
             Outcome::Failed => out.complain(&said(&c::FAILED)),
-            Outcome::Ambiguous => out.complain(&said(&c::AMBIGUOUS)),
+            // What was asked of the server last is known not to have been done: only the whole is not finished.
+            Outcome::Ambiguous => out.complain(&said(if op.begun { &c::AMBIGUOUS } else { &c::HALF })),
         }
     }
     if exit == Exit::Ok {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     clock::gate::GateView,
-    domain::{GatewayId, ReasonCode, Stamp},
+    domain::{GatewayId, ReasonCode, Stamp, State},
     engine::{add, command::NewGateway},
     i18n::{Message, command as c},
     providers::{Look, registry},
@@ -55,7 +55,11 @@ pub async fn status(house: &Session, args: &One, out: &mut Output) -> Ran {
     let Some(gateway) = house.world.gateway(&row.gateway) else { return Ok(Exit::Name) };
     crate::engine::look(&house.world, &gateway, &row.target()).await;
     let row = house.world.row(&row.target()).unwrap_or(row);
-    status::render(&row, gateway.spec.kind, &house.world.time().now(), args.json, out)
+    // A gateway that did not answer leaves what was seen last: said, and no success for a script that asks what is now.
+    let link = gateway.link();
+    let silent = link.reason.filter(|r| r.code.is_problem() && !matches!(link.state, State::Online | State::Ready));
+    let exit = status::render(&row, gateway.spec.kind, silent.is_none(), &house.world.time().now(), args.json, out)?;
+    Ok(silent.map_or(exit, |why| Exit::from(why.code).or_failed()))
 }
 
 /// `history`.
@@ -203,6 +207,7 @@ pub async fn doctor(house: &Session, first: Vec<doctor::Check>, as_json: bool, o
                 Check::new(g.id.as_str(), Mark::Ok, Message::new(&c::CHECK_GATEWAY).with("kind", kind))
             }
         });
+        checks.extend(g.facts().warnings.into_iter().map(|m| Check::new(g.id.as_str(), Mark::Warn, m)));
     }
     let views: Vec<_> = house.world.gateways().iter().map(|g| house.world.gate().view(&g.id)).collect();
     checks.extend(doctor::clocks(&views, &host, out.lang));

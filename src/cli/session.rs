@@ -118,7 +118,8 @@ impl Session {
             let why = ended.reason.as_ref().map(|r| reason::full(r, out.lang)).unwrap_or_default();
             let words = match ended.phase {
                 OpPhase::Done => &c::LEFT_DONE,
-                OpPhase::Ambiguous => &c::LEFT_AMBIGUOUS,
+                OpPhase::Ambiguous if op.begun => &c::LEFT_AMBIGUOUS,
+                OpPhase::Ambiguous => &c::LEFT_HALF,
                 OpPhase::Cancelled => &c::LEFT_CANCELLED,
                 _ => &c::LEFT_FAILED,
             };
@@ -225,7 +226,7 @@ pub fn remedy(why: &Reason, lang: Lang) -> Option<String> {
             Some(&c::ISSUE_DO)
         }
         ReasonCode::TokenWiped => Some(&c::RENEW_DO),
-        ReasonCode::TokenEmpty => Some(&c::GIVE_DO),
+        ReasonCode::TokenEmpty | ReasonCode::TokenNeverHeld => Some(&c::GIVE_DO),
         ReasonCode::TokenRejectedAgain => Some(&c::SECRET_DO),
         ReasonCode::SendBanned => Some(&c::ALLOW_DO),
         ReasonCode::SessionAbsent | ReasonCode::SessionEmpty => Some(&sessions::PAIR_SH_DO),

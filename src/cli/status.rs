@@ -7,15 +7,22 @@ use crate::{
     i18n::{Message, command as c, common, reason, state},
 };
 
-/// Says how one row stands. A state that is not well is no failure of the command: it ends with 0.
+/// Says how one row stands. A state that is not well is no failure of the command: it ends with 0. `current` is false where
+/// its gateway was asked and did not tell.
 ///
 /// # Errors
 /// When the reader of stdout has gone.
-pub fn render(row: &Row, kind: &str, now: &Stamp, as_json: bool, out: &mut Output) -> Result<Exit, Gone> {
+pub fn render(row: &Row, kind: &str, current: bool, now: &Stamp, as_json: bool, out: &mut Output) -> Result<Exit, Gone> {
     let lang = out.lang;
     if as_json {
-        out.json(&json::status(row, kind, lang))?;
+        let mut doc = json::status(row, kind, lang);
+        doc["current"] = current.into();
+        out.json(&doc)?;
         return Ok(Exit::Ok);
+    }
+    if !current {
+        let seen = row.link.observed_at.map_or_else(|| "?".to_owned(), |at| age(at.age(now)));
+        out.line(&Message::new(&c::STATUS_OLD).with("gateway", row.gateway.as_str()).with("age", seen).text(lang))?;
     }
     for m in lines(row, now, out) {
         out.line(&m.text(lang))?;
@@ -70,9 +77,9 @@ mod tests {
         r.link.reason = Some(Reason::new(ReasonCode::LoggedOut).raw("401"));
         r.link.witnesses = vec![Witness { source: Source::List, says: Clean::new("close"), state: State::LoggedOut, observed_at: now }];
         let (mut out, shown) = Output::captured();
-        render(&r, "evolution", &now, false, &mut out).unwrap();
+        render(&r, "evolution", true, &now, false, &mut out).unwrap();
         out.lang = Lang::Zh;
-        render(&r, "evolution", &now, false, &mut out).unwrap();
+        render(&r, "evolution", true, &now, false, &mut out).unwrap();
         insta::assert_snapshot!(shown.stdout());
     }
 }

@@ -10,7 +10,7 @@ use super::{
     session::{Session, refused, remedy},
 };
 use crate::{
-    domain::{GatewayId, Reason, ReasonCode, RemoteId, Secret, Target, ids::TargetName},
+    domain::{GatewayId, RemoteId, Secret, Target, ids::TargetName},
     engine::why as asked,
     i18n::{Lang, Message, command as c, reason},
     providers::{Claim, DiagLine, Diagnosis, Mark},
@@ -104,7 +104,7 @@ pub(super) async fn aim(house: &Session, typed: &str, out: &mut Output) -> Resul
 pub fn render(target: &Target, found: &Diagnosis, as_json: bool, out: &mut Output) -> Result<Exit, Gone> {
     let lang = out.lang;
     let exit = if found.reason.is_some() { Exit::Failed } else { Exit::Ok };
-    let why = found.reason.clone().unwrap_or_else(|| Reason::new(ReasonCode::NothingAgainst));
+    let why = found.verdict();
     if as_json {
         let mut reason = json::reason(&why, lang);
         reason["remedy"] = json!(remedy(&why, lang));

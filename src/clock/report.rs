@@ -92,12 +92,22 @@ fn host(j: Option<&Judgement>, facts: &HostFacts, advice: &[Note], lang: Lang) -
     json!({
         "verdict": j.map_or(Verdict::Unknown, |j| j.verdict).name(),
         "skew_s": skew(j.and_then(|j| j.skew.as_ref())),
-        "cause": j.and_then(|j| j.cause).map(Cause::name),
+        "cause": j.and_then(host_cause),
         "samples": j.map_or(&[][..], |j| &j.samples).iter().map(sample).collect::<Vec<_>>(),
         "utc_offset_minutes": facts.offset,
         "container": facts.container.map(Container::name),
         "zone": zone(facts.expected.as_ref()),
         "notes": advice.iter().map(|n| n.json(lang)).collect::<Vec<_>>(),
+    })
+}
+
+/// Why this host's clock is not known to be fine. Who asked and was not answered is not told that nobody was asked.
+fn host_cause(j: &Judgement) -> Option<&'static str> {
+    let asked = || j.samples.iter().filter(|s| s.by == By::Ntp);
+    Some(match j.cause? {
+        Cause::NotAsked if asked().any(|s| s.interval.is_some()) => Cause::SourcesConflict.name(),
+        Cause::NotAsked if asked().next().is_some() => "no_answer",
+        cause => cause.name(),
     })
 }
 

@@ -13,7 +13,7 @@ use super::{
     notes::{self, HostFacts},
     sample::{By, Interval, Sample, Subject},
     timezone::ZoneTrouble,
-    verdict::Side,
+    verdict::{Judgement, Side},
 };
 use crate::{
     clock::floor,
@@ -228,6 +228,16 @@ pub fn by(by: By) -> &'static Words {
         By::ServerTime => &w::BY_SERVER_TIME,
         By::Daemon => &w::BY_DAEMON,
         By::ZoneLabel => &w::BY_ZONE_LABEL,
+    }
+}
+
+/// Why nothing is known of this host's own clock: nobody was asked, nobody answered, or they contradict each other.
+pub fn silence(host: &Judgement) -> &'static Words {
+    let asked: Vec<&Sample> = host.samples.iter().filter(|s| s.by == By::Ntp).collect();
+    match (asked.is_empty(), asked.iter().any(|s| s.interval.is_some())) {
+        (true, _) => &n::HOST_NOT_ASKED,
+        (false, false) => &n::HOST_NO_ANSWER,
+        (false, true) => &n::HOST_CONTRADICTED,
     }
 }
 

@@ -218,6 +218,10 @@ codes! {
     SendBanned = "send_banned",
     /// Nothing that the server tells speaks against this client.
     NothingAgainst = "nothing_against",
+    /// Nothing was seen that speaks against this client, but its flag or its token is not known.
+    NotCompared = "not_compared",
+    /// The client's token is not that of its flag, which never had another.
+    TokenNeverHeld = "token_never_held",
     /// The server would take this name or number, and it would not work.
     BadTarget = "bad_target",
     /// The device flag has a token already: another would overwrite it.
@@ -343,6 +347,7 @@ impl ReasonCode {
                 | Self::NotYet
                 | Self::NeverPaired
                 | Self::NothingAgainst
+                | Self::NotCompared
                 | Self::StateNotReported
                 | Self::NeverFetched
         )

@@ -206,17 +206,18 @@ impl Actor {
             Command::Why { target, claim } => self.why(target, claim),
             Command::CheckGateway(new) => self.add(new, false),
             Command::AddGateway(new) => self.add(new, true),
-            Command::Unlock(passphrase) => self.open_vault(passphrase),
+            Command::Unlock(passphrase) => self.open_vault(Some(passphrase)),
             Command::Quit | Command::QuitNow => {}
         }
     }
 
-    /// Opens the vault beside everything else; the deck shows cached rows meanwhile.
-    fn open_vault(&self, passphrase: Option<crate::domain::Secret>) {
+    /// Opens the vault beside everything else; the deck shows cached rows meanwhile. `person`: somebody asked for it, with a
+    /// passphrase or without, and may be asked by the keyring's own dialogue.
+    fn open_vault(&self, person: Option<Option<crate::domain::Secret>>) {
         let (world, ready) = (self.world.clone(), self.ready.clone());
         self.tasks.spawn(async move {
-            let state = match passphrase {
-                Some(p) => world.vault.unlock(Some(p)).await,
+            let state = match person {
+                Some(passphrase) => world.vault.unlock(passphrase).await,
                 None => world.open_vault().await,
             };
             let loaded = match &state {

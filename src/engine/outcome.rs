@@ -24,10 +24,9 @@ pub(super) fn close(world: &Arc<World>, ops: &LiveOps, armed: &Armed, ended: &En
     if let Some(op) = ops.remove(armed.id)
         && let Some(text) = op.view.outcome
     {
-        world.toast(ended.phase == OpPhase::Done, text, Some(armed.target.clone()));
-    }
-    for said in &ended.told {
-        world.toast(true, said.clone(), Some(armed.target.clone()));
+        // One act is one piece of news: told in pieces, it would be folded as a flood, and its outcome not be seen.
+        let whole = ended.told.iter().fold(text, |all, said| Message::new(&words::OP_TOLD).nest("outcome", all).nest("told", said.clone()));
+        world.toast(ended.phase == OpPhase::Done, whole, Some(armed.target.clone()));
     }
 }
 

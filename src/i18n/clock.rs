@@ -124,7 +124,7 @@ catalogue! { "clock";
     DO_NEW_CODE = "`r` asks for a new code then.", "届时按 r 请求新码。";
     NOTE_NO_REFERENCE = "Two clocks disagree; a third one would tell which is wrong.", "两个时钟不一致；有第三个才能判断谁错。";
     DO_REFERENCE = "In the configuration: [clock] ntp = [\"HOST\"], or pairdeck clock --ntp HOST.", "在配置中：[clock] ntp = [\"主机\"]，或执行 pairdeck clock --ntp 主机。";
-    NOTE_NTP_SILENT = "No time server answered: UDP to it, usually port 123, is blocked.", "没有时间服务器应答：到它的 UDP（通常为 123 端口）被拦截。";
+    NOTE_NTP_SILENT = "No time server answered: UDP to it, usually port 123, is blocked, or none is there.", "没有时间服务器应答：到它的 UDP（通常为 123 端口）被拦截，或该处没有服务器。";
     DO_NTP_SILENT = "In [clock] ntp: another server or port (HOST:PORT), or none and rely on Date.", "在 [clock] ntp 中换服务器或端口（主机:端口），或留空只依赖 Date。";
     NOTE_NTP_RATE = "A time server asked to be left alone (RATE); it is not asked again.", "有时间服务器要求暂停询问（RATE）；不再询问它。";
     DO_NTP_RATE = "In [clock] ntp: another server; that one answers this address no more.", "在 [clock] ntp 中换一个服务器：它不再应答本地址。";

@@ -32,7 +32,6 @@ catalogue! { "command";
     ATTEMPT_ISSUED = " (issued {times})", "（签发 {times}）";
     AUDIT = "{action} by {who}: {outcome}", "{who} 执行 {action}：{outcome}";
 
-    CLOCK_NO_REFERENCE = "no reference was asked", "未询问参考时间源";
     CLOCK_EVENT = "clock {from} → {to}  {skew}  {cause}", "时钟{from} → {to}  {skew}  {cause}";
     TALLY = "{n} attempts: {linked} linked, {failed} failed, {left} left, {blocked} not started. Of those that ended by themselves {rate} failed.", "共 {n} 次：成功 {linked}，失败 {failed}，离开 {left}，未开始 {blocked}。自行结束的之中失败率 {rate}。";
     TALLY_NONE = "{n} attempts: {linked} linked, {failed} failed, {left} left, {blocked} not started; none ended by itself, so there is no rate ({rate}).", "共 {n} 次：成功 {linked}，失败 {failed}，离开 {left}，未开始 {blocked}；没有自行结束的，故无失败率（{rate}）。";
@@ -142,6 +141,9 @@ catalogue! { "command";
     LEFT_CANCELLED = "{action} of {target}, left by a process that ended: nothing had been done, taken back", "上一进程遗留的 {target} {action}：尚未执行，已撤回";
     LEFT_FAILED = "{action} of {target}, left by a process that ended: {reason}", "上一进程遗留的 {target} {action}：{reason}";
     LEFT_AMBIGUOUS = "{action} of {target} is not finished: what the server did is not known: {reason}", "{target} 的 {action} 未完成：服务器是否执行未知：{reason}";
+    STATUS_OLD = "{gateway} did not tell now; as seen {age} ago:", "{gateway} 目前未应答；以下为 {age} 前所见：";
+    LEFT_HALF = "{action} of {target} stopped half way: {reason}", "{target} 的 {action} 中途停止：{reason}";
+    HALF = "{action} of {target} stopped half way, nothing more was sent: {reason}", "{target} 的 {action} 中途停止，之后未再发送：{reason}";
     DONE = "{action} of {target} done", "{target} 的 {action} 已完成";
     DONE_NEW = "{action} of {target} done, new token fp {fp}", "{target} 的 {action} 已完成，新令牌 fp {fp}";
     UNCHANGED = "{target} is unchanged: the platform gave the same token", "{target} 未变：平台返回同一令牌";

@@ -90,7 +90,6 @@ catalogue! { "deck";
     CLOCK_GATE_UNASKED = "not asked: {n}", "未询问：{n}";
     CLOCK_ASKING = "asking {names}", "正在询问 {names}";
     CLOCK_SILENT = "no answer from {names}", "{names} 没有应答";
-    CLOCK_NO_REFERENCE = "no reference was asked", "未询问参考时间源";
     CLOCK_UNHEARD = "not asked yet, or it did not answer", "尚未询问，或没有应答";
     CLOCK_CAUSE = "cause", "原因";
     CLOCK_DO = "do   ", "处理";

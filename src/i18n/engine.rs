@@ -25,6 +25,7 @@ catalogue! { "engine";
     PAIR_WIPED = "session wiped", "会话已清除";
     PAIR_AGAIN = "asked again", "已重新请求";
     OP_DONE = "{what}: done", "{what}：完成";
+    OP_TOLD = "{outcome} · {told}", "{outcome} · {told}";
     OP_SAME_TOKEN = "{what}: the platform gave the same token again, fp {fp}", "{what}：平台返回同一令牌，指纹 {fp}";
     OP_DONE_TOKEN = "{what}: new token fp {fp}", "{what}：新令牌指纹 {fp}";
     OP_FAILED = "{what}: failed. {why}", "{what}：失败。{why}";

@@ -338,6 +338,18 @@ pub struct Diagnosis {
     pub lines: Vec<DiagLine>,
     /// The verdict; `None` when nothing speaks against the client.
     pub reason: Option<Reason>,
+    /// True when the client's own token was compared with that of its own flag. Without, `None` above says only that nothing
+    /// was seen.
+    pub compared: bool,
+}
+
+impl Diagnosis {
+    /// The verdict in words: where no cause was found, how much that is worth.
+    pub fn verdict(&self) -> Reason {
+        use crate::domain::ReasonCode;
+        let none = if self.compared { ReasonCode::NothingAgainst } else { ReasonCode::NotCompared };
+        self.reason.clone().unwrap_or_else(|| Reason::new(none))
+    }
 }
 
 /// One compared thing.

@@ -42,6 +42,8 @@ use tokio::sync::{Semaphore, oneshot, watch};
 
 /// Jobs that may wait for the store thread at once.
 const QUEUE: usize = 256;
+/// How often a key that other processes keep replacing is fetched for one piece of work.
+const KEY_TRIES: usize = 8;
 
 /// A handle to the store thread. Cheap to clone; usable from any thread and runtime. The thread ends, everything committed,
 /// when the last handle is gone.
@@ -184,15 +186,17 @@ impl Store {
         }
     }
 
-    /// As `ask`, for work on sealed values: a key that another process replaced is fetched from its source and tried once more.
+    /// As `ask`, for work on sealed values: a key that another process replaced is fetched from its source and the
+    /// work tried again.
     async fn ask_sealed<T: Send + 'static>(&self, work: impl Fn(&mut Db) -> Result<T, StoreError> + Clone + Send + 'static) -> Result<T, StoreError> {
-        match self.ask(work.clone()).await {
-            Err(e) if e.key_changed() => {
-                let _ = self.0.vault.reopen().await;
-                self.ask(work).await
+        // It may be replaced again while it is fetched.
+        for _ in 0..KEY_TRIES {
+            match self.ask(work.clone()).await {
+                Err(e) if e.key_changed() => drop(self.0.vault.reopen().await),
+                done => return done,
             }
-            done => done,
         }
+        self.ask(work).await
     }
 
     fn later(&self, add: impl FnOnce(&mut Pending)) {

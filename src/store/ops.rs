@@ -186,8 +186,21 @@ pub(super) fn end(db: &mut Db, id: i64, phase: OpPhase, reason: Option<&Reason>)
     let reason = reason.map(text).transpose()?;
     db.journal_tx(|tx, t| {
         let sql = "UPDATE op SET phase = ?2, reason = ?3, ended = ?4, sealed = CASE WHEN ?5 THEN sealed END WHERE id = ?1";
-        one(tx.execute(sql, params![id, phase.name(), reason, t.time.now().wall.0, keep]), t)
+        one(tx.execute(sql, params![id, phase.name(), reason, t.time.now().wall.0, keep]), t)?;
+        if phase == OpPhase::Done { settle(tx, t, id) } else { Ok(()) }
     })
+}
+
+/// What the same action left open on the same target before is answered by its success now: nobody is told of it for ever.
+fn settle(tx: &Transaction<'_>, t: &Tools<'_>, id: i64) -> Result<(), StoreError> {
+    let Some(done) = find(tx, t, id)? else { return Ok(()) };
+    for old in list(tx, t, "phase = 'ambiguous'")? {
+        let same = old.op.id < id && old.op.action == done.op.action && old.op.target.id() == done.op.target.id();
+        if same {
+            one(tx.execute("UPDATE op SET phase = 'failed', sealed = NULL WHERE id = ?1", params![old.op.id]), t)?;
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn get(db: &mut Db, id: i64) -> Result<Option<Op>, StoreError> {

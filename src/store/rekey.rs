@@ -10,6 +10,9 @@ use rusqlite::{Transaction, params};
 /// A sealed value: its table's row id as text, its generation, what is sealed.
 type Sealed = (String, i64, Vec<u8>);
 
+/// Writes a row's new seal: id, generation, what is sealed.
+type Put<'a> = dyn Fn(&str, i64, &[u8]) -> rusqlite::Result<usize> + 'a;
+
 /// Seals every secret, every token and every op's sealed part anew, and writes the vault's new line. What did not open before either is
 /// left as it stands and named.
 pub(super) fn rekey(db: &mut Db, change: &Rekey) -> Result<Rekeyed, StoreError> {
@@ -19,21 +22,20 @@ pub(super) fn rekey(db: &mut Db, change: &Rekey) -> Result<Rekeyed, StoreError> 
             return Err(StoreError::said(Message::new(&words::KEY_CHANGED)));
         }
         let mut done = Rekeyed::default();
-        let mut reseal =
-            |(table, column, up): (&'static str, &'static str, i64), rows: Vec<Sealed>, put: &dyn Fn(&str, i64, &[u8]) -> rusqlite::Result<usize>| {
-                for (id, generation, blob) in rows {
-                    let from = Place { table, id: &id, column, generation };
-                    let to = Place { generation: generation + up, ..from };
-                    match change.reseal(&from, &to, &blob).ok_or(StoreError::Locked)? {
-                        Some(new) => {
-                            put(&id, to.generation, &new).map_err(|e| t.explain(e))?;
-                            done.sealed += 1;
-                        }
-                        None => done.broken.push(format!("{table} {id}")),
+        let mut reseal = |(table, column, up): (&'static str, &'static str, i64), rows: Vec<Sealed>, put: &Put<'_>| {
+            for (id, generation, blob) in rows {
+                let from = Place { table, id: &id, column, generation };
+                let to = Place { generation: generation + up, ..from };
+                match change.reseal(&from, &to, &blob).ok_or(StoreError::Locked)? {
+                    Some(new) => {
+                        put(&id, to.generation, &new).map_err(|e| t.explain(e))?;
+                        done.sealed += 1;
                     }
+                    None => done.broken.push(format!("{table} {id}")),
                 }
-                Ok::<_, StoreError>(())
-            };
+            }
+            Ok::<_, StoreError>(())
+        };
         let key_id = &change.line.key_id;
         let found = all(tx, "SELECT name, gen, blob FROM secret").map_err(|e| t.explain(e))?;
         reseal(("secret", "blob", 1), found, &|id, generation, new| {

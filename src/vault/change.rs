@@ -170,8 +170,11 @@ fn today() -> u64 {
     std::time::UNIX_EPOCH.elapsed().map_or(0, |d| d.as_secs() / 86_400)
 }
 
+/// A new key, with salt and cost where it is from a passphrase.
+type Fresh = (Key, Vec<u8>, (u32, u32, u32));
+
 /// A new key, kept in `to` already where that is a place of ours.
-fn new_key(home: &Home, old: &KeyMeta, to: Source, given: Option<&Secret>, item: &str) -> Result<(Key, Vec<u8>, (u32, u32, u32)), Message> {
+fn new_key(home: &Home, old: &KeyMeta, to: Source, given: Option<&Secret>, item: &str) -> Result<Fresh, Message> {
     let none = || Message::new(&words::KEYRING_FAILED).with("why", "no random bytes");
     let plain = |key| (key, Vec::new(), (0, 0, 0));
     match to {

@@ -262,7 +262,7 @@ impl Vault {
             return;
         }
         let Some(home) = lock(&self.0.home).clone() else { return };
-        let state = match self.key_from(&home, passphrase, person) {
+        let state = match self.steady_key(&home, passphrase, person) {
             Ok(None) => VaultState::Absent,
             Ok(Some((line, key))) => {
                 self.look_for_restored(&home, &line, person);
@@ -272,6 +272,21 @@ impl Vault {
             Err(m) => self.locked(m),
         };
         self.0.state.send_replace(state);
+    }
+
+    /// As `key_from`. A key that was replaced between the reading of the vault's line and that of its place is looked for again.
+    fn steady_key(&self, home: &Home, passphrase: Option<&Secret>, person: bool) -> Result<Option<(KeyMeta, Key)>, Message> {
+        let named = || home.keeper.load().map(|(_, line)| line.map(|l| l.key_id));
+        let mut before = named()?;
+        for _ in 0..8 {
+            let found = self.key_from(home, passphrase, person);
+            let now = named()?;
+            if found.is_ok() || now == before {
+                return found;
+            }
+            before = now;
+        }
+        self.key_from(home, passphrase, person)
     }
 
     fn key_from(&self, home: &Home, passphrase: Option<&Secret>, person: bool) -> Result<Option<(KeyMeta, Key)>, Message> {

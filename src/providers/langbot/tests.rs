@@ -83,7 +83,8 @@ impl Stage {
         let sandbox = Sandbox::with(vec![("lb".into(), Part::LangBot(Box::new(server), bots))], &options).await.unwrap();
         let info = sandbox.gateways().remove(0);
         let mut secrets = info.credentials.clone();
-        let user = secrets.remove("user").map(|u| u.expose().to_owned());
+        // As TOML writes it: in quotes.
+        let user = info.more.iter().find(|(name, _)| *name == "user").map(|(_, user)| user.trim_matches('"').to_owned());
         if by == By::Login {
             secrets.remove("api_key");
         }

@@ -18,9 +18,14 @@ fn row(flag: u8, level: u8, token: &str) -> Device {
         hidden: false,
         flag,
         level,
-        created_ns: AT_NS,
+        created_ns: AT_NS - 3_600_000_000_000,
         updated_ns: AT_NS,
     }
+}
+
+/// A row whose token was set once and never again.
+fn once(flag: u8, token: &str) -> Device {
+    Device { created_ns: AT_NS, ..row(flag, 0, token) }
 }
 
 fn seen(devices: Vec<Device>) -> Seen {
@@ -112,6 +117,28 @@ fn every_row_of_the_table_gives_its_verdict() {
     for (name, case, seen, expected) in &table {
         assert_eq!(code(case, seen), *expected, "{name}: {:?}", judged(case, seen));
     }
+}
+
+#[test]
+fn nothing_is_called_right_that_was_not_compared() {
+    let two = || seen(vec![row(0, 1, &token(0)), row(1, 0, &token(1))]);
+    let verdict = |case: &Case<'_>| judged(case, &two()).verdict().code;
+    assert_eq!(verdict(&Case { device: Some("0"), token: Some(token(0)), ..BARE }), ReasonCode::NothingAgainst);
+    assert_eq!(verdict(&Case { device: Some("0"), ..BARE }), ReasonCode::NotCompared, "no token of the client");
+    assert_eq!(verdict(&Case { token: Some(token(0)), ..BARE }), ReasonCode::NotCompared, "no flag of the client");
+    assert_eq!(verdict(&BARE), ReasonCode::NotCompared);
+}
+
+#[test]
+fn a_token_that_was_set_once_was_overwritten_by_nobody() {
+    let case = Case { device: Some("1"), token: Some(token(9)), ..BARE };
+    assert_eq!(sentence(&case, &seen(vec![once(1, &token(1))])), "WEB 1 never had this token: its only one was set at 2026-11-21T07:40:20Z.");
+    assert_eq!(code(&case, &seen(vec![row(1, 0, &token(1))])), Some(ReasonCode::TokenOverwritten), "set again since");
+}
+
+#[test]
+fn a_uid_that_no_server_takes_is_the_cause() {
+    assert_eq!(code(&Case { uid: "a@b", ..BARE }, &seen(vec![])), Some(ReasonCode::BadTarget));
 }
 
 #[test]
@@ -208,7 +235,7 @@ fn the_whole_page_reads_well_in_both_languages() {
             for l in &found.lines {
                 text.push_str(&format!("{:?}  {}\n", l.mark, l.text.text(lang)));
             }
-            let why = found.reason.unwrap_or(Reason::new(ReasonCode::NothingAgainst));
+            let why = found.verdict();
             text.push_str(&format!(
                 "=> {}\n   {}\n\n",
                 crate::i18n::reason::sentence(&why, lang),

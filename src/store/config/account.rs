@@ -9,10 +9,10 @@ pub struct Account {
     pub id: String,
     /// `mirror`: copies of its token for client libraries that read Redis themselves.
     pub mirror: Vec<Mirror>,
-    /// What only an account of a `telegram` gateway has.
-    pub telegram: super::TelegramAccount,
     /// `mirror_prefix`: what these copies' keys begin with, in place of the one of `[shared]`.
     pub mirror_prefix: Option<String>,
+    /// What only an account of a `telegram` gateway has.
+    pub telegram: super::TelegramAccount,
 }
 
 /// A client library whose layout in Redis is written as well.

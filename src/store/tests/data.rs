@@ -133,7 +133,7 @@ async fn ten_thousand_rows_are_there_for_the_first_frame() {
     let began = Instant::now();
     assert_eq!(first_frame(&home.paths).rows.len(), 10_000);
     // A debug build on a busy machine; the bench holds the real bar.
-    assert!(began.elapsed().as_secs() < 5, "{:?}", began.elapsed());
+    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
 }
 
 #[test]

@@ -86,6 +86,33 @@ async fn sealed_parts_are_erased_at_the_end_and_kept_while_ambiguous() {
 }
 
 #[tokio::test]
+async fn what_was_left_open_is_settled_by_the_same_action_on_the_same_target_alone() {
+    let home = home();
+    let store = home.open();
+    let me = ProcessLock::take(&home.paths).unwrap();
+    let arm = async |account: &str, action: Action| {
+        let id = store.arm(NewOp { action, ..new_op(account, me.name()) }).await.unwrap();
+        store.op_plan(id, a_plan(account)).await.unwrap();
+        id
+    };
+    let mut left = Vec::new();
+    for (account, action) in [("a", Action::Regenerate), ("a", Action::Wipe), ("b", Action::Regenerate)] {
+        let id = arm(account, action).await;
+        store.op_end(id, OpPhase::Ambiguous, None).await.unwrap();
+        left.push(id);
+    }
+    let failed = arm("a", Action::Regenerate).await;
+    store.op_end(failed, OpPhase::Failed, None).await.unwrap();
+    let open = async || store.ops_unfinished().await.unwrap().iter().map(|o| o.id).collect::<Vec<_>>();
+    assert_eq!(open().await, left, "a failure answers nothing");
+    let done = arm("a", Action::Regenerate).await;
+    store.op_end(done, OpPhase::Done, None).await.unwrap();
+    assert_eq!(open().await, left[1..]);
+    let settled = store.op(left[0]).await.unwrap().unwrap();
+    assert_eq!((settled.phase, settled.plan.unwrap().sealed.len()), (OpPhase::Failed, 0));
+}
+
+#[tokio::test]
 async fn without_a_vault_nothing_with_secrets_is_journaled() {
     let home = home();
     let store = Store::open(&home.paths, Vault::new(), clock()).unwrap();

@@ -287,6 +287,7 @@ fn the_diagnosis_asks_with_what_was_filled_in_and_never_draws_a_token() {
     let found = Diagnosis {
         lines: vec![line(Mark::Good, &w::UNFROZEN), line(Mark::Bad, &w::MOUSE_ON), line(Mark::Note, &w::NO_REPEAT)],
         reason: Some(Reason::new(ReasonCode::TokenOverwritten)),
+        compared: false,
     };
     mail(&mut a, Mail { why: Some((target, Ok(Some(found)))), ..Mail::default() });
     for said in [

@@ -127,6 +127,12 @@ fn gateway(app: &App, frame: &mut Frame, areas: &Areas, row: Rect, line: &Line, 
     {
         say = i18n::reason::full(reason, lang);
         role = Role::Warn;
+    } else if say.is_empty()
+        && let Some(warning) = g.view.facts.warnings.first()
+    {
+        // All of them stand in the pane; here the first one keeps them from being overlooked.
+        say = format!("⚠ {}", warning.text(lang));
+        role = Role::Warn;
     }
     paint::put(buf, row, note, &say, app.theme.style(role));
 }

@@ -9,6 +9,7 @@ use crate::{
         wukongim::{
             flags::{self, Flags},
             logline::{At, Line, What},
+            valid,
         },
     },
 };
@@ -59,9 +60,9 @@ pub(super) struct Seen {
 
 /// Compares, and names the cause.
 pub(super) fn judge(asked: &Asked<'_>, seen: &Seen, flags: &Flags<'_>, key: &[u8; 32]) -> Diagnosis {
-    let mut case = Case { asked, seen, flags, key, lines: Vec::new() };
+    let mut case = Case { asked, seen, flags, key, lines: Vec::new(), same: false };
     let reason = case.verdict();
-    Diagnosis { lines: case.lines, reason }
+    Diagnosis { compared: case.same, lines: case.lines, reason }
 }
 
 struct Case<'a> {
@@ -70,6 +71,8 @@ struct Case<'a> {
     flags: &'a Flags<'a>,
     key: &'a [u8; 32],
     lines: Vec<DiagLine>,
+    /// True once the client's token was found to be that of the client's own flag.
+    same: bool,
 }
 
 impl<'a> Case<'a> {
@@ -233,7 +236,10 @@ impl<'a> Case<'a> {
 
     fn compare(&mut self, client: Option<u8>, token: Option<&Secret>, line: Option<&Line>, devices: &[Device]) -> Option<Reason> {
         if devices.is_empty() {
-            return Some(self.never(client.or(self.asked.meant)));
+            // A uid that the server takes from nobody is no matter of a token.
+            let problems = valid::valid(self.asked.uid, None, None, None, &[]);
+            let bad = problems.iter().find(|p| p.forbids()).map(valid::Problem::reason);
+            return Some(bad.unwrap_or_else(|| self.never(client.or(self.asked.meant))));
         }
         let owner = token.and_then(|t| devices.iter().find(|d| d.token.as_ref() == Some(t)));
         let Some(flag) = client else { return self.without_flag(token, owner, devices) };
@@ -270,6 +276,7 @@ impl<'a> Case<'a> {
                 (Some(held), Some(given)) if held == given => {
                     let text = self.about(&w::TOKEN_SAME, flag);
                     self.say(Mark::Good, text);
+                    self.same = true;
                     if self.seen.online.contains(&flag) {
                         let text = self.about(&w::ONLINE_NOW, flag);
                         self.say(Mark::Good, text);
@@ -300,7 +307,10 @@ impl<'a> Case<'a> {
                 self.say(Mark::Note, text);
             }
         }
-        Reason::new(ReasonCode::TokenOverwritten).with("device", self.shown(row.flag)).with("at", wall(row.updated_ns).rfc3339())
+        // A row that was set once and never again (wukongim 2.2.5: both instants are the same then) was overwritten by nobody.
+        let once = row.created_ns > 0 && row.created_ns == row.updated_ns;
+        let code = if once { ReasonCode::TokenNeverHeld } else { ReasonCode::TokenOverwritten };
+        Reason::new(code).with("device", self.shown(row.flag)).with("at", wall(row.updated_ns).rfc3339())
     }
 
     /// The line is older than the token: the client was too fast, or the token was renewed since.

@@ -184,7 +184,7 @@ pub(super) fn rows(app: &App, width: usize) -> Vec<Row> {
         if g.host.skew.is_some() {
             rows.push(head(host, &g.host, g.host.verdict, None, app));
         } else {
-            rows.push(Row::one(format!("{host}  "), Role::Title).and(w::CLOCK_NO_REFERENCE.get(lang), Role::Dim));
+            rows.push(Row::one(format!("{host}  "), Role::Title).and(words::silence(&g.host).get(lang), Role::Dim));
         }
         for e in words::evidence(g, g.limits).iter().filter(|e| e.gateway.is_none()) {
             sample(app, e, width, &mut rows);

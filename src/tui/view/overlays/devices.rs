@@ -173,7 +173,7 @@ fn found(app: &App, f: &WhyForm, rows: &mut Vec<Row>, width: usize) {
         Some(Err(why)) => verdict(rows, why, Role::Bad),
         Some(Ok(None)) => wrapped(rows, "", s::WHY_NONE.get(lang), width, Role::Plain),
         Some(Ok(Some(d))) => {
-            let why = d.reason.clone().unwrap_or_else(|| crate::domain::Reason::new(crate::domain::ReasonCode::NothingAgainst));
+            let why = d.verdict();
             verdict(rows, &why, if d.reason.is_some() { Role::Bad } else { Role::Title });
             for l in &d.lines {
                 let (glyph, role) = match l.mark {
