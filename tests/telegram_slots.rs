@@ -288,3 +288,42 @@ fn a_regenerate_killed_at_any_commit_leaves_the_old_file_or_the_new_one_and_no_s
     floor.no_workers_key_was_used(SLOTS);
     floor.home.keeps_secrets();
 }
+
+#[test]
+fn each_secret_of_an_account_is_kept_under_its_own_name() {
+    let mut floor = Floor::new(1, 0);
+    floor.home.canary("CANARY-another-password");
+    floor.home.run_with(&["secret", "set", "tg:ada", "--name", "password", "--file", "-"], "CANARY-another-password").exits(0);
+    let kept = floor.home.store(async |store: &Store| {
+        let of = async |name: &str| store.secret_get(&secret_name(&GatewayId::new("tg"), &format!("account/ada/{name}"))).await.unwrap();
+        (of("api_hash").await, of("password").await)
+    });
+    assert!(kept.0.is_some_and(|h| h.len() == 32), "the other one is untouched");
+    assert!(kept.1 == Some(Secret::new("CANARY-another-password".into())));
+}
+
+/// A process that dies between two calls, or while one is under way: whatever the servers did, nothing is stranded.
+#[test]
+fn a_regenerate_killed_at_any_call_leaves_the_old_file_or_the_new_one_and_no_stray_session() {
+    const SLOTS: usize = 40;
+    let floor = Floor::open(SLOTS, 0);
+    floor.tg().clear();
+    floor.home.run(&["regenerate", "tg:ada/w0", "--yes", "--json"]).exits(0);
+    let methods: Vec<_> = floor.tg().calls().into_iter().map(|c| c.method).collect();
+    assert!(methods.contains(&"auth.acceptLoginToken") && methods.len() < SLOTS, "{methods:?}");
+    for (n, method) in methods.iter().enumerate() {
+        let (name, old) = (format!("w{}", n + 1), key(u8::try_from(n + 2).unwrap()).id());
+        let before = floor.tg().devices(OWNER).len();
+        floor.tg().clear();
+        let mut child = floor.home.command(&["regenerate", &format!("tg:ada/{name}"), "--yes", "--json"]).spawn().unwrap();
+        until(method, || floor.tg().calls().len() > n || child.try_wait().unwrap().is_some());
+        child.kill().unwrap();
+        floor.home.finish(child);
+        let next = floor.home.run(&["list", "--json"]).exits(0);
+        let is = lies(&floor.file(&name)).unwrap_or_else(|| panic!("half a file: {n} {method}"));
+        let (after, at) = (floor.tg().devices(OWNER).len(), format!("{n} {method}: {}", next.stderr));
+        assert_eq!(after, before + usize::from(is != old), "{at}");
+        assert!(is == old || floor.tg().alive(is.0), "{at}");
+    }
+    floor.no_workers_key_was_used(SLOTS);
+}

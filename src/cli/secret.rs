@@ -50,7 +50,10 @@ pub async fn run(house: &Session, command: &SecretCommand, out: &mut Output) -> 
                 Ok(Whose::Account(g, ..)) if which(g.spec.account_secrets, name.as_deref()).is_none() => {
                     none_of_that_name(g.spec.account_secrets, name.as_deref(), out)
                 }
-                Ok(Whose::Account(g, at, spec)) => keep_account(house, &g, &at, spec, file.as_deref(), out).await,
+                Ok(Whose::Account(g, at, first)) => {
+                    let spec = which(g.spec.account_secrets, name.as_deref()).unwrap_or(first);
+                    keep_account(house, &g, &at, spec, file.as_deref(), out).await
+                }
             })
         }
         SecretCommand::Forget { gateway } if shared_secret(gateway).is_some() => {
