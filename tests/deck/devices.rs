@@ -57,7 +57,7 @@ fn a_pasted_log_line_is_judged_and_its_tokens_are_never_drawn() {
     press(&pty, "Q", "the form", |s| s.contents().contains("why can it not log in?").then_some(()));
     pty.paste(&format!("{log}\n"));
     pty.wait_for("hidden");
-    press(&pty, "<Enter>", "the verdict", |s| s.contents().contains("A later login on the same flag replaced this token.").then_some(()));
+    press(&pty, "<Enter>", "the verdict", |s| s.contents().contains("WEB 1 never had this token").then_some(()));
     assert!(pty.text().contains("By the log the client logs in with flag WEB 1."), "{}", pty.text());
     assert!(!pty.text().contains("CANARY"), "{}", pty.text());
 }
