@@ -115,7 +115,8 @@ fn accounts_arrive_in_the_order_of_the_file_and_platforms_know_their_own_address
     let c = Config::parse(&text, Path::new("config.toml")).unwrap();
     let corp = c.gateway("corp").unwrap();
     assert_eq!((corp.url.as_str(), corp.corp_id.as_deref()), ("https://qyapi.weixin.qq.com/cgi-bin", Some("ww1a2b3c4d5e6f7890")));
-    let account = |name: &str, id: &str, mirror: &[Mirror]| Account { name: name.into(), id: id.into(), mirror: mirror.to_vec() };
+    let account =
+        |name: &str, id: &str, mirror: &[Mirror]| Account { name: name.into(), id: id.into(), mirror: mirror.to_vec(), mirror_prefix: None };
     let all = [
         account("zz", "1000002", &[Mirror::Wechatpy2, Mirror::Silenceper]),
         account("客服 一号", "1000003", &[]),

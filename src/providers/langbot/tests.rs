@@ -83,7 +83,7 @@ impl Stage {
         let sandbox = Sandbox::with(vec![("lb".into(), Part::LangBot(Box::new(server), bots))], &options).await.unwrap();
         let info = sandbox.gateways().remove(0);
         let mut secrets = info.credentials.clone();
-        let user = secrets.remove("user").map(|u| u.expose().to_owned());
+        let user = info.more.iter().find(|(k, _)| *k == "user").map(|(_, v)| v.trim_matches('"').to_owned());
         if by == By::Login {
             secrets.remove("api_key");
         }
