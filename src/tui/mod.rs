@@ -14,6 +14,8 @@ pub mod event;
 pub mod filter;
 pub mod fleet;
 pub mod guide;
+#[cfg(unix)]
+mod hangup;
 pub mod keymap;
 pub mod keys;
 pub mod overlay;

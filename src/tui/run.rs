@@ -223,6 +223,8 @@ impl<D: Desk> Deck<'_, D> {
 pub(super) struct Signals {
     #[cfg(unix)]
     inner: Option<[(tokio::signal::unix::Signal, Option<Signal>); 5]>,
+    #[cfg(unix)]
+    hangup: Option<super::hangup::Hangup>,
 }
 
 impl Signals {
@@ -230,13 +232,14 @@ impl Signals {
     pub(super) fn new(on: bool) -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
         if !on {
-            return Ok(Self { inner: None });
+            return Ok(Self { inner: None, hangup: None });
         }
         let end = |kind: SignalKind| signal(kind).map(|s| (s, Some(Signal::End(kind.as_raw_value()))));
         let stop = (signal(SignalKind::from_raw(libc::SIGTSTP))?, Some(Signal::Stop));
         // crossterm 0.29 loses a new size that arrives in the same instant as a key: it returns the key and forgets the rest.
         let size = (signal(SignalKind::window_change())?, None);
-        Ok(Self { inner: Some([end(SignalKind::interrupt())?, end(SignalKind::terminate())?, end(SignalKind::hangup())?, stop, size]) })
+        let inner = Some([end(SignalKind::interrupt())?, end(SignalKind::terminate())?, end(SignalKind::hangup())?, stop, size]);
+        Ok(Self { inner, hangup: Some(super::hangup::Hangup::listen()?) })
     }
 
     #[cfg(not(unix))]
@@ -251,7 +254,12 @@ impl Signals {
         tokio::select! {
             _ = int.0.recv() => int.1,
             _ = term.0.recv() => term.1,
-            _ = hup.0.recv() => hup.1,
+            _ = hup.0.recv() => {
+                if let Some(hangup) = &self.hangup {
+                    hangup.noticed();
+                }
+                hup.1
+            }
             _ = stop.0.recv() => stop.1,
             _ = size.0.recv() => size.1,
         }

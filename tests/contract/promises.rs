@@ -4,8 +4,8 @@ use super::*;
 use pairdeck::providers::Attention;
 use std::{collections::BTreeSet, time::Duration};
 
-/// Kinds that are held to promises of their own: their accounts have no session to wipe, or no token that we could replace.
-const OTHERS: &[&str] = &["langbot", "wecom", "wechat-oa", "wecom-aibot"];
+/// Kinds that are held to promises of their own: their accounts have no session to wipe, or no token that we could replace; Telegram speaks no HTTP.
+const OTHERS: &[&str] = &["langbot", "wecom", "wechat-oa", "wecom-aibot", "telegram"];
 
 #[test]
 fn every_kind_of_the_registry_has_its_row() {
