@@ -2,7 +2,7 @@
 //! platform that refuses is not asked again before something has changed.
 //!
 //! * `decide`: what an ask comes to, pure. * `flight`: one attempt at a time in this process and on this host.
-//! * `attempt`: the attempt itself. * `hosts`: the same among hosts. * [`timer`]: fetches without being asked.
+//! * `attempt`: the attempt itself. * `hosts`: the same among hosts. * `timer`: fetches without being asked.
 
 mod attempt;
 mod decide;

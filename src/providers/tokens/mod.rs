@@ -1,6 +1,6 @@
 //! Platforms whose accounts live by a token that the platform issues: WeCom apps, official accounts, and their kin.
 //!
-//! A platform is a table ([`platform`]); one provider serves all of them. It describes how a token is asked for and tries the
+//! A platform is a table (`platform`); one provider serves all of them. It describes how a token is asked for and tries the
 //! ones that are there; it keeps none and asks for none on its own account: the engine owns them ([`crate::providers::token`]).
 //! Secrets and tokens travel in the query there, so no URL may reach a log or a reason.
 
