@@ -122,17 +122,22 @@ impl Redis {
     }
 
     async fn call<T: FromRedisValue>(&self, script: &ScriptInvocation<'_>) -> Result<T, Reason> {
-        let answer = async {
+        self.within(async {
             let mut connection = self.connection()?;
             script.invoke_async::<T>(&mut connection).await
-        };
+        })
+        .await
+    }
+
+    /// Every answer goes through here: bounded in time, and what it says of the connection is remembered.
+    async fn within<T>(&self, answer: impl Future<Output = Result<T, RedisError>>) -> Result<T, Reason> {
         let why = match tokio::time::timeout(PATIENCE, answer).await {
             Ok(Ok(value)) => {
                 self.inner.back();
                 return Ok(value);
             }
             Ok(Err(e)) => reason(&e),
-            Err(_) => Reason::new(ReasonCode::SharedDown).with("why", "no answer within 500 ms"),
+            Err(_) => torn("no answer within 500 ms"),
         };
         self.inner.lost(&why);
         Err(why)
@@ -293,20 +298,11 @@ impl Shared for Redis {
 
     fn holder<'a>(&'a self, name: &'a str) -> Fut<'a, Result<Option<Clean>, Reason>> {
         Box::pin(async move {
-            let answer = async {
+            let found = self.within(async {
                 let mut connection = self.connection()?;
                 redis::cmd("GET").arg(self.inner.key(name, "lease")).query_async::<Option<String>>(&mut connection).await
-            };
-            let found = match tokio::time::timeout(PATIENCE, answer).await {
-                Ok(Ok(found)) => found,
-                Ok(Err(e)) => {
-                    let why = reason(&e);
-                    self.inner.lost(&why);
-                    return Err(why);
-                }
-                Err(_) => return Err(torn("no answer within 500 ms")),
-            };
-            self.inner.back();
+            });
+            let found = found.await?;
             // The last word is the salt.
             Ok(found.map(|owner| Clean::new(owner.rsplit_once(' ').map_or(owner.as_str(), |(who, _)| who))))
         })
