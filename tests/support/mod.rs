@@ -7,6 +7,7 @@ pub mod clocks;
 pub mod eye;
 pub mod house;
 pub mod im;
+pub mod judge;
 pub mod pty;
 pub mod redis;
 pub mod svg;
