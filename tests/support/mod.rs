@@ -10,6 +10,7 @@ pub mod im;
 pub mod judge;
 pub mod pty;
 pub mod redis;
+pub mod replay;
 pub mod svg;
 
 use std::time::Duration;
