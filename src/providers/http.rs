@@ -51,6 +51,7 @@ pub struct Call {
     query: Vec<(&'static str, String)>,
     secret: Option<(&'static str, Secret)>,
     hidden: Vec<(&'static str, Secret)>,
+    guarded: Vec<Secret>,
     body: Option<serde_json::Value>,
     total: Duration,
     cap: usize,
@@ -74,7 +75,17 @@ impl Call {
         Self::of(Method::DELETE, path)
     }
     fn of(method: Method, path: impl Into<String>) -> Self {
-        Self { method, path: path.into(), query: Vec::new(), secret: None, hidden: Vec::new(), body: None, total: TOTAL, cap: CAP }
+        Self {
+            method,
+            path: path.into(),
+            query: Vec::new(),
+            secret: None,
+            hidden: Vec::new(),
+            guarded: Vec::new(),
+            body: None,
+            total: TOTAL,
+            cap: CAP,
+        }
     }
     /// Adds a query parameter. Never a secret.
     #[must_use]
@@ -95,9 +106,16 @@ impl Call {
         self.hidden.push((name, secret));
         self
     }
-    /// Sends a JSON body.
+    /// Takes these out of whatever the answer repeats, too: what the server knows from other calls, or what the body holds.
+    #[must_use]
+    pub fn guard(mut self, secrets: impl IntoIterator<Item = Secret>) -> Self {
+        self.guarded.extend(secrets);
+        self
+    }
+    /// Sends a JSON body. Texts in it whose names say that they are secret are taken out of whatever the answer repeats.
     #[must_use]
     pub fn json(mut self, body: serde_json::Value) -> Self {
+        secrets_in(&body, false, &mut self.guarded);
         self.body = Some(body);
         self
     }
@@ -225,7 +243,7 @@ impl Client {
             date: text(headers, "date").and_then(|d| httpdate::parse_http_date(d).ok()).and_then(wall),
             content_type: text(headers, "content-type").unwrap_or_default().to_ascii_lowercase(),
             retry_after: fail::retry_after(text(headers, "retry-after"), received),
-            secrets: call.secret.into_iter().chain(call.hidden).map(|(_, s)| s).collect(),
+            secrets: call.secret.into_iter().chain(call.hidden).map(|(_, s)| s).chain(call.guarded).collect(),
         };
         if response.content_length().is_some_and(|n| n > call.cap as u64) {
             return Err(self.reason(ReasonCode::TooLarge));
@@ -332,6 +350,21 @@ pub fn without(secret: &Secret, text: &str) -> String {
         hex(true),
     ];
     forms.iter().fold(bounded, |text, form| text.replace(form.as_str(), "[secret]"))
+}
+
+/// The texts below names that carry secrets.
+fn secrets_in(body: &serde_json::Value, named: bool, out: &mut Vec<Secret>) {
+    use serde_json::Value;
+    const NAMES: [&str; 5] = ["token", "secret", "password", "key", "credential"];
+    match body {
+        Value::String(text) if named => out.push(Secret::new(text.clone())),
+        Value::Array(all) => all.iter().for_each(|v| secrets_in(v, named, out)),
+        Value::Object(map) => map.iter().for_each(|(name, v)| {
+            let name = name.to_lowercase();
+            secrets_in(v, named || NAMES.iter().any(|n| name.contains(n)), out);
+        }),
+        _ => {}
+    }
 }
 
 /// One path segment, percent-encoded: names with slashes and blanks are real (evolution 2.3.7, recordings 66 and 67).
