@@ -13,6 +13,7 @@ mod deck {
     mod leaving;
     pub mod looks;
     mod pairing;
+    mod qr_bots;
     mod secure;
     mod web_login;
 }
