@@ -318,6 +318,15 @@ pub struct Pair {
     /// The phone's number with its country code.
     #[arg(long, value_name = "N")]
     pub number: Option<String>,
+    /// Make a new slot of that name: a worker's own key, accepted by the account's session here.
+    #[arg(long, value_name = "NAME", requires = "file", conflicts_with_all = ["qr", "code", "number", "png", "wipe_spoilt", "retries"])]
+    pub slot: Option<String>,
+    /// The file for the new slot's session; it must not be there yet.
+    #[arg(long, value_name = "F", requires = "slot")]
+    pub file: Option<PathBuf>,
+    /// The worker's own application, where it is not the account's.
+    #[arg(long, value_name = "N", requires = "slot", value_parser = clap::value_parser!(i32).range(1..))]
+    pub api_id: Option<i32>,
     /// Write each QR to this file, readable by the owner only.
     #[arg(long, value_name = "FILE", conflicts_with = "code")]
     pub png: Option<PathBuf>,

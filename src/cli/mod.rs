@@ -21,6 +21,7 @@ pub mod history;
 pub mod json;
 pub mod list;
 pub mod man;
+mod new_slot;
 pub mod op;
 pub mod outcome;
 pub mod output;

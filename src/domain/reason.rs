@@ -304,6 +304,8 @@ codes! {
     SlotUnwritable = "slot_unwritable",
     /// Another slot uses that path, file or key.
     SlotTaken = "slot_taken",
+    /// Something lies where a new slot's file shall be.
+    SlotFileThere = "slot_file_there",
     /// A process holds the slot.
     SlotHeld = "slot_held",
     /// One key lies in several places.

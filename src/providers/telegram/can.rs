@@ -1,6 +1,9 @@
 //! What can be done to a row as it stands. Pure: reads the cached row only.
 
-use super::rows::{BOT, FROM, OWN};
+use super::{
+    rows::{BOT, FROM, OWN},
+    worker::new_slot,
+};
 use crate::{
     domain::{Action, Effect, FactValue, Not, Row, State, Tier},
     i18n::{Message, Words, telegram as w},
@@ -31,6 +34,16 @@ pub(super) fn can(row: &Row, action: &Action) -> Result<Effect, Not> {
         Action::Do(verb) => &**verb,
         other => other.name(),
     };
+    if verb == new_slot::VERB {
+        let blank = row.device.is_some() && row.facts.is_empty();
+        let account = row.device.is_none();
+        return match () {
+            // A name that nobody has; whether the account is logged in, its plan finds out.
+            () if blank || (account && (row.link.state == State::Ready || has(row, BOT))) => Ok(effect(Tier::Now, &w::SAYS_NEW_SLOT, &[])),
+            () if account => not_now(&w::NOT_IN),
+            () => not_now(&w::NOT_NEW_NAME),
+        };
+    }
     if has(row, "file") {
         return slot(row, verb);
     }

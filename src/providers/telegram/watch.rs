@@ -65,7 +65,8 @@ async fn one<'a>(hub: &Hub, cx: &Cx, account: &'a Account) -> (&'a Account, Resu
 async fn local(cx: &Cx) -> Vec<Row> {
     let (settings, now) = (Arc::clone(&cx.settings), cx.time.now());
     let mut rows = tokio::task::spawn_blocking(move || slots::rows::rows(&settings, &now)).await.unwrap_or_default();
-    super::worker::vigils(cx, &mut rows).await;
+    super::worker::remembered(cx, &mut rows).await;
+    super::elsewhere::look(cx, &slots::of(&cx.settings), &mut rows).await;
     rows
 }
 

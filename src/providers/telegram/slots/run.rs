@@ -33,6 +33,11 @@ const SIGNS: &[Sign] = &[
 
 /// Name among hosts of the right to use a key. The id goes over the wire in the clear: it is no secret.
 pub fn key_lease(key: KeyId) -> String {
+    key_name_lease(&key.to_string())
+}
+
+/// The same, by the id as text.
+pub fn key_name_lease(key: &str) -> String {
     format!("run/telegram/key/{key}")
 }
 
