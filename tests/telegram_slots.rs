@@ -7,6 +7,8 @@
 mod floor;
 #[path = "telegram/new_slot.rs"]
 mod new_slot;
+#[path = "telegram/owed.rs"]
+mod owed;
 mod support;
 
 use floor::{Floor, OWNER, key, lies};

@@ -181,6 +181,12 @@ pub struct Add {
     /// Its first account as NAME=ID, for kinds whose servers list none; the key is that account's secret then.
     #[arg(long, value_name = "NAME=ID")]
     pub account: Option<String>,
+    /// What the kind asks for besides, such as api_id=123456; once each. Without: asked for on a terminal.
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = named)]
+    pub set: Vec<(String, String)>,
+    /// File that holds a secret that the kind asks for, `-` for stdin, such as bot_token=FILE; once each.
+    #[arg(long = "secret-file", value_name = "NAME=FILE", value_parser = named)]
+    pub secret_file: Vec<(String, String)>,
     /// The corporation's id, for kinds that have one.
     #[arg(long, value_name = "ID")]
     pub corp_id: Option<String>,

@@ -150,6 +150,9 @@ fn not_started(args: &Run, e: &std::io::Error, out: &mut Output) -> Exit {
 
 /// Every lock, in one order: the target's own, then the one that lies beside its file.
 fn locks(house: &Session, args: &Run, duty: &Duty, out: &mut Output) -> Result<Vec<RunLock>, Exit> {
+    if let Some(cleaned) = &duty.cleaned {
+        out.note(cleaned);
+    }
     if let Some(why) = &duty.held {
         refused(why, out);
         return Err(Exit::Lease);

@@ -17,22 +17,29 @@ use serde_json::{Value, json};
 /// So many rows are named; more than that is a list to look at.
 const MOST: usize = 3;
 
-/// To be merged into a plan: sentences about the old session, where its hash was not known. Empty where there was none, or where a step
-/// of the plan ends it.
+/// Name in a plan's clear data of what a dead holder had left and what was removed.
+pub(super) const CLEANED: &str = "cleaned";
+
+/// To be merged into a plan: what there is to say once it is done.
 pub(super) async fn told(hub: &Hub, cx: &Cx, op: &Op, account: &Account) -> Value {
+    let cleaned = clear(op, CLEANED).and_then(|v| serde_json::from_value::<Message>(v.clone()).ok());
+    let said: Vec<Message> = cleaned.into_iter().chain(old(hub, cx, op, account).await).collect();
+    if said.is_empty() { Value::Null } else { json!({ "told": said }) }
+}
+
+/// About the old session, where its hash was not known. Nothing where there was none, or where a step of the plan ends it.
+async fn old(hub: &Hub, cx: &Cx, op: &Op, account: &Account) -> Option<Message> {
     if old_key(op).is_none() || clear(op, "old_hash").is_some() {
-        return Value::Null;
+        return None;
     }
     if account.telegram.bot {
-        return json!({ "told": [Message::new(&w::LEFT_BOT)] });
+        return Some(Message::new(&w::LEFT_BOT));
     }
-    let said = match remote(hub, cx, account).await {
-        Ok((_, Some(told))) => among(cx, account, op, &told).await,
+    match remote(hub, cx, account).await {
+        Ok((_, Some(told))) => Some(among(cx, account, op, &told).await),
         // The file is done; that the list cannot be had now does not undo it.
-        _ if setup::secret(cx, &account.name, setup::OPERATOR).is_none() => return Value::Null,
-        _ => Message::new(&w::LEFT_UNSEEN),
-    };
-    json!({ "told": [said] })
+        _ => setup::secret(cx, &account.name, setup::OPERATOR).map(|_| Message::new(&w::LEFT_UNSEEN)),
+    }
 }
 
 /// Sessions that it can be: neither our own, nor one that a slot is known to have, nor the one that was just made.

@@ -106,9 +106,13 @@ async fn stopped(cx: &Cx, me: &SlotRef, answer: Option<Answer>) -> fresh::Tried<
     if let Some(why) = seen[n].held.reason() {
         return Err((why, false));
     }
+    let held = seen[n].held.clone();
+    // What is said of it goes with the plan's end.
+    let cleaned = tokio::task::spawn_blocking(move || held.clean()).await.ok().flatten();
+    let done = || StepEnd::Done { clear: json!({ super::left::CLEANED: cleaned }), sealed: Secrets::new() };
     let said = answer.as_ref().is_some_and(|a| a.expose().trim().eq_ignore_ascii_case(YES));
     if seen[n].held.proven_free() || said {
-        return Ok(StepEnd::done());
+        return Ok(done());
     }
     let words = Message::new(&w::ASK_STOPPED).with("slot", me.id());
     Ok(ask(PromptKind::Text, words, None, u32::from(answer.is_some())))
