@@ -5,6 +5,8 @@
 
 #[path = "telegram/floor.rs"]
 mod floor;
+#[path = "telegram/heal.rs"]
+mod heal;
 #[path = "telegram/new_slot.rs"]
 mod new_slot;
 #[path = "telegram/owed.rs"]

@@ -153,8 +153,8 @@ impl<'a> Lines<'a> {
 
     fn answer(&mut self, prompt: &Prompt) -> Option<Answer> {
         self.out.complain(&prompt.words);
-        if let Some(hint) = &prompt.hint {
-            self.out.complain(&Message::new(&crate::i18n::deck::ANSWER_REFUSED).with("why", hint.as_str()));
+        for beside in prompt.again().into_iter().chain(prompt.beside()) {
+            self.out.complain(&beside);
         }
         if !matches!(prompt.kind, PromptKind::Secret | PromptKind::Password) || self.piped {
             return None;

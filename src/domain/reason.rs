@@ -330,6 +330,8 @@ codes! {
     OtherHolder = "other_holder",
     /// A session that its owner has not confirmed.
     Unconfirmed = "unconfirmed",
+    /// The session by which pairdeck itself is logged in.
+    OwnSession = "own",
     /// Something inside pairdeck failed.
     Internal = "internal",
 }
@@ -352,6 +354,7 @@ impl ReasonCode {
                 | Self::NotCompared
                 | Self::StateNotReported
                 | Self::NeverFetched
+                | Self::OwnSession
         )
     }
 }

@@ -140,6 +140,7 @@ pub fn text(code: ReasonCode) -> &'static Words {
         C::RebuildLimit => &s::REBUILD_LIMIT,
         C::AccountClosed => &tg::ACCOUNT_CLOSED,
         C::OtherHolder => &tg::OTHER_HOLDER,
+        C::OwnSession => &tg::OWN_SESSION,
         C::Unconfirmed => &tg::UNCONFIRMED,
         C::Internal => &INTERNAL,
     }
@@ -277,6 +278,7 @@ pub fn remedy(code: ReasonCode) -> Option<&'static Words> {
         | C::ReadOnly
         | C::Cancelled
         | C::NotYet
+        | C::OwnSession
         | C::Gone
         | C::BadTarget
         | C::NotOnline

@@ -17,6 +17,7 @@ mod rows;
 pub mod session;
 mod setup;
 pub mod slots;
+mod warm;
 mod watch;
 mod worker;
 

@@ -176,8 +176,12 @@ pub(super) fn answer(app: &App, f: &AnswerForm) -> Panel {
     let width = inner_width(app, false);
     let mut rows = Vec::new();
     wrapped(&mut rows, "", &f.prompt.words.text(lang), width, Role::Plain);
-    if let Some(hint) = &f.prompt.hint {
-        wrapped(&mut rows, "", &Message::new(&w::ANSWER_REFUSED).with("why", hint.as_str()).text(lang), width, Role::Warn);
+    let plain = matches!(f.prompt.kind, crate::domain::PromptKind::Password);
+    if let Some(beside) = f.prompt.beside() {
+        wrapped(&mut rows, "", &beside.text(lang), width, if plain { Role::Dim } else { Role::Warn });
+    }
+    if let Some(again) = f.prompt.again() {
+        wrapped(&mut rows, "", &again.text(lang), width, Role::Warn);
     }
     rows.push(Row::gap());
     let cursor = Some((rows.len(), 2 + f.field.cursor()));
