@@ -48,6 +48,7 @@ pub(super) async fn run(house: &Session, args: &Add, asks: &'static [AddAsk], ou
         url: String::new(),
         secret: Secret::new(String::new()),
         allow_plaintext: false,
+        n: 0,
         given,
         passphrase: None,
     };

@@ -268,6 +268,7 @@ pub async fn add(house: &Session, args: &Add, out: &mut Output) -> Ran {
         url,
         secret,
         allow_plaintext: args.allow_plaintext,
+        n: 0,
         given: BTreeMap::new(),
         passphrase: None,
     };

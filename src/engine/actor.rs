@@ -8,7 +8,7 @@ use super::{
     mailbox::Mailbox,
     ops::{self, Armed},
     outcome::{blank_row, close, not_armed, show_resumed},
-    pairing,
+    pairing, watch,
     world::{Gateway, Parts, World},
 };
 use crate::{
@@ -249,6 +249,7 @@ impl Actor {
             if !world.read_only {
                 let results = ops::resume_all(&world, |_| Box::new(Quiet), &CancellationToken::new()).await;
                 for (op, ended) in results {
+                    watch::renew(&world, &op.target.gateway);
                     show_resumed(&world, &resume_ops, &op, &ended);
                 }
             }
@@ -322,11 +323,8 @@ impl Actor {
             world.set_acting(&armed.target, true);
             let ended = ops::fire(&world, &armed, &mut host, &cancel).await;
             close(&world, &ops, &armed, &ended);
-            if let Some(gateway) = world.reconfigure(&armed.target.gateway) {
-                // Another process that watches reads its file at its own start.
-                if watching && !world.following.load(std::sync::atomic::Ordering::Relaxed) {
-                    tokio::spawn(super::watch::run(world.clone(), gateway));
-                }
+            if watching {
+                watch::renew(&world, &armed.target.gateway);
             }
             if let Some(gateway) = world.gateway(&armed.target.gateway) {
                 super::look(&world, &gateway, &armed.target).await;

@@ -8,17 +8,17 @@ use crate::{
     providers::{Fut, Memo, Right, Samples},
     store::{Store, config, locks::NamedLock},
 };
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
 };
 
 /// A gateway's memo, kept by the store.
 pub(super) struct StoreMemo {
     pub(super) store: Store,
     pub(super) gateway: GatewayId,
-    /// Raised when the operator's file was changed from here: gateways are read anew then.
-    pub(super) reconfigured: Arc<AtomicBool>,
+    /// Gateways of which the operator's file was changed from here: they are read anew.
+    pub(super) reconfigured: Arc<Mutex<HashSet<GatewayId>>>,
 }
 
 impl Memo for StoreMemo {
@@ -42,7 +42,7 @@ impl Memo for StoreMemo {
     fn enlist<'a>(&'a self, slot: &'a config::NewSlot, there: bool) -> Fut<'a, Result<(), Reason>> {
         let path = self.store.paths().config.clone();
         let done = if there { config::add_slot(&path, slot).map(drop) } else { config::remove_slot(&path, slot).map(drop) };
-        self.reconfigured.store(true, Ordering::Release);
+        super::world::lock(&self.reconfigured).insert(GatewayId::new(&slot.gateway));
         Box::pin(std::future::ready(done.map_err(|e| Reason::new(ReasonCode::StoreUnwritable).raw(e.text(Lang::En)))))
     }
 }

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Checks what was typed against the server. Nothing is saved.
 pub async fn check(world: &Arc<World>, new: &NewGateway) -> AddCheck {
-    let mut check = AddCheck { name: new.name.clone(), lines: Vec::new(), added: false, trouble: None };
+    let mut check = AddCheck { n: new.n, name: new.name.clone(), lines: Vec::new(), added: false, trouble: None };
     if world.gateway(&GatewayId::new(&new.name)).is_some() {
         check.lines.push((false, Message::new(&words::ADD_NAME_TAKEN).with("name", &new.name)));
         check.trouble = Some(Reason::new(ReasonCode::Busy));

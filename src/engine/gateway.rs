@@ -6,7 +6,7 @@ use crate::{
     providers::{Attention, GatewayFacts, KindSpec, Provider, http},
     store::config,
 };
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, atomic::AtomicBool};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +22,8 @@ pub struct Gateway {
     pub(super) http: OnceLock<Result<Arc<http::Client>, Reason>>,
     pub(super) attention: watch::Sender<Attention>,
     pub(super) stop: CancellationToken,
+    /// A task watches it.
+    pub(super) watched: AtomicBool,
     pub(super) state: Mutex<GatewayState>,
 }
 
@@ -46,6 +48,7 @@ impl Gateway {
             settings: Arc::new(settings),
             attention: watch::Sender::new(Attention::default()),
             stop,
+            watched: AtomicBool::new(false),
             state: Mutex::new(GatewayState {
                 link: Link::unknown(),
                 // Whole until a provider tells otherwise: a headless command hears no watch, and a plan proves its right itself.

@@ -332,6 +332,8 @@ pub enum HistoryWhat {
 /// Result of checking or adding a gateway.
 #[derive(Clone, Debug)]
 pub struct AddCheck {
+    /// Which question it answers.
+    pub n: u32,
     /// The name that was checked.
     pub name: String,
     /// Lines with a mark: fine or not.

@@ -80,7 +80,7 @@ pub struct World {
     gateways: RwLock<BTreeMap<GatewayId, Arc<Gateway>>>,
     pairing: Mutex<HashSet<String>>,
     acting: Mutex<HashSet<String>>,
-    reconfigured: Arc<AtomicBool>,
+    reconfigured: Arc<Mutex<HashSet<GatewayId>>>,
     /// A follow-up was left for later.
     pub(super) owed: tokio::sync::Notify,
 }
@@ -137,7 +137,7 @@ impl World {
     /// Takes over what an op of this process wrote into the operator's file about this gateway. Its client, rows and secrets stay; its
     /// old watch ends. `None`: nothing was written, or nothing about this one.
     pub fn reconfigure(&self, id: &GatewayId) -> Option<Arc<Gateway>> {
-        if !self.reconfigured.swap(false, Ordering::AcqRel) {
+        if !lock(&self.reconfigured).remove(id) {
             return None;
         }
         let settings = config::Config::load(&self.paths.config).ok()?.gateway(id.as_str())?.clone();

@@ -108,6 +108,8 @@ pub struct AddForm {
     pub check: Option<AddCheck>,
     /// True while a check is on its way.
     pub asking: bool,
+    /// How many were asked for: an answer to an earlier one says nothing of what stands there now.
+    pub asked: u32,
     /// Add as soon as the check is fine.
     pub then_add: bool,
 }

@@ -44,7 +44,7 @@ fn tg(house: &House) -> &Telegram {
 }
 
 fn open(house: &House) -> Pty {
-    let pty = house.deck().size(150, 45).spawn();
+    let pty = house.deck().size(120, 40).spawn();
     wait_row(&pty, "ada", "logged out");
     pty
 }
@@ -111,7 +111,7 @@ fn a_code_from_the_screen_logs_in_over_two_data_centres_with_the_second_step_and
     wait_row(&pty, "ada", "ready");
     unfold(&pty);
     wait_row(&pty, "Stranger", "unconfirmed");
-    let own = pty.wait_until("its own row", |s| s.rows(0, 150).find(|l| l.contains("pairdeck@")));
+    let own = pty.wait_until("its own row", |s| s.rows(0, 120).find(|l| l.contains("pairdeck@")));
     assert!(own.contains("ready") && own.split('│').next().unwrap().trim_end().ends_with("own"), "{own}");
     assert!(!pty.text().contains(" online"), "Telegram never says online\n{}", pty.text());
     select(&pty, "Stranger");
@@ -185,4 +185,42 @@ fn two_workers_on_one_key_are_a_conflict_on_the_deck_until_one_gets_a_key_of_its
     // The sandbox ends the key that two use; nobody did, and no worker's key ever connected from here after it was handed over.
     assert!(!tg(&house).calls().iter().any(|c| c.outcome.contains("DUPLICATED")));
     pty.assert_never_wrote(PASSWORD);
+}
+
+#[test]
+fn an_account_is_added_on_the_deck_with_its_hash_unseen_and_its_servers_asked_first() {
+    let house = house();
+    let keys = house.home.path().join("servers.pem");
+    fs::write(&keys, tg(&house).pem()).unwrap();
+    let pty = open(&house);
+    press(&pty, "a", "the form", |s| s.contents().contains("add a gateway").then_some(()));
+    pty.keys("<Up>");
+    for _ in 0..6 {
+        pty.keys("<Right>");
+    }
+    pty.wait_for("‹Telegram›");
+    let dcs: Vec<_> = tg(&house).dcs().iter().map(|(dc, at)| format!("{dc}={at}")).collect();
+    let secret = "0123456789abcdef0123456789abcdef";
+    for text in ["tg2", "shop", "no number", secret, "", "", &dcs.join(","), keys.to_str().unwrap()] {
+        pty.keys("<Tab>");
+        if !text.is_empty() {
+            pty.paste(text);
+        }
+    }
+    pty.keys("<Enter>");
+    pty.wait_for("a whole number");
+    assert!(!house.home.path().join("config.toml").metadata().unwrap().is_dir());
+    for _ in 0..5 {
+        pty.keys("<Up>");
+    }
+    pty.keys("<C-u>12345<Enter>");
+    pty.wait_for("Gateway tg2 added");
+    wait_row(&pty, "shop", "logged out");
+    pty.assert_never_wrote(secret);
+    let text = fs::read_to_string(house.home.path().join("config.toml")).unwrap();
+    assert!(text.contains("[gateway.tg2.account.shop]") && !text[text.find("[gateway.tg2]").unwrap()..].contains(secret), "{text}");
+    // It can be logged in to at once.
+    choose(&pty, "shop", "QR");
+    pty.keys("<Enter>");
+    pty.wait_for_qr();
 }

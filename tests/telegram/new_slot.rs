@@ -225,3 +225,47 @@ fn a_clock_that_is_far_off_ends_with_7_and_neither_file_nor_key_is_made() {
     let audit = floor.home.run(&["history", "tg:ada/orders", "--audit", "--json"]).exits(0);
     assert!(audit.stdout.contains("clock_override"), "{}", audit.stdout);
 }
+
+#[test]
+fn an_account_is_added_by_one_command_its_secrets_stay_out_of_the_file_and_nobody_is_logged_in() {
+    let mut floor = Floor::new(1, 0);
+    let hash = "0123456789abcdef0123456789abcdef";
+    floor.home.canary("77:CANARY-second-bot");
+    let (hash_file, token_file, keys) =
+        (floor.home.path().with_file_name("hash"), floor.home.path().with_file_name("token"), floor.home.path().with_file_name("pem"));
+    fs::write(&keys, floor.tg().pem()).unwrap();
+    let dcs: Vec<_> = floor.tg().dcs().iter().map(|(dc, at)| format!("{dc}={at}")).collect();
+    let (servers, keys) = (format!("servers={}", dcs.join(",")), format!("server_keys={}", keys.display()));
+    let with = format!("api_hash={}", hash_file.display());
+    let base = |name: &'static str| vec!["add", "telegram", name, "--account", "shop", "--set", "api_id=12345", "--set", &servers, "--set", &keys];
+    // What is missing, unknown or a secret in the wrong place is said, and nothing is kept.
+    let before = config(&floor.home);
+    floor.home.run(&base("tg2")).exits(2);
+    let mut wrong = base("tg2");
+    wrong.extend(["--set", "api_hash=abc"]);
+    floor.home.run(&wrong).exits(2).says(&["api_hash"]);
+    fs::write(&hash_file, hash).unwrap();
+    let mut nowhere =
+        vec!["add", "telegram", "tg2", "--account", "shop", "--set", "api_id=12345", "--set", "servers=2=127.0.0.1:1", "--secret-file", &with];
+    floor.home.run(&nowhere).exits(5);
+    nowhere[6] = "api_id=many";
+    floor.home.run(&nowhere).exits(2);
+    assert_eq!(config(&floor.home), before);
+    let mut right = base("tg2");
+    right.extend(["--secret-file", &with, "--json"]);
+    let said = floor.home.run(&right).exits(0).json();
+    assert_eq!((&said["v"], &said["added"], &said["name"]), (&json!(1), &json!(true), &json!("tg2")));
+    assert!(config(&floor.home).contains("[gateway.tg2.account.shop]") && !config(&floor.home).contains(hash));
+    assert!(!floor.tg().calls().iter().any(|c| c.method.starts_with("auth.")), "nobody logs in: {:?}", floor.tg().calls());
+    // A bot: what it needs to log in is there.
+    fs::write(&token_file, "77:CANARY-bot-token").unwrap();
+    let mut bot = base("bots");
+    let token = format!("bot_token={}", token_file.display());
+    bot.extend(["--secret-file", &with, "--secret-file", &token]);
+    floor.home.run(&bot).exits(0);
+    assert!(config(&floor.home).contains("bot = true"));
+    floor.home.run(&["pair", "bots:shop", "--json"]).exits(0);
+    fs::remove_file(token_file).unwrap();
+    fs::remove_file(hash_file).unwrap();
+    floor.home.keeps_secrets();
+}

@@ -32,6 +32,7 @@ pub(super) fn open(app: &mut App) {
         at: 1,
         check: None,
         asking: false,
+        asked: 0,
         then_add: false,
     };
     app.overlays.push(Overlay::Add(Box::new(form)));
@@ -52,7 +53,7 @@ pub(super) fn key(app: &mut App, key: &KeyEvent, out: &mut Vec<Do>) {
                 && let Some(g) = gateway(f)
             {
                 f.asking = true;
-                out.push(Do::Send(Command::CheckGateway(g)));
+                out.push(ask(f, g, false));
             }
         }
         KeyCode::Left | KeyCode::Right if f.at == 0 => {
@@ -66,14 +67,14 @@ pub(super) fn key(app: &mut App, key: &KeyEvent, out: &mut Vec<Do>) {
             None => app.say(Level::Hint, &Message::new(&w::ADD_INCOMPLETE)),
             Some(g) if f.check.as_ref().is_some_and(|c| c.trouble.is_none() && c.name == g.name) => {
                 f.asking = true;
-                out.push(Do::Send(Command::AddGateway(g)));
+                out.push(ask(f, g, true));
             }
             Some(g) => {
                 f.then_add = true;
                 if !f.asking {
                     f.asking = true;
                     f.check = None;
-                    out.push(Do::Send(Command::CheckGateway(g)));
+                    out.push(ask(f, g, false));
                 }
             }
         },
@@ -104,7 +105,7 @@ pub(super) fn answer(app: &mut App, check: AddCheck, out: &mut Vec<Do>) {
     }
     let kinds = app.opts.kinds.clone();
     let Some(Overlay::Add(f)) = at.and_then(|at| app.overlays.get_mut(at)) else { return };
-    if !f.asking || check.name != f.name.text().trim() {
+    if !f.asking || check.n != f.asked {
         return;
     }
     f.asking = false;
@@ -119,8 +120,15 @@ pub(super) fn answer(app: &mut App, check: AddCheck, out: &mut Vec<Do>) {
         && let Some(g) = described(&kinds, f)
     {
         f.asking = true;
-        out.push(Do::Send(Command::AddGateway(g)));
+        out.push(ask(f, g, true));
     }
+}
+
+/// Asks about it, or adds it, under the next number.
+fn ask(f: &mut AddForm, mut g: NewGateway, save: bool) -> Do {
+    f.asked += 1;
+    g.n = f.asked;
+    Do::Send(if save { Command::AddGateway(g) } else { Command::CheckGateway(g) })
 }
 
 /// What the form describes, once nothing is missing.
@@ -135,6 +143,7 @@ fn described(kinds: &[&KindSpec], f: &AddForm) -> Option<NewGateway> {
             url: String::new(),
             secret: Secret::new(String::new()),
             allow_plaintext: false,
+            n: 0,
             given,
             passphrase: f.passphrase.as_ref().filter(|p| !p.is_empty()).map(|p| Secret::new(p.text().to_owned())),
         });
@@ -147,6 +156,7 @@ fn described(kinds: &[&KindSpec], f: &AddForm) -> Option<NewGateway> {
         url: f.url.text().trim().to_owned(),
         secret: Secret::new(f.key.text().to_owned()),
         allow_plaintext: false,
+        n: 0,
         given,
         passphrase: f.passphrase.as_ref().filter(|p| !p.is_empty()).map(|p| Secret::new(p.text().to_owned())),
     })

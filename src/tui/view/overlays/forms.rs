@@ -27,15 +27,23 @@ fn label(s: &str) -> String {
 pub(super) fn add(app: &App, f: &AddForm) -> Panel {
     let lang = app.lang();
     let width = inner_width(app, false);
-    let mut kinds = Row::one(label(w::ADD_KIND.get(lang)), Role::Dim);
+    // Labels of one width, so that the fields stand below each other.
+    let widest = f.asks.iter().map(|(a, _)| text::width(a.name) + 1).max().unwrap_or(0).max(9);
+    let label = |s: &str| format!("{s}{}", " ".repeat(widest.saturating_sub(text::width(s)).max(1)));
+    let mut rows = vec![Row::one(label(w::ADD_KIND.get(lang)), Role::Dim)];
     for (n, k) in app.opts.kinds.iter().enumerate() {
         let (text, role) = if n == f.kind { (format!("‹{}› ", k.name), Role::Title) } else { (format!(" {}  ", k.name), Role::Dim) };
-        kinds = kinds.and(text, role);
+        // More kinds than fit a line go on below: the chosen one is never out of sight.
+        if rows.last().is_some_and(|r| text::width(&r.text()) + text::width(text.trim_end()) > width) {
+            rows.push(Row::one(label(""), Role::Dim));
+        }
+        if let Some(last) = rows.pop() {
+            rows.push(last.and(text, role));
+        }
     }
     let secret = app.opts.kinds.get(f.kind).and_then(|k| k.secrets.first()).map_or(w::ADD_KEY.get(lang), |s| s.words.get(lang));
     // The line that has the focus says in full what it wants.
     let asked = f.at.checked_sub(2).and_then(|n| f.asks.get(n)).map_or(if f.asks.is_empty() { secret } else { "" }, |(a, _)| a.words.get(lang));
-    let mut rows = vec![kinds];
     let mut cursor = (0, 0);
     let mut fields = vec![(w::ADD_NAME.get(lang), &f.name)];
     if f.asks.is_empty() {
@@ -45,7 +53,7 @@ pub(super) fn add(app: &App, f: &AddForm) -> Panel {
     fields.extend(f.passphrase.as_ref().map(|p| (w::ADD_SEAL.get(lang), p)));
     for (n, (name, field)) in fields.into_iter().enumerate() {
         if f.at == n + 1 {
-            cursor = (n + 1, text::width(&label(name)) + field.cursor());
+            cursor = (rows.len(), text::width(&label(name)) + field.cursor());
         }
         rows.push(Row::one(label(name), Role::Dim).and(field.shown(), Role::Plain));
     }
