@@ -250,6 +250,13 @@ impl Actor {
                 let results = ops::resume_all(&world, |_| Box::new(Quiet), &CancellationToken::new()).await;
                 for (op, ended) in results {
                     watch::renew(&world, &op.target.gateway);
+                    if op.phase == OpPhase::Owed {
+                        // Its time stands on its row; only what became of it is news.
+                        if let Some(text) = ops::owed_told(&op, &ended) {
+                            world.toast(ended.phase == OpPhase::Done, text, Some(op.target.clone()));
+                        }
+                        continue;
+                    }
                     show_resumed(&world, &resume_ops, &op, &ended);
                 }
             }

@@ -37,7 +37,7 @@ impl Memo for StoreMemo {
     }
     fn would_enlist(&self, slot: &config::NewSlot) -> Result<(), Reason> {
         let would = config::check_slot(&self.store.paths().config, slot).map(drop);
-        would.map_err(|e| Reason::new(ReasonCode::BadTarget).raw(e.text(Lang::En)))
+        would.map_err(|e| Reason::new(ReasonCode::BadTarget).with("what", &slot.name).with("why", e.text(Lang::En).trim()))
     }
     fn enlist<'a>(&'a self, slot: &'a config::NewSlot, there: bool) -> Fut<'a, Result<(), Reason>> {
         let path = self.store.paths().config.clone();

@@ -70,15 +70,15 @@ pub async fn add(world: &Arc<World>, new: NewGateway) -> AddCheck {
 /// A gateway that comes with its first account: what was typed must be what the file takes, and its servers must answer. Nobody logs in.
 async fn probe_account(world: &Arc<World>, new: &NewGateway) -> Result<(), Reason> {
     let (listed, described) = described(new)?;
-    let config = config::check_gateway_with(&world.paths.config, &listed, &described.more).map_err(|e| bad(&e))?;
+    let config = config::check_gateway_with(&world.paths.config, &listed, &described.more).map_err(|e| bad(new, &e))?;
     let settings = config.gateway(&new.name).cloned().ok_or_else(|| Reason::new(ReasonCode::Internal))?;
     let trial = world.trial(settings, Secret::new(String::new())).ok_or_else(|| Reason::new(ReasonCode::Internal))?;
     let cx = world.cx(&trial, CancellationToken::new())?;
     trial.provider.look(&cx, None, Look::Probe).await.map(drop)
 }
 
-fn bad(errors: &config::ConfigErrors) -> Reason {
-    Reason::new(ReasonCode::BadTarget).raw(errors.text(crate::i18n::Lang::En))
+fn bad(new: &NewGateway, errors: &config::ConfigErrors) -> Reason {
+    Reason::new(ReasonCode::BadTarget).with("what", &new.name).with("why", errors.text(crate::i18n::Lang::En).trim())
 }
 
 fn described(new: &NewGateway) -> Result<(config::NewGateway, Described), Reason> {
@@ -94,7 +94,7 @@ async fn save_account(world: &Arc<World>, new: &NewGateway) -> Result<config::Ga
         let sealed = secret_name(&id, &account_secret(&described.account, name));
         world.store.secret_put(&sealed, secret).await.map_err(|e| e.reason())?;
     }
-    let config = config::add_gateway_with(&world.paths.config, &listed, &described.more).map_err(|e| bad(&e))?;
+    let config = config::add_gateway_with(&world.paths.config, &listed, &described.more).map_err(|e| bad(new, &e))?;
     config.gateway(&new.name).cloned().ok_or_else(|| Reason::new(ReasonCode::Internal))
 }
 

@@ -139,6 +139,7 @@ catalogue! { "command";
     MARK_NOTE = "note", "说明";
     VERDICT = "verdict: {verdict}", "结论：{verdict}";
     CHECK_NO_RULES = "{target}: this kind of gateway has no rules to check", "{target}：此类网关没有可检查的规则";
+    DONE_LATER = "its last step is owed, and done by itself once it may be: {reason}", "最后一步稍后会自动执行：{reason}";
     LEFT_OWED = "{action} of {target}: its last step, owed until now, is done", "{target} 的 {action}：此前未能执行的最后一步已完成";
     LEFT_DONE = "{action} of {target}, left by a process that ended: finished now", "上一进程遗留的 {target} {action}：现已完成";
     LEFT_CANCELLED = "{action} of {target}, left by a process that ended: nothing had been done, taken back", "上一进程遗留的 {target} {action}：尚未执行，已撤回";

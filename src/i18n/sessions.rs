@@ -85,7 +85,7 @@ catalogue! { "sessions";
     FACT_FILE = "File", "文件";
     FACT_FORMAT = "Format", "格式";
     FACT_KEY = "Key id", "密钥编号";
-    FACT_DC = "Data centre", "数据中心";
+    FACT_DC = "DC", "数据中心";
     FACT_HOLDER = "Held by", "持有者";
     FACT_EVIDENCE = "Known by", "依据";
     FACT_CONNECTED = "Last connected", "上次连接";

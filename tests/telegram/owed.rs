@@ -16,6 +16,8 @@ fn an_owed_end_is_told_with_its_time_and_done_by_the_next_command_once_it_is_due
     assert_eq!((&ran["result"], &ran["reason"]["code"]), (&json!("done"), &json!("not_yet")), "{ran}");
     assert_eq!(ran["steps"].as_array().unwrap().last().unwrap()["state"], "owed", "{ran}");
     assert!(floor.tg().alive(first.0));
+    let third = floor.home.run(&["regenerate", "tg:ada/w0", "--yes"]).exits(0).says(&["its last step is owed", "Possible from"]);
+    assert!(third.stdout.contains("done"), "{}", third.stdout);
     // Said on its row and not at every command.
     let row = floor.device("w0");
     let from = row["facts"]["old_ends_from"].as_str().unwrap();
@@ -27,6 +29,7 @@ fn an_owed_end_is_told_with_its_time_and_done_by_the_next_command_once_it_is_due
     a_day_passes(&floor);
     let next = floor.home.run(&["list", "--json"]).exits(0).says(&["owed until now, is done"]);
     assert!(!floor.tg().alive(first.0), "{}", next.stderr);
+    assert_eq!(next.stderr.matches("owed until now").count(), 2, "one a key: {}", next.stderr);
     assert!(floor.device("w0")["facts"].get("old_ends_from").is_none_or(serde_json::Value::is_null));
     let again = floor.home.run(&["list", "--json"]).exits(0);
     assert!(!again.stderr.contains("owed"), "{}", again.stderr);
@@ -42,7 +45,7 @@ fn a_day_passes(floor: &Floor) {
             arg[1] = json!("2026-01-01T00:00:00Z");
         }
     }
-    assert_eq!(db.execute("UPDATE op SET reason = ?1 WHERE phase = 'owed'", [value.to_string()]).unwrap(), 1);
+    assert_eq!(db.execute("UPDATE op SET reason = ?1 WHERE phase = 'owed'", [value.to_string()]).unwrap(), 2);
 }
 
 #[test]

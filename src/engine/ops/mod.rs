@@ -7,7 +7,7 @@ mod resume;
 mod run;
 
 pub use gate::allow_clock;
-pub(super) use owed::keep as keep_owed;
+pub(super) use owed::{keep as keep_owed, told as owed_told};
 pub use resume::resume_all;
 pub use run::{Ended, Host, Progress, run, told};
 

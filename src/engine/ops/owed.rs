@@ -42,7 +42,7 @@ pub(super) async fn go_on(world: &Arc<World>, op: &Op, host: &mut dyn Host, canc
 }
 
 /// What became of it, for people.
-pub(super) fn told(op: &Op, ended: &Ended) -> Option<Message> {
+pub(in super::super) fn told(op: &Op, ended: &Ended) -> Option<Message> {
     let say = |words| Message::new(words).with("action", op.action.name()).with("target", op.target.id());
     match ended.phase {
         OpPhase::Done => Some(say(&words::OWED_DONE)),

@@ -32,7 +32,9 @@ pub fn describe(given: &BTreeMap<&str, Secret>) -> Described {
     let text = |name: &str| given.get(name).map(|s| s.expose().trim()).filter(|t| !t.is_empty());
     let quoted = |t: &str| toml_edit::Value::from(t).to_string();
     let account = text(ACCOUNT).unwrap_or_default();
-    let mut own = vec![format!("api_id = {}", text(API_ID).unwrap_or("0"))];
+    // What is no number goes there as text, so that the configuration's own check says what it should be.
+    let number = |t: &str| if t.bytes().all(|b| b.is_ascii_digit()) { t.to_owned() } else { quoted(t) };
+    let mut own = vec![format!("api_id = {}", number(text(API_ID).unwrap_or("0")))];
     own.extend(text(PHONE).map(|p| format!("phone = {}", quoted(p))));
     own.extend(text(setup::BOT_TOKEN).map(|_| "bot = true".to_owned()));
     let mut more = Vec::new();

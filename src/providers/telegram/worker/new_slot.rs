@@ -58,9 +58,9 @@ pub(super) async fn asked<'a>(cx: &'a Cx, at: &Target, given: &Inputs) -> Result
     let account = setup::account(cx, at.account.as_str())?;
     let name = at.device.as_ref().map(|d| d.as_str()).or_else(|| given.get(SLOT).map(|s| &**s)).unwrap_or_default();
     let typed = given.get(FILE).map(|f| f.trim()).filter(|f| !f.is_empty());
-    let file = whole(typed.ok_or_else(|| Reason::new(ReasonCode::BadTarget).raw(FILE))?)?;
+    let file = whole(typed.ok_or_else(|| bad(FILE, "?"))?)?;
     let api_id = match given.get(API_ID).map(|a| a.trim()).filter(|a| !a.is_empty() && *a != SAME_APP) {
-        Some(text) => Some(text.parse().ok().filter(|id| *id > 0).ok_or_else(|| Reason::new(ReasonCode::BadTarget).raw(API_ID))?),
+        Some(text) => Some(text.parse().ok().filter(|id| *id > 0).ok_or_else(|| bad(text, "api_id > 0"))?),
         None => None,
     };
     let new = NewSlot { gateway: cx.gateway.as_str().to_owned(), account: account.name.clone(), name: name.to_owned(), file, api_id };
@@ -104,15 +104,20 @@ fn free(file: &Path, me: &SlotRef, others: &[SlotRef]) -> Result<(), Reason> {
 
 /// A path as a person types it, made whole.
 fn whole(typed: &str) -> Result<PathBuf, Reason> {
-    let bad = || Reason::new(ReasonCode::BadTarget).raw(FILE);
+    let bad = |why| bad(typed, why);
     let path = match (typed.strip_prefix("~/"), std::env::var_os("HOME")) {
         (Some(rest), Some(home)) => PathBuf::from(home).join(rest),
         _ => PathBuf::from(typed),
     };
     if typed.contains('\0') || typed.ends_with('/') || path.to_str().is_none() || path.is_dir() {
-        return Err(bad());
+        return Err(bad("FOLDER/FILE"));
     }
-    std::path::absolute(path).map_err(|_| bad())
+    std::path::absolute(path).map_err(|_| bad("FOLDER/FILE"))
+}
+
+/// `why` says what is wanted, as a pattern: the same in every language.
+fn bad(what: &str, why: &str) -> Reason {
+    Reason::new(ReasonCode::BadTarget).with("what", what).with("why", why)
 }
 
 /// Puts the slot into the operator's file.
