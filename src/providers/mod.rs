@@ -3,6 +3,7 @@
 //!
 //! Adding one = one folder, one line in [`registry`], one sandbox server, one row in the contract tests.
 
+mod add;
 pub mod duty;
 pub mod evolution;
 pub mod http;
@@ -13,6 +14,8 @@ pub mod token;
 pub mod tokens;
 pub mod wecom_aibot;
 pub mod wukongim;
+
+pub use add::{AddAsk, Described};
 
 use crate::{
     clock::{Limits, sample::Sample},
@@ -72,30 +75,6 @@ pub struct SecretSpec {
     pub words: &'static Words,
     /// True when a gateway may work without it.
     pub optional: bool,
-}
-
-/// One thing asked for when a gateway is added together with its first account.
-#[derive(Debug)]
-pub struct AddAsk {
-    /// Its name in `--set NAME=VALUE`, and its label in the form.
-    pub name: &'static str,
-    /// The question.
-    pub words: &'static Words,
-    /// Typed unseen, and sealed instead of written down.
-    pub secret: bool,
-    /// True when nothing is an answer.
-    pub optional: bool,
-}
-
-/// What was given for the [`AddAsk`]s, in the forms in which it is kept.
-#[derive(Debug)]
-pub struct Described {
-    /// The account.
-    pub account: String,
-    /// Keys of the gateway's table with their values as TOML.
-    pub more: Vec<(&'static str, String)>,
-    /// Secrets of the account by name.
-    pub secrets: Vec<(&'static str, Secret)>,
 }
 
 /// One verb of the `m` menu.

@@ -96,10 +96,16 @@ fn free(file: &Path, me: &SlotRef, others: &[SlotRef]) -> Result<(), Reason> {
     }
     // The folder takes a file: found out before the servers have a session that nothing could be written for.
     let probe = write::named(&identity.real, "probe");
-    let tried = std::fs::OpenOptions::new().write(true).create(true).truncate(true).open(&probe);
-    tried.map_err(|e| write::unwritable(file, &e))?;
-    let _ = std::fs::remove_file(&probe);
-    Ok(())
+    let tried = std::fs::OpenOptions::new().write(true).create_new(true).open(&probe);
+    match tried {
+        Ok(_) => {
+            let _ = std::fs::remove_file(&probe);
+            Ok(())
+        }
+        // Left by one that was killed just there.
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(e) => Err(write::unwritable(file, &e)),
+    }
 }
 
 /// A path as a person types it, made whole.
