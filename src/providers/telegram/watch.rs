@@ -142,9 +142,8 @@ async fn run(hub: &Hub, cx: &Cx, out: Tx<Report>) -> Reason {
         // Somebody may press the key of a login any moment.
         let absent = |r: &Reading| r.told.as_ref().is_err_and(|why| why.code == ReasonCode::NeverPaired);
         let warms = on_screen && readings.values().any(absent) && hub.warm.is_cold(cx);
-        if warms && hub.warm.fill(cx, &net).await.is_ok() {
-            probe_due = Instant::now() + pause;
-        } else if answered {
+        let warmed = warms && hub.warm.fill(cx, &net).await.is_ok();
+        if warmed || answered {
             probe_due = Instant::now() + pause;
         } else if probe_due <= Instant::now() {
             // Nobody is logged in yet, or nobody could ask: the servers' clock is known all the same, and whether they answer.
