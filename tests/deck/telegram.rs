@@ -13,7 +13,7 @@ use pairdeck::{
     },
     sandbox::{Part, Telegram, TelegramAccount, TelegramSession},
 };
-use std::{fs, path::PathBuf, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 const OWNER: i64 = 9;
 const PASSWORD: &str = "CANARY-second-step-17";
@@ -71,12 +71,12 @@ fn unfold(pty: &Pty) {
     pty.wait_for("Stranger");
 }
 
-fn lies(path: &PathBuf) -> Option<KeyId> {
+fn lies(path: &Path) -> Option<KeyId> {
     read(path, Format::Gotd, Patience::default()).ok().map(|f| f.session.key.id())
 }
 
 /// Makes a slot by `p` on the account, and gives the password that it asks for.
-fn new_slot(pty: &Pty, name: &str, file: &std::path::Path) {
+fn new_slot(pty: &Pty, name: &str, file: &Path) {
     select(pty, "ada");
     press(pty, "p", "the form of a new slot", |s| s.contents().contains("Name of the slot").then_some(()));
     pty.keys(&format!("{name}<Tab>"));
