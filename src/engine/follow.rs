@@ -14,7 +14,8 @@ pub(super) async fn watch_or_follow(world: Arc<World>) {
     if lock.is_none() {
         world.follow(true);
         let mut standby = standby(world.paths.clone());
-        // What the watcher wrote before we listened.
+        // What the watcher wrote before we listened; what it writes from here on is told, also while this is read.
+        world.store.watch_from_here().await;
         world.reread().await;
         loop {
             tokio::select! {
