@@ -15,6 +15,7 @@ mod deck {
     mod pairing;
     mod qr_bots;
     mod secure;
+    mod telegram;
     mod web_login;
 }
 mod support;

@@ -9,6 +9,7 @@ use crate::{
     domain::{GatewayId, Secrets},
     engine::world::secret_name,
     i18n::{Message, command as c},
+    providers::{NEW_SLOT, registry},
     sandbox::{self, Options, Sandbox},
     store::{Paths, Store, config},
     tui::{guide, start::Badge},
@@ -34,6 +35,13 @@ fn demo(globals: &Globals, args: &Demo, out: &mut Output) -> anyhow::Result<Exit
     // 0700 from birth, removed when it is dropped.
     let home = tempfile::Builder::new().prefix("pairdeck-demo-").tempdir()?;
     let sandbox = serve(Options { scenario, accounts, ..Options::default() })?;
+    let paths = Paths::in_home(home.path());
+    let writes = |kind: &str| registry::kinds().iter().any(|k| k.kind == kind && k.verbs.iter().any(|v| v.id == NEW_SLOT));
+    for g in sandbox.gateways().iter().filter(|g| writes(g.kind)) {
+        let new = config::NewGateway { name: g.name.clone(), kind: g.kind.to_owned(), url: g.url.clone(), allow_plaintext: false };
+        // What the deck writes there needs a file; a demo without one shows all the rest.
+        let _ = config::add_gateway_with(&paths.config, &new, &g.more);
+    }
     let config = config::Config { gateways: gateways(&sandbox), ..config::Config::default() };
     let secrets: Vec<(GatewayId, Secrets)> = sandbox.gateways().into_iter().map(|g| (GatewayId::new(&g.name), g.credentials)).collect();
     let scene = Scene {
@@ -42,7 +50,7 @@ fn demo(globals: &Globals, args: &Demo, out: &mut Output) -> anyhow::Result<Exit
         guide: if tour { guide::tour() } else { Vec::new() },
         prepare: Box::new(move |store| seal(store, secrets)),
     };
-    let exit = deck::run(globals, &Paths::in_home(home.path()), config, scene, out);
+    let exit = deck::run(globals, &paths, config, scene, out);
     // Its thread ends with it.
     sandbox.shutdown();
     Ok(exit)

@@ -5,7 +5,7 @@ use super::{
     json::{self, Result as Outcome},
 };
 use crate::{
-    domain::{Op, Secret},
+    domain::{Op, OpPhase, Secret},
     engine::ops::told,
     i18n::{Message, command as c, reason},
 };
@@ -50,6 +50,9 @@ pub fn render(
             // What was asked of the server last is known not to have been done: only the whole is not finished.
             Outcome::Ambiguous => out.complain(&said(if op.begun { &c::AMBIGUOUS } else { &c::HALF })),
         }
+    }
+    if op.phase == OpPhase::Owed {
+        out.note(&said(&c::DONE_LATER));
     }
     if exit == Exit::Ok {
         for lost in op.plan.iter().flat_map(|p| &p.loses) {

@@ -8,7 +8,7 @@ use super::{
     mailbox::Mailbox,
     ops::{self, Armed},
     outcome::{blank_row, close, not_armed, show_resumed},
-    pairing,
+    pairing, watch,
     world::{Gateway, Parts, World},
 };
 use crate::{
@@ -192,7 +192,10 @@ impl Actor {
                 });
             }
             Command::Dismiss(id) => {
-                let _ = self.world.store.op_end(id, OpPhase::Cancelled, None).await;
+                // An owed step is only taken off the screen: it is still to be done.
+                if !matches!(self.world.store.op(id).await, Ok(Some(op)) if op.phase == OpPhase::Owed) {
+                    let _ = self.world.store.op_end(id, OpPhase::Cancelled, None).await;
+                }
                 self.ops.remove(id);
             }
             Command::Pair { target, method, number } => self.pair(target, Want { method, number, wipe_spoilt: false }),
@@ -246,6 +249,14 @@ impl Actor {
             if !world.read_only {
                 let results = ops::resume_all(&world, |_| Box::new(Quiet), &CancellationToken::new()).await;
                 for (op, ended) in results {
+                    watch::renew(&world, &op.target.gateway);
+                    if op.phase == OpPhase::Owed {
+                        // Its time stands on its row; only what became of it is news.
+                        if let Some(text) = ops::owed_told(&op, &ended) {
+                            world.toast(ended.phase == OpPhase::Done, text, Some(op.target.clone()));
+                        }
+                        continue;
+                    }
                     show_resumed(&world, &resume_ops, &op, &ended);
                 }
             }
@@ -312,12 +323,16 @@ impl Actor {
         };
         self.ops.show(&self.world.mailbox, id, |_| {});
         let (world, ops, slots) = (self.world.clone(), self.ops.clone(), self.slots.clone());
+        let watching = self.started;
         self.tasks.spawn(async move {
             let _slot = slots.acquire().await;
             let mut host = DeckHost { id, ops: ops.clone(), mailbox: world.mailbox.clone(), answers };
             world.set_acting(&armed.target, true);
             let ended = ops::fire(&world, &armed, &mut host, &cancel).await;
             close(&world, &ops, &armed, &ended);
+            if watching {
+                watch::renew(&world, &armed.target.gateway);
+            }
             if let Some(gateway) = world.gateway(&armed.target.gateway) {
                 super::look(&world, &gateway, &armed.target).await;
                 refresh(&gateway);

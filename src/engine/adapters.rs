@@ -3,16 +3,22 @@
 use super::{alarm::Alarm, mailbox::Mailbox};
 use crate::{
     clock::{gate::Gate, sample::Sample},
-    domain::{GatewayId, Reason},
+    domain::{GatewayId, Reason, ReasonCode},
+    i18n::Lang,
     providers::{Fut, Memo, Right, Samples},
-    store::{Store, locks::NamedLock},
+    store::{Store, config, locks::NamedLock},
 };
-use std::sync::Arc;
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+};
 
 /// A gateway's memo, kept by the store.
 pub(super) struct StoreMemo {
     pub(super) store: Store,
     pub(super) gateway: GatewayId,
+    /// Gateways of which the operator's file was changed from here: they are read anew.
+    pub(super) reconfigured: Arc<Mutex<HashSet<GatewayId>>>,
 }
 
 impl Memo for StoreMemo {
@@ -25,6 +31,19 @@ impl Memo for StoreMemo {
     fn exclusive<'a>(&'a self, name: &'a str) -> Fut<'a, Result<Option<Right>, Reason>> {
         let taken = NamedLock::try_take(self.store.paths(), name);
         Box::pin(async move { taken.map(|l| l.map(|l| Box::new(l) as Right)).map_err(|e| e.reason()) })
+    }
+    fn configured(&self) -> Option<config::Config> {
+        config::Config::load(&self.store.paths().config).ok()
+    }
+    fn would_enlist(&self, slot: &config::NewSlot) -> Result<(), Reason> {
+        let would = config::check_slot(&self.store.paths().config, slot).map(drop);
+        would.map_err(|e| Reason::new(ReasonCode::BadTarget).with("what", &slot.name).with("why", e.text(Lang::En).trim()))
+    }
+    fn enlist<'a>(&'a self, slot: &'a config::NewSlot, there: bool) -> Fut<'a, Result<(), Reason>> {
+        let path = self.store.paths().config.clone();
+        let done = if there { config::add_slot(&path, slot).map(drop) } else { config::remove_slot(&path, slot).map(drop) };
+        super::world::lock(&self.reconfigured).insert(GatewayId::new(&slot.gateway));
+        Box::pin(std::future::ready(done.map_err(|e| Reason::new(ReasonCode::StoreUnwritable).raw(e.text(Lang::En)))))
     }
 }
 

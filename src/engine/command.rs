@@ -102,6 +102,10 @@ pub struct NewGateway {
     pub secret: Secret,
     /// Plain http to a host other than loopback is accepted.
     pub allow_plaintext: bool,
+    /// Which question this is: its answer has the same number.
+    pub n: u32,
+    /// What its kind asks for besides, by name; kinds that ask for something here have neither url nor secret of their own.
+    pub given: BTreeMap<&'static str, Secret>,
     /// For a new vault where no keyring answers: chosen by the operator after being told so.
     pub passphrase: Option<Secret>,
 }

@@ -14,7 +14,8 @@ pub(super) async fn watch_or_follow(world: Arc<World>) {
     if lock.is_none() {
         world.follow(true);
         let mut standby = standby(world.paths.clone());
-        // What the watcher wrote before we listened.
+        // What the watcher wrote before we listened; what it writes from here on is told, also while this is read.
+        world.store.watch_from_here().await;
         world.reread().await;
         loop {
             tokio::select! {
@@ -37,6 +38,7 @@ async fn hold(world: Arc<World>, lock: Option<WatchLock>) {
         tokio::spawn(watch::run(world.clone(), gateway));
     }
     tokio::spawn(super::tokens::timer::run(world.clone()));
+    tokio::spawn(super::ops::keep_owed(world.clone()));
     #[cfg(unix)]
     if lock.is_some()
         && let Err(e) = super::agent::serve(world.clone()).await

@@ -6,7 +6,7 @@ use crate::{
     providers::{Attention, GatewayFacts, KindSpec, Provider, http},
     store::config,
 };
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, atomic::AtomicBool};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +22,8 @@ pub struct Gateway {
     pub(super) http: OnceLock<Result<Arc<http::Client>, Reason>>,
     pub(super) attention: watch::Sender<Attention>,
     pub(super) stop: CancellationToken,
+    /// A task watches it.
+    pub(super) watched: AtomicBool,
     pub(super) state: Mutex<GatewayState>,
 }
 
@@ -46,6 +48,7 @@ impl Gateway {
             settings: Arc::new(settings),
             attention: watch::Sender::new(Attention::default()),
             stop,
+            watched: AtomicBool::new(false),
             state: Mutex::new(GatewayState {
                 link: Link::unknown(),
                 // Whole until a provider tells otherwise: a headless command hears no watch, and a plan proves its right itself.
@@ -55,6 +58,18 @@ impl Gateway {
                 book: Book::default(),
             }),
         }
+    }
+
+    /// The same gateway under other settings: what is known of it stays.
+    pub(super) fn under(&self, settings: config::Gateway, stop: CancellationToken) -> Self {
+        let new = Self::new(settings, self.spec, self.provider.clone(), self.rank, stop);
+        new.attention.send_replace(self.attention.borrow().clone());
+        {
+            let (mut to, from) = (lock(&new.state), lock(&self.state));
+            (to.link, to.facts, to.stale) = (from.link.clone(), from.facts.clone(), from.stale);
+            (to.secrets, to.book) = (from.secrets.clone(), from.book.clone());
+        }
+        new
     }
 
     /// What the gateway told about itself.

@@ -8,7 +8,10 @@ use crate::{
     domain::{Reason, ReasonCode},
     providers::Report,
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 use tokio::sync::mpsc;
 
 /// Reports that may wait for the merge.
@@ -16,19 +19,37 @@ const QUEUE: usize = 64;
 
 /// Watches a gateway until the engine stops or the gateway is removed.
 pub(super) async fn run(world: Arc<World>, gateway: Arc<Gateway>) {
+    // Whoever was faster watches it.
+    if gateway.watched.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    watch(&world, &gateway).await;
+    gateway.watched.store(false, Ordering::Release);
+}
+
+/// Watches a gateway whose settings an op changed under the new ones, where this process is the one that watches.
+pub(super) fn renew(world: &Arc<World>, of: &crate::domain::GatewayId) {
+    if let Some(gateway) = world.reconfigure(of)
+        && !world.following.load(Ordering::Relaxed)
+    {
+        tokio::spawn(run(world.clone(), gateway));
+    }
+}
+
+async fn watch(world: &Arc<World>, gateway: &Arc<Gateway>) {
     let mut backoff = Backoff::new();
     loop {
         if !gateway.has_secrets() {
-            world.broken(&gateway, Reason::new(ReasonCode::CredentialMissing).with("gateway", gateway.id.as_str()));
+            world.broken(gateway, Reason::new(ReasonCode::CredentialMissing).with("gateway", gateway.id.as_str()));
             // A key comes only with a new start of this task.
             return;
         }
-        let reason = once(&world, &gateway, &mut backoff).await;
+        let reason = once(world, gateway, &mut backoff).await;
         if gateway.stop.is_cancelled() {
             return;
         }
         let wait = backoff.next(retry_after(&reason));
-        world.broken(&gateway, reason.with("gateway", gateway.id.as_str()));
+        world.broken(gateway, reason.with("gateway", gateway.id.as_str()));
         let mut attention = gateway.attention.subscribe();
         let before = attention.borrow_and_update().refresh;
         let asked = async {

@@ -3,6 +3,7 @@
 //!
 //! Adding one = one folder, one line in [`registry`], one sandbox server, one row in the contract tests.
 
+mod add;
 pub mod duty;
 pub mod evolution;
 pub mod http;
@@ -14,6 +15,8 @@ pub mod tokens;
 pub mod wecom_aibot;
 pub mod wukongim;
 
+pub use add::{AddAsk, Described};
+
 use crate::{
     clock::{Limits, sample::Sample},
     domain::{
@@ -21,12 +24,16 @@ use crate::{
         Time, Ungated, Want,
     },
     i18n::{Message, Words},
+    store::config,
 };
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// A boxed future that may run on any thread.
 pub type Fut<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Verb of kinds whose accounts have slots for workers: makes a new one. `p` opens it on an account that is paired already.
+pub const NEW_SLOT: &str = "new-slot";
 
 /// What a kind of gateway is, as constants: words, limits, verbs.
 #[derive(Debug)]
@@ -252,6 +259,19 @@ pub trait Memo: Send + Sync {
     /// An exclusive right among all processes that share the store, held while the value lives. `None`: somebody else has it.
     fn exclusive<'a>(&'a self, _name: &'a str) -> Fut<'a, Result<Option<Right>, Reason>> {
         Box::pin(async { Ok(Some(Box::new(()) as Right)) })
+    }
+    /// What the operator's file says at this moment; `None` where there is none that can be read.
+    fn configured(&self) -> Option<config::Config> {
+        None
+    }
+    /// Why the operator's file would not take this slot, if it would not. Nothing is written.
+    fn would_enlist(&self, _slot: &config::NewSlot) -> Result<(), Reason> {
+        Err(Reason::new(crate::domain::ReasonCode::StoreUnwritable))
+    }
+    /// Puts a slot into the operator's file (`true`), or takes out the one that was put there. One that somebody changed meanwhile
+    /// stays as it is.
+    fn enlist<'a>(&'a self, _slot: &'a config::NewSlot, _there: bool) -> Fut<'a, Result<(), Reason>> {
+        Box::pin(async { Err(Reason::new(crate::domain::ReasonCode::StoreUnwritable)) })
     }
 }
 

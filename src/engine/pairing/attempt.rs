@@ -146,6 +146,7 @@ impl Visit<'_> {
             }
             Over::Linked(row) => {
                 let (facts, online) = (row.facts.clone(), row.link.state == State::Online);
+                let token = !row.tokens.is_empty() || row.link.state != State::Ready;
                 self.world.merge(&self.gateway, Report::Part(vec![*row]));
                 if let Err(why) = finished {
                     self.look().await;
@@ -153,7 +154,7 @@ impl Visit<'_> {
                 }
                 let took_s = self.record.took_s();
                 self.record.log(&words::PAIR_LINKED);
-                self.record.stage(PairStage::Linked { online, facts: facts.clone(), took_s, n: self.offers });
+                self.record.stage(PairStage::Linked { online, token, facts: facts.clone(), took_s, n: self.offers });
                 self.record.news(News::Linked(&facts, took_s));
                 self.look().await;
                 Next::End(PairEnd::Linked)

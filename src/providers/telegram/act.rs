@@ -73,7 +73,8 @@ pub(super) async fn plan(hub: &Hub, cx: &Cx, at: &Target, action: &Action, given
         }
         ("ttl", None) => {
             let days = given.get(DAYS).and_then(|d| d.trim().parse::<i32>().ok()).filter(|d| (1..=366).contains(d));
-            let days = days.ok_or_else(|| Reason::new(ReasonCode::BadTarget).raw("1 to 366"))?;
+            let typed = given.get(DAYS).map_or("?", |d| d.trim());
+            let days = days.ok_or_else(|| Reason::new(ReasonCode::BadTarget).with("what", typed).with("why", "1 … 366"))?;
             plan.clear = json!({ DAYS: days });
             plan.steps.push(step("ttl", &w::STEP_TTL));
         }

@@ -318,12 +318,13 @@ async fn adding_a_gateway_checks_it_first_and_adds_on_enter() {
             assert!(h.sent()[0].starts_with("CheckGateway"), "{:?}", h.sent());
             assert!(!h.sent()[0].contains("CANARY"));
             h.mailbox.put(|m| {
-                m.add_check = Some(AddCheck { name: "wa-us".into(), lines: vec![(true, Message::new(&w::MOUSE_ON))], added: false, trouble: None })
+                m.add_check =
+                    Some(AddCheck { n: 1, name: "wa-us".into(), lines: vec![(true, Message::new(&w::MOUSE_ON))], added: false, trouble: None })
             });
             h.wait(200).await;
             assert!(h.sent()[1].starts_with("AddGateway"), "{:?}", h.sent());
             h.mailbox.put(|m| {
-                m.add_check = Some(AddCheck { name: "wa-us".into(), lines: vec![], added: true, trouble: None });
+                m.add_check = Some(AddCheck { n: 2, name: "wa-us".into(), lines: vec![], added: true, trouble: None });
                 m.gateways.insert(GatewayId::new("wa-us"), gateway("wa-us", &super::sample::PHONE, 0));
             });
             h.wait(3000).await;
