@@ -255,3 +255,21 @@ fn a_command_gets_its_token_over_a_descriptor_or_a_file_and_ends_as_it_ends() {
     signal(&child, "-TERM");
     b.home.finish(child).exits(9);
 }
+
+#[test]
+fn a_storm_made_by_somebody_else_is_told_with_its_evidence_count_and_window() {
+    let b = Bench::new();
+    for _ in 0..2 {
+        let token = b.token(&[]).exits(0).stdout;
+        // Somebody else with the secret has the platform drop it.
+        b.server().revoke("ops-bot");
+        let _ = b.home.run_with(&["token", "corp:ops-bot", "--rejected", "-"], &token);
+    }
+    let row = b.home.run(&["status", "corp:ops-bot", "--json"]).json();
+    let text = row["reason"]["text"].as_str().unwrap_or_default();
+    assert_eq!((&row["state"], &row["reason"]["code"]), (&"expired".into(), &"token_storm".into()), "{row}");
+    assert!(text.contains("2 tokens died early in 10 min") && text.contains("somebody else holds this secret"), "{row}");
+    assert_eq!(row["facts"]["died_early_10min"], 2, "{row}");
+    assert!(row["reason"]["remedy"].as_str().unwrap().contains("reset the Secret"), "{row}");
+    assert!(["42001", "40014"].contains(&row["reason"]["raw"].as_str().unwrap()), "the platform's own word: {row}");
+}

@@ -90,6 +90,7 @@ impl From<ReasonCode> for Exit {
             | C::PersonNeeded
             | C::RotateByHand
             | C::TokenRejectedAgain
+            | C::BotSecretRefused
             | C::WrongApp
             | C::WrongId
             | C::ApiForbidden

@@ -14,7 +14,10 @@ use crate::{
         Cx, Fut, GatewayFacts, Report, Tx,
         token::{Ask, Given},
     },
-    store::config::Account,
+    store::{
+        config::Account,
+        tokens::{Sign, SignKind},
+    },
 };
 use futures_util::StreamExt;
 use std::time::Duration;
@@ -258,7 +261,9 @@ impl Watch<'_> {
             Some(ReasonCode::TokenRejected) if one.renewed.as_ref() == Some(print) => {
                 // The one that came for a refused one is refused as well: asking on would be the storm.
                 probed.said = probed.said.map(|r| Reason { code: ReasonCode::TokenRejectedAgain, ..r });
-                one.known.probed = Some(probed);
+                let sign = Sign::of_token(SignKind::Died, print, self.cx.time.now().wall);
+                self.cx.tokens.saw(&look::target(self.cx, &one.account), vec![sign]).await;
+                one.known = Known { probed: Some(probed), ..look::known(self.cx, &one.account).await };
                 one.due = None;
                 return;
             }
