@@ -26,8 +26,11 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::of(TokenSettings::default())
+    }
+
+    fn of(settings: TokenSettings) -> Self {
         let app = AppSpec { id: "1000002".into(), name: "ops-bot".into(), secret: SECRET.into(), ..AppSpec::default() };
-        let settings = TokenSettings::default();
         let servers = Servers::with(vec![("corp", Part::Tokens(Box::new(settings.clone()), vec![app]))]);
         let home = Home::sealed(&servers);
         let (url, corp) = (servers.url("corp"), settings.corpid);
@@ -272,4 +275,19 @@ fn a_storm_made_by_somebody_else_is_told_with_its_evidence_count_and_window() {
     assert_eq!(row["facts"]["died_early_10min"], 2, "{row}");
     assert!(row["reason"]["remedy"].as_str().unwrap().contains("reset the Secret"), "{row}");
     assert!(["42001", "40014"].contains(&row["reason"]["raw"].as_str().unwrap()), "the platform's own word: {row}");
+}
+
+#[test]
+fn a_command_that_outlives_its_token_finds_a_living_one_in_its_file() {
+    let b = Bench::of(TokenSettings { life: std::time::Duration::from_secs(3), ..TokenSettings::default() });
+    // Reads until it has seen three tokens, however long that takes; bounded, so that a file that stands still ends it too.
+    let script = "f=$PAIRDECK_TOKEN_FILE; old=; n=0; for i in $(seq 600); do new=$(cat $f) || exit 5; \
+        [ -n \"$new\" ] || exit 6; [ \"$(stat -c %a $f)\" = 600 ] || exit 7; \
+        if [ \"$new\" != \"$old\" ]; then echo $new; old=$new; n=$((n+1)); [ $n = 3 ] && { echo $f; exit 9; }; fi; sleep 0.05; done";
+    let ran = b.home.run(&["exec", "corp:ops-bot", "--file", "--", "sh", "-c", script]).exits(9);
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    assert_eq!(lines.len(), 4, "{}", ran.stdout);
+    assert!(!std::path::Path::new(lines[3]).exists(), "the file is left");
+    assert!(b.fetches() <= 4, "{} fetches", b.fetches());
+    assert_eq!(ran.stderr, "", "nothing is said while all is well");
 }

@@ -77,6 +77,7 @@ pub struct World {
     locked: AtomicBool,
     pub(super) following: AtomicBool,
     pub(super) tokens: Broker,
+    pub(super) meter: super::metrics::Meter,
     gateways: RwLock<BTreeMap<GatewayId, Arc<Gateway>>>,
     pairing: Mutex<HashSet<String>>,
     acting: Mutex<HashSet<String>>,
@@ -92,6 +93,7 @@ impl World {
         let floor = parts.store.floor().map_or(BUILD_FLOOR, |saved| saved.max(BUILD_FLOOR));
         let world = Arc::new_cyclic(|me| Self {
             tokens: Broker::new(me.clone()),
+            meter: Default::default(),
             gate: Arc::new(Gate::with_floor(parts.time.clone(), floor)),
             reference: Reference::new(&parts.clock.ntp),
             common: Common::new(parts.shared),

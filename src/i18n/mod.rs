@@ -95,7 +95,7 @@ impl Message {
 impl From<&crate::domain::Reason> for Message {
     /// The sentence of a reason, without its raw code.
     fn from(reason: &crate::domain::Reason) -> Self {
-        Self { words: reason::text(reason.code), args: reason.args.clone(), nested: Vec::new() }
+        Self { words: reason::words(reason), args: reason.args.clone(), nested: Vec::new() }
     }
 }
 

@@ -174,7 +174,12 @@ catalogue! { "reason";
 
 /// The sentence for a reason, without its raw code.
 pub fn sentence(reason: &Reason, lang: Lang) -> String {
-    special(reason).map_or_else(|| text(reason.code), |w| w.0).fill(lang, &reason.args)
+    words(reason).fill(lang, &reason.args)
+}
+
+/// The words of that sentence: by its code, and by what it is about where that says more.
+pub fn words(reason: &Reason) -> &'static super::Words {
+    special(reason).map_or_else(|| text(reason.code), |w| w.0)
 }
 
 /// Sentence and remedy of a reason that says more closely what it is about: one account's own secret, a bot, what was seen.

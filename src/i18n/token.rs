@@ -63,6 +63,8 @@ catalogue! { "token";
     WATCH_BEGUN = "watching {n} gateways; socket {path}", "正在监视 {n} 个网关；套接字 {path}";
     WATCH_WAITS = "another process watches; waiting for its end", "已有其他进程在监视；等待其结束";
     WATCH_HELD = "another process watches already; --standby waits for its end", "已有其他进程在监视；--standby 可等待其结束";
+    METRICS_AT = "figures at http://{address}/metrics", "指标地址 http://{address}/metrics";
+    METRICS_FAILED = "no figures at {address}: {why}", "无法在 {address} 提供指标：{why}";
     WATCH_ENDED = "stopped", "已停止";
     EXEC_FAILED = "{program} could not be started: {why}", "无法启动 {program}：{why}";
     REJECTED_EMPTY = "--rejected - reads the refused token from stdin, and nothing came", "--rejected - 从标准输入读取被拒绝的令牌，但没有内容";

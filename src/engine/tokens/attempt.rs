@@ -145,6 +145,12 @@ impl Broker {
             End::Same { .. } => "unchanged",
             End::Failed { reason, .. } => reason.code.name(),
         };
+        let (error, result) = match &end {
+            End::Failed { reason, .. } => (Some(reason.code), "error"),
+            _ => (None, outcome),
+        };
+        let took = std::time::Duration::from_millis(took_ms);
+        world.meter.fetched((&e.subject.key.gateway, &e.subject.key.account), e.cause.name(), result, error, took);
         if forced {
             crate::engine::ops::audit(world, &e.subject.target, "rotate token", None, outcome).await;
         }

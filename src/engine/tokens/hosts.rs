@@ -4,7 +4,7 @@
 use super::{Broker, Subject, attempt::Errand, decide};
 use crate::{
     domain::{Reason, ReasonCode, Secret, Stamp, row::TokenSemantics},
-    engine::who::process_at_host,
+    engine::{metrics::LeaseEnd, who::process_at_host},
     providers::token::Origin,
     shared::{Lease, News, Put, Shared, SharedToken},
     store::tokens::KeptToken,
@@ -114,6 +114,7 @@ impl Broker {
                         if let Some(lease) = &lease {
                             let _ = shared.release(lease).await;
                         }
+                        e.subject.world.meter.lease(LeaseEnd::Shared);
                         return Ok(Tried::Had(Origin::Shared));
                     }
                 }
@@ -131,6 +132,7 @@ impl Broker {
                 _ = about(&mut news, &name) => {}
             }
             if Instant::now() >= e.until {
+                e.subject.world.meter.lease(LeaseEnd::Timeout);
                 let holder = shared.holder(&name).await.ok().flatten();
                 return Err(Reason::new(ReasonCode::LeaseTimeout).with("holder", holder.as_ref().map_or("?", |h| h.as_str())));
             }
@@ -160,8 +162,12 @@ impl Broker {
         // By the boot clock: a process that was stopped longer than its lease knows that it is no longer the holder.
         let put = if began.age(&now) >= ttl { Ok(Put::Fenced) } else { shared.put(lease, &offer, &mirrors).await };
         match put {
-            Ok(Put::Stored) => self.keep(e, issued, lease.fence, &began).await.map(|_| Origin::Fetched),
+            Ok(Put::Stored) => {
+                world.meter.lease(LeaseEnd::Won);
+                self.keep(e, issued, lease.fence, &began).await.map(|_| Origin::Fetched)
+            }
             Ok(Put::Fenced) => {
+                world.meter.lease(LeaseEnd::Lost);
                 if let Ok(Some(found)) = shared.get(name).await
                     && self.adopt_shared(e, found, Some(lease.fence)).await?
                 {

@@ -10,7 +10,7 @@ mod flight;
 mod hosts;
 mod storm;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 pub(super) mod timer;
 
 use super::{
