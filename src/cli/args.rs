@@ -399,7 +399,7 @@ pub struct Run {
 }
 
 /// The token that is wanted.
-#[derive(Args, Clone, Clone, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct Target {
     /// `[GATEWAY:]ACCOUNT`; `:`, `/` and `%` inside a name are percent-encoded.
     pub target: String,

@@ -257,8 +257,16 @@ pub async fn add(house: &Session, args: &Add, out: &mut Output) -> Ran {
     {
         return Ok(exit);
     }
-    let mut new =
-        NewGateway { name: args.name.clone(), kind: args.kind.clone(), url, secret, allow_plaintext: args.allow_plaintext, passphrase: None };
+    let mut new = NewGateway {
+        name: args.name.clone(),
+        kind: args.kind.clone(),
+        url,
+        secret,
+        allow_plaintext: args.allow_plaintext,
+        passphrase: None,
+        account: None,
+        own: Vec::new(),
+    };
     let mut done = add::add(&house.world, new.clone()).await;
     if let Some(why) = done.trouble.as_ref().filter(|why| why.code == ReasonCode::KeyringAbsent)
         && std::io::IsTerminal::is_terminal(&std::io::stdin())

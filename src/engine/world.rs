@@ -133,9 +133,15 @@ impl World {
 
     /// A gateway that is not listed, with a first secret that is not stored: to try out what was typed.
     pub(super) fn trial(&self, settings: config::Gateway, secret: Secret) -> Option<Arc<Gateway>> {
+        self.trial_with(settings, None, secret)
+    }
+
+    /// The same; `name`: which of its secrets that is, where it is not the first.
+    pub(super) fn trial_with(&self, settings: config::Gateway, name: Option<&str>, secret: Secret) -> Option<Arc<Gateway>> {
         let gateway = self.build(settings, usize::MAX)?;
-        if let Some(spec) = gateway.spec.secrets.first().filter(|s| !(s.optional && secret.is_empty())) {
-            lock(&gateway.state).secrets.insert(spec.name.to_owned(), secret);
+        let first = gateway.spec.secrets.first().filter(|s| !(s.optional && secret.is_empty())).map(|s| s.name);
+        if let Some(name) = name.or(first) {
+            lock(&gateway.state).secrets.insert(name.to_owned(), secret);
         }
         Some(gateway)
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 #[macro_use]
 mod catalogue;
+pub mod add;
 pub mod clock;
 pub mod command;
 pub mod common;
@@ -122,6 +123,7 @@ impl<'de> Deserialize<'de> for Message {
 /// All catalogues, for lookup by name and for the checks.
 pub fn all() -> impl Iterator<Item = &'static Words> {
     [
+        add::ALL,
         clock::ALL,
         sntp::ALL,
         command::ALL,

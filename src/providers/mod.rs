@@ -5,6 +5,7 @@
 
 pub mod duty;
 pub mod evolution;
+pub mod form;
 pub mod http;
 pub mod langbot;
 pub mod registry;

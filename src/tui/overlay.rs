@@ -7,6 +7,7 @@ use super::{
 use crate::{
     domain::{Action, Clean, Method, Target, Tier},
     engine::mailbox::{AddCheck, HistoryLine},
+    providers::form::{self, AddField, For},
 };
 
 /// One overlay.
@@ -93,13 +94,11 @@ pub struct AddForm {
     pub kind: usize,
     /// Name.
     pub name: Field,
-    /// Base URL.
-    pub url: Field,
-    /// The first secret.
-    pub key: Field,
+    /// What else its kind is asked for, in the order of [`form::of`].
+    pub fields: Vec<(AddField, Field)>,
     /// A passphrase for a new vault; asked for only where no keyring answers.
     pub passphrase: Option<Field>,
-    /// Which line has the focus: 0 kind, 1 name, 2 url, 3 key, 4 passphrase.
+    /// Which line has the focus: 0 kind, 1 name, then the fields, then the passphrase.
     pub at: usize,
     /// The answer to the last check.
     pub check: Option<AddCheck>,
@@ -113,11 +112,30 @@ impl AddForm {
     /// The field that has the focus, if it is one.
     pub fn field(&mut self) -> Option<&mut Field> {
         match self.at {
+            0 => None,
             1 => Some(&mut self.name),
-            2 => Some(&mut self.url),
-            3 => Some(&mut self.key),
-            4 => self.passphrase.as_mut(),
-            _ => None,
+            n if n == self.seal() => self.passphrase.as_mut(),
+            n => self.fields.get_mut(n - 2).map(|(_, f)| f),
+        }
+    }
+
+    /// The line of the passphrase, whether or not it is there.
+    pub fn seal(&self) -> usize {
+        2 + self.fields.len()
+    }
+
+    /// What was typed for a purpose; empty where the kind is not asked for it.
+    pub fn text(&self, of: For) -> &str {
+        self.fields.iter().find(|(f, _)| f.of == of).map_or("", |(_, f)| f.text())
+    }
+
+    /// Asks for what this kind needs; what was typed for the same purpose stays.
+    pub fn ask_for(&mut self, kind: &str) {
+        let mut old = std::mem::take(&mut self.fields);
+        for field in form::of(kind) {
+            let kept = old.iter().position(|(f, _)| f.of == field.of).map(|n| old.swap_remove(n).1);
+            let empty = || if field.of == For::Secret { Field::secret() } else { Field::with("") };
+            self.fields.push((*field, kept.unwrap_or_else(empty)));
         }
     }
 }

@@ -169,7 +169,7 @@ impl Broker {
     }
 
     /// The timer is to look at this target again.
-    fn told(&self, target: &Target) {
+    pub(in crate::engine) fn told(&self, target: &Target) {
         lock(&self.0.dirty).insert(target.clone());
         self.0.changed.notify_one();
     }

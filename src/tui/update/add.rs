@@ -4,7 +4,7 @@ use crate::{
     domain::{ReasonCode, Secret},
     engine::{Command, command::NewGateway, mailbox::AddCheck},
     i18n::{Message, deck as w},
-    providers::KindSpec,
+    providers::{KindSpec, form::For},
     tui::{
         app::App,
         edit::Field,
@@ -21,17 +21,11 @@ pub(super) fn open(app: &mut App) {
         app.say(Level::Hint, &Message::new(&w::READ_ONLY));
         return;
     }
-    let form = AddForm {
-        kind: 0,
-        name: Field::with(""),
-        url: Field::with(""),
-        key: Field::secret(),
-        passphrase: None,
-        at: 1,
-        check: None,
-        asking: false,
-        then_add: false,
-    };
+    let mut form =
+        AddForm { kind: 0, name: Field::with(""), fields: Vec::new(), passphrase: None, at: 1, check: None, asking: false, then_add: false };
+    if let Some(kind) = app.opts.kinds.first() {
+        form.ask_for(kind.kind);
+    }
     app.overlays.push(Overlay::Add(Box::new(form)));
 }
 
@@ -43,7 +37,7 @@ pub(super) fn key(app: &mut App, key: &KeyEvent, out: &mut Vec<Do>) {
     match key.code {
         KeyCode::Tab | KeyCode::Down | KeyCode::BackTab | KeyCode::Up => {
             let back = matches!(key.code, KeyCode::BackTab | KeyCode::Up);
-            let lines = 4 + usize::from(f.passphrase.is_some());
+            let lines = f.seal() + usize::from(f.passphrase.is_some());
             f.at = if back { (f.at + lines - 1) % lines } else { (f.at + 1) % lines };
             if f.check.is_none()
                 && !f.asking
@@ -56,7 +50,10 @@ pub(super) fn key(app: &mut App, key: &KeyEvent, out: &mut Vec<Do>) {
         KeyCode::Left | KeyCode::Right if f.at == 0 => {
             let n = kinds.len().max(1);
             f.kind = if key.code == KeyCode::Left { (f.kind + n - 1) % n } else { (f.kind + 1) % n };
-            f.check = None;
+            if let Some(kind) = kinds.get(f.kind) {
+                f.ask_for(kind.kind);
+            }
+            (f.check, f.asking, f.then_add) = (None, false, false);
         }
         KeyCode::Enter => match gateway(f) {
             None => app.say(Level::Hint, &Message::new(&w::ADD_INCOMPLETE)),
@@ -74,7 +71,7 @@ pub(super) fn key(app: &mut App, key: &KeyEvent, out: &mut Vec<Do>) {
             }
         },
         // The passphrase is not part of what was checked.
-        _ if f.at == 4 => {
+        _ if f.at == f.seal() => {
             let _ = f.field().is_some_and(|field| field.key(key));
         }
         _ => {
@@ -107,7 +104,7 @@ pub(super) fn answer(app: &mut App, check: AddCheck, out: &mut Vec<Do>) {
     let fine = check.trouble.is_none();
     if check.trouble.as_ref().is_some_and(|r| r.code == ReasonCode::KeyringAbsent) && f.passphrase.is_none() {
         f.passphrase = Some(Field::secret());
-        f.at = 4;
+        f.at = f.seal();
     }
     f.check = Some(check);
     if fine
@@ -122,13 +119,20 @@ pub(super) fn answer(app: &mut App, check: AddCheck, out: &mut Vec<Do>) {
 /// What the form describes, once nothing is missing.
 fn described(kinds: &[&KindSpec], f: &AddForm) -> Option<NewGateway> {
     let kind = kinds.get(f.kind)?;
-    let keyless = kind.secrets.first().is_some_and(|s| s.optional);
-    let full = !f.name.is_empty() && !f.url.is_empty() && (keyless || !f.key.is_empty());
+    let full = !f.name.is_empty() && f.fields.iter().all(|(field, typed)| field.optional || !typed.text().trim().is_empty());
+    let has_account = f.fields.iter().any(|(field, _)| field.of == For::Account);
+    let own = f.fields.iter().filter_map(|(field, typed)| match field.of {
+        For::Own(key) if !typed.text().trim().is_empty() => Some((key.into(), typed.text().trim().to_owned())),
+        _ => None,
+    });
+    let text = |of| f.text(of).trim().to_owned();
     full.then(|| NewGateway {
         name: f.name.text().trim().to_owned(),
         kind: kind.kind.to_owned(),
-        url: f.url.text().trim().to_owned(),
-        secret: Secret::new(f.key.text().to_owned()),
+        url: text(For::Url),
+        secret: Secret::new(f.text(For::Secret).to_owned()),
+        account: has_account.then(|| (text(For::Account), text(For::Id))),
+        own: own.collect(),
         allow_plaintext: false,
         passphrase: f.passphrase.as_ref().filter(|p| !p.is_empty()).map(|p| Secret::new(p.text().to_owned())),
     })

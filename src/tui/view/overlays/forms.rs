@@ -3,6 +3,8 @@
 use crate::{
     domain::Method,
     i18n::{self, Message, deck as w},
+    providers::form::For,
+    store::config,
     tui::{
         app::App,
         edit::Field,
@@ -32,16 +34,26 @@ pub(super) fn add(app: &App, f: &AddForm) -> Panel {
         let (text, role) = if n == f.kind { (format!("‹{}› ", k.name), Role::Title) } else { (format!(" {}  ", k.name), Role::Dim) };
         kinds = kinds.and(text, role);
     }
-    let secret = app.opts.kinds.get(f.kind).and_then(|k| k.secrets.first()).map_or(w::ADD_KEY.get(lang), |s| s.words.get(lang));
+    let kind = app.opts.kinds.get(f.kind);
+    let spec = kind.and_then(|k| k.account_secrets.first().or(k.secrets.first()));
+    let user = f.fields.iter().any(|(field, _)| field.of == For::Own("user"));
+    let secret = if user { i18n::add::HINT_USER.get(lang) } else { spec.map_or(w::ADD_KEY.get(lang), |s| s.words.get(lang)) };
     let mut rows = vec![kinds];
     let mut cursor = (0, 0);
-    let mut fields = vec![(w::ADD_NAME.get(lang), &f.name), (w::ADD_URL.get(lang), &f.url), (w::ADD_KEY.get(lang), &f.key)];
-    fields.extend(f.passphrase.as_ref().map(|p| (w::ADD_SEAL.get(lang), p)));
-    for (n, (name, field)) in fields.into_iter().enumerate() {
+    let mut fields = vec![(w::ADD_NAME.get(lang), &f.name, None)];
+    // What is taken where nothing is typed.
+    let usual = kind.and_then(|k| config::default_url(k.kind));
+    fields.extend(f.fields.iter().map(|(a, field)| (a.words.get(lang), field, usual.filter(|_| a.of == For::Url))));
+    fields.extend(f.passphrase.as_ref().map(|p| (w::ADD_SEAL.get(lang), p, None)));
+    for (n, (name, field, usual)) in fields.into_iter().enumerate() {
         if f.at == n + 1 {
-            cursor = (n + 1, label(name).len().max(9) + field.cursor());
+            cursor = (n + 1, text::width(&label(name)) + field.cursor());
         }
-        rows.push(Row::one(label(name), Role::Dim).and(field.shown(), Role::Plain));
+        let row = Row::one(label(name), Role::Dim);
+        rows.push(match usual.filter(|_| field.is_empty()) {
+            Some(usual) => row.and(usual, Role::Dim),
+            None => row.and(field.shown(), Role::Plain),
+        });
     }
     rows.push(Row::gap());
     if f.asking {

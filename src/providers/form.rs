@@ -1,0 +1,76 @@
+//! What a person is asked who adds a gateway, kind by kind: as constants, so that a form can be drawn without asking anybody.
+
+use crate::i18n::{Words, add as w};
+
+/// What an answer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum For {
+    /// The base URL.
+    Url,
+    /// A key of the gateway's own table in the configuration, as text.
+    Own(&'static str),
+    /// The name of the first account.
+    Account,
+    /// The platform's id of that account.
+    Id,
+    /// The secret: the gateway's, or that account's where accounts have one.
+    Secret,
+}
+
+/// One line of the form.
+#[derive(Clone, Copy, Debug)]
+pub struct AddField {
+    /// What it is for.
+    pub of: For,
+    /// Its label.
+    pub words: &'static Words,
+    /// It may stay empty.
+    pub optional: bool,
+}
+
+const fn field(of: For, words: &'static Words, optional: bool) -> AddField {
+    AddField { of, words, optional }
+}
+
+const URL: AddField = field(For::Url, &w::URL, false);
+const OWN_URL: AddField = field(For::Url, &w::URL, true);
+const KEY: AddField = field(For::Secret, &w::KEY, false);
+const KEYLESS: AddField = field(For::Secret, &w::KEY, true);
+const ACCOUNT: AddField = field(For::Account, &w::ACCOUNT, false);
+const SECRET: AddField = field(For::Secret, &w::SECRET, false);
+
+/// The lines that a gateway of this kind needs, in the order in which they are asked for.
+pub fn of(kind: &str) -> &'static [AddField] {
+    match kind {
+        "wecom" => const { &[field(For::Own("corp_id"), &w::CORP, false), ACCOUNT, field(For::Id, &w::AGENT, true), SECRET, OWN_URL] },
+        "wechat-oa" => const { &[ACCOUNT, field(For::Id, &w::APP, false), SECRET, OWN_URL] },
+        "wecom-aibot" => const { &[ACCOUNT, field(For::Id, &w::BOT, false), SECRET, OWN_URL] },
+        "langbot" => const { &[URL, field(For::Own("user"), &w::USER, true), field(For::Secret, &w::PASSWORD_OR_KEY, false)] },
+        "wukongim" => const { &[URL, KEYLESS] },
+        _ => const { &[URL, KEY] },
+    }
+}
+
+/// Which of the kind's secrets was typed; `None`: its first. A server that a person logs in to is given that person's password.
+pub fn secret(kind: &str, own: &[(Box<str>, String)]) -> Option<&'static str> {
+    (kind == "langbot" && own.iter().any(|(name, text)| &**name == "user" && !text.is_empty())).then_some("password")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{providers::registry, store::config};
+
+    #[test]
+    fn every_kind_is_asked_for_one_secret_and_for_an_account_where_its_server_lists_none() {
+        for spec in registry::kinds().iter().filter(|k| k.kind != "telegram") {
+            let fields = of(spec.kind);
+            let has = |of: For| fields.iter().filter(|f| f.of == of).count();
+            assert_eq!((has(For::Url), has(For::Secret)), (1, 1), "{}", spec.kind);
+            assert_eq!(has(For::Account), usize::from(!spec.account_secrets.is_empty()), "{}", spec.kind);
+            let own_url = fields.iter().any(|f| f.of == For::Url && f.optional);
+            assert_eq!(own_url, config::default_url(spec.kind).is_some(), "{}", spec.kind);
+            assert!(fields.iter().all(|f| f.words.get(crate::i18n::Lang::En).len() <= 9), "{}: a label is cut", spec.kind);
+        }
+    }
+}
