@@ -66,7 +66,7 @@ impl Bench {
             let end = End::Same { expires: Stamp { wall: token.issued.wall, boot: now.boot } };
             let key = TokenKey { kind: "wecom".into(), form: "query".into(), ..row.key };
             let by = Clean::new("test");
-            store.token_ended(Ended { key, at: now, by, cause: None, forced: false, took_ms: 0, end }).await.unwrap();
+            store.token_ended(Ended { key, at: now, by, cause: None, forced: false, renewed: false, took_ms: 0, end }).await.unwrap();
         });
         self.server().expire("ops-bot");
         self.server().clear_requests();

@@ -154,14 +154,24 @@ impl Broker {
         if forced {
             crate::engine::ops::audit(world, &e.subject.target, "rotate token", None, outcome).await;
         }
-        let ended = Ended { key: e.subject.key.clone(), at, by: process_at_host(), cause: Some(e.cause), forced, took_ms, end };
+        let ended = Ended {
+            key: e.subject.key.clone(),
+            at,
+            by: process_at_host(),
+            cause: Some(e.cause),
+            forced,
+            renewed: e.cause == Cause::Rejected,
+            took_ms,
+            end,
+        };
         world.store.token_ended(ended).await.map_err(|err| err.reason())
     }
 
     /// Takes over what another host fetched.
     pub(super) async fn take_over(&self, subject: &Subject, found: hosts::Found, by: Clean) -> Result<(), Reason> {
+        let renewed = found.renewed;
         let end = End::New { token: found.token, issued: found.issued, expires: found.expires, generation: found.generation };
-        let ended = Ended { key: subject.key.clone(), at: subject.world.time.now(), by, cause: None, forced: false, took_ms: 0, end };
+        let ended = Ended { key: subject.key.clone(), at: subject.world.time.now(), by, cause: None, forced: false, renewed, took_ms: 0, end };
         subject.world.store.token_ended(ended).await.map_err(|e| e.reason())
     }
 }

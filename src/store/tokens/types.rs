@@ -208,6 +208,8 @@ pub struct Ended {
     pub cause: Option<Cause>,
     /// It demanded a new token.
     pub forced: bool,
+    /// What it brought was fetched, here or elsewhere, because the one before was refused.
+    pub renewed: bool,
     /// How long it took.
     pub took_ms: u64,
     /// How it ended.

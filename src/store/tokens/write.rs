@@ -40,15 +40,14 @@ pub(super) fn ended(db: &mut Db, e: &Ended, fingerprint_key: &[u8; 32]) -> Resul
                 let sql = "UPDATE token SET gen = ?2, key_id = ?3, fp = ?4, len = ?5, blob = ?6, issued = ?7, expires = ?8, by = ?9,
                     renewed = ?10, rejected = 0, trouble = NULL, hold = NULL WHERE target = ?1";
                 let length = i64::try_from(token.expose().chars().count()).unwrap_or(i64::MAX);
-                let renewed = e.cause == Some(Cause::Rejected);
-                let values = params![id, next, key_id, fp.as_str(), length, blob, json(issued), json(expires), e.by.as_str(), renewed];
+                let values = params![id, next, key_id, fp.as_str(), length, blob, json(issued), json(expires), e.by.as_str(), e.renewed];
                 tx.execute(sql, values).map_err(explain)?;
                 "new"
             }
             End::Same { expires } => {
                 // That it was rejected stays: the platform gave it again, and may go on refusing it.
                 let sql = "UPDATE token SET expires = ?2, renewed = renewed OR ?3, trouble = NULL, hold = NULL WHERE target = ?1";
-                tx.execute(sql, params![id, json(expires), e.cause == Some(Cause::Rejected)]).map_err(explain)?;
+                tx.execute(sql, params![id, json(expires), e.renewed]).map_err(explain)?;
                 "unchanged"
             }
             End::Failed { reason, hold } => {
