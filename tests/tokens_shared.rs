@@ -314,3 +314,19 @@ fn sixty_complaints_about_an_address_or_under_a_limit_cost_two_fetches_a_host_at
     }
     assert!(b.fetches() - before <= 2, "{} fetches against a limit", b.fetches() - before);
 }
+
+#[test]
+fn a_removed_gateway_takes_its_shared_copies_and_mirrors_along_or_says_until_when_they_stay() {
+    let Some(mut b) = Bench::with("remove", "", "mirror = [\"wechatpy2\"]\n") else { return };
+    b.token(0, &[]).exits(0);
+    let keys = |b: &Bench| -> Vec<String> { b.redis.cli(&["KEYS", "*access_token*"]).lines().filter(|l| !l.is_empty()).map(str::to_owned).collect() };
+    assert_eq!((b.redis.cli(&["EXISTS", &b.key("token")]).as_str(), keys(&b).len()), ("1", 2));
+    // The second host knows the token too; its removal finds the store away and says until when the copies live.
+    b.token(1, &[]).exits(0);
+    b.hosts[0].run(&["remove", "corp", "--yes"]).exits(0);
+    assert_eq!((b.redis.cli(&["EXISTS", &b.key("token")]).as_str(), keys(&b)), ("0", Vec::new()));
+    b.token(1, &[]).exits(0);
+    b.redis.kill();
+    let said = b.hosts[1].run(&["remove", "corp", "--yes"]).exits(0);
+    assert!(said.stderr.contains("copies of the tokens of 1 accounts are left in the shared store, until 20"), "{}", said.stderr);
+}

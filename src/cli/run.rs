@@ -209,6 +209,7 @@ pub async fn doctor(house: &Session, first: Vec<doctor::Check>, as_json: bool, o
         });
         checks.extend(g.facts().warnings.into_iter().map(|m| Check::new(g.id.as_str(), Mark::Warn, m)));
     }
+    checks.extend(doctor::accounts(&house.world.rows(), out.lang));
     let views: Vec<_> = house.world.gateways().iter().map(|g| house.world.gate().view(&g.id)).collect();
     checks.extend(doctor::clocks(&views, &host, out.lang));
     doctor::render(&checks, as_json, out)

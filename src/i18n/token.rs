@@ -10,7 +10,7 @@ catalogue! { "token";
     TOKEN_REJECTED_AGAIN = "Even the new token is refused: somebody else uses this secret up, or it is another app's.", "平台连新令牌也拒绝：有他人在用该密钥，或密钥属于另一应用。";
     TOKEN_REJECTED_AGAIN_DO = "On the platform's console: reset the secret; `m s` takes it here, and nobody else has it.", "在平台控制台重置密钥，再按 m s 存入新密钥；他人便不再持有。";
     ADDRESS_NOT_TRUSTED = "The token is good, but the platform does not trust the address {ip}.", "令牌有效，但平台不信任地址 {ip}。";
-    ADDRESS_NOT_TRUSTED_DO = "In the platform's console: add {ip} to the app's trusted IPs.", "在平台控制台将 {ip} 加入应用的可信 IP。";
+    ADDRESS_NOT_TRUSTED_DO = "In the platform's console: add {ip} to the app's trusted IPs; `y` copies it.", "在平台控制台将 {ip} 加入应用的可信 IP；按 y 复制。";
     WRONG_APP = "The token belongs to another app than this one.", "令牌属于另一个应用。";
     WRONG_APP_DO = "In config.toml: check the app's id against its secret.", "在 config.toml 中核对应用 ID 与密钥。";
     APP_DISABLED = "The app is switched off on the platform.", "应用已在平台停用。";
@@ -66,6 +66,7 @@ catalogue! { "token";
     METRICS_AT = "figures at http://{address}/metrics", "指标地址 http://{address}/metrics";
     METRICS_FAILED = "no figures at {address}: {why}", "无法在 {address} 提供指标：{why}";
     WATCH_ENDED = "stopped", "已停止";
+    SHARED_LEFT = "copies of the tokens of {n} accounts are left in the shared store, until {time}: {why}", "共享存储中仍有 {n} 个账号的令牌副本，至 {time}：{why}";
     EXEC_FAILED = "{program} could not be started: {why}", "无法启动 {program}：{why}";
     REJECTED_EMPTY = "--rejected - reads the refused token from stdin, and nothing came", "--rejected - 从标准输入读取被拒绝的令牌，但没有内容";
 }

@@ -195,6 +195,11 @@ pub trait Tokens: Send + Sync {
     fn changes(&self) -> Option<tokio::sync::watch::Receiver<u64>> {
         None
     }
+    /// Each target whose token was fetched, refused or forgotten from now on, here or elsewhere, so that whoever shows it looks at
+    /// that one. `None`: not told.
+    fn news(&self) -> Option<tokio::sync::broadcast::Receiver<Target>> {
+        None
+    }
     /// Who holds the exclusive right to act for `at`: `program[pid]@host`. `None`: nobody, or not known here.
     fn holder<'a>(&'a self, _at: &'a Target) -> Fut<'a, Option<Clean>> {
         Box::pin(async { None })

@@ -35,6 +35,10 @@ use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, OnceLock, Weak},
 };
+use tokio::sync::broadcast;
+
+/// News that may wait for a listener; one that is slower looks at everything.
+const NEWS: usize = 2048;
 
 /// The owner of all tokens of a world. Cheap to clone.
 #[derive(Clone)]
@@ -47,6 +51,8 @@ struct Inner {
     /// Targets whose token changed since the timer looked.
     dirty: Mutex<HashSet<Target>>,
     changed: tokio::sync::Notify,
+    /// Whose token changed, for those who show it.
+    news: broadcast::Sender<Target>,
 }
 
 /// Whether a token that lies in the store answers an ask as it stands, so that nobody need be asked.
@@ -71,6 +77,7 @@ impl Broker {
             shared: OnceLock::new(),
             dirty: Mutex::default(),
             changed: tokio::sync::Notify::new(),
+            news: broadcast::Sender::new(NEWS),
         }))
     }
 
@@ -172,6 +179,13 @@ impl Broker {
     pub(in crate::engine) fn told(&self, target: &Target) {
         lock(&self.0.dirty).insert(target.clone());
         self.0.changed.notify_one();
+        self.tell(target);
+    }
+
+    /// Whoever shows this target is to look at it again: a watch that tries a token does so once, whoever fetched it.
+    fn tell(&self, target: &Target) {
+        // Nobody may be listening.
+        let _ = self.0.news.send(target.clone());
     }
 }
 
@@ -238,6 +252,10 @@ impl Tokens for Broker {
             let row = self.subject(at).ok()?.row().await.ok()??;
             storm::of(&row)
         })
+    }
+
+    fn news(&self) -> Option<broadcast::Receiver<Target>> {
+        Some(self.0.news.subscribe())
     }
 
     fn saw<'a>(&'a self, at: &'a Target, signs: Vec<Sign>) -> Fut<'a, ()> {

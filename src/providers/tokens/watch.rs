@@ -9,7 +9,7 @@ use super::{
     rows::{self, Known, Probed},
 };
 use crate::{
-    domain::{Fingerprint, Reason, ReasonCode, Row, State},
+    domain::{Fingerprint, Reason, ReasonCode, Row, State, Target},
     providers::{
         Cx, Fut, GatewayFacts, Report, Tx,
         token::{Ask, Given},
@@ -21,7 +21,10 @@ use crate::{
 };
 use futures_util::StreamExt;
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    sync::broadcast::{self, error::TryRecvError},
+    time::{Instant, sleep_until},
+};
 
 /// A token is tried so often, unless something asks for it sooner.
 const SLOWLY: Duration = Duration::from_secs(600);
@@ -55,6 +58,22 @@ struct One {
     reported: Option<Fingerprint>,
     /// As it was last sent.
     sent: Option<Row>,
+}
+
+/// News of the owner of the tokens.
+type Told = broadcast::Receiver<Target>;
+
+/// The next account that there is news of; `None`: of more than were heard.
+async fn heard(told: &mut Option<Told>) -> Option<Target> {
+    let Some(rx) = told else { return std::future::pending().await };
+    match rx.recv().await {
+        Ok(target) => Some(target),
+        Err(broadcast::error::RecvError::Lagged(_)) => None,
+        Err(broadcast::error::RecvError::Closed) => {
+            *told = None;
+            std::future::pending().await
+        }
+    }
 }
 
 struct Watch<'a> {
@@ -92,6 +111,7 @@ impl Watch<'_> {
         let mut seen = self.cx.seen.clone();
         let mut refresh = seen.borrow_and_update().refresh;
         let mut news = self.cx.tokens.changes();
+        let mut told = self.cx.tokens.news();
         let mut last = Instant::now();
         loop {
             self.try_due().await?;
@@ -124,6 +144,7 @@ impl Watch<'_> {
                     }
                     self.reread(None).await;
                 }
+                heard = heard(&mut told) => self.hear(heard, &mut told).await,
                 () = sleep_until(next) => {
                     if Instant::now() >= poll {
                         last = Instant::now();
@@ -178,6 +199,32 @@ impl Watch<'_> {
                 one.due = Some(now);
             }
             one.known = Known { probed: one.known.probed.take(), ..fresh };
+        }
+    }
+
+    /// The owner has news of one account or of many: each is looked at once, and what waits behind it in the same go, so that a
+    /// thousand new tokens are tried side by side and each of them once.
+    async fn hear(&mut self, first: Option<Target>, told: &mut Option<Told>) {
+        let mut targets: Vec<Target> = first.iter().cloned().collect();
+        let mut all = first.is_none();
+        while let Some(rx) = told.as_mut() {
+            match rx.try_recv() {
+                Ok(target) => targets.push(target),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Lagged(_)) => all = true,
+                Err(TryRecvError::Closed) => *told = None,
+            }
+        }
+        if all {
+            return self.reread(None).await;
+        }
+        targets.retain(|t| t.gateway == self.cx.gateway);
+        targets.sort_by(|a, b| a.account.as_str().cmp(b.account.as_str()));
+        targets.dedup_by(|a, b| a.account == b.account);
+        for target in targets {
+            if let Some(n) = self.all.iter().position(|o| o.account.name == target.account.as_str()) {
+                self.reread(Some(n)).await;
+            }
         }
     }
 
