@@ -39,12 +39,13 @@ const KEYLESS: AddField = field(For::Secret, &w::KEY, true);
 const ACCOUNT: AddField = field(For::Account, &w::ACCOUNT, false);
 const SECRET: AddField = field(For::Secret, &w::SECRET, false);
 
-/// The lines that a gateway of this kind needs, in the order in which they are asked for.
+/// The lines that a gateway of this kind needs, in the order in which they are asked for. The secret is the last of those that must
+/// be filled, so that a form that is complete, and is checked, names the address that the secret may go to.
 pub fn of(kind: &str) -> &'static [AddField] {
     match kind {
-        "wecom" => const { &[field(For::Own("corp_id"), &w::CORP, false), ACCOUNT, field(For::Id, &w::AGENT, true), SECRET, OWN_URL] },
-        "wechat-oa" => const { &[ACCOUNT, field(For::Id, &w::APP, false), SECRET, OWN_URL] },
-        "wecom-aibot" => const { &[ACCOUNT, field(For::Id, &w::BOT, false), SECRET, OWN_URL] },
+        "wecom" => const { &[OWN_URL, field(For::Own("corp_id"), &w::CORP, false), ACCOUNT, field(For::Id, &w::AGENT, true), SECRET] },
+        "wechat-oa" => const { &[OWN_URL, ACCOUNT, field(For::Id, &w::APP, false), SECRET] },
+        "wecom-aibot" => const { &[OWN_URL, ACCOUNT, field(For::Id, &w::BOT, false), SECRET] },
         "langbot" => const { &[URL, field(For::Own("user"), &w::USER, true), field(For::Secret, &w::PASSWORD_OR_KEY, false)] },
         "wukongim" => const { &[URL, KEYLESS] },
         _ => const { &[URL, KEY] },
@@ -70,6 +71,7 @@ mod tests {
             assert_eq!(has(For::Account), usize::from(!spec.account_secrets.is_empty()), "{}", spec.kind);
             let own_url = fields.iter().any(|f| f.of == For::Url && f.optional);
             assert_eq!(own_url, config::default_url(spec.kind).is_some(), "{}", spec.kind);
+            assert_eq!(fields.last().map(|f| f.of), Some(For::Secret), "{}: it would be sent before an address is typed", spec.kind);
             assert!(fields.iter().all(|f| f.words.get(crate::i18n::Lang::En).len() <= 9), "{}: a label is cut", spec.kind);
         }
     }

@@ -57,17 +57,17 @@ fn a_gateway_of_every_token_kind_is_added_from_the_deck_and_its_token_lives_at_o
     let corp = house.sandbox.tokens("corp").unwrap().settings().corpid.clone();
     let (at, oa) = (url(&house, "corp"), url(&house, "oa"));
     // A wrong Secret is refused, and nothing is kept; the right one in its place is taken.
-    add(&pty, "WeCom", &["second", &corp, "crm2", "1000005", "CANARY-wrong-secret-000000", &at]);
+    add(&pty, "WeCom", &["second", &at, &corp, "crm2", "1000005", "CANARY-wrong-secret-000000"]);
     pty.wait_for("The Secret is rejected.");
-    pty.keys("<Up><C-u>");
+    pty.keys("<C-u>");
     pty.paste(CRM);
     pty.keys("<Enter>");
     pty.wait_for("Gateway second added");
     wait_row(&pty, "crm2", "ready");
-    add(&pty, "WeChat Official Account", &["press", "news2", "wx1a2b3c", OA, &oa]);
+    add(&pty, "WeChat Official Account", &["press", &oa, "news2", "wx1a2b3c", OA]);
     pty.wait_for("Gateway press added");
     wait_row(&pty, "news2", "ready");
-    add(&pty, "WeCom AI bot", &["ai", "desk", "aib-1a2b3c", "CANARY-AI-SECRET-0011223344", ""]);
+    add(&pty, "WeCom AI bot", &["ai", "", "desk", "aib-1a2b3c", "CANARY-AI-SECRET-0011223344"]);
     pty.wait_for("Gateway ai added");
     wait_row(&pty, "desk", "loaded");
     for secret in [OPS, CRM, OA, "CANARY-wrong", "CANARY-AI"] {
