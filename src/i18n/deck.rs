@@ -176,7 +176,7 @@ catalogue! { "deck";
     TOKEN_LINE = "fp {fp} · {n} chars · kept sealed", "指纹 {fp} · {n} 字符 · 密封保存";
     TOKEN_GENERATION = " · gen {n}", " · 第 {n} 代";
     TOKEN_LIFE = "{left} left · until {time}", "剩 {left} · 至 {time}";
-    TOKEN_REFUSED = "refused; it would last until {time}", "已被拒绝；本可用至 {time}";
+    TOKEN_REFUSED = "refused · life to {time}", "已被拒绝 · 至 {time}";
     TOKEN_OVER = "over since {age}", "已过期 {age}";
     PEEK_TOKEN = "Token fp {fp}.", "令牌指纹 {fp}。";
     STOP = ". ", "。";

@@ -29,20 +29,16 @@ fn label(s: &str) -> String {
 pub(super) fn add(app: &App, f: &AddForm) -> Panel {
     let lang = app.lang();
     let width = inner_width(app, false);
-    let mut kinds = Row::one(label(w::ADD_KIND.get(lang)), Role::Dim);
-    for (n, k) in app.opts.kinds.iter().enumerate() {
-        let (text, role) = if n == f.kind { (format!("‹{}› ", k.name), Role::Title) } else { (format!(" {}  ", k.name), Role::Dim) };
-        kinds = kinds.and(text, role);
-    }
-    let kind = app.opts.kinds.get(f.kind);
-    let spec = kind.and_then(|k| k.account_secrets.first().or(k.secrets.first()));
+    let kinds = kinds(app, f, width);
+    let chosen = app.opts.kinds.get(f.kind);
+    let spec = chosen.and_then(|k| k.account_secrets.first().or(k.secrets.first()));
     let user = f.fields.iter().any(|(field, _)| field.of == For::Own("user"));
     let secret = if user { i18n::add::HINT_USER.get(lang) } else { spec.map_or(w::ADD_KEY.get(lang), |s| s.words.get(lang)) };
     let mut rows = vec![kinds];
     let mut cursor = (0, 0);
     let mut fields = vec![(w::ADD_NAME.get(lang), &f.name, None)];
     // What is taken where nothing is typed.
-    let usual = kind.and_then(|k| config::default_url(k.kind));
+    let usual = chosen.and_then(|k| config::default_url(k.kind));
     fields.extend(f.fields.iter().map(|(a, field)| (a.words.get(lang), field, usual.filter(|_| a.of == For::Url))));
     fields.extend(f.passphrase.as_ref().map(|p| (w::ADD_SEAL.get(lang), p, None)));
     for (n, (name, field, usual)) in fields.into_iter().enumerate() {
@@ -76,6 +72,21 @@ pub(super) fn add(app: &App, f: &AddForm) -> Panel {
         None => {}
     }
     Panel { title: w::ADD_TITLE.get(lang).to_owned(), rows, keys: w::ADD_KEYS.get(lang).to_owned(), cursor: Some(cursor), ..Panel::default() }
+}
+
+/// The kinds in one line, the chosen one always in it: what does not fit before it is left out.
+fn kinds(app: &App, f: &AddForm, width: usize) -> Row {
+    let head = label(w::ADD_KIND.get(app.lang()));
+    let all: Vec<(String, Role)> = app.opts.kinds.iter().enumerate().map(|(n, k)| kind(k.name, n == f.kind)).collect();
+    let wide = |from: usize| all.iter().take(f.kind + 1).skip(from).map(|(t, _)| text::width(t)).sum::<usize>();
+    let room = width.saturating_sub(text::width(&head) + 2);
+    let from = (0..f.kind).find(|n| wide(*n) <= room).unwrap_or(f.kind);
+    let row = Row::one(head, Role::Dim).and(if from > 0 { "… " } else { "" }, Role::Dim);
+    all.into_iter().skip(from).fold(row, |row, (text, role)| row.and(text, role))
+}
+
+fn kind(name: &str, chosen: bool) -> (String, Role) {
+    if chosen { (format!("‹{name}› "), Role::Title) } else { (format!(" {name}  "), Role::Dim) }
 }
 
 /// Method and number, before any request.
