@@ -99,6 +99,8 @@ pub(super) async fn watch(platform: &Platform, cx: &Cx, out: Tx<Report>) -> Reas
 impl Watch<'_> {
     /// Runs until the platform cannot be heard any more, which is the error, or nobody listens.
     async fn run(&mut self) -> Result<(), Reason> {
+        // Before anything is read: news of a token that is fetched meanwhile waits.
+        let mut told = self.cx.tokens.news();
         // Before anything is listed: the list says that the gateway is well.
         look::alive(self.platform, self.cx).await?;
         self.heard = Instant::now();
@@ -111,7 +113,6 @@ impl Watch<'_> {
         let mut seen = self.cx.seen.clone();
         let mut refresh = seen.borrow_and_update().refresh;
         let mut news = self.cx.tokens.changes();
-        let mut told = self.cx.tokens.news();
         let mut last = Instant::now();
         loop {
             self.try_due().await?;
