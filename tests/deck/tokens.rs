@@ -8,7 +8,7 @@ use crate::support::{
     house::{Home, Servers},
     pty::Pty,
 };
-use pairdeck::sandbox::{AppSpec, LangBotSettings, Part, TokenSettings};
+use pairdeck::sandbox::{AppSpec, Part, TokenSettings};
 use std::{fs, io::Write};
 
 const OPS: &str = "CANARY-OPS-SECRET-b41c07";
@@ -32,9 +32,9 @@ impl House {
 }
 
 fn house(apps: Vec<AppSpec>) -> House {
-    let corp = Part::Tokens(Box::new(TokenSettings::default()), apps);
+    let corp = Part::Tokens(Box::default(), apps);
     let oa = Part::Tokens(Box::new(TokenSettings::wechat_oa()), vec![app("wx1a2b3c", "news", OA)]);
-    let lb = Part::LangBot(Box::new(LangBotSettings::default()), Vec::new());
+    let lb = Part::LangBot(Box::default(), Vec::new());
     let servers = Servers::with(vec![("corp", corp), ("oa", oa), ("lb", lb)]);
     let home = Home::of(&servers);
     House { servers, home }
