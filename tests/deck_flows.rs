@@ -16,6 +16,7 @@ mod deck {
     mod qr_bots;
     mod secure;
     mod telegram;
+    mod tokens;
     mod web_login;
 }
 mod support;

@@ -112,7 +112,7 @@ fn a_secret_that_was_reset_is_told_of_the_bot_by_its_own_log() {
     b.corp().reset_secret("ops", Some("CANARY-new-secret-0123456789"), Some(true));
     assert_eq!(b.send(), 500);
     let doc = b.status("support");
-    assert_eq!(doc["reason"]["code"], "credential_refused", "{doc}");
+    assert_eq!(doc["reason"]["code"], "bot_secret_refused", "{doc}");
     assert!(doc["reason"]["raw"].as_str().unwrap().contains("40001"), "{doc}");
     b.home.keeps_secrets();
 }

@@ -39,7 +39,15 @@ fn host(server: &RedisServer, who: &str) -> Redis {
 fn token(text: &str, left: u64) -> SharedToken {
     let token = Secret::new(text.to_owned());
     let fingerprint = Fingerprint::of(&KEY, &token);
-    SharedToken { token, fingerprint, generation: 0, left: Duration::from_secs(left), age: Duration::ZERO, by: Clean::new("pairdeck[1]@a") }
+    SharedToken {
+        token,
+        fingerprint,
+        generation: 0,
+        left: Duration::from_secs(left),
+        age: Duration::ZERO,
+        by: Clean::new("pairdeck[1]@a"),
+        renewed: false,
+    }
 }
 
 async fn lease(of: &Redis) -> Lease {

@@ -26,8 +26,11 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::of(TokenSettings::default())
+    }
+
+    fn of(settings: TokenSettings) -> Self {
         let app = AppSpec { id: "1000002".into(), name: "ops-bot".into(), secret: SECRET.into(), ..AppSpec::default() };
-        let settings = TokenSettings::default();
         let servers = Servers::with(vec![("corp", Part::Tokens(Box::new(settings.clone()), vec![app]))]);
         let home = Home::sealed(&servers);
         let (url, corp) = (servers.url("corp"), settings.corpid);
@@ -63,7 +66,7 @@ impl Bench {
             let end = End::Same { expires: Stamp { wall: token.issued.wall, boot: now.boot } };
             let key = TokenKey { kind: "wecom".into(), form: "query".into(), ..row.key };
             let by = Clean::new("test");
-            store.token_ended(Ended { key, at: now, by, cause: None, forced: false, took_ms: 0, end }).await.unwrap();
+            store.token_ended(Ended { key, at: now, by, cause: None, forced: false, renewed: false, took_ms: 0, end }).await.unwrap();
         });
         self.server().expire("ops-bot");
         self.server().clear_requests();
@@ -254,4 +257,105 @@ fn a_command_gets_its_token_over_a_descriptor_or_a_file_and_ends_as_it_ends() {
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut up).unwrap();
     signal(&child, "-TERM");
     b.home.finish(child).exits(9);
+}
+
+#[test]
+fn a_storm_made_by_somebody_else_is_told_with_its_evidence_count_and_window() {
+    let b = Bench::new();
+    for _ in 0..2 {
+        let token = b.token(&[]).exits(0).stdout;
+        // Somebody else with the secret has the platform drop it.
+        b.server().revoke("ops-bot");
+        let _ = b.home.run_with(&["token", "corp:ops-bot", "--rejected", "-"], &token);
+    }
+    let row = b.home.run(&["status", "corp:ops-bot", "--json"]).json();
+    let text = row["reason"]["text"].as_str().unwrap_or_default();
+    assert_eq!((&row["state"], &row["reason"]["code"]), (&"expired".into(), &"token_storm".into()), "{row}");
+    assert!(text.contains("2 tokens died early in 10 min") && text.contains("somebody else holds this secret"), "{row}");
+    assert_eq!(row["facts"]["died_early_10min"], 2, "{row}");
+    assert!(row["reason"]["remedy"].as_str().unwrap().contains("reset the Secret"), "{row}");
+    assert!(["42001", "40014"].contains(&row["reason"]["raw"].as_str().unwrap()), "the platform's own word: {row}");
+}
+
+#[test]
+fn a_command_that_outlives_its_token_finds_a_living_one_in_its_file() {
+    let b = Bench::of(TokenSettings { life: std::time::Duration::from_secs(3), ..TokenSettings::default() });
+    // Reads until it has seen three tokens, however long that takes; bounded, so that a file that stands still ends it too.
+    let script = "f=$PAIRDECK_TOKEN_FILE; old=; n=0; for i in $(seq 600); do new=$(cat $f) || exit 5; \
+        [ -n \"$new\" ] || exit 6; [ \"$(stat -c %a $f)\" = 600 ] || exit 7; \
+        if [ \"$new\" != \"$old\" ]; then echo $new; old=$new; n=$((n+1)); [ $n = 3 ] && { echo $f; exit 9; }; fi; sleep 0.05; done";
+    let ran = b.home.run(&["exec", "corp:ops-bot", "--file", "--", "sh", "-c", script]).exits(9);
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    assert_eq!(lines.len(), 4, "{}", ran.stdout);
+    assert!(!std::path::Path::new(lines[3]).exists(), "the file is left");
+    assert!(b.fetches() <= 4, "{} fetches", b.fetches());
+    assert_eq!(ran.stderr, "", "nothing is said while all is well");
+}
+
+/// What a page says, without an http client.
+fn page(address: &str, path: &str) -> String {
+    use std::io::Read;
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes()).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}
+
+#[test]
+fn a_watch_serves_its_figures_on_loopback_and_no_secret_with_them() {
+    let b = Bench::new();
+    b.home.run(&["watch", "--metrics", "no such address"]).exits(2);
+    let mut watch = b.home.command(&["watch", "--metrics", "0"]).spawn().unwrap();
+    let mut err = BufReader::new(watch.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("/metrics") {
+        line.clear();
+        assert!(err.read_line(&mut line).unwrap() > 0, "no address was told");
+    }
+    let address = line.split("http://").nth(1).unwrap().trim_end().trim_end_matches("/metrics").to_owned();
+    assert!(address.starts_with("127.0.0.1:"), "{address}");
+    let wanted = r#"pairdeck_token_fetches_total{gateway="corp",account="ops-bot",reason="cold",result="new"} 1"#;
+    until("the fetch to be counted", || page(&address, "/metrics").contains(wanted));
+    until("the row", || page(&address, "/metrics").contains(r#"pairdeck_links{gateway="corp",kind="wecom",state="ready"} 1"#));
+    let text = page(&address, "/metrics");
+    assert!(text.starts_with("HTTP/1.1 200") && text.contains("openmetrics-text") && text.contains("# EOF"), "{text}");
+    assert!(page(&address, "/").starts_with("HTTP/1.1 404"));
+    let (token, _) = b.server().live("ops-bot").unwrap();
+    assert!(!text.contains(token.expose()) && !text.contains(SECRET), "{text}");
+    signal(&watch, "-TERM");
+    drop(err);
+    watch.wait().unwrap();
+    assert!(std::net::TcpStream::connect(&address).is_err(), "it is served no more");
+}
+
+#[test]
+fn each_new_token_is_tried_once_and_not_by_everybody_who_hears_of_it() {
+    const N: usize = 40;
+    let apps = (0..N).map(|n| AppSpec { id: format!("20{n:04}"), name: format!("app-{n}"), ..AppSpec::default() }).collect();
+    let servers = Servers::with(vec![("corp", Part::Tokens(Box::default(), apps))]);
+    let home = Home::of(&servers);
+    let watch = home.command(&["watch"]).spawn().unwrap();
+    let server = servers.sandbox().tokens("corp").unwrap();
+    let asked = |path: &str| server.asked().0.iter().filter(|r| r.path.starts_with(path)).count();
+    until("every token tried", || asked("/cgi-bin/agent/get") >= N);
+    signal(&watch, "-TERM");
+    home.finish(watch).exits(0);
+    assert_eq!((asked(FETCH), asked("/cgi-bin/agent/get")), (N, N), "requests for {N} tokens");
+}
+
+#[test]
+fn doctor_names_an_account_without_a_secret_and_says_nothing_of_those_that_are_well() {
+    let b = Bench::new();
+    b.token(&[]).exits(0);
+    let about = |b: &Bench| -> Vec<Value> {
+        let doc = b.home.run(&["doctor", "--json"]).json();
+        doc["checks"].as_array().unwrap().iter().filter(|c| c["check"] == "corp:ops-bot").cloned().collect()
+    };
+    assert_eq!(about(&b), Vec::<Value>::new());
+    b.home.run(&["secret", "forget", "corp:ops-bot"]).exits(0);
+    b.home.store(async |store| store.token_forget("corp:ops-bot").await.unwrap());
+    let told = about(&b);
+    assert_eq!((told.len(), &told[0]["verdict"]), (1, &"fail".into()), "{told:?}");
+    assert!(told[0]["remedy"].as_str().unwrap().contains("pairdeck secret set corp:ops-bot"), "{told:?}");
 }

@@ -50,6 +50,8 @@ pub(super) async fn run(house: &Session, args: &Add, asks: &'static [AddAsk], ou
         allow_plaintext: false,
         n: 0,
         given,
+        account: None,
+        own: Vec::new(),
         passphrase: None,
     };
     let _ = house.world.open_vault().await;

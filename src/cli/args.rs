@@ -414,7 +414,7 @@ pub struct Run {
 }
 
 /// The token that is wanted.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct Target {
     /// `[GATEWAY:]ACCOUNT`; `:`, `/` and `%` inside a name are percent-encoded.
     pub target: String,
@@ -447,12 +447,13 @@ pub struct TokenArgs {
 }
 
 /// `exec`.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub struct ExecArgs {
     /// Whose.
     #[command(flatten)]
     pub wanted: Target,
-    /// Hand it over in a file that only its owner may read (path in PAIRDECK_TOKEN_FILE), gone when the command ends.
+    /// Hand it over in a file that only its owner may read (path in PAIRDECK_TOKEN_FILE). While the command runs the file is
+    /// replaced whenever another token is there, so that who reads it again finds a living one; gone when the command ends.
     #[arg(long, conflicts_with = "env")]
     pub file: bool,
     /// Hand it over in this environment variable, which other processes of this user can read.
@@ -469,6 +470,10 @@ pub struct WatchArgs {
     /// Wait while another process watches, and take its place when it ends.
     #[arg(long)]
     pub standby: bool,
+    /// Serve figures for Prometheus at http://ADDR/metrics: HOST:PORT, or a port alone for 127.0.0.1. They hold names,
+    /// fingerprints and counts, never a secret; anybody who reaches the address can read them.
+    #[arg(long, value_name = "ADDR")]
+    pub metrics: Option<String>,
 }
 
 /// A span of time in whole seconds.

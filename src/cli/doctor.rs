@@ -11,7 +11,7 @@ use crate::{
         verdict::Judgement,
         words,
     },
-    domain::Reason,
+    domain::{Reason, ReasonCode, Row},
     i18n::{Lang, Message, Words, clock as w, command as c, reason, sntp as n},
 };
 use serde_json::{Value, json};
@@ -195,6 +195,37 @@ fn ntp(views: &[GateView], lang: Lang) -> Vec<Check> {
             }
         })
         .collect()
+}
+
+/// Accounts that are told one by one; of more only the number.
+const TOLD: usize = 10;
+
+/// What keeps accounts from working and only a person can put right, as far as it was seen. Nothing for those that are well.
+pub fn accounts(rows: &[Row], lang: Lang) -> Vec<Check> {
+    let stuck = |row: &&Row| row.device.is_none() && row.link.reason.as_ref().is_some_and(|r| person(r.code).is_some());
+    let all: Vec<&Row> = rows.iter().filter(stuck).collect();
+    let mut out: Vec<Check> = Vec::new();
+    for (row, why) in all.iter().take(TOLD).filter_map(|row| Some((row, row.link.reason.as_ref()?))) {
+        let mark = person(why.code).unwrap_or(Mark::Warn);
+        let remedy = reason::remedy_sentence(why, lang).map(plain);
+        out.push(Check::new(row.target().id(), mark, Message::from(why)).remedy(remedy));
+    }
+    if all.len() > TOLD {
+        out.push(Check::new("accounts", Mark::Warn, Message::new(&c::CHECK_MORE).with("n", (all.len() - TOLD).to_string())));
+    }
+    out
+}
+
+/// How bad a reason is that only a person can end: what is plainly missing fails, what another system refuses is a warning.
+const fn person(code: ReasonCode) -> Option<Mark> {
+    use ReasonCode as C;
+    match code {
+        C::CredentialMissing => Some(Mark::Fail),
+        C::CredentialRefused | C::BotSecretRefused | C::AddressNotTrusted | C::WrongId | C::WrongApp | C::AppDisabled | C::ApiForbidden => {
+            Some(Mark::Warn)
+        }
+        _ => None,
+    }
 }
 
 /// 0 if no check failed, 7 if a clock blocks, else 1.

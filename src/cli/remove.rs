@@ -2,9 +2,9 @@
 
 use super::{Exit, Output, args::Remove, prompt, run::Ran, session::Session, session::broken};
 use crate::{
-    domain::{RemoteId, Target},
+    domain::{Reason, RemoteId, Target},
     engine::world::{Gateway, secret_name},
-    i18n::{Message, command as c},
+    i18n::{Message, command as c, reason, token as words},
     store::config,
 };
 use std::sync::Arc;
@@ -29,6 +29,11 @@ pub async fn run(house: &Session, args: &Remove, out: &mut Output) -> Ran {
             }
         }
     }
+    let issues = gateway.provider().issuer().is_some();
+    if issues && house.world.is_sharing() {
+        // What other hosts see of its tokens stands under names that are made of its secrets, behind a password. Said if it fails.
+        let _ = house.unlock(out).await;
+    }
     // The configuration first: a key without a gateway is harmless, a gateway without its key is not.
     if let Err(errors) = config::remove_gateway(&house.paths.config, &args.target) {
         for line in errors.text(out.lang).lines() {
@@ -36,7 +41,9 @@ pub async fn run(house: &Session, args: &Remove, out: &mut Output) -> Ran {
         }
         return Ok(Exit::Failed);
     }
-    forget_tokens(house, &gateway).await;
+    if issues {
+        forget_tokens(house, &gateway, out).await;
+    }
     // Secrets of accounts, and of accounts that the configuration has no more, lie under the same name.
     let own = secret_name(&gateway.id, "");
     let names = match house.world.store().secret_list().await {
@@ -56,10 +63,27 @@ pub async fn run(house: &Session, args: &Remove, out: &mut Output) -> Ran {
     Ok(Exit::Ok)
 }
 
-/// Tokens of its accounts go too, where hosts share them as well; what cannot be reached there dies by itself.
-async fn forget_tokens(house: &Session, gateway: &Arc<Gateway>) {
+/// Tokens of its accounts go too, where hosts share them as well, mirrors included; what cannot be reached there is told, with the
+/// time at which it is gone by itself.
+async fn forget_tokens(house: &Session, gateway: &Arc<Gateway>, out: &mut Output) {
     let Ok(cx) = house.world.cx(gateway, CancellationToken::new()) else { return };
-    for account in &gateway.settings().accounts {
-        let _ = cx.tokens.forget(&Target::account(&gateway.id, &RemoteId::new(&account.name))).await;
+    let known = house.world.store().tokens().await.unwrap_or_default();
+    let known: Vec<_> = known.into_iter().filter(|t| t.gateway == gateway.id.as_str()).collect();
+    let mut names: Vec<String> = gateway.settings().accounts.iter().map(|a| a.name.clone()).collect();
+    names.extend(known.iter().map(|t| t.account.clone()));
+    names.sort();
+    names.dedup();
+    let mut left: Vec<(String, Reason)> = Vec::new();
+    for name in names {
+        if let Err(why) = cx.tokens.forget(&Target::account(&gateway.id, &RemoteId::new(&name))).await {
+            left.push((name, why));
+        }
     }
+    let Some((_, why)) = left.first() else { return };
+    let last = known.iter().filter(|t| left.iter().any(|(n, _)| *n == t.account)).filter_map(|t| t.expires).map(|at| at.wall).max();
+    let said = Message::new(&words::SHARED_LEFT)
+        .with("n", left.len().to_string())
+        .with("time", last.map_or_else(|| "?".to_owned(), |at| at.rfc3339()))
+        .with("why", reason::sentence(why, out.lang));
+    out.complain(&said);
 }

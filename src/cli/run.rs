@@ -210,6 +210,7 @@ pub async fn doctor(house: &Session, first: Vec<doctor::Check>, as_json: bool, o
         });
         checks.extend(g.facts().warnings.into_iter().map(|m| Check::new(g.id.as_str(), Mark::Warn, m)));
     }
+    checks.extend(doctor::accounts(&house.world.rows(), out.lang));
     let views: Vec<_> = house.world.gateways().iter().map(|g| house.world.gate().view(&g.id)).collect();
     checks.extend(doctor::clocks(&views, &host, out.lang));
     doctor::render(&checks, as_json, out)
@@ -271,6 +272,8 @@ pub async fn add(house: &Session, args: &Add, out: &mut Output) -> Ran {
         n: 0,
         given: BTreeMap::new(),
         passphrase: None,
+        account: None,
+        own: Vec::new(),
     };
     let mut done = add::add(&house.world, new.clone()).await;
     if let Some(why) = done.trouble.as_ref().filter(|why| why.code == ReasonCode::KeyringAbsent)

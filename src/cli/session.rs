@@ -87,8 +87,16 @@ impl Session {
     /// # Errors
     /// Said on stderr already; the code to end with.
     pub async fn unlock(&self, out: &mut Output) -> Result<(), Exit> {
+        self.unlock_for(true, out).await
+    }
+
+    /// The same; without a `person` nobody is asked.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn unlock_for(&self, person: bool, out: &mut Output) -> Result<(), Exit> {
         let mut state = self.world.open_vault().await;
-        if matches!(state, VaultState::Locked(_)) && std::io::IsTerminal::is_terminal(&std::io::stdin()) {
+        if person && matches!(state, VaultState::Locked(_)) && std::io::IsTerminal::is_terminal(&std::io::stdin()) {
             let given = prompt::secret(None, &c::ASK_PASSPHRASE, out);
             state = self.world.vault().unlock(given.ok()).await;
         }

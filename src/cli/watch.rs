@@ -3,9 +3,9 @@
 use super::{Exit, Output, args::WatchArgs, run::Ran, session::Session};
 use crate::{
     domain::{Reason, ReasonCode},
-    engine::follow,
+    engine::{follow, metrics},
     i18n::{Message, token as words},
-    store::{Paths, locks::WatchLock},
+    store::{Paths, locks::WatchLock, paths},
 };
 use tokio::sync::oneshot;
 
@@ -19,6 +19,17 @@ pub(super) async fn run(house: &Session, args: &WatchArgs, out: &mut Output) -> 
     }
     house.world.seed_all().await;
     let mut ended = Ended::listen();
+    // Before anything runs: an address that cannot be had is a mistake to be told at once.
+    let figures = match &args.metrics {
+        None => None,
+        Some(address) => match metrics::bind(address).await {
+            Ok(listener) => Some(listener),
+            Err(e) => {
+                out.complain(&Message::new(&words::METRICS_FAILED).with("address", address).with("why", paths::plain(&e)));
+                return Ok(Exit::Usage);
+            }
+        },
+    };
     let lock = match WatchLock::try_take(&house.paths) {
         Ok(Some(lock)) => lock,
         Ok(None) if args.standby => {
@@ -40,6 +51,12 @@ pub(super) async fn run(house: &Session, args: &WatchArgs, out: &mut Output) -> 
     let n = house.world.gateways().len().to_string();
     let watching = tokio::spawn(follow::watch(house.world.clone(), lock));
     out.note(&Message::new(&words::WATCH_BEGUN).with("n", n).with("path", house.paths.socket.to_string_lossy()));
+    if let Some(listener) = figures {
+        if let Ok(address) = listener.local_addr() {
+            out.note(&Message::new(&words::METRICS_AT).with("address", address.to_string()));
+        }
+        tokio::spawn(metrics::serve(house.world.clone(), listener));
+    }
     let mailbox = house.world.mailbox();
     loop {
         tokio::select! {

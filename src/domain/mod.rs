@@ -5,6 +5,7 @@
 
 pub mod action;
 pub mod clean;
+pub mod exit;
 pub mod fact;
 pub mod fingerprint;
 pub mod ids;
@@ -18,6 +19,7 @@ pub mod time;
 
 pub use action::{Action, Effect, Method, Not, Tier, Want};
 pub use clean::Clean;
+pub use exit::Exit;
 pub use fact::{Fact, FactValue};
 pub use fingerprint::Fingerprint;
 pub use ids::{GatewayId, RemoteId, Target};

@@ -274,6 +274,8 @@ codes! {
     SharedDown = "shared_down",
     /// Enabled; its server does not say whether it is connected.
     StateNotReported = "state_not_reported",
+    /// The platform refuses the secret that a bot has in its own server's settings, where pairdeck cannot put one.
+    BotSecretRefused = "bot_secret_refused",
     /// Nobody has claimed the server yet: whoever comes first owns it.
     Unclaimed = "unclaimed",
     /// Another client took the place of this connection.

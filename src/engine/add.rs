@@ -7,9 +7,9 @@ use super::{
 };
 use crate::{
     domain::{GatewayId, Reason, ReasonCode, RemoteId, Secret, Target},
-    i18n::{Message, engine as words},
+    i18n::{Message, add as w, engine as words},
     providers::{
-        Described, Look, Report, SecretSpec, registry,
+        Described, KindSpec, Look, Report, SecretSpec, form, registry,
         token::{Renew, account_secret},
     },
     store::config,
@@ -33,6 +33,10 @@ pub async fn check(world: &Arc<World>, new: &NewGateway) -> AddCheck {
         return check;
     }
     if (world.providers)(&new.kind).is_some_and(|p| p.spec().secrets.is_empty() && !p.spec().account_secrets.is_empty()) {
+        if new.account.is_some() {
+            check_account(world, new, &mut check).await;
+            return check;
+        }
         // Its accounts stand in the file, and the key of one is not the gateway's.
         let m = Message::new(&words::ADD_IN_FILE).with("kind", &new.kind).with("name", &new.name);
         check.lines.push((false, m));
@@ -50,6 +54,32 @@ pub async fn check(world: &Arc<World>, new: &NewGateway) -> AddCheck {
         }
     }
     check
+}
+
+/// The same for a kind whose servers list no accounts: its first account's secret is tried by one request for a token.
+async fn check_account(world: &Arc<World>, new: &NewGateway, check: &mut AddCheck) {
+    let (settings, spec) = match (settings(world, new), world_spec(world, &new.kind).and_then(|s| s.account_secrets.first())) {
+        (Ok(settings), Some(spec)) => (settings, spec),
+        (Err(why), _) => {
+            check.trouble = Some(why);
+            return;
+        }
+        (_, None) => {
+            check.trouble = Some(Reason::new(ReasonCode::Internal));
+            return;
+        }
+    };
+    let name = new.account.as_ref().map_or("", |(name, _)| name.as_str());
+    let issues = (world.providers)(&new.kind).is_some_and(|p| p.issuer().is_some());
+    match try_account(world, settings, name, spec, new.secret.clone()).await {
+        Ok(()) if issues => check.lines.push((true, Message::new(&w::TRIED))),
+        Ok(()) => check.lines.push((true, Message::new(&w::UNTRIED))),
+        Err(why) => check.trouble = Some(why.with("gateway", &new.name)),
+    }
+}
+
+fn world_spec(world: &World, kind: &str) -> Option<&'static KindSpec> {
+    (world.providers)(kind).map(|p| p.spec())
 }
 
 /// Checks, then saves. The key is sealed before the configuration names the gateway.
@@ -109,21 +139,21 @@ async fn save(world: &Arc<World>, new: &NewGateway) -> Result<(), Reason> {
         return shown(world, id, settings).await;
     }
     let spec = (world.providers)(&new.kind).map(|p| p.spec()).ok_or_else(|| Reason::new(ReasonCode::Internal))?;
-    if let Some(secret) = spec.secrets.first().filter(|s| !(s.optional && new.secret.is_empty())) {
-        world.store.secret_put(&secret_name(&id, secret.name), &new.secret).await.map_err(|e| e.reason())?;
-    }
-    let settings = settings(new);
-    let listed = config::NewGateway {
-        name: settings.name.clone(),
-        kind: settings.kind.clone(),
-        url: settings.url.clone(),
-        allow_plaintext: settings.allow_plaintext,
+    let settings = settings(world, new)?;
+    let name = match (&new.account, spec.account_secrets.first()) {
+        (Some((account, _)), Some(secret)) => Some(account_secret(account, secret.name)),
+        _ => secret(spec, new).map(str::to_owned),
     };
-    config::add_gateway(&world.paths.config, &listed).map_err(|e| Reason::new(ReasonCode::StoreUnwritable).raw(e.text(crate::i18n::Lang::En)))?;
+    if let Some(name) = name {
+        world.store.secret_put(&secret_name(&id, &name), &new.secret).await.map_err(|e| e.reason())?;
+    }
+    config::add_gateway_with(&world.paths.config, &listed(new), &more(new))
+        .map_err(|e| Reason::new(ReasonCode::StoreUnwritable).raw(e.text(crate::i18n::Lang::En)))?;
     shown(world, id, settings).await
 }
 
 async fn shown(world: &Arc<World>, id: GatewayId, settings: config::Gateway) -> Result<(), Reason> {
+    let accounts: Vec<Target> = settings.accounts.iter().map(|a| Target::account(&id, &RemoteId::new(&a.name))).collect();
     let rank = world.gateways().len();
     if let Some(gateway) = world.insert(settings, rank) {
         world.load_gateway_secrets(&gateway).await.map_err(|e| e.reason())?;
@@ -131,12 +161,43 @@ async fn shown(world: &Arc<World>, id: GatewayId, settings: config::Gateway) -> 
         world.mailbox.put(|m| {
             m.gateways.insert(id, view);
         });
+        // So that its tokens live before anybody asks for one.
+        for account in &accounts {
+            world.tokens.told(account);
+        }
     }
     Ok(())
 }
 
-fn settings(new: &NewGateway) -> config::Gateway {
-    config::Gateway { allow_plaintext: new.allow_plaintext, ..config::Gateway::new(&new.name, &new.kind, &new.url) }
+/// Which of a gateway's own secrets was typed, unless nothing was and nothing need be.
+fn secret(spec: &'static KindSpec, new: &NewGateway) -> Option<&'static str> {
+    let first = spec.secrets.first().filter(|s| !(s.optional && new.secret.is_empty())).map(|s| s.name);
+    form::secret(spec.kind, &new.own).or(first)
+}
+
+fn listed(new: &NewGateway) -> config::NewGateway {
+    config::NewGateway { name: new.name.clone(), kind: new.kind.clone(), url: new.url.clone(), allow_plaintext: new.allow_plaintext }
+}
+
+/// What its table has besides, as TOML.
+fn more(new: &NewGateway) -> Vec<(&str, String)> {
+    let text = |s: &str| toml_edit::Value::from(s).to_string();
+    let mut more: Vec<(&str, String)> = new.own.iter().filter(|(_, t)| !t.is_empty()).map(|(name, t)| (&**name, text(t))).collect();
+    if let Some((name, id)) = &new.account {
+        let id = if id.is_empty() { String::new() } else { format!("id = {}", text(id)) };
+        more.push(("account", format!("{{ {} = {{ {id} }} }}", text(name))));
+    }
+    more
+}
+
+/// What was typed, as the configuration would read it.
+fn settings(world: &World, new: &NewGateway) -> Result<config::Gateway, Reason> {
+    if new.account.is_none() && new.own.is_empty() {
+        return Ok(config::Gateway { allow_plaintext: new.allow_plaintext, ..config::Gateway::new(&new.name, &new.kind, &new.url) });
+    }
+    let read = config::check_gateway_with(&world.paths.config, &listed(new), &more(new));
+    let broken = |e: config::ConfigErrors| Reason::new(ReasonCode::BadTarget).with("what", &new.name).with("why", e.text(crate::i18n::Lang::En));
+    read.map_err(broken)?.gateway(&new.name).cloned().ok_or_else(|| Reason::new(ReasonCode::Internal))
 }
 
 /// Tries an account's secret by one request for a token, where its kind issues tokens. Nothing is kept.
@@ -156,7 +217,9 @@ pub async fn try_account(world: &Arc<World>, settings: config::Gateway, account:
 
 /// Asks the server for its list with what was typed. Returns how many accounts it has.
 async fn probe(world: &Arc<World>, new: &NewGateway) -> Result<usize, Reason> {
-    let trial = world.trial(settings(new), new.secret.clone()).ok_or_else(|| Reason::new(ReasonCode::Internal))?;
+    let trial = world
+        .trial_with(settings(world, new)?, form::secret(&new.kind, &new.own), new.secret.clone())
+        .ok_or_else(|| Reason::new(ReasonCode::Internal))?;
     let cx = world.cx(&trial, CancellationToken::new())?;
     match trial.provider.look(&cx, None, Look::All).await? {
         Report::All { rows, .. } | Report::Part(rows) => Ok(rows.len()),

@@ -98,8 +98,12 @@ pub struct NewGateway {
     pub kind: String,
     /// Its base URL.
     pub url: String,
-    /// Its first secret.
+    /// Its secret: its first one, or the account's where accounts have one.
     pub secret: Secret,
+    /// Its first account and that one's id, for kinds whose servers list none.
+    pub account: Option<(String, String)>,
+    /// Keys of its table that only its kind has, as text.
+    pub own: Vec<(Box<str>, String)>,
     /// Plain http to a host other than loopback is accepted.
     pub allow_plaintext: bool,
     /// Which question this is: its answer has the same number.

@@ -27,6 +27,7 @@ pub(super) async fn watch_or_follow(world: Arc<World>) {
                 () = world.store.changed() => world.reread().await,
             }
         }
+        world.unhear_shared();
         world.follow(false);
     }
     hold(world, lock).await;
@@ -76,6 +77,8 @@ impl World {
 
     /// Rows as the watching process stored them.
     async fn reread(&self) {
+        self.hear_shared().await;
+        self.tell_status();
         let Ok(known) = self.store.gateways().await else { return };
         for gateway in self.gateways() {
             if let Ok(rows) = self.store.rows(Some(gateway.id.clone())).await {

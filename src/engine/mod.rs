@@ -21,6 +21,7 @@ pub mod hold;
 pub mod hosts;
 mod live;
 pub mod mailbox;
+pub mod metrics;
 pub mod names;
 mod ntp;
 pub mod ops;

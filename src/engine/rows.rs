@@ -31,6 +31,8 @@ const FEW: usize = 3;
 #[derive(Clone, Default)]
 pub(super) struct Book {
     rows: BTreeMap<Key, Row>,
+    /// Rows that were up since their last trouble: only these can be lost.
+    up: HashSet<Key>,
 }
 
 /// What a merge brought about.
@@ -40,6 +42,8 @@ struct Diff {
     confirmed: Vec<Row>,
     gone: Vec<Target>,
     changes: Vec<Change>,
+    /// Those changes that took something away that was there, by their place.
+    lost: Vec<usize>,
 }
 
 impl Book {
@@ -55,6 +59,9 @@ impl Book {
         let key = (row.account.clone(), row.device.clone());
         let Some(old) = self.rows.get_mut(&key) else {
             diff.changed.push(row.clone());
+            if is_up(row.link.state) {
+                self.up.insert(key.clone());
+            }
             self.rows.insert(key, row);
             return;
         };
@@ -69,7 +76,14 @@ impl Book {
             row.link.since = row.link.since.or(old.link.since);
         } else {
             row.link.since = row.link.since.or(row.link.observed_at).or(Some(now));
+            let was_up = if row.link.state.is_problem() { self.up.remove(&key) } else { false };
+            if is_up(row.link.state) {
+                self.up.insert(key);
+            }
             if old.link.observed_at.is_some() {
+                if was_up {
+                    diff.lost.push(diff.changes.len());
+                }
                 diff.changes.push(Change {
                     at: now,
                     target: row.target(),
@@ -98,9 +112,11 @@ impl Book {
     }
 
     fn drop_missing(&mut self, keep: &HashSet<Key>, diff: &mut Diff) {
+        let up = &mut self.up;
         self.rows.retain(|key, row| {
             let stays = keep.contains(key);
             if !stays {
+                up.remove(key);
                 diff.gone.push(row.target());
             }
             stays
@@ -113,7 +129,11 @@ impl World {
     pub(super) fn seed(&self, gateway: &Arc<Gateway>, rows: Vec<Row>) {
         gateway.with_state(|_, _, _, book| {
             for row in rows {
-                book.rows.insert((row.account.clone(), row.device.clone()), row);
+                let key = (row.account.clone(), row.device.clone());
+                if is_up(row.link.state) {
+                    book.up.insert(key.clone());
+                }
+                book.rows.insert(key, row);
             }
         });
     }
@@ -142,7 +162,9 @@ impl World {
             }
             Report::Gone(targets) => {
                 for t in targets {
-                    if book.rows.remove(&(t.account.clone(), t.device.clone())).is_some() {
+                    let key = (t.account.clone(), t.device.clone());
+                    book.up.remove(&key);
+                    if book.rows.remove(&key).is_some() {
                         diff.gone.push(t);
                     }
                 }
@@ -163,13 +185,13 @@ impl World {
         if back {
             self.toast(true, Message::new(&words::RECONNECTED).with("gateway", gateway.id.as_str()), None);
         }
-        self.news_of(gateway, &diff.changes);
+        self.news_of(gateway, &diff);
         self.tell(gateway, diff, gateway_changed);
     }
 
-    /// Losses that nobody here asked for, as toasts: each by name while they are few.
-    fn news_of(&self, gateway: &Arc<Gateway>, changes: &[Change]) {
-        let lost: Vec<&Change> = changes.iter().filter(|c| c.to.is_problem() && !c.from.is_problem() && !self.is_ours(&c.target)).collect();
+    /// Losses that nobody here asked for, as toasts: each by name while they are few. What was never up is not lost.
+    fn news_of(&self, gateway: &Arc<Gateway>, diff: &Diff) {
+        let lost: Vec<&Change> = diff.lost.iter().filter_map(|n| diff.changes.get(*n)).filter(|c| !self.is_ours(&c.target)).collect();
         if lost.len() > FEW {
             let text = Message::new(&words::MANY_LOST).with("n", lost.len().to_string()).with("gateway", gateway.id.as_str());
             return self.toast(false, text, None);
@@ -273,6 +295,11 @@ impl World {
     }
 }
 
+/// True for states that can be lost. Connecting is not one: it may be the first attempt.
+const fn is_up(state: State) -> bool {
+    matches!(state, State::Online | State::Ready | State::Seen | State::Loaded)
+}
+
 fn well(link: &mut Link, at: Stamp, source: Source) -> bool {
     let changed = link.state != State::Online || link.reason.is_some() || link.observed_at.is_none_or(|then| then.age(&at) >= CONFIRM);
     if link.state != State::Online {
@@ -285,4 +312,39 @@ fn well(link: &mut Link, at: Stamp, source: Source) -> bool {
         link.observed_at = Some(at);
     }
     changed
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::ReasonCode,
+        engine::tokens::tests::platform::{Bench, WECOM, target},
+    };
+
+    fn row(n: usize, state: State, reason: Option<ReasonCode>) -> Row {
+        let at = target(n);
+        let link = Link { state, observed_at: Some(Stamp::wall_only(crate::domain::Wall(1))), reason: reason.map(Reason::new), ..Link::unknown() };
+        Row { link, ..crate::engine::blank_row(&at) }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_never_up_is_not_lost_and_what_was_is_told_once() {
+        let world = Bench::new(WECOM).process().await;
+        let gateway = world.gateways().remove(0);
+        let all = |state, why| Report::All { rows: (0..800).map(|n| row(n, state, why)).collect(), complete: true };
+        world.take(&gateway, all(State::Unknown, Some(ReasonCode::NeverFetched)));
+        world.take(&gateway, all(State::Refused, Some(ReasonCode::CredentialRefused)));
+        world.take(&gateway, all(State::Unknown, Some(ReasonCode::RateLimited)));
+        world.take(&gateway, all(State::Expired, Some(ReasonCode::TokenExpired)));
+        assert!(world.mailbox().take().toasts.is_empty(), "a cold start is told as a loss");
+        world.take(&gateway, Report::Part(vec![row(0, State::Ready, None), row(1, State::Ready, None)]));
+        // Not known for a while, as after a restart: what it was before counts.
+        world.take(&gateway, Report::Part(vec![row(0, State::Unknown, None)]));
+        world.take(&gateway, Report::Part(vec![row(0, State::Refused, Some(ReasonCode::AddressNotTrusted))]));
+        assert_eq!(world.mailbox().take().toasts.len(), 1);
+        world.take(&gateway, Report::Part(vec![row(0, State::Expired, Some(ReasonCode::TokenExpired))]));
+        assert!(world.mailbox().take().toasts.is_empty(), "it was told already");
+    }
 }

@@ -22,6 +22,8 @@ pub(super) struct Common {
     settings: Option<SharedStore>,
     made: OnceCell<Arc<dyn Shared>>,
     trouble: Mutex<Option<Reason>>,
+    /// What another process of this store found, where this one does not ask.
+    told: Mutex<Option<Reason>>,
 }
 
 impl Common {
@@ -42,7 +44,30 @@ impl World {
 
     /// What stands in the way of it, if it is configured: for header and checks.
     pub fn shared_trouble(&self) -> Option<Reason> {
-        self.common.made.get().map_or_else(|| lock(&self.common.trouble).clone(), |shared| shared.down())
+        let own = self.common.made.get().map_or_else(|| lock(&self.common.trouble).clone(), |shared| shared.down());
+        own.or_else(|| lock(&self.common.told).clone())
+    }
+
+    /// Reads what the watching process left in the store about it; for a process that follows and asks nobody.
+    pub(super) async fn hear_shared(&self) {
+        if self.is_sharing() {
+            let told = self.store.shared_down().await.ok().flatten().map(|(_, why)| why);
+            *lock(&self.common.told) = told;
+        }
+    }
+
+    /// From here on this process asks itself.
+    pub(super) fn unhear_shared(&self) {
+        *lock(&self.common.told) = None;
+    }
+
+    /// Leaves it in the store whether the shared store answers, for the other processes of this host.
+    pub(super) async fn tell_shared(&self) {
+        let down = self.shared_trouble().map(|why| (self.time.now(), why));
+        let known = self.store.shared_down().await.ok().flatten();
+        if down.is_some() != known.is_some() {
+            let _ = self.store.set_shared_down(down).await;
+        }
     }
 
     /// What keys of client libraries begin with in it.

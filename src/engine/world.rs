@@ -77,6 +77,7 @@ pub struct World {
     locked: AtomicBool,
     pub(super) following: AtomicBool,
     pub(super) tokens: Broker,
+    pub(super) meter: super::metrics::Meter,
     gateways: RwLock<BTreeMap<GatewayId, Arc<Gateway>>>,
     pairing: Mutex<HashSet<String>>,
     acting: Mutex<HashSet<String>>,
@@ -95,6 +96,7 @@ impl World {
         let floor = parts.store.floor().map_or(BUILD_FLOOR, |saved| saved.max(BUILD_FLOOR));
         let world = Arc::new_cyclic(|me| Self {
             tokens: Broker::new(me.clone()),
+            meter: Default::default(),
             gate: Arc::new(Gate::with_floor(parts.time.clone(), floor)),
             reference: Reference::new(&parts.clock.ntp),
             common: Common::new(parts.shared),
@@ -150,9 +152,15 @@ impl World {
 
     /// A gateway that is not listed, with a first secret that is not stored: to try out what was typed.
     pub(super) fn trial(&self, settings: config::Gateway, secret: Secret) -> Option<Arc<Gateway>> {
+        self.trial_with(settings, None, secret)
+    }
+
+    /// The same; `name`: which of its secrets that is, where it is not the first.
+    pub(super) fn trial_with(&self, settings: config::Gateway, name: Option<&str>, secret: Secret) -> Option<Arc<Gateway>> {
         let gateway = self.build(settings, usize::MAX)?;
-        if let Some(spec) = gateway.spec.secrets.first().filter(|s| !(s.optional && secret.is_empty())) {
-            lock(&gateway.state).secrets.insert(spec.name.to_owned(), secret);
+        let first = gateway.spec.secrets.first().filter(|s| !(s.optional && secret.is_empty())).map(|s| s.name);
+        if let Some(name) = name.or(first) {
+            lock(&gateway.state).secrets.insert(name.to_owned(), secret);
         }
         Some(gateway)
     }

@@ -165,6 +165,7 @@ catalogue! { "command";
     CHECK_NO_TERMINAL = "not a terminal", "不是终端";
     CHECK_COLOUR = "colour", "彩色";
     CHECK_NO_COLOUR = "no colour", "无色";
+    CHECK_MORE = "{n} more accounts need a person; `pairdeck list` shows them", "另有 {n} 个账号需要人工处理；见 pairdeck list";
     CHECK_SMALL = "at least 40x10 is needed", "至少需要 40x10";
     CHECK_SMALL_DO = "Enlarge the terminal.", "请放大终端。";
 

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 #[macro_use]
 mod catalogue;
+pub mod add;
 pub mod clock;
 pub mod command;
 pub mod common;
@@ -95,7 +96,7 @@ impl Message {
 impl From<&crate::domain::Reason> for Message {
     /// The sentence of a reason, without its raw code.
     fn from(reason: &crate::domain::Reason) -> Self {
-        Self { words: reason::text(reason.code), args: reason.args.clone(), nested: Vec::new() }
+        Self { words: reason::words(reason), args: reason.args.clone(), nested: Vec::new() }
     }
 }
 
@@ -122,6 +123,7 @@ impl<'de> Deserialize<'de> for Message {
 /// All catalogues, for lookup by name and for the checks.
 pub fn all() -> impl Iterator<Item = &'static Words> {
     [
+        add::ALL,
         clock::ALL,
         sntp::ALL,
         command::ALL,

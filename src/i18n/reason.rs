@@ -176,17 +176,26 @@ catalogue! { "reason";
 
 /// The sentence for a reason, without its raw code.
 pub fn sentence(reason: &Reason, lang: Lang) -> String {
-    of_account(reason).map_or_else(|| text(reason.code), |w| w.0).fill(lang, &reason.args)
+    words(reason).fill(lang, &reason.args)
 }
 
-/// Sentence and remedy of a reason that is about one account's own secret: it names the account.
-fn of_account(reason: &Reason) -> Option<(&'static super::Words, &'static super::Words)> {
-    reason.args.iter().any(|(n, _)| &**n == "account").then(|| map::of_account(reason.code)).flatten()
+/// The words of that sentence: by its code, and by what it is about where that says more.
+pub fn words(reason: &Reason) -> &'static super::Words {
+    special(reason).map_or_else(|| text(reason.code), |w| w.0)
+}
+
+/// Sentence and remedy of a reason that says more closely what it is about: one account's own secret, a bot, what was seen.
+fn special(reason: &Reason) -> Option<(&'static super::Words, &'static super::Words)> {
+    let arg = |name: &str| reason.args.iter().find(|(n, _)| &**n == name).map(|(_, v)| v.as_str());
+    arg("evidence")
+        .and_then(|e| map::of_evidence(reason.code, e))
+        .or_else(|| arg("bot").and_then(|_| map::of_bot(reason.code, arg("app").is_some())))
+        .or_else(|| arg("account").and_then(|_| map::of_account(reason.code)))
 }
 
 /// The remedy for a reason, if there is one.
 pub fn remedy_sentence(reason: &Reason, lang: Lang) -> Option<String> {
-    of_account(reason).map(|w| w.1).or_else(|| remedy(reason.code)).map(|w| w.fill(lang, &reason.args))
+    special(reason).map(|w| w.1).or_else(|| remedy(reason.code)).map(|w| w.fill(lang, &reason.args))
 }
 
 /// Sentence with the raw code in brackets behind it.
@@ -208,7 +217,9 @@ mod tests {
             for lang in [Lang::En, Lang::Zh] {
                 let t = text(*code).get(lang);
                 assert!(t.width() <= 90, "{code:?} is {} cells wide", t.width());
-                for w in map::of_account(*code).into_iter().flat_map(|(a, b)| [a, b]) {
+                let seen = ["died", "changed", "limited", "bot"].into_iter().filter_map(|e| map::of_evidence(*code, e));
+                let bots = [map::of_bot(*code, false), map::of_bot(*code, true)].into_iter().flatten();
+                for w in map::of_account(*code).into_iter().chain(seen).chain(bots).flat_map(|(a, b)| [a, b]) {
                     assert!(w.get(lang).width() <= 90, "{} is {} cells wide", w.name, w.get(lang).width());
                 }
                 if let Some(r) = remedy(*code) {

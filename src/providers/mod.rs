@@ -6,6 +6,7 @@
 mod add;
 pub mod duty;
 pub mod evolution;
+pub mod form;
 pub mod http;
 pub mod langbot;
 pub mod registry;

@@ -5,7 +5,10 @@
 //! through [`Tokens`].
 
 use super::{Cx, Fut};
-use crate::domain::{Clean, Fingerprint, Reason, Secret, Stamp, Target, row::TokenSemantics};
+use crate::{
+    domain::{Clean, Fingerprint, Reason, Secret, Stamp, Target, row::TokenSemantics},
+    store::tokens::{Sign, Signs},
+};
 use std::time::Duration;
 
 /// How a platform treats the tokens that it issues.
@@ -94,6 +97,8 @@ pub struct Held {
     pub fetches: u32,
     /// Somebody else uses this secret too, or clients loop: how that was seen.
     pub storm: Option<Reason>,
+    /// All that was seen of other holders in that time.
+    pub signs: Signs,
 }
 
 /// Where a token that was handed out came from.
@@ -177,9 +182,22 @@ pub trait Tokens: Send + Sync {
     /// Keeps a secret of the account `at` under `name`, in place of the one before; resolves when it is committed. What was fetched
     /// with the old one is forgotten.
     fn put_secret<'a>(&'a self, at: &'a Target, name: &'a str, secret: Secret) -> Fut<'a, Result<(), Reason>>;
+    /// Somebody else uses the secret of `at`, or clients loop: how that was seen, whether or not there is a token.
+    fn storm<'a>(&'a self, _at: &'a Target) -> Fut<'a, Option<Reason>> {
+        Box::pin(async { None })
+    }
+    /// Takes note of what was seen of other holders of the secret of `at`, such as a bot's own log tells.
+    fn saw<'a>(&'a self, _at: &'a Target, _signs: Vec<Sign>) -> Fut<'a, ()> {
+        Box::pin(async {})
+    }
     /// Rises whenever a token of this gateway was fetched, refused or forgotten, here or elsewhere. `None`: not told, so that
     /// whoever shows them must look from time to time.
     fn changes(&self) -> Option<tokio::sync::watch::Receiver<u64>> {
+        None
+    }
+    /// Each target whose token was fetched, refused or forgotten from now on, here or elsewhere, so that whoever shows it looks at
+    /// that one. `None`: not told.
+    fn news(&self) -> Option<tokio::sync::broadcast::Receiver<Target>> {
         None
     }
     /// Who holds the exclusive right to act for `at`: `program[pid]@host`. `None`: nobody, or not known here.

@@ -45,6 +45,8 @@ pub struct SharedToken {
     pub age: Duration,
     /// Who fetched it: `program[pid]@host`.
     pub by: Clean,
+    /// It was fetched because the one before was reported as refused.
+    pub renewed: bool,
 }
 
 /// What became of a fenced write.

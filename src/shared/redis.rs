@@ -322,7 +322,8 @@ impl Shared for Redis {
                 .arg(ms(token.age))
                 .arg(token.by.as_str())
                 .arg(i.channel())
-                .arg(&*lease.name);
+                .arg(&*lease.name)
+                .arg(u8::from(token.renewed));
             for m in mirrors {
                 let life = ms(token.left).saturating_sub(m.early_s * 1000);
                 let text = match m.form {
@@ -343,13 +344,13 @@ impl Shared for Redis {
             let i = &self.inner;
             let mut script = i.scripts.get.prepare_invoke();
             script.key(i.key(name, "token"));
-            let Some((generation, kept, by, left, age)) = self.call::<Option<(u64, String, String, i64, i64)>>(&script).await? else {
+            let Some((generation, kept, by, left, age, renewed)) = self.call::<Option<(u64, String, String, i64, i64, u8)>>(&script).await? else {
                 return Ok(None);
             };
             let token = i.opened(name, generation, kept)?;
             let span = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
             let fingerprint = Fingerprint::of(&i.fingerprint_key, &token);
-            Ok(Some(SharedToken { token, fingerprint, generation, left: span(left), age: span(age), by: Clean::new(&by) }))
+            Ok(Some(SharedToken { token, fingerprint, generation, left: span(left), age: span(age), by: Clean::new(&by), renewed: renewed == 1 }))
         })
     }
 

@@ -309,6 +309,10 @@ impl Store {
     pub async fn ops_unfinished(&self) -> Result<Vec<Op>, StoreError> {
         self.ask_sealed(ops::unfinished).await
     }
+    /// How many ops the journal holds in each phase.
+    pub async fn op_counts(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        self.ask(ops::counts).await
+    }
     /// Takes an op over from a dead owner. False when its owner lives or somebody else was faster.
     pub async fn op_adopt(&self, id: i64, owner: Box<str>) -> Result<bool, StoreError> {
         self.ask(move |db| ops::adopt(db, id, &owner)).await

@@ -215,6 +215,17 @@ pub(super) fn get(db: &mut Db, id: i64) -> Result<Option<Op>, StoreError> {
     db.vault_tx(|tx, t| find(tx, t, id)?.map(|raw| whole(tx, raw, t)).transpose())
 }
 
+pub(super) fn counts(db: &mut Db) -> Result<Vec<(String, u64)>, StoreError> {
+    db.vault_tx(|tx, t| {
+        let go = || -> rusqlite::Result<Vec<(String, u64)>> {
+            let mut all = tx.prepare_cached("SELECT phase, COUNT(*) FROM op GROUP BY phase")?;
+            let found = all.query_map([], |r| Ok((r.get(0)?, u64::try_from(r.get::<_, i64>(1)?).unwrap_or(0))))?;
+            found.collect()
+        };
+        go().map_err(|e| t.explain(e))
+    })
+}
+
 pub(super) fn unfinished(db: &mut Db) -> Result<Vec<Op>, StoreError> {
     db.vault_tx(|tx, t| {
         let mut out = Vec::new();

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     domain::{Action, Clean, Method, Target, Tier},
     engine::mailbox::{AddCheck, HistoryLine},
-    providers::AddAsk,
+    providers::form::{self, AddField, For},
 };
 
 /// One overlay.
@@ -94,15 +94,11 @@ pub struct AddForm {
     pub kind: usize,
     /// Name.
     pub name: Field,
-    /// Base URL.
-    pub url: Field,
-    /// The first secret.
-    pub key: Field,
-    /// What the kind asks for instead of url and secret, where it asks for something.
-    pub asks: Vec<(&'static AddAsk, Field)>,
+    /// What else its kind is asked for, in the order of [`form::lines`].
+    pub fields: Vec<(AddField, Field)>,
     /// A passphrase for a new vault; asked for only where no keyring answers.
     pub passphrase: Option<Field>,
-    /// Which line has the focus: 0 kind, 1 name, then url and key or what the kind asks for, last the passphrase.
+    /// Which line has the focus: 0 kind, 1 name, then the fields, then the passphrase.
     pub at: usize,
     /// The answer to the last check.
     pub check: Option<AddCheck>,
@@ -115,27 +111,33 @@ pub struct AddForm {
 }
 
 impl AddForm {
-    /// Its lines: the kind and the fields.
-    pub fn lines(&self) -> usize {
-        self.passphrase_at() + usize::from(self.passphrase.is_some())
-    }
-
-    /// Where the passphrase stands.
-    pub fn passphrase_at(&self) -> usize {
-        if self.asks.is_empty() { 4 } else { 2 + self.asks.len() }
-    }
-
     /// The field that has the focus, if it is one.
     pub fn field(&mut self) -> Option<&mut Field> {
-        let last = self.passphrase_at();
         match self.at {
             0 => None,
             1 => Some(&mut self.name),
-            n if n == last => self.passphrase.as_mut(),
-            n if !self.asks.is_empty() => self.asks.get_mut(n - 2).map(|(_, f)| f),
-            2 => Some(&mut self.url),
-            3 => Some(&mut self.key),
-            _ => None,
+            n if n == self.seal() => self.passphrase.as_mut(),
+            n => self.fields.get_mut(n - 2).map(|(_, f)| f),
+        }
+    }
+
+    /// The line of the passphrase, whether or not it is there.
+    pub fn seal(&self) -> usize {
+        2 + self.fields.len()
+    }
+
+    /// What was typed for a purpose; empty where the kind is not asked for it.
+    pub fn text(&self, of: For) -> &str {
+        self.fields.iter().find(|(f, _)| f.of == of).map_or("", |(_, f)| f.text())
+    }
+
+    /// Asks for what this kind needs; what was typed for the same purpose stays.
+    pub fn ask_for(&mut self, kind: &str) {
+        let mut old = std::mem::take(&mut self.fields);
+        for field in form::lines(kind) {
+            let kept = old.iter().position(|(f, _)| f.of == field.of).map(|n| old.swap_remove(n).1);
+            let empty = || if field.masked() { Field::secret() } else { Field::with("") };
+            self.fields.push((field, kept.unwrap_or_else(empty)));
         }
     }
 }

@@ -31,7 +31,7 @@ const LONGEST: u64 = 64 * 1024;
 /// # Errors
 /// When the reader of stdout has gone.
 pub fn run(args: &TokenArgs, globals: &Globals, paths: Paths, out: &mut Output) -> Ran {
-    match get(&args.wanted, args.rejected.as_deref(), args.no_fetch, globals, paths, out) {
+    match get(&args.wanted, args.rejected.as_deref(), args.no_fetch, true, globals, paths, out) {
         Ok(document) => form::print(&document, args.format, out).map(|()| Exit::Ok),
         Err(exit) => Ok(exit),
     }
@@ -39,11 +39,35 @@ pub fn run(args: &TokenArgs, globals: &Globals, paths: Paths, out: &mut Output) 
 
 /// A token for `exec`.
 pub(super) fn for_exec(args: &ExecArgs, globals: &Globals, paths: Paths, out: &mut Output) -> Result<Document, Exit> {
-    get(&args.wanted, None, false, globals, paths, out)
+    get(&args.wanted, None, false, true, globals, paths, out)
+}
+
+/// Another one for `exec` when the first is over: nobody is there to be asked for a passphrase. `None`: why was said.
+pub(super) fn renewed(args: &ExecArgs, globals: &Globals, paths: Paths, out: &mut Output) -> Option<Document> {
+    get(&args.wanted, None, false, false, globals, paths, out).ok()
+}
+
+/// The token as it is now, where that can be told at once and without a request: from the socket, or from the store with a key
+/// file. Says nothing.
+pub(super) fn peek(args: &ExecArgs, globals: &Globals, paths: &Paths, out: &mut Output) -> Option<Document> {
+    let request = request(&args.wanted, None, true, globals, out).ok()?;
+    #[cfg(unix)]
+    if let Some(Ok(document)) = client::ask(&paths.socket, &request) {
+        return Some(document);
+    }
+    quick::cached(paths, &Config::load(&paths.config).ok()?, &request)
 }
 
 /// A token by the cheapest way, or the code to end with; why was said on stderr in one line.
-fn get(wanted: &Wanted, rejected: Option<&str>, no_fetch: bool, globals: &Globals, paths: Paths, out: &mut Output) -> Result<Document, Exit> {
+fn get(
+    wanted: &Wanted,
+    rejected: Option<&str>,
+    no_fetch: bool,
+    person: bool,
+    globals: &Globals,
+    paths: Paths,
+    out: &mut Output,
+) -> Result<Document, Exit> {
     let request = request(wanted, rejected, no_fetch, globals, out)?;
     #[cfg(unix)]
     if let Some(answer) = client::ask(&paths.socket, &request) {
@@ -67,7 +91,7 @@ fn get(wanted: &Wanted, rejected: Option<&str>, no_fetch: bool, globals: &Global
     })?;
     let answer = runtime.block_on(async {
         let house = Session::open(globals, paths, Settings::from(config), out)?;
-        let answer = match house.unlock(out).await {
+        let answer = match house.unlock_for(person, out).await {
             Ok(()) => {
                 house.world.seed_all().await;
                 Ok(agent::answer(&house.world, &request).await)

@@ -39,6 +39,7 @@ pub(super) fn cached(paths: &Paths, config: &Config, request: &Request) -> Optio
         trouble: row.trouble,
         fetches: row.fetches,
         storm: None,
+        signs: row.signs,
     };
     let given = Given { token: token.text?, held, origin: Origin::Cache, became: None };
     Some(Document::new(&target, settings.kind.as_str(), issuer.token_type(), given, &time.now()))

@@ -1,7 +1,7 @@
 //! What is asked and what is answered, as JSON and as data.
 
 use crate::{
-    domain::{Clean, Fingerprint, Reason, Secret, Stamp, Target, Wall},
+    domain::{Clean, Exit, Fingerprint, Reason, Secret, Stamp, Target, Wall},
     providers::token::Given,
 };
 use serde_json::{Value, json};
@@ -185,7 +185,7 @@ impl Refusal {
     /// The number that a process ends with.
     pub fn exit(&self) -> u8 {
         match self {
-            Self::Reason(why) => crate::cli::Exit::from(why.code).or_failed().code(),
+            Self::Reason(why) => Exit::from(why.code).or_failed().code(),
             Self::Unknown | Self::Ambiguous(_) | Self::Malformed => 3,
             Self::Request => 2,
         }

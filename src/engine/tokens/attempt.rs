@@ -3,7 +3,7 @@
 use super::{
     Broker, Subject,
     decide::{self, Next},
-    flight, hosts,
+    flight, hosts, storm,
 };
 use crate::{
     clock::Verdict,
@@ -13,7 +13,7 @@ use crate::{
         Cx,
         token::{Ask, Became, Given, Issued, Issuer, Origin, Renew, RenewWish, Rotate, TokenRules},
     },
-    store::tokens::{Cause, End, Ended, TokenRow},
+    store::tokens::{Cause, End, Ended, Sign, SignKind, TokenRow},
 };
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -116,6 +116,10 @@ impl Broker {
         let before = e.row.as_ref().and_then(|r| r.token.as_ref());
         let same = before.is_some_and(|t| t.text.as_ref() == Some(&issued.token));
         let expires = decide::expiry(before.filter(|_| same), &issued.sent, issued.life, e.rules.semantics, &now);
+        // What was asked for by a refusal or by an order to replace it is no surprise.
+        let asked = e.cause == Cause::Rejected || e.ask.renew == Some(RenewWish::Rotate);
+        let new = Fingerprint::of(&e.cx.fingerprint_key, &issued.token);
+        self.saw_here(e.subject, storm::changed(before.filter(|_| !same), &e.rules, asked, &new, &now).into_iter().collect()).await;
         let end = if same { End::Same { expires } } else { End::New { token: issued.token, issued: issued.sent, expires, generation } };
         self.ended(e, end, began).await?;
         Ok(expires)
@@ -127,6 +131,7 @@ impl Broker {
         let before = e.row.as_ref().and_then(|r| r.hold.as_ref());
         let hold = decide::hold(&why, before, &e.against, &now);
         let _ = self.ended(e, End::Failed { reason: why.clone().at(now), hold }, began).await;
+        self.saw_here(e.subject, storm::limited(e.row.as_ref(), &why, &now).into_iter().collect()).await;
         why
     }
 
@@ -140,17 +145,33 @@ impl Broker {
             End::Same { .. } => "unchanged",
             End::Failed { reason, .. } => reason.code.name(),
         };
+        let (error, result) = match &end {
+            End::Failed { reason, .. } => (Some(reason.code), "error"),
+            _ => (None, outcome),
+        };
+        let took = std::time::Duration::from_millis(took_ms);
+        world.meter.fetched((&e.subject.key.gateway, &e.subject.key.account), e.cause.name(), result, error, took);
         if forced {
             crate::engine::ops::audit(world, &e.subject.target, "rotate token", None, outcome).await;
         }
-        let ended = Ended { key: e.subject.key.clone(), at, by: process_at_host(), cause: Some(e.cause), forced, took_ms, end };
+        let ended = Ended {
+            key: e.subject.key.clone(),
+            at,
+            by: process_at_host(),
+            cause: Some(e.cause),
+            forced,
+            renewed: e.cause == Cause::Rejected,
+            took_ms,
+            end,
+        };
         world.store.token_ended(ended).await.map_err(|err| err.reason())
     }
 
     /// Takes over what another host fetched.
     pub(super) async fn take_over(&self, subject: &Subject, found: hosts::Found, by: Clean) -> Result<(), Reason> {
+        let renewed = found.renewed;
         let end = End::New { token: found.token, issued: found.issued, expires: found.expires, generation: found.generation };
-        let ended = Ended { key: subject.key.clone(), at: subject.world.time.now(), by, cause: None, forced: false, took_ms: 0, end };
+        let ended = Ended { key: subject.key.clone(), at: subject.world.time.now(), by, cause: None, forced: false, renewed, took_ms: 0, end };
         subject.world.store.token_ended(ended).await.map_err(|e| e.reason())
     }
 }
@@ -181,6 +202,8 @@ async fn prepare(subject: &Subject, rules: &TokenRules, ask: &Ask, cause: Cause,
         && let Some(fingerprint) = &ask.rejected
     {
         world.store.token_rejected(&subject.key.id, fingerprint).await.map_err(|e| e.reason())?;
+        let now = world.time.now();
+        let _ = world.store.token_signs(&subject.key.id, now, vec![Sign::of_token(SignKind::Died, fingerprint, now.wall)]).await;
     }
     Ok((cx, against))
 }

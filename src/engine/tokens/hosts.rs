@@ -4,10 +4,10 @@
 use super::{Broker, Subject, attempt::Errand, decide};
 use crate::{
     domain::{Reason, ReasonCode, Secret, Stamp, row::TokenSemantics},
-    engine::who::process_at_host,
+    engine::{metrics::LeaseEnd, who::process_at_host},
     providers::token::Origin,
     shared::{Lease, News, Put, Shared, SharedToken},
-    store::tokens::KeptToken,
+    store::tokens::{Cause, KeptToken},
 };
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -27,6 +27,7 @@ pub(super) struct Found {
     pub(super) issued: Stamp,
     pub(super) expires: Stamp,
     pub(super) generation: u64,
+    pub(super) renewed: bool,
 }
 
 /// The name under which hosts share a token: the platform's own ids, because hosts may call a gateway as they like.
@@ -90,6 +91,7 @@ impl Broker {
         let began = match shared.get(&name).await {
             Ok(found) => {
                 let generation = found.as_ref().map_or(0, |t| t.generation);
+                refused_again(e, found.as_ref())?;
                 if let Some(found) = found
                     && self.adopt_shared(e, found, None).await?
                 {
@@ -114,6 +116,7 @@ impl Broker {
                         if let Some(lease) = &lease {
                             let _ = shared.release(lease).await;
                         }
+                        e.subject.world.meter.lease(LeaseEnd::Shared);
                         return Ok(Tried::Had(Origin::Shared));
                     }
                 }
@@ -131,6 +134,7 @@ impl Broker {
                 _ = about(&mut news, &name) => {}
             }
             if Instant::now() >= e.until {
+                e.subject.world.meter.lease(LeaseEnd::Timeout);
                 let holder = shared.holder(&name).await.ok().flatten();
                 return Err(Reason::new(ReasonCode::LeaseTimeout).with("holder", holder.as_ref().map_or("?", |h| h.as_str())));
             }
@@ -155,13 +159,18 @@ impl Broker {
             left: expires.left(&now),
             age: issued.sent.age(&now),
             by: process_at_host(),
+            renewed: e.cause == Cause::Rejected,
         };
         let mirrors = e.issuer.mirrors(e.cx, &e.subject.target, world.mirror_prefix());
         // By the boot clock: a process that was stopped longer than its lease knows that it is no longer the holder.
         let put = if began.age(&now) >= ttl { Ok(Put::Fenced) } else { shared.put(lease, &offer, &mirrors).await };
         match put {
-            Ok(Put::Stored) => self.keep(e, issued, lease.fence, &began).await.map(|_| Origin::Fetched),
+            Ok(Put::Stored) => {
+                world.meter.lease(LeaseEnd::Won);
+                self.keep(e, issued, lease.fence, &began).await.map(|_| Origin::Fetched)
+            }
             Ok(Put::Fenced) => {
+                world.meter.lease(LeaseEnd::Lost);
                 if let Ok(Some(found)) = shared.get(name).await
                     && self.adopt_shared(e, found, Some(lease.fence)).await?
                 {
@@ -257,6 +266,7 @@ impl Broker {
             left: token.expires.left(&now),
             age: token.issued.age(&now),
             by: token.by.clone(),
+            renewed: token.renewed,
         };
         subject.world.load_account_secrets(&subject.gateway, subject.target.account.as_str()).await.map_err(|e| e.reason())?;
         let cx = subject.world.cx(&subject.gateway, tokio_util::sync::CancellationToken::new())?;
@@ -273,7 +283,14 @@ impl Broker {
 }
 
 fn of(found: SharedToken, now: &Stamp) -> Found {
-    Found { issued: now.minus(found.age), expires: now.plus(found.left), token: found.token, generation: found.generation }
+    Found { issued: now.minus(found.age), expires: now.plus(found.left), token: found.token, generation: found.generation, renewed: found.renewed }
+}
+
+/// One fetch for a refusal, among all hosts: the token that is refused here was fetched for a refusal already, by whichever host,
+/// not long ago. So a loop of refusals costs the platform one request in ten minutes, however many hosts meet it.
+fn refused_again(e: &Errand<'_>, found: Option<&SharedToken>) -> Result<(), Reason> {
+    let again = found.is_some_and(|f| f.renewed && f.age < decide::AGAIN && e.ask.rejected.as_ref() == Some(&f.fingerprint));
+    if again && e.ask.renew.is_none() { Err(Reason::new(ReasonCode::TokenRejectedAgain)) } else { Ok(()) }
 }
 
 /// Resolves at news of `name`, or of the connection.

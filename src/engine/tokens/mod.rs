@@ -8,8 +8,9 @@ mod attempt;
 mod decide;
 mod flight;
 mod hosts;
+mod storm;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 pub(super) mod timer;
 
 use super::{
@@ -25,7 +26,7 @@ use crate::{
     shared::Shared,
     store::{
         run_lock,
-        tokens::{KeptToken, TokenKey, TokenRow},
+        tokens::{KeptToken, Sign, SignKind, TokenKey, TokenRow},
     },
 };
 use decide::Next;
@@ -34,9 +35,10 @@ use std::{
     collections::{HashMap, HashSet},
     sync::{Arc, Mutex, OnceLock, Weak},
 };
+use tokio::sync::broadcast;
 
-/// More requests than this for one token within ten minutes are a storm.
-const STORM: u32 = 5;
+/// News that may wait for a listener; one that is slower looks at everything.
+const NEWS: usize = 2048;
 
 /// The owner of all tokens of a world. Cheap to clone.
 #[derive(Clone)]
@@ -49,6 +51,8 @@ struct Inner {
     /// Targets whose token changed since the timer looked.
     dirty: Mutex<HashSet<Target>>,
     changed: tokio::sync::Notify,
+    /// Whose token changed, for those who show it.
+    news: broadcast::Sender<Target>,
 }
 
 /// Whether a token that lies in the store answers an ask as it stands, so that nobody need be asked.
@@ -73,6 +77,7 @@ impl Broker {
             shared: OnceLock::new(),
             dirty: Mutex::default(),
             changed: tokio::sync::Notify::new(),
+            news: broadcast::Sender::new(NEWS),
         }))
     }
 
@@ -127,6 +132,7 @@ impl Broker {
             Next::Give => return subject.give(row, Origin::Cache, None),
             Next::Stop(why) => {
                 if why.code == ReasonCode::TokenRejectedAgain {
+                    self.saw_here(&subject, ask.rejected.iter().map(|f| Sign::of_token(SignKind::Died, f, now.wall)).collect()).await;
                     let by = process_at_host();
                     let _ = subject.world.store.token_stopped(&subject.key.id, now, by.as_str(), crate::store::tokens::Cause::Rejected).await;
                 }
@@ -160,10 +166,26 @@ impl Broker {
         Ok(())
     }
 
+    /// Keeps signs that were met here.
+    async fn saw_here(&self, subject: &Subject, signs: Vec<Sign>) {
+        let now = subject.world.time.now();
+        // What cannot be kept is only not shown.
+        if !signs.is_empty() && !subject.world.read_only {
+            let _ = subject.world.store.token_signs(&subject.key.id, now, signs).await;
+        }
+    }
+
     /// The timer is to look at this target again.
-    fn told(&self, target: &Target) {
+    pub(in crate::engine) fn told(&self, target: &Target) {
         lock(&self.0.dirty).insert(target.clone());
         self.0.changed.notify_one();
+        self.tell(target);
+    }
+
+    /// Whoever shows this target is to look at it again: a watch that tries a token does so once, whoever fetched it.
+    fn tell(&self, target: &Target) {
+        // Nobody may be listening.
+        let _ = self.0.news.send(target.clone());
     }
 }
 
@@ -182,8 +204,7 @@ impl Subject {
 
     fn held(&self, row: &TokenRow) -> Option<Held> {
         let KeptToken { fingerprint, length, issued, expires, by, rejected, .. } = row.token.as_ref()?;
-        let storm =
-            (row.fetches > STORM).then(|| Reason::new(ReasonCode::TokenStorm).with("n", row.fetches.to_string()).with("target", &self.key.id));
+        let storm = storm::of(row);
         Some(Held {
             fingerprint: fingerprint.clone(),
             length: *length,
@@ -195,6 +216,7 @@ impl Subject {
             trouble: row.trouble.clone().or_else(|| self.world.tokens.shared().and_then(|s| s.down())),
             fetches: row.fetches,
             storm,
+            signs: row.signs.clone(),
         })
     }
 }
@@ -222,6 +244,25 @@ impl Tokens for Broker {
             super::ops::audit(&subject.world, &subject.target, "forget token", None, outcome).await;
             self.told(&subject.target);
             shared
+        })
+    }
+
+    fn storm<'a>(&'a self, at: &'a Target) -> Fut<'a, Option<Reason>> {
+        Box::pin(async move {
+            let row = self.subject(at).ok()?.row().await.ok()??;
+            storm::of(&row)
+        })
+    }
+
+    fn news(&self) -> Option<broadcast::Receiver<Target>> {
+        Some(self.0.news.subscribe())
+    }
+
+    fn saw<'a>(&'a self, at: &'a Target, signs: Vec<Sign>) -> Fut<'a, ()> {
+        Box::pin(async move {
+            if let Ok(subject) = self.subject(at) {
+                self.saw_here(&subject, signs).await;
+            }
         })
     }
 

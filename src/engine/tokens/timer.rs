@@ -69,7 +69,11 @@ pub(in crate::engine) async fn run(world: Arc<World>) {
     let mut moves = world.gate.moves();
     let mut epoch = moves.borrow().epoch;
     let mut news: Option<broadcast::Receiver<News>> = None;
-    let _ = broker.connect(&world).await;
+    if let Some(Ok(shared)) = broker.connect(&world).await {
+        // Before it was asked once it is not known to be away.
+        let _ = shared.holder("answers").await;
+    }
+    world.tell_shared().await;
     world.tell_status();
     timer.all().await;
     loop {
@@ -209,13 +213,9 @@ impl Timer {
             Err(_) => Some(known.backoff.next(None)),
         };
         self.schedule(&target, wait).await;
-        if let Ok(given) = result
-            && given.origin != Origin::Cache
-            && let Some(gateway) = self.world.gateway(&target.gateway)
-        {
-            // The row tells its new life at once, and the token is proven beside.
-            let world = self.world.clone();
-            tokio::spawn(async move { crate::engine::look(&world, &gateway, &target).await });
+        if result.is_err() {
+            // A token was told of when it was kept; that there is none is told here.
+            self.broker.tell(&target);
         }
     }
 
@@ -227,6 +227,9 @@ impl Timer {
         if matches!(news, News::Back) {
             self.broker.answers().await;
         }
+        if matches!(news, News::Lost | News::Back) {
+            self.world.tell_shared().await;
+        }
         let targets: Vec<Target> = self.known.keys().cloned().collect();
         for target in targets {
             let Ok(subject) = self.broker.subject(&target) else { continue };
@@ -237,10 +240,7 @@ impl Timer {
             };
             if about && self.broker.learn(&subject, matches!(news, News::Back)).await.is_ok() {
                 self.schedule(&target, None).await;
-                let (world, gateway) = (self.world.clone(), subject.gateway.clone());
-                if matches!(news, News::Token(_)) {
-                    tokio::spawn(async move { crate::engine::look(&world, &gateway, &target).await });
-                }
+                self.broker.tell(&target);
             }
         }
     }

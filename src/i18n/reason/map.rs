@@ -112,6 +112,7 @@ pub fn text(code: ReasonCode) -> &'static Words {
         C::LifeTooShort => &t::LIFE_TOO_SHORT,
         C::SharedDown => &t::SHARED_DOWN,
         C::StateNotReported => &t::STATE_NOT_REPORTED,
+        C::BotSecretRefused => &t::BOT_SECRET_REFUSED,
         C::Unclaimed => &t::UNCLAIMED,
         C::EvictedBySubscriber => &t::EVICTED_BY_SUBSCRIBER,
         C::WrongAccount => &WRONG_ACCOUNT,
@@ -237,6 +238,7 @@ pub fn remedy(code: ReasonCode) -> Option<&'static Words> {
         C::NothingCached => &t::NOTHING_CACHED_DO,
         C::LifeTooShort => &t::LIFE_TOO_SHORT_DO,
         C::SharedDown => &t::SHARED_DOWN_DO,
+        C::BotSecretRefused => &t::BOT_SECRET_REFUSED_DO,
         C::Unclaimed => &t::UNCLAIMED_DO,
         C::EvictedBySubscriber => &t::EVICTED_BY_SUBSCRIBER_DO,
         C::WrongAccount => &WRONG_ACCOUNT_DO,
@@ -295,6 +297,27 @@ pub(super) fn of_account(code: ReasonCode) -> Option<(&'static Words, &'static W
         ReasonCode::CredentialRefused => (&t::SECRET_REFUSED, &t::SECRET_REFUSED_DO),
         ReasonCode::CredentialMissing => (&t::SECRET_MISSING, &t::SECRET_MISSING_DO),
         ReasonCode::ServerRefused => (&t::NOT_ACCEPTED, &t::NOT_ACCEPTED_DO),
+        _ => return None,
+    })
+}
+
+/// Other words for a storm, by what was seen of it.
+pub(super) fn of_evidence(code: ReasonCode, evidence: &str) -> Option<(&'static Words, &'static Words)> {
+    Some(match (code, evidence) {
+        (ReasonCode::TokenStorm, "died") => (&t::STORM_DIED, &t::STORM_RESET_DO),
+        (ReasonCode::TokenStorm, "changed") => (&t::STORM_CHANGED, &t::STORM_RESET_DO),
+        (ReasonCode::TokenStorm, "limited") => (&t::STORM_LIMITED, &t::STORM_LIMITED_DO),
+        (ReasonCode::TokenStorm, "bot") => (&t::STORM_BOT, &t::STORM_BOT_DO),
+        _ => return None,
+    })
+}
+
+/// Other words where the reason is about a bot that keeps its secret and its token to itself; `linked`: an app here has the
+/// same secret, and it works.
+pub(super) fn of_bot(code: ReasonCode, linked: bool) -> Option<(&'static Words, &'static Words)> {
+    Some(match (code, linked) {
+        (ReasonCode::TokenExpired, _) => (&t::TOKEN_EXPIRED_BOT, &t::TOKEN_EXPIRED_BOT_DO),
+        (ReasonCode::BotSecretRefused, true) => (&t::BOT_SECRET_REFUSED, &t::BOT_SECRET_LINKED_DO),
         _ => return None,
     })
 }

@@ -14,6 +14,9 @@ pub(super) struct Judged {
     pub(super) errors: u64,
     /// When the newest error was written, by the server's clock.
     pub(super) last_error: Option<Wall>,
+    /// Lines that tell that the platform refused the bot's token or its request for one: after each the bot asks for a token
+    /// (`libs/wecom_api/api.py`). When, and the line's number.
+    pub(super) refusals: Vec<(Wall, i64)>,
 }
 
 /// Judges the lines, oldest first. Only what came after the last sign of success counts.
@@ -33,6 +36,9 @@ pub(super) fn judge(lines: &[Line]) -> Judged {
             out.errors += 1;
             out.last_error = Some(at);
             let found = error(text);
+            if matches!(found.code, ReasonCode::TokenExpired | ReasonCode::BotSecretRefused) {
+                out.refusals.push((at, line.seq));
+            }
             // A refused secret says more than the "failed" that follows it.
             let says_more = found.code != ReasonCode::Disconnected || out.reason.is_none();
             if says_more {
@@ -55,7 +61,7 @@ fn error(text: &str) -> Reason {
     let raw = if first == last { first.to_owned() } else { format!("{first} … {last}") };
     let code = match errcode(text) {
         Some(42001 | 40014) => ReasonCode::TokenExpired,
-        Some(40001 | 40013) => ReasonCode::CredentialRefused,
+        Some(40001 | 40013) => ReasonCode::BotSecretRefused,
         Some(60020) => ReasonCode::AddressNotTrusted,
         Some(45009 | 45033) => ReasonCode::RateLimited,
         Some(301_002 | 40056) => ReasonCode::WrongApp,
@@ -65,7 +71,7 @@ fn error(text: &str) -> Reason {
         None if text.contains("DNSError") || text.contains("Cannot connect") => ReasonCode::PlatformUnavailable,
         None => ReasonCode::Disconnected,
     };
-    let reason = Reason::new(code).raw(raw);
+    let reason = Reason::new(code).raw(raw).with("bot", "");
     match address(text).filter(|_| code == ReasonCode::AddressNotTrusted) {
         Some(ip) => reason.with("ip", ip),
         None => reason,
@@ -96,7 +102,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn line(level: &str, text: &str) -> Line {
-        Line { level: level.into(), text: text.to_owned(), at_s: 1_795_246_706 }
+        Line { level: level.into(), text: text.to_owned(), at_s: 1_795_246_706, seq: 0 }
     }
 
     #[test]
@@ -124,7 +130,7 @@ mod tests {
         let good = line("info", "Authenticated successfully");
         assert_eq!(judge(&[bad.clone(), good]).reason, None);
         let told = judge(&[bad, line("error", "Authentication failed"), line("info", "Reconnecting in 1.0s (attempt 1)...")]);
-        assert_eq!((told.reason.unwrap().code, told.reconnecting, told.errors), (ReasonCode::CredentialRefused, true, 2));
+        assert_eq!((told.reason.unwrap().code, told.reconnecting, told.errors), (ReasonCode::BotSecretRefused, true, 2));
     }
 
     proptest! {

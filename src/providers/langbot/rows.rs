@@ -40,7 +40,7 @@ pub(super) fn row(cx: &Cx, bot: &Bot, log: Option<&Judged>, app: Option<(&str, O
     }
     add("created", &w::FACT_CREATED, text(&bot.created));
     add("updated", &w::FACT_UPDATED, text(&bot.updated));
-    let reason = if bot.enable { Some(reason(log, app.and_then(|(_, held)| held))) } else { None };
+    let reason = if bot.enable { Some(reason(log, app)) } else { None };
     let state = if bot.enable { State::Loaded } else { State::Disabled };
     Row {
         gateway: cx.gateway.clone(),
@@ -57,12 +57,15 @@ pub(super) fn row(cx: &Cx, bot: &Bot, log: Option<&Judged>, app: Option<(&str, O
 }
 
 /// Why it is as it is: its own log first, then what is known of its app's token, else that nothing is told.
-fn reason(log: Option<&Judged>, app: Option<&Held>) -> Reason {
+fn reason(log: Option<&Judged>, app: Option<(&str, Option<&Held>)>) -> Reason {
     let own = log.and_then(|l| l.reason.clone());
+    let held = app.and_then(|(_, held)| held);
     // An address that is not trusted, an app that is switched off: the app's own trouble says more than a failed send.
-    let apps = app.and_then(|h| h.trouble.clone().or_else(|| h.storm.clone()));
+    let apps = held.and_then(|h| h.trouble.clone().or_else(|| h.storm.clone()));
     match (own, apps) {
-        (Some(own), Some(apps)) if !matches!(own.code, ReasonCode::AddressNotTrusted | ReasonCode::CredentialRefused) => apps,
+        // Of the two secrets the linked one is known to work: the bot can have it.
+        (Some(own), None) if own.code == ReasonCode::BotSecretRefused && held.is_some() => own.with("app", app.map_or("", |(name, _)| name)),
+        (Some(own), Some(apps)) if !matches!(own.code, ReasonCode::AddressNotTrusted | ReasonCode::BotSecretRefused) => apps,
         (Some(own), _) => own,
         (None, Some(apps)) => apps,
         (None, None) => Reason::new(ReasonCode::StateNotReported),

@@ -36,7 +36,7 @@ impl Samples for Nowhere {
 }
 
 /// An owner of tokens that knows one: that of the linked app, in the trouble that it was given.
-struct Owner(Mutex<Option<Reason>>);
+struct Owner(Mutex<Option<Reason>>, Mutex<Vec<crate::store::tokens::Sign>>);
 impl token::Tokens for Owner {
     fn held<'a>(&'a self, at: &'a Target) -> Fut<'a, Option<token::Held>> {
         let now = Stamp::wall_only(Wall(START));
@@ -51,6 +51,7 @@ impl token::Tokens for Owner {
             trouble: self.0.lock().unwrap().clone(),
             fetches: 1,
             storm: None,
+            signs: Default::default(),
         };
         Box::pin(async move { (at.account.as_str() == "ops-bot" && at.gateway.as_str() == "corp").then_some(held) })
     }
@@ -59,6 +60,11 @@ impl token::Tokens for Owner {
     }
     fn forget<'a>(&'a self, _: &'a Target) -> Fut<'a, Result<(), Reason>> {
         Box::pin(async { Ok(()) })
+    }
+    fn saw<'a>(&'a self, at: &'a Target, signs: Vec<crate::store::tokens::Sign>) -> Fut<'a, ()> {
+        assert_eq!(at.id(), "corp:ops-bot");
+        self.1.lock().unwrap().extend(signs);
+        Box::pin(async {})
     }
     fn put_secret<'a>(&'a self, _: &'a Target, _: &'a str, _: Secret) -> Fut<'a, Result<(), Reason>> {
         Box::pin(async { Err(Reason::new(ReasonCode::Internal)) })
@@ -91,7 +97,7 @@ impl Stage {
         let langbot = config::LangBot { user: user.filter(|_| by == By::Login), links: vec![("support".into(), "corp:ops-bot".into())] };
         let settings = config::Gateway { name: "lb".into(), kind: "langbot".into(), url: info.url, langbot, ..config::Gateway::default() };
         let (_, rx) = seen::channel(Attention { on_screen: true, ..Attention::default() });
-        let owner = Arc::new(Owner(Mutex::default()));
+        let owner = Arc::new(Owner(Mutex::default(), Mutex::default()));
         let cx = Cx {
             gateway: GatewayId::new("lb"),
             http: Arc::new(Client::new(&settings).unwrap()),
@@ -166,6 +172,7 @@ fn failing(text: &str) -> BotSpec {
     BotSpec { log: vec![PastLine { level: "error".into(), text: text.into(), age_s: 5 }], ..bot("support", "wecom", true) }
 }
 
+const REFUSED: &str = "获取accesstoken失败:{'errcode': 40001, 'errmsg': 'invalid credential, hint: [1], from ip: 203.0.113.7, more info at x'}";
 const EXPIRED: &str = "发送消息失败:{'errcode': 42001, 'errmsg': 'access_token expired, hint: [1], from ip: 203.0.113.7, more info at x'}";
 
 #[tokio::test(start_paused = true)]
@@ -193,7 +200,7 @@ async fn a_restart_that_does_not_help_says_what_the_new_log_says() {
     let spec = BotSpec { far: FarSide::BadSecret, ..bot("helper", "wecombot", true) };
     let stage = Stage::of(LangBotSettings::default(), vec![spec], By::Key).await;
     let row = stage.row("helper").await;
-    assert_eq!(stage.act(&row, Action::Do("restart".into())).await.unwrap_err().code, ReasonCode::CredentialRefused);
+    assert_eq!(stage.act(&row, Action::Do("restart".into())).await.unwrap_err().code, ReasonCode::BotSecretRefused);
 }
 
 #[tokio::test(start_paused = true)]
@@ -347,4 +354,33 @@ fn a_bot_of_another_adapter_has_no_code_to_show() {
         facts: vec![crate::domain::Fact { key: rows::ADAPTER, label: &w::FACT_ADAPTER, value: crate::domain::FactValue::Text(Clean::new("wecom")) }],
     };
     assert!(matches!(LangBot.can(&row, &Action::Pair, &GatewayFacts::default()), Err(Not::Unsupported(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_is_wrong_in_the_bots_settings_is_to_be_mended_there_and_not_here() {
+    let stage = Stage::of(LangBotSettings::default(), vec![failing(REFUSED), BotSpec { name: "lone".into(), ..failing(REFUSED) }], By::Key).await;
+    for (name, place) in [("support", "the Secret of corp:ops-bot"), ("lone", "correct the Secret in the bot's settings")] {
+        let why = stage.row(name).await.link.reason.unwrap();
+        let remedy = crate::i18n::reason::remedy_sentence(&why, crate::i18n::Lang::En).unwrap();
+        assert_eq!(why.code, ReasonCode::BotSecretRefused, "{name}");
+        assert!(remedy.contains(place) && !remedy.contains("pairdeck secret set"), "{name}: {remedy}");
+    }
+    // An app that is in trouble itself is no source of a good secret.
+    *stage.owner.0.lock().unwrap() = Some(Reason::new(ReasonCode::CredentialRefused));
+    let why = stage.row("support").await.link.reason.unwrap();
+    assert_eq!((why.code, why.args.iter().any(|(n, _)| &**n == "app")), (ReasonCode::BotSecretRefused, false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_refusal_in_a_linked_bots_log_is_told_to_the_owner_of_its_apps_token_and_is_told_apart() {
+    let line = |age_s| PastLine { level: "error".into(), text: EXPIRED.into(), age_s };
+    let lines = vec![line(30), line(20), line(20), PastLine { level: "info".into(), text: "sent".into(), age_s: 10 }];
+    let stage = Stage::of(LangBotSettings::default(), vec![BotSpec { log: lines, ..failing(EXPIRED) }], By::Key).await;
+    stage.row("support").await;
+    let mut seen: Vec<_> = stage.owner.1.lock().unwrap().drain(..).map(|s| (s.by.to_string(), s.nr)).collect();
+    seen.dedup();
+    assert_eq!(seen.len(), 3, "two of one second are two: {seen:?}");
+    assert!(seen.iter().all(|(by, _)| by == "support"));
+    let remedy = crate::i18n::reason::remedy_sentence(&stage.row("support").await.link.reason.unwrap(), crate::i18n::Lang::En);
+    assert!(remedy.is_some_and(|r| r.contains("`m r`")), "nothing can be regenerated here: it is restarted");
 }

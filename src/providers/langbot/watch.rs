@@ -7,9 +7,10 @@ use super::{
     wire::{Bot, Health},
 };
 use crate::{
-    domain::{Clean, Reason, ReasonCode, Row, Target},
+    domain::{Clean, Reason, ReasonCode, Row, Target, Wall},
     i18n::{Message, langbot as w},
     providers::{Cx, Feed, GatewayFacts, Look, Report, Tx},
+    store::tokens::{Sign, SignKind},
 };
 use tokio::time::{Instant, sleep_until};
 
@@ -128,10 +129,20 @@ async fn one(cx: &Cx, api: &Api<'_>, bot: &Bot, with_log: bool) -> Result<Row, R
     };
     let linked = rows::linked(cx, bot);
     let held = match &linked {
-        Some((_, target)) => cx.tokens.held(target).await,
+        Some((_, target)) => {
+            let refusals = log.iter().flat_map(|l| &l.refusals);
+            cx.tokens.saw(target, refusals.map(|(at, nr)| sign(bot, *at, *nr)).collect()).await;
+            cx.tokens.held(target).await
+        }
         None => None,
     };
     Ok(rows::row(cx, bot, log.as_ref(), linked.as_ref().map(|(name, _)| (*name, held.as_ref()))))
+}
+
+/// One refusal in a bot's log, as the owner of its app's tokens keeps it: told apart by when and which line it was.
+fn sign(bot: &Bot, at: Wall, nr: i64) -> Sign {
+    let by = Clean::new(if bot.name.is_empty() { &bot.uuid } else { &bot.name });
+    Sign { kind: SignKind::Bot, by, nr: at.0.unsigned_abs() + nr.unsigned_abs() % 1000, at }
 }
 
 /// See [`crate::providers::Provider::look`].

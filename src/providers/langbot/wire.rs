@@ -93,19 +93,22 @@ pub(super) struct Line {
     pub(super) text: String,
     /// Seconds since 1970 by the server's clock.
     pub(super) at_s: i64,
+    /// Its number within the bot's log, which begins anew when the bot is loaded.
+    pub(super) seq: i64,
 }
 
 /// Reads a log, oldest line first.
 pub(super) fn lines(data: &Value) -> Option<Vec<Line>> {
-    let mut all: Vec<(i64, Line)> = Vec::new();
+    let mut all: Vec<Line> = Vec::new();
     for v in data.get("logs")?.as_array()? {
         // Recorded as a whole number; the class holds a float in other versions.
         let at_s = v.get("timestamp").and_then(Value::as_f64).unwrap_or_default() as i64;
-        let line = Line { level: text(v, "level"), text: v.get("text").and_then(Value::as_str).unwrap_or_default().to_owned(), at_s };
-        all.push((v.get("seq_id").and_then(Value::as_i64).unwrap_or_default(), line));
+        let seq = v.get("seq_id").and_then(Value::as_i64).unwrap_or_default();
+        let line = Line { level: text(v, "level"), text: v.get("text").and_then(Value::as_str).unwrap_or_default().to_owned(), at_s, seq };
+        all.push(line);
     }
-    all.sort_by_key(|(seq, _)| *seq);
-    Some(all.into_iter().map(|(_, l)| l).collect())
+    all.sort_by_key(|l| l.seq);
+    Some(all)
 }
 
 /// What `healthz` counts.

@@ -66,8 +66,14 @@ pub(super) fn network(why: &Reason) -> bool {
 
 /// What is known without asking anybody.
 pub(super) async fn known(cx: &Cx, account: &Account) -> Known {
+    let held = cx.tokens.held(&target(cx, account)).await;
+    let storm = match &held {
+        Some(held) => held.storm.clone(),
+        None => cx.tokens.storm(&target(cx, account)).await,
+    };
     Known {
-        held: cx.tokens.held(&target(cx, account)).await,
+        held,
+        storm,
         missing: fetch::secret(cx, account).is_none().then(|| fetch::missing(cx, account)),
         memory: Memory::of(cx, account).await,
         probed: None,

@@ -33,6 +33,8 @@ pub(super) struct Known {
     pub(super) memory: Memory,
     /// The last probe.
     pub(super) probed: Option<Probed>,
+    /// That somebody else holds the secret, as far as that was seen.
+    pub(super) storm: Option<Reason>,
 }
 
 /// True for what only a person can put right: no request is worth anything until then.
@@ -69,7 +71,9 @@ impl Known {
         let of = |state, source, reason, at| Link { state, since: None, observed_at: Some(at), source, reason, witnesses: Vec::new() };
         let Some(held) = &self.held else {
             let why = self.missing.clone().or_else(|| self.memory.trouble.clone()).unwrap_or_else(|| Reason::new(ReasonCode::NeverFetched));
-            return of(without(why.code), Source::Own, Some(why), now);
+            let state = without(why.code);
+            let why = if why.code == ReasonCode::RateLimited { self.stormy(why) } else { why };
+            return of(state, Source::Own, Some(why), now);
         };
         let trouble = held.trouble.clone();
         if let Some(why) = trouble.clone().filter(|r| refusing(r.code)) {
@@ -85,18 +89,29 @@ impl Known {
                 return of(State::Refused, Source::Probe, Some(why.clone()), p.at);
             }
             if this.is_some() && matches!(why.code, ReasonCode::TokenRejected | ReasonCode::TokenRejectedAgain) {
-                return of(State::Expired, Source::Probe, Some(why.clone()), p.at);
+                return of(State::Expired, Source::Probe, Some(self.stormy(why.clone())), p.at);
             }
         }
         if held.rejected {
-            return of(State::Expired, Source::Own, Some(trouble.unwrap_or_else(|| Reason::new(ReasonCode::TokenRejected))), now);
+            let why = self.stormy(trouble.unwrap_or_else(|| Reason::new(ReasonCode::TokenRejected)));
+            return of(State::Expired, Source::Own, Some(why), now);
         }
         // A renewed token of an app that was well is not news until its own probe says otherwise.
         let well = self.probed.as_ref().filter(|p| p.said.as_ref().is_none_or(|r| passing(r.code)));
-        let beside = held.storm.clone().or(trouble).or_else(|| well.and_then(|p| p.said.clone()));
+        let beside = self.storm.clone().or(trouble).or_else(|| well.and_then(|p| p.said.clone()));
         match well {
             Some(p) => of(State::Ready, Source::Probe, beside, p.at),
             None => of(State::Unknown, Source::Own, self.probed.as_ref().and_then(|p| p.said.clone()).or(beside), now),
+        }
+    }
+}
+
+impl Known {
+    /// The storm that explains `why`, with the platform's own code; else `why` itself.
+    fn stormy(&self, why: Reason) -> Reason {
+        match self.storm.clone() {
+            Some(storm) => Reason { raw: why.raw, at: why.at, ..storm },
+            None => why,
         }
     }
 }
@@ -132,6 +147,19 @@ pub(super) fn row(platform: &Platform, gateway: &GatewayId, account: &Account, k
         add("refreshed", &w::FACT_REFRESHED, FactValue::At(held.issued));
         add("refreshed_by", &w::FACT_BY, FactValue::Text(held.by.clone()));
         add("fetches_10min", &w::FACT_FETCHES, FactValue::Count(u64::from(held.fetches)));
+        let signs = &held.signs;
+        let seen = [
+            ("died_early_10min", &w::FACT_DIED, signs.died),
+            ("changed_10min", &w::FACT_CHANGED, signs.changed),
+            ("limited_10min", &w::FACT_LIMITED, signs.limited),
+            ("bot_refusals_10min", &w::FACT_BOTS, signs.bots),
+        ];
+        for (key, label, n) in seen.into_iter().filter(|(_, _, n)| *n > 0) {
+            add(key, label, FactValue::Count(u64::from(n)));
+        }
+        if let Some(at) = signs.last {
+            add("last_sign", &w::FACT_LAST_SIGN, FactValue::At(Stamp::wall_only(at)));
+        }
     }
     if let Some(ip) = &known.memory.ip {
         add("egress_ip", &w::FACT_IP, FactValue::Text(ip.clone()));

@@ -9,16 +9,22 @@ use super::{
     rows::{self, Known, Probed},
 };
 use crate::{
-    domain::{Fingerprint, Reason, ReasonCode, Row, State},
+    domain::{Fingerprint, Reason, ReasonCode, Row, State, Target},
     providers::{
         Cx, Fut, GatewayFacts, Report, Tx,
         token::{Ask, Given},
     },
-    store::config::Account,
+    store::{
+        config::Account,
+        tokens::{Sign, SignKind},
+    },
 };
 use futures_util::StreamExt;
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    sync::broadcast::{self, error::TryRecvError},
+    time::{Instant, sleep_until},
+};
 
 /// A token is tried so often, unless something asks for it sooner.
 const SLOWLY: Duration = Duration::from_secs(600);
@@ -54,6 +60,22 @@ struct One {
     sent: Option<Row>,
 }
 
+/// News of the owner of the tokens.
+type Told = broadcast::Receiver<Target>;
+
+/// The next account that there is news of; `None`: of more than were heard.
+async fn heard(told: &mut Option<Told>) -> Option<Target> {
+    let Some(rx) = told else { return std::future::pending().await };
+    match rx.recv().await {
+        Ok(target) => Some(target),
+        Err(broadcast::error::RecvError::Lagged(_)) => None,
+        Err(broadcast::error::RecvError::Closed) => {
+            *told = None;
+            std::future::pending().await
+        }
+    }
+}
+
 struct Watch<'a> {
     platform: &'a Platform,
     cx: &'a Cx,
@@ -77,6 +99,8 @@ pub(super) async fn watch(platform: &Platform, cx: &Cx, out: Tx<Report>) -> Reas
 impl Watch<'_> {
     /// Runs until the platform cannot be heard any more, which is the error, or nobody listens.
     async fn run(&mut self) -> Result<(), Reason> {
+        // Before anything is read: news of a token that is fetched meanwhile waits.
+        let mut told = self.cx.tokens.news();
         // Before anything is listed: the list says that the gateway is well.
         look::alive(self.platform, self.cx).await?;
         self.heard = Instant::now();
@@ -121,6 +145,7 @@ impl Watch<'_> {
                     }
                     self.reread(None).await;
                 }
+                heard = heard(&mut told) => self.hear(heard, &mut told).await,
                 () = sleep_until(next) => {
                     if Instant::now() >= poll {
                         last = Instant::now();
@@ -175,6 +200,32 @@ impl Watch<'_> {
                 one.due = Some(now);
             }
             one.known = Known { probed: one.known.probed.take(), ..fresh };
+        }
+    }
+
+    /// The owner has news of one account or of many: each is looked at once, and what waits behind it in the same go, so that a
+    /// thousand new tokens are tried side by side and each of them once.
+    async fn hear(&mut self, first: Option<Target>, told: &mut Option<Told>) {
+        let mut targets: Vec<Target> = first.iter().cloned().collect();
+        let mut all = first.is_none();
+        while let Some(rx) = told.as_mut() {
+            match rx.try_recv() {
+                Ok(target) => targets.push(target),
+                Err(TryRecvError::Empty) => break,
+                Err(TryRecvError::Lagged(_)) => all = true,
+                Err(TryRecvError::Closed) => *told = None,
+            }
+        }
+        if all {
+            return self.reread(None).await;
+        }
+        targets.retain(|t| t.gateway == self.cx.gateway);
+        targets.sort_by(|a, b| a.account.as_str().cmp(b.account.as_str()));
+        targets.dedup_by(|a, b| a.account == b.account);
+        for target in targets {
+            if let Some(n) = self.all.iter().position(|o| o.account.name == target.account.as_str()) {
+                self.reread(Some(n)).await;
+            }
         }
     }
 
@@ -258,7 +309,9 @@ impl Watch<'_> {
             Some(ReasonCode::TokenRejected) if one.renewed.as_ref() == Some(print) => {
                 // The one that came for a refused one is refused as well: asking on would be the storm.
                 probed.said = probed.said.map(|r| Reason { code: ReasonCode::TokenRejectedAgain, ..r });
-                one.known.probed = Some(probed);
+                let sign = Sign::of_token(SignKind::Died, print, self.cx.time.now().wall);
+                self.cx.tokens.saw(&look::target(self.cx, &one.account), vec![sign]).await;
+                one.known = Known { probed: Some(probed), ..look::known(self.cx, &one.account).await };
                 one.due = None;
                 return;
             }

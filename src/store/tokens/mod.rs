@@ -7,7 +7,7 @@ mod types;
 mod write;
 
 pub use glance::glance;
-pub use types::{Cause, End, Ended, FetchLine, Hold, KeptToken, TokenBrief, TokenKey, TokenRow};
+pub use types::{Cause, End, Ended, FetchLine, Hold, KeptToken, Sign, SignKind, Signs, TokenBrief, TokenKey, TokenRow};
 
 use super::{Store, StoreError};
 use crate::domain::{Fingerprint, Reason, Stamp};
@@ -37,6 +37,12 @@ impl Store {
     pub async fn token_stopped(&self, id: &str, at: Stamp, by: &str, cause: Cause) -> Result<(), StoreError> {
         let (id, by) = (id.to_owned(), by.to_owned());
         self.ask(move |db| write::stopped(db, &id, &at, &by, cause)).await
+    }
+    /// Keeps what was seen of other holders of a target's secret. What is kept already, or is older than the window of
+    /// [`TokenRow::signs`], is left out. True when something was new.
+    pub async fn token_signs(&self, id: &str, now: Stamp, signs: Vec<Sign>) -> Result<bool, StoreError> {
+        let id = id.to_owned();
+        self.ask(move |db| write::signs(db, &id, &now, &signs)).await
     }
     /// Forgets the token of a target. Its generation, attempts and log stay; what stood against the next attempt does not.
     pub async fn token_forget(&self, id: &str) -> Result<(), StoreError> {

@@ -5,7 +5,7 @@ use super::{
         StoreError, secrets,
         thread::{Db, Tools},
     },
-    FetchLine, KeptToken, TokenBrief, TokenKey, TokenRow, WINDOW_MS,
+    FetchLine, KeptToken, SignKind, Signs, TokenBrief, TokenKey, TokenRow, WINDOW_MS,
 };
 use crate::{
     domain::{Clean, Fingerprint, Reason, Secret, Stamp, Wall},
@@ -27,7 +27,7 @@ fn count(r: &Row<'_>, at: usize) -> rusqlite::Result<u64> {
 fn raw(db: &Connection, id: &str, since: i64) -> rusqlite::Result<Option<(TokenRow, Option<Vec<u8>>)>> {
     let sql =
         "SELECT gateway, account, kind, form, gen, fp, len, blob, issued, expires, by, rejected, renewed, attempts, ended, forced, trouble, hold,
-        (SELECT COUNT(*) FROM token_fetch f WHERE f.target = token.target AND f.wall > ?2 AND f.result <> 'stopped') FROM token WHERE target = ?1";
+        (SELECT COUNT(*) FROM token_fetch f WHERE f.target = token.target AND f.wall > ?2 AND f.result NOT IN ('stopped', 'seen')) FROM token WHERE target = ?1";
     db.prepare_cached(sql)?
         .query_row(rusqlite::params![id, since], |r| {
             let key = TokenKey { id: id.to_owned(), gateway: r.get(0)?, account: r.get(1)?, kind: r.get(2)?, form: r.get(3)? };
@@ -57,16 +57,38 @@ fn raw(db: &Connection, id: &str, since: i64) -> rusqlite::Result<Option<(TokenR
                 trouble: json(r, 16)?,
                 hold: json(r, 17)?,
                 fetches: u32::try_from(count(r, 18)?).unwrap_or(u32::MAX),
+                signs: Signs::default(),
             };
             Ok((row, blob))
         })
         .optional()
 }
 
+/// What was seen of other holders since then.
+fn signs(db: &Connection, id: &str, since: i64) -> rusqlite::Result<Signs> {
+    let sql = "SELECT cause, COUNT(*), MAX(wall), MAX(by) FROM token_fetch WHERE target = ?1 AND wall > ?2 AND result = 'seen' GROUP BY cause";
+    let mut all = db.prepare_cached(sql)?;
+    let mut found = all.query(rusqlite::params![id, since])?;
+    let mut out = Signs::default();
+    while let Some(r) = found.next()? {
+        let (kind, n) = (r.get::<_, String>(0)?, u32::try_from(count(r, 1)?).unwrap_or(u32::MAX));
+        out.last = out.last.max(Some(Wall(r.get(2)?)));
+        match SignKind::ALL.into_iter().find(|k| k.name() == kind) {
+            Some(SignKind::Died) => out.died = n,
+            Some(SignKind::Changed) => out.changed = n,
+            Some(SignKind::Limited) => out.limited = n,
+            Some(SignKind::Bot) => (out.bots, out.bot) = (n, Some(Clean::long(&r.get::<_, String>(3)?))),
+            None => {}
+        }
+    }
+    Ok(out)
+}
+
 /// Reads a row on any connection and opens its text where the vault is open.
 pub(super) fn open(db: &Connection, id: &str, t: &Tools<'_>) -> Result<Option<TokenRow>, StoreError> {
     let since = t.time.now().wall.0.saturating_sub(WINDOW_MS);
     let Some((mut row, blob)) = raw(db, id, since).map_err(|e| t.explain(e))? else { return Ok(None) };
+    row.signs = signs(db, id, since).map_err(|e| t.explain(e))?;
     if let (Some(token), Some(blob)) = (&mut row.token, blob) {
         let generation = i64::try_from(row.generation).unwrap_or(i64::MAX);
         match secrets::unseal(db, t, &Place { table: "token", id, column: "blob", generation }, &blob) {
@@ -99,7 +121,7 @@ pub(super) fn all(db: &mut Db) -> Result<Vec<TokenBrief>, StoreError> {
 pub(super) fn log(db: &mut Db, id: &str, limit: usize) -> Result<Vec<FetchLine>, StoreError> {
     let path = db.path.clone();
     let go = |db: &Connection| -> rusqlite::Result<Vec<FetchLine>> {
-        let sql = "SELECT wall, by, cause, result, took_ms FROM token_fetch WHERE target = ?1 ORDER BY id DESC LIMIT ?2";
+        let sql = "SELECT wall, by, cause, result, took_ms FROM token_fetch WHERE target = ?1 AND result <> 'seen' ORDER BY id DESC LIMIT ?2";
         let mut all = db.prepare_cached(sql)?;
         let clean = |r: &Row<'_>, at| Ok::<_, rusqlite::Error>(Clean::long(&r.get::<_, String>(at)?));
         let line =

@@ -60,6 +60,8 @@ pub struct TokenRow {
     pub hold: Option<Hold>,
     /// Attempts of the last ten minutes that sent something.
     pub fetches: u32,
+    /// What was seen of other holders in that time.
+    pub signs: Signs,
 }
 
 /// Why the next attempt is put off: the platform would only say the same again.
@@ -98,6 +100,71 @@ impl Cause {
             Self::Operator => "operator",
         }
     }
+}
+
+/// What tells that a secret has another holder, or that a client goes round in a loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignKind {
+    /// A token was refused before its time.
+    Died,
+    /// The platform gave another token while the one before should have lived, and nobody here had it replaced.
+    Changed,
+    /// The platform said that too much was asked, and little was asked from here.
+    Limited,
+    /// The log of a bot that has the same secret shows that the platform refused its token.
+    Bot,
+}
+
+impl SignKind {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Died, Self::Changed, Self::Limited, Self::Bot];
+    /// The name that the store shows.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Died => "died",
+            Self::Changed => "changed",
+            Self::Limited => "limited",
+            Self::Bot => "bot",
+        }
+    }
+}
+
+/// One such sign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sign {
+    /// What was seen.
+    pub kind: SignKind,
+    /// Who saw it, or whose log tells it.
+    pub by: Clean,
+    /// What it is told apart by: the same kind, teller and number is the same sign, and counts once.
+    pub nr: u64,
+    /// When it was.
+    pub at: Wall,
+}
+
+impl Sign {
+    /// A sign about the token of this fingerprint: whoever meets it, it is one.
+    pub fn of_token(kind: SignKind, fingerprint: &Fingerprint, at: Wall) -> Self {
+        let nr = fingerprint.as_str().and_then(|f| u64::from_str_radix(f, 16).ok()).unwrap_or(0);
+        Self { kind, by: Clean::new(kind.name()), nr, at }
+    }
+}
+
+/// The signs of the last ten minutes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Signs {
+    /// Tokens that were refused before their time.
+    pub died: u32,
+    /// Tokens that were replaced before their time by nobody here.
+    pub changed: u32,
+    /// Answers that too much was asked.
+    pub limited: u32,
+    /// Refusals in the logs of bots with the same secret.
+    pub bots: u32,
+    /// One of those bots.
+    pub bot: Option<Clean>,
+    /// When the newest of all was.
+    pub last: Option<Wall>,
 }
 
 /// How an attempt ended.
@@ -141,6 +208,8 @@ pub struct Ended {
     pub cause: Option<Cause>,
     /// It demanded a new token.
     pub forced: bool,
+    /// What it brought was fetched, here or elsewhere, because the one before was refused.
+    pub renewed: bool,
     /// How long it took.
     pub took_ms: u64,
     /// How it ended.

@@ -5,7 +5,7 @@ use super::{
         StoreError, secrets,
         thread::{Db, Tools},
     },
-    Cause, End, Ended, LOGGED, TokenKey,
+    Cause, End, Ended, LOGGED, Sign, TokenKey, WINDOW_MS,
 };
 use crate::{
     domain::{Clean, Fingerprint, Reason, Stamp},
@@ -40,15 +40,14 @@ pub(super) fn ended(db: &mut Db, e: &Ended, fingerprint_key: &[u8; 32]) -> Resul
                 let sql = "UPDATE token SET gen = ?2, key_id = ?3, fp = ?4, len = ?5, blob = ?6, issued = ?7, expires = ?8, by = ?9,
                     renewed = ?10, rejected = 0, trouble = NULL, hold = NULL WHERE target = ?1";
                 let length = i64::try_from(token.expose().chars().count()).unwrap_or(i64::MAX);
-                let renewed = e.cause == Some(Cause::Rejected);
-                let values = params![id, next, key_id, fp.as_str(), length, blob, json(issued), json(expires), e.by.as_str(), renewed];
+                let values = params![id, next, key_id, fp.as_str(), length, blob, json(issued), json(expires), e.by.as_str(), e.renewed];
                 tx.execute(sql, values).map_err(explain)?;
                 "new"
             }
             End::Same { expires } => {
                 // That it was rejected stays: the platform gave it again, and may go on refusing it.
                 let sql = "UPDATE token SET expires = ?2, renewed = renewed OR ?3, trouble = NULL, hold = NULL WHERE target = ?1";
-                tx.execute(sql, params![id, json(expires), e.cause == Some(Cause::Rejected)]).map_err(explain)?;
+                tx.execute(sql, params![id, json(expires), e.renewed]).map_err(explain)?;
                 "unchanged"
             }
             End::Failed { reason, hold } => {
@@ -72,9 +71,10 @@ fn log(tx: &Transaction<'_>, t: &Tools<'_>, id: &str, at: &Stamp, by: &Clean, ca
     let go = || -> rusqlite::Result<()> {
         let sql = "INSERT INTO token_fetch (target, wall, by, cause, result, took_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
         tx.execute(sql, params![id, at.wall.0, by.as_str(), cause, result, i64::try_from(took_ms).unwrap_or(i64::MAX)])?;
-        let sql =
-            "DELETE FROM token_fetch WHERE target = ?1 AND id <= (SELECT id FROM token_fetch WHERE target = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)";
-        tx.execute(sql, params![id, LOGGED])?;
+        // Signs apart from attempts: neither may push the other out.
+        let sql = "DELETE FROM token_fetch WHERE target = ?1 AND (result = 'seen') = ?3 AND id <= (SELECT id FROM token_fetch
+            WHERE target = ?1 AND (result = 'seen') = ?3 ORDER BY id DESC LIMIT 1 OFFSET ?2)";
+        tx.execute(sql, params![id, LOGGED, result == "seen"])?;
         Ok(())
     };
     go().map_err(|e| t.explain(e))
@@ -96,6 +96,24 @@ pub(super) fn stopped(db: &mut Db, id: &str, at: &Stamp, by: &str, cause: Cause)
             return Ok(());
         }
         log(tx, t, id, at, &Clean::long(by), cause.name(), "stopped", 0)
+    })
+}
+
+pub(super) fn signs(db: &mut Db, id: &str, now: &Stamp, signs: &[Sign]) -> Result<bool, StoreError> {
+    db.vault_tx(|tx, t| {
+        let mut new = false;
+        for sign in signs.iter().filter(|s| s.at.0 > now.wall.0.saturating_sub(WINDOW_MS)) {
+            let (kind, by, nr) = (sign.kind.name(), sign.by.as_str(), i64::try_from(sign.nr).unwrap_or(i64::MAX));
+            let sql = "SELECT 1 FROM token_fetch WHERE target = ?1 AND result = 'seen' AND cause = ?2 AND by = ?3 AND took_ms = ?4";
+            let known: Option<i64> = tx.query_row(sql, params![id, kind, by, nr], |r| r.get(0)).optional().map_err(|e| t.explain(e))?;
+            if known.is_none() {
+                // Another clock may be ahead of this one.
+                let at = Stamp::wall_only(sign.at.min(now.wall));
+                log(tx, t, id, &at, &sign.by, kind, "seen", nr.unsigned_abs())?;
+                new = true;
+            }
+        }
+        Ok(new)
     })
 }
 

@@ -295,7 +295,18 @@ fn show(app: &mut App) {
     }
 }
 
+/// The address that a platform does not trust, where that is what is wrong: it is what has to be pasted elsewhere.
+fn untrusted(reason: &crate::domain::Reason) -> Option<String> {
+    let (_, ip) = reason.args.iter().find(|(n, _)| reason.code == crate::domain::ReasonCode::AddressNotTrusted && &**n == "ip")?;
+    ip.as_str().parse::<std::net::IpAddr>().ok().map(|ip| ip.to_string())
+}
+
 fn copy(app: &mut App, out: &mut Vec<Do>) {
+    if let Some(ip) = app.entry().and_then(|e| untrusted(e.row.link.reason.as_ref()?)) {
+        app.say(Level::Good, &Message::new(&w::TOAST_COPIED_IP).with("ip", &ip));
+        out.push(Do::Copy(ip));
+        return;
+    }
     let text = match (app.entry(), app.gateway()) {
         (Some(e), _) => e.row.target().id(),
         (None, Some(g)) => g.view.id.to_string(),

@@ -4,7 +4,7 @@ use crate::{
     domain::{ReasonCode, Secret},
     engine::{Command, command::NewGateway, mailbox::AddCheck},
     i18n::{Message, deck as w},
-    providers::{KindSpec, registry},
+    providers::{KindSpec, form::For},
     tui::{
         app::App,
         edit::Field,
@@ -14,7 +14,6 @@ use crate::{
     },
 };
 use crossterm::event::{KeyCode, KeyEvent};
-use std::collections::BTreeMap;
 
 /// `a`: opens the form.
 pub(super) fn open(app: &mut App) {
@@ -22,12 +21,10 @@ pub(super) fn open(app: &mut App) {
         app.say(Level::Hint, &Message::new(&w::READ_ONLY));
         return;
     }
-    let form = AddForm {
+    let mut form = AddForm {
         kind: 0,
         name: Field::with(""),
-        url: Field::with(""),
-        key: Field::secret(),
-        asks: Vec::new(),
+        fields: Vec::new(),
         passphrase: None,
         at: 1,
         check: None,
@@ -35,6 +32,9 @@ pub(super) fn open(app: &mut App) {
         asked: 0,
         then_add: false,
     };
+    if let Some(kind) = app.opts.kinds.first() {
+        form.ask_for(kind.kind);
+    }
     app.overlays.push(Overlay::Add(Box::new(form)));
 }
 
@@ -46,7 +46,7 @@ pub(super) fn key(app: &mut App, key: &KeyEvent, out: &mut Vec<Do>) {
     match key.code {
         KeyCode::Tab | KeyCode::Down | KeyCode::BackTab | KeyCode::Up => {
             let back = matches!(key.code, KeyCode::BackTab | KeyCode::Up);
-            let lines = f.lines();
+            let lines = f.seal() + usize::from(f.passphrase.is_some());
             f.at = if back { (f.at + lines - 1) % lines } else { (f.at + 1) % lines };
             if f.check.is_none()
                 && !f.asking
@@ -59,9 +59,10 @@ pub(super) fn key(app: &mut App, key: &KeyEvent, out: &mut Vec<Do>) {
         KeyCode::Left | KeyCode::Right if f.at == 0 => {
             let n = kinds.len().max(1);
             f.kind = if key.code == KeyCode::Left { (f.kind + n - 1) % n } else { (f.kind + 1) % n };
-            f.check = None;
-            let asks = kinds.get(f.kind).map_or(&[][..], |k| registry::add_asks(k.kind));
-            f.asks = asks.iter().map(|a| (a, if a.secret { Field::secret() } else { Field::with("") })).collect();
+            if let Some(kind) = kinds.get(f.kind) {
+                f.ask_for(kind.kind);
+            }
+            (f.check, f.asking, f.then_add) = (None, false, false);
         }
         KeyCode::Enter => match gateway(f) {
             None => app.say(Level::Hint, &Message::new(&w::ADD_INCOMPLETE)),
@@ -79,7 +80,7 @@ pub(super) fn key(app: &mut App, key: &KeyEvent, out: &mut Vec<Do>) {
             }
         },
         // The passphrase is not part of what was checked.
-        _ if f.at == f.passphrase_at() => {
+        _ if f.at == f.seal() => {
             let _ = f.field().is_some_and(|field| field.key(key));
         }
         _ => {
@@ -112,7 +113,7 @@ pub(super) fn answer(app: &mut App, check: AddCheck, out: &mut Vec<Do>) {
     let fine = check.trouble.is_none();
     if check.trouble.as_ref().is_some_and(|r| r.code == ReasonCode::KeyringAbsent) && f.passphrase.is_none() {
         f.passphrase = Some(Field::secret());
-        f.at = f.passphrase_at();
+        f.at = f.seal();
     }
     f.check = Some(check);
     if fine
@@ -134,30 +135,27 @@ fn ask(f: &mut AddForm, mut g: NewGateway, save: bool) -> Do {
 /// What the form describes, once nothing is missing.
 fn described(kinds: &[&KindSpec], f: &AddForm) -> Option<NewGateway> {
     let kind = kinds.get(f.kind)?;
-    let given: BTreeMap<_, _> = f.asks.iter().map(|(a, field)| (a.name, Secret::new(field.text().trim().to_owned()))).collect();
-    if !f.asks.is_empty() {
-        let full = !f.name.is_empty() && f.asks.iter().all(|(a, field)| a.optional || !field.text().trim().is_empty());
-        return full.then(|| NewGateway {
-            name: f.name.text().trim().to_owned(),
-            kind: kind.kind.to_owned(),
-            url: String::new(),
-            secret: Secret::new(String::new()),
-            allow_plaintext: false,
-            n: 0,
-            given,
-            passphrase: f.passphrase.as_ref().filter(|p| !p.is_empty()).map(|p| Secret::new(p.text().to_owned())),
-        });
-    }
-    let keyless = kind.secrets.first().is_some_and(|s| s.optional);
-    let full = !f.name.is_empty() && !f.url.is_empty() && (keyless || !f.key.is_empty());
+    let full = !f.name.is_empty() && f.fields.iter().all(|(field, typed)| field.optional || !typed.text().trim().is_empty());
+    let has_account = f.fields.iter().any(|(field, _)| field.of == For::Account);
+    let own = f.fields.iter().filter_map(|(field, typed)| match field.of {
+        For::Own(key) if !typed.text().trim().is_empty() => Some((key.into(), typed.text().trim().to_owned())),
+        _ => None,
+    });
+    let given = f.fields.iter().filter_map(|(field, typed)| match field.of {
+        For::Given { name, .. } => Some((name, Secret::new(typed.text().trim().to_owned()))),
+        _ => None,
+    });
+    let text = |of| f.text(of).trim().to_owned();
     full.then(|| NewGateway {
         name: f.name.text().trim().to_owned(),
         kind: kind.kind.to_owned(),
-        url: f.url.text().trim().to_owned(),
-        secret: Secret::new(f.key.text().to_owned()),
+        url: text(For::Url),
+        secret: Secret::new(f.text(For::Secret).to_owned()),
+        account: has_account.then(|| (text(For::Account), text(For::Id))),
+        own: own.collect(),
         allow_plaintext: false,
         n: 0,
-        given,
+        given: given.collect(),
         passphrase: f.passphrase.as_ref().filter(|p| !p.is_empty()).map(|p| Secret::new(p.text().to_owned())),
     })
 }

@@ -122,7 +122,8 @@ fn row(app: &App, e: &Entry, g: &Gateway, width: usize) -> Vec<Row> {
             line.push_str(&Message::new(&w::TOKEN_GENERATION).with("n", t.generation.to_string()).text(lang));
         }
         out.push(Row::one(field(w::LABEL_TOKEN.get(lang)), Role::Dim).and(line, Role::Plain));
-        if let Some(life) = life(t, now, lang) {
+        let refused = matches!(link.state, State::Refused | State::Expired);
+        if let Some(life) = life(t, refused, now, lang) {
             out.push(Row::one(" ".repeat(LABEL), Role::Dim).and(life.0, life.1));
         }
     }
@@ -152,13 +153,19 @@ fn row(app: &App, e: &Entry, g: &Gateway, width: usize) -> Vec<Row> {
     out
 }
 
-/// A token's life as a bar, what is left of it, and until when; in whole minutes, so that nothing ticks.
-fn life(t: &TokenInfo, now: &Stamp, lang: Lang) -> Option<(String, Role)> {
+/// A token's life as a bar, what is left of it, and until when; in whole minutes, so that nothing ticks. `refused`: the platform
+/// does not take it, whatever its life.
+fn life(t: &TokenInfo, refused: bool, now: &Stamp, lang: Lang) -> Option<(String, Role)> {
     let dies = t.expires_at?;
     let Some(left) = left(t, now) else {
         let ago = text::age(Stamp::wall_only(dies).age(&Stamp::wall_only(now.wall)));
         return Some((Message::new(&w::TOKEN_OVER).with("age", ago).text(lang), Role::Bad));
     };
+    if refused {
+        // Its time is not over, and it is worth nothing all the same: no bar that looks like life.
+        let m = Message::new(&w::TOKEN_REFUSED).with("time", minute(dies.rfc3339()));
+        return Some((format!("{} {}", text::bar(Duration::ZERO, left, 10), m.text(lang)), Role::Bad));
+    }
     let whole = t.issued_at.map_or(left, |at| Stamp::wall_only(at).age(&Stamp::wall_only(dies)));
     let m = Message::new(&w::TOKEN_LIFE).with("left", text::left(left)).with("time", minute(dies.rfc3339()));
     Some((format!("{} {}", text::bar(left, whole, 10), m.text(lang)), Role::Plain))

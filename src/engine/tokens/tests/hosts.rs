@@ -25,6 +25,7 @@ struct Kept {
     put: Instant,
     dies: Instant,
     by: Clean,
+    renewed: bool,
 }
 
 /// What a Redis primary would hold.
@@ -114,7 +115,8 @@ impl Shared for Handle {
                     return Put::Fenced;
                 }
                 let now = Instant::now();
-                let kept = Kept { token: token.token.clone(), generation: lease.fence, put: now, dies: now + token.left, by: token.by.clone() };
+                let (by, renewed) = (token.by.clone(), token.renewed);
+                let kept = Kept { token: token.token.clone(), generation: lease.fence, put: now, dies: now + token.left, by, renewed };
                 m.tokens.insert(lease.name.to_string(), kept);
                 m.mirrors += mirrors.len();
                 Put::Stored
@@ -136,6 +138,7 @@ impl Shared for Handle {
                     left: t.dies - now,
                     age: now - t.put,
                     by: t.by.clone(),
+                    renewed: t.renewed,
                 })
             })
         })
@@ -301,4 +304,41 @@ async fn decks_learn_of_a_new_token_and_of_a_wipe_at_once() {
     one.world.tokens().forget(&target(0)).await.unwrap();
     assert_eq!(primary.memory.lock().unwrap().forgotten, 1);
     assert_eq!(b.asked(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loop_of_refusals_on_many_hosts_costs_one_request_in_ten_minutes_in_all() {
+    // Whether the platform gives the refused one again or another each time.
+    for revokes in [false, true] {
+        let b = Bench::new(WECOM);
+        let primary = Primary::new();
+        let mut hosts = Vec::new();
+        for n in 0..5 {
+            hosts.push(host(&b, &primary, &format!("host-{n}")).await);
+        }
+        let mut held = Vec::new();
+        for h in &hosts {
+            held.push(get(h, Ask::default()).await.unwrap().held.fingerprint);
+        }
+        assert_eq!(b.asked(), 1);
+        for round in 0..40 {
+            for (h, fp) in hosts.iter().zip(&mut held) {
+                if revokes {
+                    b.far.lock().unwrap().living = None;
+                }
+                match get(h, Ask { rejected: Some(fp.clone()), ..Ask::default() }).await {
+                    Ok(given) => *fp = given.held.fingerprint,
+                    Err(why) => assert_eq!(why.code, ReasonCode::TokenRejectedAgain, "revokes {revokes}, round {round}"),
+                }
+            }
+            tokio::time::sleep(S(10)).await;
+        }
+        assert_eq!(b.asked(), 2, "revokes {revokes}: one for nothing cached, one for all the refusals");
+        // After ten minutes one more may be worth it.
+        tokio::time::sleep(S(400)).await;
+        for (h, fp) in hosts.iter().zip(&mut held) {
+            let _ = get(h, Ask { rejected: Some(fp.clone()), ..Ask::default() }).await.map(|g| *fp = g.held.fingerprint);
+        }
+        assert_eq!(b.asked(), 3, "revokes {revokes}");
+    }
 }

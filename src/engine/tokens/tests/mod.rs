@@ -3,5 +3,5 @@
 
 mod asking;
 mod hosts;
-mod platform;
+pub(in crate::engine) mod platform;
 mod timing;

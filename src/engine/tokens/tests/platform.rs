@@ -20,7 +20,7 @@ use std::{
     time::Duration,
 };
 
-pub(super) static SPEC: KindSpec = KindSpec {
+pub(in crate::engine) static SPEC: KindSpec = KindSpec {
     kind: "mint",
     name: "Mint",
     platform: "Mint",
@@ -38,21 +38,21 @@ pub(super) static SPEC: KindSpec = KindSpec {
 
 /// What the platform does and has seen.
 #[derive(Debug)]
-pub(super) struct Far {
-    pub(super) rules: TokenRules,
+pub(in crate::engine) struct Far {
+    pub(in crate::engine) rules: TokenRules,
     /// The token that it gives, while it lives: with the virtual instant of its death.
-    pub(super) living: Option<(String, tokio::time::Instant)>,
-    pub(super) life: Duration,
+    pub(in crate::engine) living: Option<(String, tokio::time::Instant)>,
+    pub(in crate::engine) life: Duration,
     /// How long an answer takes.
-    pub(super) takes: Duration,
+    pub(in crate::engine) takes: Duration,
     /// Requests that came.
-    pub(super) asked: Vec<Renew>,
+    pub(in crate::engine) asked: Vec<Renew>,
     /// Answers to come that are errors, first first.
-    pub(super) errors: Vec<Reason>,
+    pub(in crate::engine) errors: Vec<Reason>,
     /// Errors for ever.
-    pub(super) always: Option<Reason>,
+    pub(in crate::engine) always: Option<Reason>,
     /// It says the whole life of a token that it gives again.
-    pub(super) full_again: bool,
+    pub(in crate::engine) full_again: bool,
 }
 
 impl Far {
@@ -78,7 +78,7 @@ impl Far {
     }
 }
 
-pub(super) struct Mint {
+pub(in crate::engine) struct Mint {
     rules: TokenRules,
     far: Arc<Mutex<Far>>,
 }
@@ -144,19 +144,19 @@ impl Provider for Mint {
 }
 
 /// A home, a platform, and processes that come and go.
-pub(super) struct Bench {
+pub(in crate::engine) struct Bench {
     dir: tempfile::TempDir,
-    pub(super) vault: Vault,
-    pub(super) time: Arc<TokioTime>,
-    pub(super) far: Arc<Mutex<Far>>,
-    pub(super) accounts: usize,
+    pub(in crate::engine) vault: Vault,
+    pub(in crate::engine) time: Arc<TokioTime>,
+    pub(in crate::engine) far: Arc<Mutex<Far>>,
+    pub(in crate::engine) accounts: usize,
 }
 
-pub(super) const WECOM: TokenRules =
+pub(in crate::engine) const WECOM: TokenRules =
     TokenRules { semantics: TokenSemantics::SameUntilExpiry, overlap: Duration::ZERO, deadline: Duration::from_secs(10), rotate: Rotate::ByHand };
 
 impl Bench {
-    pub(super) fn new(rules: TokenRules) -> Self {
+    pub(in crate::engine) fn new(rules: TokenRules) -> Self {
         let far = Far {
             rules,
             living: None,
@@ -177,12 +177,12 @@ impl Bench {
     }
 
     /// Another process on the same home.
-    pub(super) async fn process(&self) -> Arc<World> {
+    pub(in crate::engine) async fn process(&self) -> Arc<World> {
         self.process_in(self.dir.path()).await
     }
 
     /// A process on a home of its own, as on another host.
-    pub(super) async fn host(&self, home: &tempfile::TempDir) -> Arc<World> {
+    pub(in crate::engine) async fn host(&self, home: &tempfile::TempDir) -> Arc<World> {
         self.process_in(home.path()).await
     }
 
@@ -225,11 +225,11 @@ impl Bench {
         world
     }
 
-    pub(super) fn asked(&self) -> usize {
+    pub(in crate::engine) fn asked(&self) -> usize {
         self.far.lock().unwrap().asked.len()
     }
 
-    pub(super) fn fail(&self, code: ReasonCode) {
+    pub(in crate::engine) fn fail(&self, code: ReasonCode) {
         self.far.lock().unwrap().always = Some(Reason::new(code));
     }
 }
@@ -238,6 +238,6 @@ fn account(n: usize) -> String {
     format!("app-{n}")
 }
 
-pub(super) fn target(n: usize) -> Target {
+pub(in crate::engine) fn target(n: usize) -> Target {
     Target::account(&GatewayId::new("corp"), &RemoteId::new(&account(n)))
 }

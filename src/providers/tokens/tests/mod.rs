@@ -94,6 +94,7 @@ impl Owner {
                 trouble: None,
                 fetches: 1,
                 storm: None,
+                signs: Default::default(),
             },
         };
         all.insert(name, (issued.token.clone(), held.clone()));

@@ -3,6 +3,8 @@
 use crate::{
     domain::Method,
     i18n::{self, Message, deck as w},
+    providers::form::For,
+    store::config,
     tui::{
         app::App,
         edit::Field,
@@ -28,34 +30,25 @@ pub(super) fn add(app: &App, f: &AddForm) -> Panel {
     let lang = app.lang();
     let width = inner_width(app, false);
     // Labels of one width, so that the fields stand below each other.
-    let widest = f.asks.iter().map(|(a, _)| text::width(a.name) + 1).max().unwrap_or(0).max(9);
+    let widest = f.fields.iter().map(|(a, _)| text::width(a.label(lang)) + 1).max().unwrap_or(0).max(9);
     let label = |s: &str| format!("{s}{}", " ".repeat(widest.saturating_sub(text::width(s)).max(1)));
-    let mut rows = vec![Row::one(label(w::ADD_KIND.get(lang)), Role::Dim)];
-    for (n, k) in app.opts.kinds.iter().enumerate() {
-        let (text, role) = if n == f.kind { (format!("‹{}› ", k.name), Role::Title) } else { (format!(" {}  ", k.name), Role::Dim) };
-        // More kinds than fit a line go on below: the chosen one is never out of sight.
-        if rows.last().is_some_and(|r| text::width(&r.text()) + text::width(text.trim_end()) > width) {
-            rows.push(Row::one(label(""), Role::Dim));
-        }
-        if let Some(last) = rows.pop() {
-            rows.push(last.and(text, role));
-        }
-    }
-    let secret = app.opts.kinds.get(f.kind).and_then(|k| k.secrets.first()).map_or(w::ADD_KEY.get(lang), |s| s.words.get(lang));
-    // The line that has the focus says in full what it wants.
-    let asked = f.at.checked_sub(2).and_then(|n| f.asks.get(n)).map_or(if f.asks.is_empty() { secret } else { "" }, |(a, _)| a.words.get(lang));
+    let chosen = app.opts.kinds.get(f.kind);
+    let mut rows = vec![kinds(app, f, &label(w::ADD_KIND.get(lang)), width)];
+    // What is taken where nothing is typed.
+    let usual = chosen.and_then(|k| config::default_url(k.kind));
     let mut cursor = (0, 0);
-    let mut fields = vec![(w::ADD_NAME.get(lang), &f.name)];
-    if f.asks.is_empty() {
-        fields.extend([(w::ADD_URL.get(lang), &f.url), (w::ADD_KEY.get(lang), &f.key)]);
-    }
-    fields.extend(f.asks.iter().map(|(a, field)| (a.name, field)));
-    fields.extend(f.passphrase.as_ref().map(|p| (w::ADD_SEAL.get(lang), p)));
-    for (n, (name, field)) in fields.into_iter().enumerate() {
+    let mut fields = vec![(w::ADD_NAME.get(lang), &f.name, None)];
+    fields.extend(f.fields.iter().map(|(a, field)| (a.label(lang), field, usual.filter(|_| a.of == For::Url))));
+    fields.extend(f.passphrase.as_ref().map(|p| (w::ADD_SEAL.get(lang), p, None)));
+    for (n, (name, field, usual)) in fields.into_iter().enumerate() {
         if f.at == n + 1 {
             cursor = (rows.len(), text::width(&label(name)) + field.cursor());
         }
-        rows.push(Row::one(label(name), Role::Dim).and(field.shown(), Role::Plain));
+        let row = Row::one(label(name), Role::Dim);
+        rows.push(match usual.filter(|_| field.is_empty()) {
+            Some(usual) => row.and(usual, Role::Dim),
+            None => row.and(field.shown(), Role::Plain),
+        });
     }
     rows.push(Row::gap());
     if f.asking {
@@ -74,10 +67,38 @@ pub(super) fn add(app: &App, f: &AddForm) -> Panel {
                 }
             }
         }
-        None if !f.asking => wrapped(&mut rows, "", asked, width, Role::Dim),
+        None if !f.asking => wrapped(&mut rows, "", hint(app, f), width, Role::Dim),
         None => {}
     }
     Panel { title: w::ADD_TITLE.get(lang).to_owned(), rows, keys: w::ADD_KEYS.get(lang).to_owned(), cursor: Some(cursor), ..Panel::default() }
+}
+
+/// What the line that has the focus wants, in full; else what the kind's secret is.
+fn hint(app: &App, f: &AddForm) -> &'static str {
+    let lang = app.lang();
+    let has = |of: fn(For) -> bool| f.fields.iter().any(|(field, _)| of(field.of));
+    if has(|of| matches!(of, For::Given { .. })) {
+        return f.at.checked_sub(2).and_then(|n| f.fields.get(n)).map_or("", |(field, _)| field.words.get(lang));
+    }
+    if has(|of| of == For::Own("user")) {
+        return i18n::add::HINT_USER.get(lang);
+    }
+    let spec = app.opts.kinds.get(f.kind).and_then(|k| k.account_secrets.first().or(k.secrets.first()));
+    spec.map_or(w::ADD_KEY.get(lang), |s| s.words.get(lang))
+}
+
+/// The kinds in one line, the chosen one always in it: what does not fit before it is left out.
+fn kinds(app: &App, f: &AddForm, head: &str, width: usize) -> Row {
+    let all: Vec<(String, Role)> = app.opts.kinds.iter().enumerate().map(|(n, k)| kind(k.name, n == f.kind)).collect();
+    let wide = |from: usize| all.iter().take(f.kind + 1).skip(from).map(|(t, _)| text::width(t)).sum::<usize>();
+    let room = width.saturating_sub(text::width(head) + 2);
+    let from = (0..f.kind).find(|n| wide(*n) <= room).unwrap_or(f.kind);
+    let row = Row::one(head, Role::Dim).and(if from > 0 { "… " } else { "" }, Role::Dim);
+    all.into_iter().skip(from).fold(row, |row, (text, role)| row.and(text, role))
+}
+
+fn kind(name: &str, chosen: bool) -> (String, Role) {
+    if chosen { (format!("‹{name}› "), Role::Title) } else { (format!(" {name}  "), Role::Dim) }
 }
 
 /// Method and number, before any request.

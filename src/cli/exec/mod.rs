@@ -1,8 +1,11 @@
 //! `pairdeck exec`: runs a command that gets a token over a descriptor or a file, never in its arguments.
 
+mod file;
+
 use super::{Exit, Globals, Output, args::ExecArgs, token};
 use crate::{
     domain::Secret,
+    engine::agent::Document,
     i18n::{Message, token as words},
     store::{Paths, paths},
 };
@@ -10,8 +13,7 @@ use std::{io, process::Command};
 
 /// Hands a token to a command and ends as it ends.
 pub(super) fn run(args: &ExecArgs, globals: &Globals, paths: Paths, out: &mut Output) -> Exit {
-    let folder = paths.data.clone();
-    let document = match token::for_exec(args, globals, paths, out) {
+    let document = match token::for_exec(args, globals, paths.clone(), out) {
         Ok(document) => document,
         Err(exit) => return exit,
     };
@@ -23,7 +25,7 @@ pub(super) fn run(args: &ExecArgs, globals: &Globals, paths: Paths, out: &mut Ou
             command.env(name, document.token.expose());
             replace(&mut command)
         }
-        None if args.file => with_file(&mut command, &document.token, &folder),
+        None if args.file => with_file(&mut command, &document, (args, globals, paths, out.lang)),
         None => with_descriptor(&mut command, &document.token),
     };
     match done {
@@ -69,17 +71,16 @@ fn with_descriptor(_: &mut Command, _: &Secret) -> io::Result<i32> {
     Err(io::Error::other("descriptors are not handed over here; use --file"))
 }
 
-/// Stays, to take the file away when the command has ended; signals that reach this process are handed on.
-fn with_file(command: &mut Command, token: &Secret, folder: &std::path::Path) -> io::Result<i32> {
-    use std::io::Write;
-    let at = std::env::var_os("XDG_RUNTIME_DIR").map(std::path::PathBuf::from).filter(|d| d.is_dir()).unwrap_or_else(|| folder.to_owned());
-    // 0600 from birth, under a name that cannot be guessed.
-    let mut file = tempfile::Builder::new().prefix("pairdeck-token-").tempfile_in(at)?;
-    file.write_all(token.expose().as_bytes())?;
-    file.flush()?;
+/// Stays, to renew the file while the command runs and to take it away when it has ended; signals that reach this process are
+/// handed on.
+fn with_file(command: &mut Command, first: &Document, of: (&ExecArgs, &Globals, Paths, crate::i18n::Lang)) -> io::Result<i32> {
+    let (args, globals, paths, lang) = of;
+    let file = file::TokenFile::new(&first.token, &paths.data)?;
     command.env("PAIRDECK_TOKEN_FILE", file.path());
-    let status = attend(command)?;
-    drop(file);
+    file.follow(args.clone(), globals.clone(), paths, first, lang);
+    let status = attend(command);
+    file.end();
+    let status = status?;
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
         return Ok(128 + signal);
@@ -89,9 +90,9 @@ fn with_file(command: &mut Command, token: &Secret, folder: &std::path::Path) ->
 
 #[cfg(unix)]
 fn attend(command: &mut Command) -> io::Result<std::process::ExitStatus> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
     // Before there is a child: a signal in between would end this process and leave the child and the file behind.
-    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT, SIGHUP])?;
+    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH])?;
     let mut child = command.spawn()?;
     let (handle, pid) = (signals.handle(), child.id());
     let passing = std::thread::spawn(move || {

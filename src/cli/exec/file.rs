@@ -1,0 +1,131 @@
+//! The token in a file that follows it: replaced whole whenever another one is there, gone when the command ends.
+//!
+//! A command that outlives its first token finds a living one where it found that. It has to read the file again, as it has to
+//! with every file that somebody renews; the name stays.
+
+use super::{Globals, Output, token};
+use crate::{
+    cli::args::ExecArgs,
+    clock::SystemTime,
+    domain::{Secret, Time},
+    engine::agent::Document,
+    store::Paths,
+};
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::Duration,
+};
+
+/// How often is looked, without a request, whether another token is there before the first one's time.
+const LOOK: Duration = Duration::from_secs(5);
+/// A token is over when its life is, and a moment more: clocks round.
+const SPARE: Duration = Duration::from_millis(200);
+/// First and longest wait after no new token could be had.
+const AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
+
+/// The file while it may be written; `None`: the command has ended and it is gone.
+pub(super) struct TokenFile {
+    path: PathBuf,
+    kept: Arc<Mutex<Option<tempfile::TempPath>>>,
+}
+
+impl TokenFile {
+    /// A file with this token, 0600 from birth, under a name that cannot be guessed.
+    pub(super) fn new(token: &Secret, folder: &Path) -> io::Result<Self> {
+        let at = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|d| d.is_dir()).unwrap_or_else(|| folder.to_owned());
+        let file = written(token, &at)?.into_temp_path();
+        Ok(Self { path: file.to_path_buf(), kept: Arc::new(Mutex::new(Some(file))) })
+    }
+
+    /// Its name, which stays.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Takes it away; nothing writes it again.
+    pub(super) fn end(self) {
+        drop(self.kept.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    /// Follows the token until the file has ended, on a thread that ends with the process.
+    pub(super) fn follow(&self, args: ExecArgs, globals: Globals, paths: Paths, first: &Document, lang: crate::i18n::Lang) {
+        let (path, kept) = (self.path.clone(), self.kept.clone());
+        let time = SystemTime::new();
+        let mut current = first.token.clone();
+        let mut dies = time.now().plus(Duration::from_secs(first.left));
+        let _ = thread::Builder::new().name("token-file".into()).spawn(move || {
+            let mut out = Output::std(lang, globals.quiet);
+            let mut wait = AGAIN.0;
+            loop {
+                // By the boot clock, which goes on while a machine sleeps.
+                thread::sleep(LOOK.min(dies.left(&time.now()) + SPARE));
+                let over = dies.left(&time.now()).is_zero();
+                let found = if over {
+                    token::renewed(&args, &globals, paths.clone(), &mut out)
+                } else {
+                    match token::peek(&args, &globals, &paths, &mut out) {
+                        Some(found) => Some(found),
+                        None => continue,
+                    }
+                };
+                let Some(found) = found else {
+                    thread::sleep(wait);
+                    wait = (wait * 2).min(AGAIN.1);
+                    continue;
+                };
+                wait = AGAIN.0;
+                dies = time.now().plus(Duration::from_secs(found.left));
+                if found.token != current {
+                    if replace(&kept, &path, &found.token).is_none() {
+                        return;
+                    }
+                    current = found.token;
+                }
+            }
+        });
+    }
+}
+
+fn written(token: &Secret, at: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let mut file = tempfile::Builder::new().prefix("pairdeck-token-").tempfile_in(at)?;
+    file.write_all(token.expose().as_bytes())?;
+    file.flush()?;
+    Ok(file)
+}
+
+/// Puts another token in its place: whoever reads sees the old one or the new one. `None`: the command has ended.
+fn replace(kept: &Mutex<Option<tempfile::TempPath>>, path: &Path, token: &Secret) -> Option<()> {
+    let kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+    kept.as_ref()?;
+    // A disk that is full keeps the old one there; the next look tries again.
+    if let Some(folder) = path.parent()
+        && let Ok(file) = written(token, folder)
+    {
+        let _ = file.persist(path);
+    }
+    Some(())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_token_takes_the_place_of_the_first_whole_and_nothing_is_written_after_the_end() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let file = written(&Secret::new("one".into()), dir.path()).unwrap().into_temp_path();
+        let path = file.to_path_buf();
+        let kept = Mutex::new(Some(file));
+        assert!(replace(&kept, &path, &Secret::new("another".into())).is_some());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "another");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        drop(kept.lock().unwrap().take());
+        assert!(replace(&kept, &path, &Secret::new("late".into())).is_none());
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "a token is left behind");
+    }
+}
