@@ -10,6 +10,7 @@ pub mod im;
 pub mod pty;
 pub mod redis;
 pub mod svg;
+pub mod tg;
 
 use std::time::Duration;
 

@@ -124,6 +124,10 @@ impl Line {
         let mut c = Cursor::from_slice(rest);
         let (Ok(_), Ok(len)) = (i64::deserialize(&mut c), i32::deserialize(&mut c)) else { return error(-404) };
         let Some(body) = usize::try_from(len).ok().and_then(|len| rest.get(12..12 + len)) else { return error(-404) };
+        let held = self.inner.world().asked(exchange_step(body));
+        if held == Some(false) {
+            return Vec::new();
+        }
         let now = {
             let mut w = self.inner.world();
             let asks = [tl::functions::ReqPqMulti::CONSTRUCTOR_ID, tl::functions::ReqPq::CONSTRUCTOR_ID];
@@ -144,7 +148,7 @@ impl Line {
         out.extend(self.inner.world().message_id(true).to_le_bytes());
         out.extend((body.len() as i32).to_le_bytes());
         out.extend(body);
-        vec![out]
+        if held.is_some() { Vec::new() } else { vec![out] }
     }
 
     async fn sealed(&mut self, id: KeyId, rest: &[u8]) -> Vec<Vec<u8>> {
@@ -276,13 +280,17 @@ impl Line {
     async fn call(&mut self, id: KeyId, session: i64, m: &Message) -> Option<Out> {
         self.twin(id).await;
         let mut w = self.inner.world();
+        let held = w.asked(rpc::method(&m.body));
+        if held == Some(false) {
+            return None;
+        }
         let caller = Caller { conn: self.id, key: id, session, dc: self.dc, ip: self.from.ip().to_string() };
         let (method, answer) = rpc::answer(&mut w, &self.inner, &caller, &m.body);
         let outcome = answer.as_ref().err().map_or_else(|| "ok".to_owned(), |e| e.1.clone());
         let call = TelegramCall { at_ms: w.now_ms(), dc: self.dc, conn: self.id, key: id, method, outcome };
         self.inner.say(&call);
         w.note(call);
-        if w.mute {
+        if w.mute || held.is_some() {
             return None;
         }
         let body = answer
@@ -334,6 +342,16 @@ impl Line {
         text.extend((out.body.len() as i32).to_le_bytes());
         text.extend(out.body);
         Some(seal(bytes, text))
+    }
+}
+
+/// What a question in the clear is called.
+fn exchange_step(body: &[u8]) -> &'static str {
+    match constructor(body) {
+        tl::functions::ReqPqMulti::CONSTRUCTOR_ID | tl::functions::ReqPq::CONSTRUCTOR_ID => "req_pq",
+        tl::functions::ReqDhParams::CONSTRUCTOR_ID => "req_DH_params",
+        tl::functions::SetClientDhParams::CONSTRUCTOR_ID => "set_client_DH_params",
+        _ => "unknown",
     }
 }
 
