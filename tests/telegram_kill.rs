@@ -120,7 +120,10 @@ impl Floor {
             Deed::Regenerate | Deed::NewLogin | Deed::Wipe => (SLOTS, 1),
             _ => (1, 1),
         };
-        Self { all: Tg::open(slots, robots), deed }
+        let mut all = Tg::open(slots, robots);
+        // What pairing left in the journal is not ours.
+        all.op();
+        Self { all, deed }
     }
 
     /// Makes what the deed needs, and says with which words it is done.
@@ -252,6 +255,7 @@ struct Line {
 /// Kills, lets the next process come, and judges.
 fn judge(floor: &mut Floor, number: usize, point: &Point) -> Option<Line> {
     let words = floor.prepare(number);
+    floor.all.op();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let before = floor.look(number);
     let own = floor.own();

@@ -5,6 +5,7 @@
 
 pub mod clocks;
 pub mod eye;
+pub mod gotd;
 pub mod house;
 pub mod im;
 pub mod pty;

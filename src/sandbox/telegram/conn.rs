@@ -1,7 +1,7 @@
 //! One TCP connection: packets in, packets out, and what a server checks before it looks at a request.
 
 use super::{
-    Inner,
+    Hostile, Inner,
     crypto::{From, open, seal},
     exchange::{Answer, Exchange},
     framing::Framing,
@@ -59,7 +59,7 @@ pub(super) async fn serve(inner: Arc<Inner>, id: u64, dc: i32, mut stream: TcpSt
     }
     let _gone = Gone(Arc::clone(&inner), id);
     let mut line = Line { inner: Arc::clone(&inner), id, dc, from, exchange: Exchange::default(), key: None, ends: Instant::now() + IDLE };
-    let (mut framing, mut buffer) = (Framing::new(), vec![0; 16 * 1024]);
+    let (mut framing, mut buffer, mut sent) = (Framing::new(), vec![0; 16 * 1024], 0);
     loop {
         let out = tokio::select! {
             () = inner.cancel.cancelled() => return,
@@ -86,7 +86,23 @@ pub(super) async fn serve(inner: Arc<Inner>, id: u64, dc: i32, mut stream: TcpSt
             }
         };
         for packet in out {
-            if stream.write_all(&framing.pack(&packet)).await.is_err() {
+            let framed = framing.pack(&packet);
+            let how = inner.world().hostile;
+            let (bytes, over) = how.map_or((framed.clone(), false), |h| h.dress(framed.clone(), &packet, &mut sent));
+            if how == Some(Hostile::SlowBytes) {
+                // A length that could be, and hours until it is there.
+                let head = (1u32 << 20).to_le_bytes();
+                let all = head.iter().chain(&framed);
+                for byte in all {
+                    if stream.write_all(&[*byte]).await.is_err() {
+                        return;
+                    }
+                    sleep(Duration::from_millis(100)).await;
+                }
+            } else if stream.write_all(&bytes).await.is_err() {
+                return;
+            }
+            if over {
                 return;
             }
         }
@@ -134,6 +150,7 @@ impl Line {
             w.counts.exchanges += u64::from(asks.contains(&constructor(body)));
             w.now_s() as i32
         };
+        self.exchange.hostile = self.inner.world().hostile;
         let body = match self.exchange.answer(self.dc, now, body) {
             Answer::Error(n) => return error(n),
             Answer::Body(body) => body,
@@ -198,7 +215,9 @@ impl Line {
         } else if w.keys.get(&id)?.sessions.get(&session).is_some_and(|s| s.seen.contains(&m.id)) {
             // The very same packet again.
             19
-        } else if !w.salt_fits(w.keys.get(&id)?, salt) {
+        } else if w.hostile == Some(Hostile::RefusedForever) {
+            64
+        } else if w.hostile == Some(Hostile::BadSaltForever) || !w.salt_fits(w.keys.get(&id)?, salt) {
             48
         } else {
             return None;
@@ -295,7 +314,9 @@ impl Line {
         }
         let body = answer
             .unwrap_or_else(|(error_code, error_message)| tl::enums::RpcError::Error(tl::types::RpcError { error_code, error_message }).to_bytes());
-        Some(Out { body: result(m.id, body), content: true, answer: true })
+        let body = result(m.id, body);
+        let body = w.hostile.map_or(body.clone(), |h| h.answer(m.id, body));
+        Some(Out { body, content: true, answer: true })
     }
 
     /// Finds out whether another connection uses the same logged-in key; then the session is invalidated (core.telegram.org/api/errors, 406).
@@ -334,6 +355,7 @@ impl Line {
             s.content += i32::from(out.content);
             n
         });
+        let how = w.hostile;
         drop(w);
         let mut text = salt.to_le_bytes().to_vec();
         text.extend(session.to_le_bytes());
@@ -341,7 +363,11 @@ impl Line {
         text.extend(seqno.to_le_bytes());
         text.extend((out.body.len() as i32).to_le_bytes());
         text.extend(out.body);
-        Some(seal(bytes, text))
+        if let Some(how) = how {
+            how.address(&mut text);
+        }
+        let packet = seal(bytes, text);
+        Some(how.map_or(packet.clone(), |h| h.touch(packet)))
     }
 }
 

@@ -1,7 +1,7 @@
 //! What tests and the control API can do with a Telegram of the sandbox: be the phone, be the owner, be the weather.
 
 use super::{
-    Inner, TelegramAccount, TelegramCall, TelegramConn, TelegramCounts, TelegramSession, TelegramSettings, crypto, listen, qr,
+    Hostile, Inner, TelegramAccount, TelegramCall, TelegramConn, TelegramCounts, TelegramSession, TelegramSettings, crypto, listen, qr,
     settings::APP,
     world::{KeyId, Row},
 };
@@ -233,6 +233,11 @@ impl Telegram {
         self.inner.world().mute = on;
     }
 
+    /// Answers in a hostile way, until told otherwise.
+    pub fn hostile(&self, how: Option<Hostile>) {
+        self.inner.world().hostile = how;
+    }
+
     /// The `n`th question from now on is never answered, carried out (`done`) or not: the moment at which somebody is killed.
     pub fn hold(&self, n: usize, done: bool) {
         let mut w = self.inner.world();
@@ -279,7 +284,7 @@ impl Telegram {
         let mut w = self.inner.world();
         w.floods.clear();
         w.down.clear();
-        w.held = None;
+        (w.held, w.hostile) = (None, None);
         (w.mute, w.run_away, w.too_many, w.settings.reply_delay) = (false, false, 0, Duration::ZERO);
     }
 

@@ -199,6 +199,8 @@ pub(super) struct World {
     pub(super) mute: bool,
     /// Connections that are still answered with the transport's 429.
     pub(super) too_many: u32,
+    /// How this one is hostile.
+    pub(super) hostile: Option<super::Hostile>,
     /// Questions and calls that came, by name.
     pub(super) questions: Vec<&'static str>,
     /// The question that is never answered: which one, and whether it is carried out first.
@@ -225,6 +227,7 @@ impl World {
             run_away: false,
             mute: false,
             too_many: 0,
+            hostile: None,
             questions: Vec::new(),
             held: None,
         }
