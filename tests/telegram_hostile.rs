@@ -44,13 +44,7 @@ async fn house(key: [u8; 256]) -> Sandbox {
 }
 
 fn app() -> App {
-    App {
-        id: 12345,
-        hash: Secret::new("CANARY-hash-c44e".into()),
-        device: "pairdeck@test".into(),
-        system: "Linux".into(),
-        version: "1".into(),
-    }
+    App { id: 12345, hash: Secret::new("CANARY-hash-c44e".into()), device: "pairdeck@test".into(), system: "Linux".into(), version: "1".into() }
 }
 
 /// Every key of the exchange and of the account that could leak, in an error's words.
@@ -121,7 +115,12 @@ async fn every_hostile_answer_is_an_error_with_a_reason_in_bounded_time_and_memo
             cases += 1;
             slowest = slowest.max(took);
             if seed == 0 {
-                println!("{:<24} {what:<9} {:>6} ms  {}", format!("{how:?}"), took.as_millis(), told.as_ref().map_or_else(ToString::to_string, |()| "harmless".into()));
+                println!(
+                    "{:<24} {what:<9} {:>6} ms  {}",
+                    format!("{how:?}"),
+                    took.as_millis(),
+                    told.as_ref().map_or_else(ToString::to_string, |()| "harmless".into())
+                );
             }
             match told {
                 Ok(()) => assert!(harmless(how, what), "{how:?} {what}: it was believed"),
@@ -234,7 +233,8 @@ fn hostile_names_of_sessions_are_cleaned_and_cut() {
     let ran = all.home.run(&["list", "--json"]).exits(0);
     let bad = |c: char| c.is_control() && c != '\n' || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200b}' | '\u{feff}');
     let text = ran.json().to_string();
-    let unescaped: Vec<char> = ran.json()["accounts"].as_array().unwrap().iter().flat_map(|a| strings(a)).flat_map(|s| s.chars().collect::<Vec<_>>()).collect();
+    let unescaped: Vec<char> =
+        ran.json()["accounts"].as_array().unwrap().iter().flat_map(|a| strings(a)).flat_map(|s| s.chars().collect::<Vec<_>>()).collect();
     assert!(!unescaped.into_iter().any(bad), "{}", text.chars().take(2000).collect::<String>());
     assert!(text.len() < 60_000, "{} bytes", text.len());
     let plain = all.home.run(&["list"]).exits(0).stdout;

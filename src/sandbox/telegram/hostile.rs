@@ -125,10 +125,7 @@ impl Hostile {
     /// True when it is about bytes, whatever they mean.
     pub fn in_stream(self) -> bool {
         use Hostile as H;
-        matches!(
-            self,
-            H::Truncated | H::Garbage | H::Noise | H::HugeLength | H::SlowBytes | H::Status(_) | H::CloseAt(_) | H::Http
-        )
+        matches!(self, H::Truncated | H::Garbage | H::Noise | H::HugeLength | H::SlowBytes | H::Status(_) | H::CloseAt(_) | H::Http)
     }
 
     /// The answer to a call, instead of the right one.

@@ -8,8 +8,8 @@
 use super::{
     AuthKey, Error,
     clock::{Sent, of_message},
-    guard::{Guard, Word},
     connection::{App, Options, Update},
+    guard::{Guard, Word},
     wire::{Wire, WireError},
 };
 use crate::{clock::sample::Interval, domain::Clean};
