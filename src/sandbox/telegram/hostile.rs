@@ -3,7 +3,7 @@
 use super::message::{CONTAINER, GZIP, RPC_RESULT};
 use flate2::{Compression, write::GzEncoder};
 use grammers_tl_types::Serializable;
-use std::io::Write;
+use std::{io::Write, sync::OnceLock};
 
 /// How it is hostile. Everything else stays as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,7 @@ pub enum Hostile {
     WrongMessageKey,
     /// For another session.
     WrongSession,
-    /// An answer that unpacks to a quarter of a gigabyte.
+    /// An answer that unpacks to 64 MiB.
     GzipBomb,
     /// Something packed, packed, packed.
     GzipInGzip,
@@ -132,9 +132,16 @@ impl Hostile {
     pub(super) fn answer(self, to: i64, right: Vec<u8>) -> Vec<u8> {
         let result = |body: Vec<u8>| [RPC_RESULT.to_le_bytes().to_vec(), to.to_le_bytes().to_vec(), body].concat();
         match self {
-            Self::GzipBomb => result(packed(&mut std::iter::repeat_n([0u8; 1 << 16], 4096))),
+            Self::GzipBomb => {
+                static BOMB: OnceLock<Vec<u8>> = OnceLock::new();
+                result(BOMB.get_or_init(|| packed(&mut std::iter::repeat_n([0u8; 1 << 16], 1024))).clone())
+            }
             Self::GzipInGzip => (0..200).fold(right, |inner, _| packed(&mut std::iter::once(inner))),
-            Self::DeepContainers => (0..10_000).fold(right, |inner, n| container(1, n, &inner, inner.len() as i32)),
+            Self::DeepContainers => {
+                static DEEP: OnceLock<Vec<u8>> = OnceLock::new();
+                let deep = || (0..10_000).fold(vec![0; 4], |inner, n| container(1, n, &inner, inner.len() as i32));
+                DEEP.get_or_init(deep).clone()
+            }
             Self::HugeContainer => container(i32::MAX, 5, &right, right.len() as i32),
             Self::NegativeLength => container(1, 5, &right, -4),
             Self::HugeVector => result([0x1cb5_c415u32.to_le_bytes(), u32::MAX.to_le_bytes()].concat()),
