@@ -14,6 +14,7 @@ mod deck {
     pub mod looks;
     mod pairing;
     mod secure;
+    mod telegram;
     mod web_login;
 }
 mod support;

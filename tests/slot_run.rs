@@ -1,8 +1,10 @@
 //! `pairdeck run` as the worker's wrapper: one holder, signals, exit codes, a terminal, leases over a real redis-server, loops.
 
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub)]
 
+#[path = "telegram/hosts.rs"]
+mod hosts;
 mod support;
 
 use pairdeck::providers::telegram::{

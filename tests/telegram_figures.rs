@@ -4,6 +4,10 @@
 #![cfg(target_os = "linux")]
 #![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
 
+#[allow(dead_code)]
+mod deck {
+    pub mod hands;
+}
 mod support;
 
 use pairdeck::{
@@ -89,9 +93,22 @@ fn the_round_trips_until_a_code_are_counted() {
     let mut child = child;
     child.kill().unwrap();
     all.home.finish(child);
-    println!("figure: telegram-qr round_trips={} questions={asked:?}", asked.len());
+    println!("figure: telegram-qr where=command round_trips={} questions={asked:?}", asked.len());
     // The gate's probe, the exchange of a key, one call.
     assert!(asked.len() <= 6, "{asked:?}");
+    // On a deck there is a key in hand when the account is on screen.
+    let all = Tg::with(TelegramSettings::default(), None, 1, 1);
+    let path = all.home.path();
+    let deck = Start::new(env!("CARGO_BIN_EXE_pairdeck")).args(["--home".as_ref(), path.as_os_str()]).size(130, 45).spawn();
+    deck::hands::wait_row(&deck, "ada", "logged out");
+    until("the key in hand", || all.tg().counts().keys > 0);
+    deck::hands::choose(&deck, "ada", "QR");
+    all.tg().clear();
+    deck.keys("<Enter>");
+    until("a code", || all.tg().token().is_some());
+    let there = all.tg().questions();
+    println!("figure: telegram-qr where=deck round_trips={} questions={there:?}", there.len());
+    assert!(there.len() <= 3, "{there:?}");
     let login = &asked[asked.iter().rposition(|q| *q == "req_pq").unwrap()..];
     assert_eq!(login, ["req_pq", "req_DH_params", "set_client_DH_params", "auth.exportLoginToken"]);
 }

@@ -11,7 +11,7 @@ mod support;
 use pairdeck::{
     domain::{Op, OpPhase},
     providers::telegram::KeyId,
-    sandbox::TelegramSession,
+    sandbox::{TelegramSession, TelegramSettings},
     store::Store,
 };
 use std::{
@@ -66,6 +66,8 @@ enum Deed {
     Regenerate,
     /// A slot without a file gets its first session.
     NewLogin,
+    /// A slot that the configuration does not name yet, by `pair --slot`.
+    NewSlot,
     /// A slot's file goes to the trash, its session is ended.
     Wipe,
     /// A bot's slot.
@@ -83,6 +85,8 @@ enum Deed {
 struct Look {
     rows: BTreeMap<i64, Option<KeyId>>,
     file: Option<KeyId>,
+    /// The configuration names the slot.
+    listed: bool,
 }
 
 impl Deed {
@@ -90,6 +94,7 @@ impl Deed {
         match self {
             Self::Regenerate => "regenerate",
             Self::NewLogin => "new-login",
+            Self::NewSlot => "new-slot",
             Self::Wipe => "wipe",
             Self::Bot => "bot",
             Self::Terminate => "terminate",
@@ -103,7 +108,12 @@ impl Deed {
     }
 
     fn slot(self, number: usize) -> String {
-        format!("{}{number}", if self == Self::Bot { 'b' } else { 's' })
+        let letter = match self {
+            Self::Bot => 'b',
+            Self::NewSlot => 'n',
+            _ => 's',
+        };
+        format!("{letter}{number}")
     }
 }
 
@@ -138,6 +148,11 @@ impl Floor {
                 words(&[if deed == Deed::Wipe { "wipe" } else { "regenerate" }, &format!("tg:ada/{slot}")])
             }
             Deed::NewLogin => words(&["regenerate", &format!("tg:ada/{slot}")]),
+            Deed::NewSlot => {
+                let file = self.all.file(&slot);
+                fs::create_dir_all(file.parent().unwrap()).unwrap();
+                ["pair", "tg:ada", "--slot", &slot, "--file", file.to_str().unwrap(), "--json"].map(str::to_owned).to_vec()
+            }
             Deed::Bot => {
                 // Every second one has a session already, which a bot cannot end.
                 if number.is_multiple_of(2) {
@@ -170,7 +185,10 @@ impl Floor {
 
     fn look(&self, number: usize) -> Look {
         let rows = self.all.tg().devices(self.deed.account()).into_iter().map(|d| (d.hash, d.key.map(KeyId)));
-        Look { rows: rows.collect(), file: lies(&self.all.file(&self.deed.slot(number))) }
+        let slot = self.deed.slot(number);
+        let config = fs::read_to_string(self.all.home.file("config.toml")).unwrap();
+        let listed = config.contains(&format!(".slot.{slot}]"));
+        Look { rows: rows.collect(), file: lies(&self.all.file(&slot)), listed }
     }
 
     /// Runs the program and kills it at the point; its end if the point never came.
@@ -208,7 +226,8 @@ impl Floor {
         let new: Vec<_> = after.rows.iter().filter(|(h, _)| !before.rows.contains_key(h)).collect();
         let old: Option<i64> = before.file.and_then(|k| before.rows.iter().find(|(_, key)| **key == Some(k)).map(|(h, _)| *h));
         match deed {
-            Deed::Regenerate | Deed::NewLogin | Deed::Bot => {
+            Deed::Regenerate | Deed::NewLogin | Deed::NewSlot | Deed::Bot => {
+                assert!(after.listed, "{at}");
                 assert!(after.file.is_some() && after.file != before.file, "{after:?} {at}");
                 let keys: Vec<_> = new.iter().map(|(_, key)| **key).collect();
                 assert_eq!(keys, [after.file], "one new session, of the file's key: {at}");
@@ -319,11 +338,11 @@ fn everywhere(deed: Deed, steps_wanted: &[&str]) {
     let (mut number, mut lines) = (1, Vec::new());
     let words = first.prepare(number);
     first.all.tg().clear();
-    let ran = first.all.home.run(&words.iter().map(String::as_str).collect::<Vec<_>>()).exits(0);
-    let steps: Vec<String> = ran.json()["steps"].as_array().unwrap().iter().map(|s| s["id"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(steps, steps_wanted);
+    first.all.home.run(&words.iter().map(String::as_str).collect::<Vec<_>>()).exits(0);
     let asked = first.all.tg().questions();
-    first.all.op();
+    let plan = first.all.op().unwrap().plan.unwrap();
+    let steps: Vec<String> = plan.steps.iter().map(|s| s.id.to_string()).collect();
+    assert_eq!(steps, steps_wanted);
     // Every commit on both sides, until one run is never killed, which tells how many there are.
     let mut commits = 0;
     for n in 1.. {
@@ -392,6 +411,59 @@ fn a_regenerate_killed_anywhere_leaves_the_old_session_or_the_new_one_and_no_oth
 #[test]
 fn a_first_login_of_a_slot_killed_anywhere_is_finished_or_leaves_nothing() {
     everywhere(Deed::NewLogin, &["stopped", "key", "accept", "login", "identity", "replace", "verify"]);
+}
+
+#[test]
+fn a_new_slot_killed_anywhere_is_whole_and_listed_or_neither() {
+    everywhere(Deed::NewSlot, &["stopped", "enlist", "key", "accept", "login", "identity", "replace", "verify"]);
+}
+
+/// The operator's own login has no plan: its key is committed when it succeeded. Between these two a kill leaves a session that the
+/// phone, which has just let it in, can end; nowhere else.
+#[test]
+fn an_operators_login_killed_anywhere_is_there_or_not_and_can_be_begun_anew() {
+    // The phone scans by itself, as soon as there is a code.
+    let scans = TelegramSettings { scans: Some((Duration::from_millis(1), OWNER)), ..TelegramSettings::default() };
+    let house = || Tg::with(scans.clone(), Some("CANARY-second-step-92"), 1, 1);
+    let first = house();
+    first.tg().clear();
+    first.home.run(&["pair", "tg:ada", "--json"]).exits(0);
+    let asked = first.tg().questions();
+    assert!(asked.contains(&"auth.checkPassword"), "{asked:?}");
+    let login = asked.iter().rposition(|q| *q == "auth.checkPassword").unwrap() + 1;
+    let each = |(i, what): (usize, &&'static str)| [false, true].map(|done| Point::Question { n: i + 1, what, done });
+    let questions = asked.iter().enumerate().flat_map(each);
+    let journal = (1..=4).flat_map(|n| [false, true].map(|after| Point::Journal { n, after }));
+    let mut table: BTreeMap<(String, &str, &str), usize> = BTreeMap::new();
+    for point in questions.chain(journal) {
+        let floor = Floor { all: house(), deed: Deed::LogOut };
+        if floor.killed(&["pair", "tg:ada", "--json"], &point).is_some() {
+            assert!(matches!(point, Point::Journal { .. }), "{point} never came");
+            continue;
+        }
+        let list = floor.all.home.run(&["list", "--json"]).exits(0).json();
+        let ada = list["accounts"].as_array().unwrap().iter().find(|a| a["name"] == "ada").unwrap().clone();
+        let rows = floor.all.tg().devices(OWNER);
+        let (step, outcome) = match (ada["state"] == "ready", rows.len()) {
+            (true, 1) => ("commit", "done"),
+            (false, 0) => ("login", "taken_back"),
+            // Scanned, and whoever showed the code is gone: the phone shows the session, and ends it.
+            (false, 1) => ("login", "left_to_the_phone"),
+            other => panic!("{other:?} {point}: {ada}"),
+        };
+        if outcome == "left_to_the_phone" {
+            let late = matches!(point, Point::Journal { .. }) || matches!(point, Point::Question { n, .. } if n <= login);
+            assert!(late && floor.all.tg().revoke(OWNER, rows[0].hash), "{point}");
+        }
+        if outcome != "done" {
+            floor.all.home.run(&["pair", "tg:ada", "--json"]).exits(0);
+            assert_eq!(floor.all.tg().devices(OWNER).len(), 1, "{point}");
+        }
+        *table.entry((step.to_owned(), point.side(), outcome)).or_default() += 1;
+    }
+    for ((step, side, outcome), n) in &table {
+        println!("kill-table: provider=telegram plan=operator-login step={step} side={side} outcome={outcome} n={n}");
+    }
 }
 
 #[test]

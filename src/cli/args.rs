@@ -181,6 +181,12 @@ pub struct Add {
     /// Its first account as NAME=ID, for kinds whose servers list none; the key is that account's secret then.
     #[arg(long, value_name = "NAME=ID")]
     pub account: Option<String>,
+    /// What the kind asks for besides, such as api_id=123456; once each. Without: asked for on a terminal.
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = named)]
+    pub set: Vec<(String, String)>,
+    /// File that holds a secret that the kind asks for, `-` for stdin, such as bot_token=FILE; once each.
+    #[arg(long = "secret-file", value_name = "NAME=FILE", value_parser = named)]
+    pub secret_file: Vec<(String, String)>,
     /// The corporation's id, for kinds that have one.
     #[arg(long, value_name = "ID")]
     pub corp_id: Option<String>,
@@ -318,6 +324,15 @@ pub struct Pair {
     /// The phone's number with its country code.
     #[arg(long, value_name = "N")]
     pub number: Option<String>,
+    /// Make a new slot of that name: a worker's own key, accepted by the account's session here.
+    #[arg(long, value_name = "NAME", requires = "file", conflicts_with_all = ["qr", "code", "number", "png", "wipe_spoilt", "retries"])]
+    pub slot: Option<String>,
+    /// The file for the new slot's session; it must not be there yet.
+    #[arg(long, value_name = "F", requires = "slot")]
+    pub file: Option<PathBuf>,
+    /// The worker's own application, where it is not the account's.
+    #[arg(long, value_name = "N", requires = "slot", value_parser = clap::value_parser!(i32).range(1..))]
+    pub api_id: Option<i32>,
     /// Write each QR to this file, readable by the owner only.
     #[arg(long, value_name = "FILE", conflicts_with = "code")]
     pub png: Option<PathBuf>,

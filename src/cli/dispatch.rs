@@ -3,7 +3,7 @@
 use super::{
     Cli, Command, Exit, Globals, Gone, Output,
     args::{ConfigCommand, Demo},
-    attempt, check, completions, doctor, exec, man, op, remove, run, run_cmd, sandbox, secret,
+    attempt, check, completions, doctor, exec, man, new_slot, op, remove, run, run_cmd, sandbox, secret,
     session::{Session, Settings},
     token, watch, why,
 };
@@ -161,6 +161,7 @@ async fn command_in(house: &Session, command: Command, out: &mut Output) -> run:
         Command::Add(args) => run::add(house, &args, out).await,
         Command::Remove(args) => remove::run(house, &args, out).await,
         Command::Secret(which) => secret::run(house, &which, out).await,
+        Command::Pair(args) if args.slot.is_some() => new_slot::run(house, &args, out).await,
         Command::Pair(args) => attempt::run(house, &args, out).await,
         Command::Watch(args) => watch::run(house, &args, out).await,
         Command::Wipe(act) => op::run(house, Action::Wipe, &act, &op::More::default(), out).await,

@@ -254,8 +254,9 @@ pub fn outcome(op: &Op, old_fp: Option<&str>, new_fp: Option<&str>, lang: Lang) 
 
 fn step_state(op: &Op, i: usize) -> &'static str {
     match (op.phase, op.begun) {
-        (OpPhase::Done | OpPhase::Owed, _) => "done",
+        (OpPhase::Done, _) => "done",
         _ if i < op.step => "done",
+        (OpPhase::Owed, _) => "owed",
         (OpPhase::Ambiguous, true) if i == op.step => "ambiguous",
         (OpPhase::Failed, true) if i == op.step => "failed",
         _ => "pending",

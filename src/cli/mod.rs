@@ -4,6 +4,7 @@
 //! `render` or `json` function here. Results go to stdout, all else to stderr, and no secret to either of them unasked.
 
 pub mod add_account;
+mod add_asked;
 pub mod aim;
 pub mod args;
 mod attempt;
@@ -21,6 +22,7 @@ pub mod history;
 pub mod json;
 pub mod list;
 pub mod man;
+mod new_slot;
 pub mod op;
 pub mod outcome;
 pub mod output;

@@ -57,7 +57,7 @@ pub async fn run(house: &Session, action: Action, args: &Act, more: &More<'_>, o
     }
     let cancel = CancellationToken::new();
     let interrupted = stop_on_signal(cancel.clone());
-    let mut host = Lines { out, quiet: args.json, piped: false };
+    let mut host = Lines::new(out, args.json);
     let ended = ops::fire(&house.world, &armed, &mut host, &cancel).await;
     interrupted.abort();
     tell(house, &armed, &ended, (args.json, more.reveal), out, cancel.is_cancelled()).await
@@ -87,7 +87,7 @@ fn question(armed: &Armed, effect: &Effect, out: &Output) -> Message {
     m.with("action", armed.action.name()).with("target", armed.target.id()).with("lost", lost.join(", "))
 }
 
-fn not_armed(why: NotArmed, out: &mut Output) -> Exit {
+pub(super) fn not_armed(why: NotArmed, out: &mut Output) -> Exit {
     let said = |m: &Message, exit, out: &mut Output| {
         out.complain(m);
         exit
@@ -133,18 +133,28 @@ async fn interrupted() {
 
 /// Says each step on stderr. A secret that is asked for is typed unseen on a terminal, or read from stdin, once; other questions
 /// stay unanswered: a person answers them on the deck.
-struct Lines<'a> {
+pub(super) struct Lines<'a> {
     out: &'a mut Output,
     quiet: bool,
     /// Stdin was read to its end.
     piped: bool,
 }
 
-impl Lines<'_> {
+impl<'a> Lines<'a> {
+    /// `quiet`: steps are not said.
+    pub(super) const fn new(out: &'a mut Output, quiet: bool) -> Self {
+        Self { out, quiet, piped: false }
+    }
+
+    /// Where it says things.
+    pub(super) const fn out(&mut self) -> &mut Output {
+        self.out
+    }
+
     fn answer(&mut self, prompt: &Prompt) -> Option<Answer> {
         self.out.complain(&prompt.words);
-        if let Some(hint) = &prompt.hint {
-            self.out.complain(&Message::new(&crate::i18n::deck::ANSWER_REFUSED).with("why", hint.as_str()));
+        for beside in prompt.again().into_iter().chain(prompt.beside()) {
+            self.out.complain(&beside);
         }
         if !matches!(prompt.kind, PromptKind::Secret | PromptKind::Password) || self.piped {
             return None;

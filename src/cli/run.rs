@@ -2,7 +2,7 @@
 //! function, and end. Everything is said in the renderers; every decision is the engine's.
 
 use super::{
-    Exit, Gone, Output, add_account,
+    Exit, Gone, Output, add_account, add_asked,
     args::{Add, ClockArgs, History, One},
     clock as clock_out, clock_host, doctor, history, json, list, prompt,
     session::{LIMIT, Session, broken, refused},
@@ -17,6 +17,7 @@ use crate::{
     store::{Cursor, HistoryQuery, config},
     vault::VaultState,
 };
+use std::collections::BTreeMap;
 use tokio_util::sync::CancellationToken;
 
 /// Lines of the audit that one document holds at most: it is kept whole, and exported whole.
@@ -224,6 +225,10 @@ pub async fn add(house: &Session, args: &Add, out: &mut Output) -> Ran {
         out.complain(&Message::new(&c::KIND_UNKNOWN).with("kind", &args.kind).with("kinds", kinds.join(", ")));
         return Ok(Exit::Usage);
     };
+    let asks = registry::add_asks(&args.kind);
+    if !asks.is_empty() {
+        return add_asked::run(house, args, asks, out).await;
+    }
     if let (true, Some(secret)) = (config::default_url(&args.kind).is_some(), provider.spec().account_secrets.first()) {
         return add_account::run(house, args, secret, out).await;
     }
@@ -257,8 +262,15 @@ pub async fn add(house: &Session, args: &Add, out: &mut Output) -> Ran {
     {
         return Ok(exit);
     }
-    let mut new =
-        NewGateway { name: args.name.clone(), kind: args.kind.clone(), url, secret, allow_plaintext: args.allow_plaintext, passphrase: None };
+    let mut new = NewGateway {
+        name: args.name.clone(),
+        kind: args.kind.clone(),
+        url,
+        secret,
+        allow_plaintext: args.allow_plaintext,
+        given: BTreeMap::new(),
+        passphrase: None,
+    };
     let mut done = add::add(&house.world, new.clone()).await;
     if let Some(why) = done.trouble.as_ref().filter(|why| why.code == ReasonCode::KeyringAbsent)
         && std::io::IsTerminal::is_terminal(&std::io::stdin())

@@ -38,6 +38,8 @@ use tokio::sync::mpsc;
 
 /// A session is rebuilt so often in one run of pairdeck; then a person must look.
 const REBUILDS: u32 = 3;
+/// A worker that lived so long was well: what it dies of then is a new story.
+const WELL: Duration = Duration::from_secs(3600);
 /// Before the first new start; each later one waits three times as long.
 const BACKOFF: Duration = Duration::from_secs(5);
 /// A command that is stopped because another host took over gets so long.
@@ -114,6 +116,7 @@ async fn attend(house: &Session, args: &Run, out: &mut Output) -> Result<u8, Exi
         let locks = locks(house, args, &duty, out)?;
         let mut keeper = leases(house, &duty, out).await?;
         let signs: &'static [Sign] = if args.heal { duty.signs } else { &[] };
+        let began = Instant::now();
         let started = child::start(&args.command, &locks.iter().collect::<Vec<_>>(), signs, &tell);
         let ended = match started {
             Ok(running) => follow(house, &target, running, &mut news, keeper.as_mut(), out).await,
@@ -125,8 +128,11 @@ async fn attend(house: &Session, args: &Run, out: &mut Output) -> Result<u8, Exi
         let End { code, dead, asked } = ended?;
         let dead = dead.or_else(|| duty.dead_exit_codes.contains(&code).then_some(Dead::Revoked));
         let Some(dead) = dead.filter(|_| args.heal && !asked && code != 0) else { return Ok(code) };
-        // The plan proves by the same locks that nobody holds the session: while they are ours it would refuse. What the command left
-        // running has them still.
+        if began.elapsed() >= WELL {
+            rebuilt = 0;
+        }
+        // The plan proves by the same locks that nobody holds the session: let go of, they are free, unless something that the command
+        // started lives on and has them still.
         drop(locks);
         rebuild(house, &target, dead, rebuilt, out).await?;
         let pause = BACKOFF * 3u32.pow(rebuilt);
@@ -152,6 +158,9 @@ fn not_started(args: &Run, e: &std::io::Error, out: &mut Output) -> Exit {
 
 /// Every lock, in one order: the target's own, then the one that lies beside its file.
 fn locks(house: &Session, args: &Run, duty: &Duty, out: &mut Output) -> Result<Vec<RunLock>, Exit> {
+    if let Some(cleaned) = &duty.cleaned {
+        out.note(cleaned);
+    }
     if let Some(why) = &duty.held {
         refused(why, out);
         return Err(Exit::Lease);

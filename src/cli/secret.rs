@@ -15,7 +15,10 @@ use crate::{
     },
     engine::world::{Gateway, secret_name},
     i18n::{Message, Words, command as c},
-    providers::{SecretSpec, token::account_secret},
+    providers::{
+        SecretSpec, registry,
+        token::{account_secret, slot_secret},
+    },
     store::StoreError,
     vault::{Source, VaultState},
 };
@@ -85,9 +88,9 @@ enum Whose {
 /// `GATEWAY`, or `GATEWAY:ACCOUNT` where each account has a secret of its own. A gateway with one such account is enough.
 fn whose(house: &Session, name: &str, out: &mut Output) -> Result<Whose, Exit> {
     let typed = TargetName::parse(name).filter(|t| t.gateway.is_some());
-    let (gateway, account) = match typed {
-        Some(t) => (t.gateway.unwrap_or_default(), Some(t.account)),
-        None => (name.to_owned(), None),
+    let (gateway, account, device) = match typed {
+        Some(t) => (t.gateway.unwrap_or_default(), Some(t.account), t.device),
+        None => (name.to_owned(), None, None),
     };
     let g = house.gateway(&gateway, out)?;
     let accounts = &g.settings().accounts;
@@ -107,7 +110,12 @@ fn whose(house: &Session, name: &str, out: &mut Output) -> Result<Whose, Exit> {
     };
     match found {
         Some(a) => {
-            let at = Target::account(&g.id, &RemoteId::new(&a.name));
+            let mut at = Target::account(&g.id, &RemoteId::new(&a.name));
+            at.device = device.as_deref().map(RemoteId::new);
+            if at.device.is_some() && !registry::runnable(g.settings()).iter().any(|t| t.same(&at)) {
+                out.complain(&Message::new(&c::NAME_UNKNOWN).with("name", name));
+                return Err(Exit::Name);
+            }
             Ok(Whose::Account(g.clone(), at, spec))
         }
         None => {
@@ -129,6 +137,11 @@ async fn keep_account(house: &Session, g: &Arc<Gateway>, at: &Target, spec: &Sec
     };
     if let Err(why) = house.world.ensure_vault(None).await {
         return refused(&why, out);
+    }
+    if let Some(slot) = &at.device {
+        // No token was fetched with what only one worker has.
+        let own = account_secret(at.account.as_str(), &slot_secret(slot.as_str(), spec.name));
+        return kept(house.world.store().secret_put(&secret_name(&g.id, &own), &secret).await, &c::SECRET_KEPT, &at.id(), out);
     }
     let owned = match house.world.cx(g, CancellationToken::new()) {
         Ok(cx) => cx.tokens.put_secret(at, spec.name, secret.clone()).await,
@@ -156,8 +169,11 @@ async fn forget(house: &Session, name: &str, out: &mut Output) -> Exit {
     let (names, at): (Vec<String>, _) = match &found {
         Whose::Gateway(g) => (g.spec.secrets.iter().map(|s| secret_name(&g.id, s.name)).collect(), None),
         Whose::Account(g, at, _) => {
-            let own = |s: &SecretSpec| secret_name(&g.id, &account_secret(at.account.as_str(), s.name));
-            (g.spec.account_secrets.iter().map(own).collect(), Some((g, at)))
+            let own = |s: &SecretSpec| match &at.device {
+                Some(slot) => secret_name(&g.id, &account_secret(at.account.as_str(), &slot_secret(slot.as_str(), s.name))),
+                None => secret_name(&g.id, &account_secret(at.account.as_str(), s.name)),
+            };
+            (g.spec.account_secrets.iter().map(own).collect(), Some((g, at)).filter(|(_, at)| at.device.is_none()))
         }
     };
     if let Some((g, at)) = at

@@ -117,6 +117,9 @@ impl Session {
         for (op, ended) in ops::resume_all(&self.world, |_| Box::new(Quiet), &CancellationToken::new()).await {
             let why = ended.reason.as_ref().map(|r| reason::full(r, out.lang)).unwrap_or_default();
             let words = match ended.phase {
+                // Its time has not come: its row tells from when on.
+                OpPhase::Owed => continue,
+                OpPhase::Done if op.phase == OpPhase::Owed => &c::LEFT_OWED,
                 OpPhase::Done => &c::LEFT_DONE,
                 OpPhase::Ambiguous if op.begun => &c::LEFT_AMBIGUOUS,
                 OpPhase::Ambiguous => &c::LEFT_HALF,

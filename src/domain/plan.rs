@@ -54,6 +54,21 @@ pub struct Plan {
     pub sealed: Secrets,
 }
 
+impl Prompt {
+    /// What stands beside the question: a password's hint is its owner's, any other hint says why the last answer was refused.
+    pub fn beside(&self) -> Option<Message> {
+        use crate::i18n::deck as w;
+        let words = if self.kind == PromptKind::Password { &w::ANSWER_HINT } else { &w::ANSWER_REFUSED };
+        self.hint.as_ref().map(|h| Message::new(words).with("why", h.as_str()))
+    }
+
+    /// That the last answer was wrong, where it was and nothing else says so.
+    pub fn again(&self) -> Option<Message> {
+        let silent = self.kind == PromptKind::Password || self.hint.is_none();
+        (self.wrong > 0 && silent).then(|| Message::new(&crate::i18n::deck::ANSWER_WRONG).with("n", self.wrong.to_string()))
+    }
+}
+
 /// What a check of a step found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finding {

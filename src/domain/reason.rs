@@ -304,6 +304,8 @@ codes! {
     SlotUnwritable = "slot_unwritable",
     /// Another slot uses that path, file or key.
     SlotTaken = "slot_taken",
+    /// Something lies where a new slot's file shall be.
+    SlotFileThere = "slot_file_there",
     /// A process holds the slot.
     SlotHeld = "slot_held",
     /// One key lies in several places.
@@ -328,6 +330,8 @@ codes! {
     OtherHolder = "other_holder",
     /// A session that its owner has not confirmed.
     Unconfirmed = "unconfirmed",
+    /// The session by which pairdeck itself is logged in.
+    OwnSession = "own",
     /// Something inside pairdeck failed.
     Internal = "internal",
 }
@@ -350,6 +354,7 @@ impl ReasonCode {
                 | Self::NotCompared
                 | Self::StateNotReported
                 | Self::NeverFetched
+                | Self::OwnSession
         )
     }
 }

@@ -192,7 +192,10 @@ impl Actor {
                 });
             }
             Command::Dismiss(id) => {
-                let _ = self.world.store.op_end(id, OpPhase::Cancelled, None).await;
+                // An owed step is only taken off the screen: it is still to be done.
+                if !matches!(self.world.store.op(id).await, Ok(Some(op)) if op.phase == OpPhase::Owed) {
+                    let _ = self.world.store.op_end(id, OpPhase::Cancelled, None).await;
+                }
                 self.ops.remove(id);
             }
             Command::Pair { target, method, number } => self.pair(target, Want { method, number, wipe_spoilt: false }),
@@ -312,12 +315,19 @@ impl Actor {
         };
         self.ops.show(&self.world.mailbox, id, |_| {});
         let (world, ops, slots) = (self.world.clone(), self.ops.clone(), self.slots.clone());
+        let watching = self.started;
         self.tasks.spawn(async move {
             let _slot = slots.acquire().await;
             let mut host = DeckHost { id, ops: ops.clone(), mailbox: world.mailbox.clone(), answers };
             world.set_acting(&armed.target, true);
             let ended = ops::fire(&world, &armed, &mut host, &cancel).await;
             close(&world, &ops, &armed, &ended);
+            if let Some(gateway) = world.reconfigure(&armed.target.gateway) {
+                // Another process that watches reads its file at its own start.
+                if watching && !world.following.load(std::sync::atomic::Ordering::Relaxed) {
+                    tokio::spawn(super::watch::run(world.clone(), gateway));
+                }
+            }
             if let Some(gateway) = world.gateway(&armed.target.gateway) {
                 super::look(&world, &gateway, &armed.target).await;
                 refresh(&gateway);

@@ -3,16 +3,22 @@
 use super::{alarm::Alarm, mailbox::Mailbox};
 use crate::{
     clock::{gate::Gate, sample::Sample},
-    domain::{GatewayId, Reason},
+    domain::{GatewayId, Reason, ReasonCode},
+    i18n::Lang,
     providers::{Fut, Memo, Right, Samples},
-    store::{Store, locks::NamedLock},
+    store::{Store, config, locks::NamedLock},
 };
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 /// A gateway's memo, kept by the store.
 pub(super) struct StoreMemo {
     pub(super) store: Store,
     pub(super) gateway: GatewayId,
+    /// Raised when the operator's file was changed from here: gateways are read anew then.
+    pub(super) reconfigured: Arc<AtomicBool>,
 }
 
 impl Memo for StoreMemo {
@@ -25,6 +31,19 @@ impl Memo for StoreMemo {
     fn exclusive<'a>(&'a self, name: &'a str) -> Fut<'a, Result<Option<Right>, Reason>> {
         let taken = NamedLock::try_take(self.store.paths(), name);
         Box::pin(async move { taken.map(|l| l.map(|l| Box::new(l) as Right)).map_err(|e| e.reason()) })
+    }
+    fn configured(&self) -> Option<config::Config> {
+        config::Config::load(&self.store.paths().config).ok()
+    }
+    fn would_enlist(&self, slot: &config::NewSlot) -> Result<(), Reason> {
+        let would = config::check_slot(&self.store.paths().config, slot).map(drop);
+        would.map_err(|e| Reason::new(ReasonCode::BadTarget).raw(e.text(Lang::En)))
+    }
+    fn enlist<'a>(&'a self, slot: &'a config::NewSlot, there: bool) -> Fut<'a, Result<(), Reason>> {
+        let path = self.store.paths().config.clone();
+        let done = if there { config::add_slot(&path, slot).map(drop) } else { config::remove_slot(&path, slot).map(drop) };
+        self.reconfigured.store(true, Ordering::Release);
+        Box::pin(std::future::ready(done.map_err(|e| Reason::new(ReasonCode::StoreUnwritable).raw(e.text(Lang::En)))))
     }
 }
 

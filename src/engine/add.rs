@@ -9,7 +9,7 @@ use crate::{
     domain::{GatewayId, Reason, ReasonCode, RemoteId, Secret, Target},
     i18n::{Message, engine as words},
     providers::{
-        Look, Report, SecretSpec,
+        Described, Look, Report, SecretSpec, registry,
         token::{Renew, account_secret},
     },
     store::config,
@@ -23,6 +23,13 @@ pub async fn check(world: &Arc<World>, new: &NewGateway) -> AddCheck {
     if world.gateway(&GatewayId::new(&new.name)).is_some() {
         check.lines.push((false, Message::new(&words::ADD_NAME_TAKEN).with("name", &new.name)));
         check.trouble = Some(Reason::new(ReasonCode::Busy));
+        return check;
+    }
+    if !new.given.is_empty() {
+        match probe_account(world, new).await {
+            Ok(()) => check.lines.push((true, Message::new(&words::ADD_REACHABLE))),
+            Err(why) => check.trouble = Some(why.with("gateway", &new.name)),
+        }
         return check;
     }
     if (world.providers)(&new.kind).is_some_and(|p| p.spec().secrets.is_empty() && !p.spec().account_secrets.is_empty()) {
@@ -60,12 +67,47 @@ pub async fn add(world: &Arc<World>, new: NewGateway) -> AddCheck {
     result
 }
 
+/// A gateway that comes with its first account: what was typed must be what the file takes, and its servers must answer. Nobody logs in.
+async fn probe_account(world: &Arc<World>, new: &NewGateway) -> Result<(), Reason> {
+    let (listed, described) = described(new)?;
+    let config = config::check_gateway_with(&world.paths.config, &listed, &described.more).map_err(|e| bad(&e))?;
+    let settings = config.gateway(&new.name).cloned().ok_or_else(|| Reason::new(ReasonCode::Internal))?;
+    let trial = world.trial(settings, Secret::new(String::new())).ok_or_else(|| Reason::new(ReasonCode::Internal))?;
+    let cx = world.cx(&trial, CancellationToken::new())?;
+    trial.provider.look(&cx, None, Look::Probe).await.map(drop)
+}
+
+fn bad(errors: &config::ConfigErrors) -> Reason {
+    Reason::new(ReasonCode::BadTarget).raw(errors.text(crate::i18n::Lang::En))
+}
+
+fn described(new: &NewGateway) -> Result<(config::NewGateway, Described), Reason> {
+    let listed = config::NewGateway { name: new.name.clone(), kind: new.kind.clone(), url: new.url.clone(), allow_plaintext: new.allow_plaintext };
+    registry::describe(&new.kind, &new.given).map(|d| (listed, d)).ok_or_else(|| Reason::new(ReasonCode::Internal))
+}
+
+/// Secrets first: one without a gateway is harmless, a gateway without its secrets is not.
+async fn save_account(world: &Arc<World>, new: &NewGateway) -> Result<config::Gateway, Reason> {
+    let (listed, described) = described(new)?;
+    let id = GatewayId::new(&new.name);
+    for (name, secret) in &described.secrets {
+        let sealed = secret_name(&id, &account_secret(&described.account, name));
+        world.store.secret_put(&sealed, secret).await.map_err(|e| e.reason())?;
+    }
+    let config = config::add_gateway_with(&world.paths.config, &listed, &described.more).map_err(|e| bad(&e))?;
+    config.gateway(&new.name).cloned().ok_or_else(|| Reason::new(ReasonCode::Internal))
+}
+
 async fn save(world: &Arc<World>, new: &NewGateway) -> Result<(), Reason> {
     if world.read_only {
         return Err(Reason::new(ReasonCode::ReadOnly));
     }
     let id = GatewayId::new(&new.name);
     world.ensure_vault(new.passphrase.clone()).await?;
+    if !new.given.is_empty() {
+        let settings = save_account(world, new).await?;
+        return shown(world, id, settings).await;
+    }
     let spec = (world.providers)(&new.kind).map(|p| p.spec()).ok_or_else(|| Reason::new(ReasonCode::Internal))?;
     if let Some(secret) = spec.secrets.first().filter(|s| !(s.optional && new.secret.is_empty())) {
         world.store.secret_put(&secret_name(&id, secret.name), &new.secret).await.map_err(|e| e.reason())?;
@@ -78,6 +120,10 @@ async fn save(world: &Arc<World>, new: &NewGateway) -> Result<(), Reason> {
         allow_plaintext: settings.allow_plaintext,
     };
     config::add_gateway(&world.paths.config, &listed).map_err(|e| Reason::new(ReasonCode::StoreUnwritable).raw(e.text(crate::i18n::Lang::En)))?;
+    shown(world, id, settings).await
+}
+
+async fn shown(world: &Arc<World>, id: GatewayId, settings: config::Gateway) -> Result<(), Reason> {
     let rank = world.gateways().len();
     if let Some(gateway) = world.insert(settings, rank) {
         world.load_gateway_secrets(&gateway).await.map_err(|e| e.reason())?;

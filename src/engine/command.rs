@@ -102,6 +102,8 @@ pub struct NewGateway {
     pub secret: Secret,
     /// Plain http to a host other than loopback is accepted.
     pub allow_plaintext: bool,
+    /// What its kind asks for besides, by name; kinds that ask for something here have neither url nor secret of their own.
+    pub given: BTreeMap<&'static str, Secret>,
     /// For a new vault where no keyring answers: chosen by the operator after being told so.
     pub passphrase: Option<Secret>,
 }

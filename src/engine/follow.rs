@@ -37,6 +37,7 @@ async fn hold(world: Arc<World>, lock: Option<WatchLock>) {
         tokio::spawn(watch::run(world.clone(), gateway));
     }
     tokio::spawn(super::tokens::timer::run(world.clone()));
+    tokio::spawn(super::ops::keep_owed(world.clone()));
     #[cfg(unix)]
     if lock.is_some()
         && let Err(e) = super::agent::serve(world.clone()).await

@@ -57,6 +57,18 @@ impl Gateway {
         }
     }
 
+    /// The same gateway under other settings: what is known of it stays.
+    pub(super) fn under(&self, settings: config::Gateway, stop: CancellationToken) -> Self {
+        let new = Self::new(settings, self.spec, self.provider.clone(), self.rank, stop);
+        new.attention.send_replace(self.attention.borrow().clone());
+        {
+            let (mut to, from) = (lock(&new.state), lock(&self.state));
+            (to.link, to.facts, to.stale) = (from.link.clone(), from.facts.clone(), from.stale);
+            (to.secrets, to.book) = (from.secrets.clone(), from.book.clone());
+        }
+        new
+    }
+
     /// What the gateway told about itself.
     pub fn facts(&self) -> GatewayFacts {
         lock(&self.state).facts.clone()

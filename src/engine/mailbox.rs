@@ -206,6 +206,8 @@ pub enum PairStage {
     Linked {
         /// Something is connected; false where only a token was got, with which a client can connect.
         online: bool,
+        /// A token was got, for a client to connect with; without, and not online, it is pairdeck that is logged in.
+        token: bool,
         /// What the platform told about the new link.
         facts: Vec<Fact>,
         /// Seconds from the start to the link.

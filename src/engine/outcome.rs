@@ -26,7 +26,7 @@ pub(super) fn close(world: &Arc<World>, ops: &LiveOps, armed: &Armed, ended: &En
     {
         // One act is one piece of news: told in pieces, it would be folded as a flood, and its outcome not be seen.
         let whole = ended.told.iter().fold(text, |all, said| Message::new(&words::OP_TOLD).nest("outcome", all).nest("told", said.clone()));
-        world.toast(ended.phase == OpPhase::Done, whole, Some(armed.target.clone()));
+        world.toast(matches!(ended.phase, OpPhase::Done | OpPhase::Owed), whole, Some(armed.target.clone()));
     }
 }
 
@@ -41,6 +41,7 @@ fn outcome(view: &OpView, ended: &Ended) -> Message {
         },
         OpPhase::Cancelled if ended.steps.is_empty() => Message::new(&words::OP_CANCELLED).with("what", what.as_str()),
         OpPhase::Cancelled => Message::new(&words::OP_TAKEN_BACK).with("what", what.as_str()),
+        OpPhase::Owed => Message::new(&words::OP_LATER).with("what", what.as_str()).nest("why", why()),
         OpPhase::Failed => Message::new(&words::OP_FAILED).with("what", what.as_str()).nest("why", why()),
         _ => Message::new(&words::OP_AMBIGUOUS).with("what", what.as_str()).nest("why", why()),
     }

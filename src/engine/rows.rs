@@ -28,7 +28,7 @@ const HEARD: Duration = Duration::from_secs(150);
 const FEW: usize = 3;
 
 /// The rows of one gateway.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Book {
     rows: BTreeMap<Key, Row>,
 }

@@ -80,6 +80,9 @@ pub struct World {
     gateways: RwLock<BTreeMap<GatewayId, Arc<Gateway>>>,
     pairing: Mutex<HashSet<String>>,
     acting: Mutex<HashSet<String>>,
+    reconfigured: Arc<AtomicBool>,
+    /// A follow-up was left for later.
+    pub(super) owed: tokio::sync::Notify,
 }
 
 pub(super) fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -112,6 +115,8 @@ impl World {
             gateways: RwLock::new(BTreeMap::new()),
             pairing: Mutex::new(HashSet::new()),
             acting: Mutex::new(HashSet::new()),
+            reconfigured: Arc::default(),
+            owed: tokio::sync::Notify::new(),
         });
         world.gate.expect_zone(None, world.clock.expect_timezone.as_deref());
         for (rank, g) in parts.gateways.into_iter().enumerate() {
@@ -127,6 +132,20 @@ impl World {
         self.gate.changed(&gateway.id);
         self.gateways.write().unwrap_or_else(PoisonError::into_inner).insert(gateway.id.clone(), gateway.clone());
         Some(gateway)
+    }
+
+    /// Takes over what an op of this process wrote into the operator's file about this gateway. Its client, rows and secrets stay; its
+    /// old watch ends. `None`: nothing was written, or nothing about this one.
+    pub fn reconfigure(&self, id: &GatewayId) -> Option<Arc<Gateway>> {
+        if !self.reconfigured.swap(false, Ordering::AcqRel) {
+            return None;
+        }
+        let settings = config::Config::load(&self.paths.config).ok()?.gateway(id.as_str())?.clone();
+        let old = self.gateway(id).filter(|old| *old.settings != settings)?;
+        let new = Arc::new(old.under(settings, self.stop.child_token()));
+        self.gateways.write().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), new.clone());
+        old.stop.cancel();
+        Some(new)
     }
 
     /// A gateway that is not listed, with a first secret that is not stored: to try out what was typed.
@@ -287,7 +306,7 @@ impl World {
             time: self.time.clone(),
             fingerprint_key: self.store.fingerprint_key(),
             cancel,
-            memo: Arc::new(StoreMemo { store: self.store.clone(), gateway: gateway.id.clone() }),
+            memo: Arc::new(StoreMemo { store: self.store.clone(), gateway: gateway.id.clone(), reconfigured: self.reconfigured.clone() }),
             samples: Arc::new(GateSamples {
                 gateway: gateway.id.clone(),
                 elsewhere: ntp::is_elsewhere(&gateway.settings.url),

@@ -83,6 +83,8 @@ catalogue! { "pairing";
     TOOK_QR = "in {s} s, QR {n}", "{s} 秒，二维码 {n}";
     TOOK_CODE = "in {s} s, code {n}", "{s} 秒，配对码 {n}";
     PAIRED_SYNC = "Phones may sync for some minutes: leave it open.", "手机可能同步几分钟：请保持打开。";
+    PAIRED_SESSION = "PAIRED  {label} is logged in here", "已配对  {label} 已在此登录";
+    PAIRED_SESSION_THEN = "The session is kept sealed here; only pairdeck connects with it. The account may get a login notice.", "会话已密封保存，只有 pairdeck 用它连接。账号可能收到登录通知。";
     PAIRED_TOKEN = "PAIRED  {label} has its token", "已配对  {label} 已有令牌";
     PAIRED_TOKEN_THEN = "The token is kept sealed here. The row is online once a client connects with it.", "令牌已密封保存。客户端用它连接后该行即在线。";
     FAILED = "Not paired", "未配对";

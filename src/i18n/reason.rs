@@ -120,7 +120,7 @@ catalogue! { "reason";
     CANCELLED = "Taken back; nothing was sent.", "已撤销，未发送任何请求。";
     KILLED_IN_FLIGHT = "pairdeck ended while a request was under way; its outcome is not known.", "请求进行中 pairdeck 退出，结果未知。";
     KILLED_IN_FLIGHT_DO = "`t` shows the step; check on the server, then start anew.", "按 t 查看步骤；在服务器上核对后重新开始。";
-    NOT_YET = "The server allows it only later.", "服务器要求稍后才可执行。";
+    NOT_YET = "The server allows it only later. Possible from {time}.", "服务器要求稍后才可执行：{time} 起。";
     GONE = "The row is not there any more.", "该行已不存在。";
     PERSON_NEEDED = "A person must decide.", "需要人工决定。";
     FLAG_MISMATCH = "The client logs in with flag {client}; its token is on flag {server}.", "客户端用标志 {client} 登录，令牌却在标志 {server}。";

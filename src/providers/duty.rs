@@ -21,6 +21,8 @@ pub struct Duty {
     pub held: Option<Reason>,
     /// What is wrong with it, though it can be started.
     pub trouble: Option<Reason>,
+    /// What a holder that is no more left behind and what was removed now, with its evidence.
+    pub cleaned: Option<Message>,
     /// What in its output says that its session is dead.
     pub signs: &'static [Sign],
     /// Exit codes that say so.
@@ -72,6 +74,7 @@ impl Duty {
             lock: None,
             held: None,
             trouble: None,
+            cleaned: None,
             signs: &[],
             dead_exit_codes: Vec::new(),
         })

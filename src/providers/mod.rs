@@ -21,12 +21,16 @@ use crate::{
         Time, Ungated, Want,
     },
     i18n::{Message, Words},
+    store::config,
 };
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// A boxed future that may run on any thread.
 pub type Fut<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Verb of kinds whose accounts have slots for workers: makes a new one. `p` opens it on an account that is paired already.
+pub const NEW_SLOT: &str = "new-slot";
 
 /// What a kind of gateway is, as constants: words, limits, verbs.
 #[derive(Debug)]
@@ -68,6 +72,30 @@ pub struct SecretSpec {
     pub words: &'static Words,
     /// True when a gateway may work without it.
     pub optional: bool,
+}
+
+/// One thing asked for when a gateway is added together with its first account.
+#[derive(Debug)]
+pub struct AddAsk {
+    /// Its name in `--set NAME=VALUE`, and its label in the form.
+    pub name: &'static str,
+    /// The question.
+    pub words: &'static Words,
+    /// Typed unseen, and sealed instead of written down.
+    pub secret: bool,
+    /// True when nothing is an answer.
+    pub optional: bool,
+}
+
+/// What was given for the [`AddAsk`]s, in the forms in which it is kept.
+#[derive(Debug)]
+pub struct Described {
+    /// The account.
+    pub account: String,
+    /// Keys of the gateway's table with their values as TOML.
+    pub more: Vec<(&'static str, String)>,
+    /// Secrets of the account by name.
+    pub secrets: Vec<(&'static str, Secret)>,
 }
 
 /// One verb of the `m` menu.
@@ -252,6 +280,19 @@ pub trait Memo: Send + Sync {
     /// An exclusive right among all processes that share the store, held while the value lives. `None`: somebody else has it.
     fn exclusive<'a>(&'a self, _name: &'a str) -> Fut<'a, Result<Option<Right>, Reason>> {
         Box::pin(async { Ok(Some(Box::new(()) as Right)) })
+    }
+    /// What the operator's file says at this moment; `None` where there is none that can be read.
+    fn configured(&self) -> Option<config::Config> {
+        None
+    }
+    /// Why the operator's file would not take this slot, if it would not. Nothing is written.
+    fn would_enlist(&self, _slot: &config::NewSlot) -> Result<(), Reason> {
+        Err(Reason::new(crate::domain::ReasonCode::StoreUnwritable))
+    }
+    /// Puts a slot into the operator's file (`true`), or takes out the one that was put there. One that somebody changed meanwhile
+    /// stays as it is.
+    fn enlist<'a>(&'a self, _slot: &'a config::NewSlot, _there: bool) -> Fut<'a, Result<(), Reason>> {
+        Box::pin(async { Err(Reason::new(crate::domain::ReasonCode::StoreUnwritable)) })
     }
 }
 

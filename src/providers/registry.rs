@@ -1,12 +1,15 @@
 //! The one list of kinds.
 
 use super::{
-    KindSpec, Provider,
+    AddAsk, Described, KindSpec, Provider,
     duty::{Duty, LocalCheck},
     evolution, langbot, telegram, tokens, wecom_aibot, wukongim,
 };
-use crate::{domain::Target, store::config};
-use std::sync::Arc;
+use crate::{
+    domain::{Secret, Target},
+    store::config,
+};
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Every kind that this build knows, in the order that menus show.
 pub fn kinds() -> &'static [&'static KindSpec] {
@@ -25,6 +28,17 @@ pub fn provider(kind: &str) -> Option<Arc<dyn Provider>> {
         "telegram" => Some(Arc::new(telegram::Telegram::default())),
         other => tokens::Platforms::of(other).map(|p| Arc::new(p) as Arc<dyn Provider>),
     }
+}
+
+/// What is asked for when such a gateway is added with its first account; nothing for kinds whose servers list accounts, and for those
+/// whose accounts are written by hand.
+pub fn add_asks(kind: &str) -> &'static [AddAsk] {
+    if kind == "telegram" { telegram::add::ASKS } else { &[] }
+}
+
+/// What was given for these, as it is kept.
+pub fn describe(kind: &str, given: &BTreeMap<&str, Secret>) -> Option<Described> {
+    (kind == "telegram").then(|| telegram::add::describe(given))
 }
 
 /// What of a gateway `pairdeck run` can run; nothing for kinds whose sessions live on a server.

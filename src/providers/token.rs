@@ -186,6 +186,10 @@ pub trait Tokens: Send + Sync {
     fn holder<'a>(&'a self, _at: &'a Target) -> Fut<'a, Option<Clean>> {
         Box::pin(async { None })
     }
+    /// Who holds that lease among the hosts, as it names itself. `None`: nobody, nothing is shared, or the store does not answer.
+    fn lease_holder<'a>(&'a self, _lease: &'a str) -> Fut<'a, Option<Clean>> {
+        Box::pin(async { None })
+    }
 }
 
 /// An owner that owns nothing: for kinds of gateways whose accounts have no such tokens.
@@ -209,4 +213,9 @@ impl Tokens for NoTokens {
 /// Name of an account's secret in [`Cx::secrets`] and, after `gateway/NAME/`, in the store.
 pub fn account_secret(account: &str, name: &str) -> String {
     format!("account/{}/{name}", crate::domain::ids::escape(account))
+}
+
+/// Name of a secret that one slot of an account has of its own, for [`account_secret`].
+pub fn slot_secret(slot: &str, name: &str) -> String {
+    format!("slot/{}/{name}", crate::domain::ids::escape(slot))
 }

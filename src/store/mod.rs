@@ -306,7 +306,7 @@ impl Store {
         self.ask(move |db| ops::adopt(db, id, &owner)).await
     }
 
-    /// Opens an ambiguous op of a dead owner again. False when a newer op stands on its account or somebody else was faster.
+    /// Opens an ambiguous op of a dead owner, or an owed one, again. False when another op stands on its account or somebody else was faster.
     pub async fn op_reopen(&self, id: i64, owner: Box<str>) -> Result<bool, StoreError> {
         self.ask(move |db| ops::reopen(db, id, &owner)).await
     }

@@ -246,20 +246,23 @@ pub(super) fn adopt(db: &mut Db, id: i64, owner: &str) -> Result<bool, StoreErro
     })
 }
 
-/// Opens an ambiguous op again for `owner`, so that it can go on; its own checks decide what is still to be done. False when
-/// its owner lives, it is not ambiguous any more, or a newer op holds the account.
+/// Opens an ambiguous or owed op again for `owner`, so that it can go on; its own checks decide what is still to be done. False
+/// when its owner lives, it is neither any more, or another op holds the account.
 pub(super) fn reopen(db: &mut Db, id: i64, owner: &str) -> Result<bool, StoreError> {
     db.journal_tx(|tx, t| {
         let Some(raw) = find(tx, t, id)? else { return Ok(false) };
-        if raw.op.phase != OpPhase::Ambiguous || locks::owner_lives(t.locks, &raw.op.owner) {
+        let owed = raw.op.phase == OpPhase::Owed;
+        // Whoever left an owed one does nothing with it any more, though it lives; and what came after it does not void it.
+        if !owed && (raw.op.phase != OpPhase::Ambiguous || locks::owner_lives(t.locks, &raw.op.owner)) {
             return Ok(false);
         }
+        let newer = if owed { i64::MAX } else { id };
         let (gateway, account) = (raw.op.target.gateway.as_str(), raw.op.target.account.as_str());
         let sql = format!(
             "UPDATE op SET owner = ?2, phase = 'running', reason = NULL, ended = NULL WHERE id = ?1
-             AND NOT EXISTS (SELECT 1 FROM op WHERE gateway = ?3 AND account = ?4 AND (id > ?1 OR {OPEN}))"
+             AND NOT EXISTS (SELECT 1 FROM op WHERE gateway = ?3 AND account = ?4 AND (id > ?5 OR {OPEN}))"
         );
-        tx.execute(&sql, params![id, owner, gateway, account]).map(|n| n == 1).map_err(|e| t.explain(e))
+        tx.execute(&sql, params![id, owner, gateway, account, newer]).map(|n| n == 1).map_err(|e| t.explain(e))
     })
 }
 

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     domain::{Action, Clean, Method, Target, Tier},
     engine::mailbox::{AddCheck, HistoryLine},
+    providers::AddAsk,
 };
 
 /// One overlay.
@@ -97,9 +98,11 @@ pub struct AddForm {
     pub url: Field,
     /// The first secret.
     pub key: Field,
+    /// What the kind asks for instead of url and secret, where it asks for something.
+    pub asks: Vec<(&'static AddAsk, Field)>,
     /// A passphrase for a new vault; asked for only where no keyring answers.
     pub passphrase: Option<Field>,
-    /// Which line has the focus: 0 kind, 1 name, 2 url, 3 key, 4 passphrase.
+    /// Which line has the focus: 0 kind, 1 name, then url and key or what the kind asks for, last the passphrase.
     pub at: usize,
     /// The answer to the last check.
     pub check: Option<AddCheck>,
@@ -110,13 +113,26 @@ pub struct AddForm {
 }
 
 impl AddForm {
+    /// Its lines: the kind and the fields.
+    pub fn lines(&self) -> usize {
+        self.passphrase_at() + usize::from(self.passphrase.is_some())
+    }
+
+    /// Where the passphrase stands.
+    pub fn passphrase_at(&self) -> usize {
+        if self.asks.is_empty() { 4 } else { 2 + self.asks.len() }
+    }
+
     /// The field that has the focus, if it is one.
     pub fn field(&mut self) -> Option<&mut Field> {
+        let last = self.passphrase_at();
         match self.at {
+            0 => None,
             1 => Some(&mut self.name),
+            n if n == last => self.passphrase.as_mut(),
+            n if !self.asks.is_empty() => self.asks.get_mut(n - 2).map(|(_, f)| f),
             2 => Some(&mut self.url),
             3 => Some(&mut self.key),
-            4 => self.passphrase.as_mut(),
             _ => None,
         }
     }

@@ -1,9 +1,13 @@
 //! Ops: the one way in which anything destructive happens. Armed, journaled, run step by step, checked before repeated,
 //! resumed or shown after a crash. The same for every provider.
 
+mod gate;
+mod owed;
 mod resume;
 mod run;
 
+pub use gate::allow_clock;
+pub(super) use owed::keep as keep_owed;
 pub use resume::resume_all;
 pub use run::{Ended, Host, Progress, run, told};
 
@@ -81,8 +85,16 @@ async fn plan_and_run(world: &Arc<World>, armed: &Armed, host: &mut dyn Host, ca
         Ok(cx) => cx,
         Err(why) => return end(world, armed.id, OpPhase::Failed, Some(why)).await,
     };
-    let plan = match gateway.provider.plan(&cx, &armed.target, &armed.action, armed.inputs.clone()).await {
-        Ok(plan) => plan,
+    let mut inputs = armed.inputs.clone();
+    let allowed = gate::take_consent(&mut inputs);
+    let plan = match gateway.provider.plan(&cx, &armed.target, &armed.action, inputs).await {
+        Ok(mut plan) => {
+            if allowed {
+                gate::consent(&mut plan);
+                audit(world, &armed.target, armed.action.name(), Some(world.gate.view(&gateway.id).verdict), "clock_override").await;
+            }
+            plan
+        }
         Err(why) => return end(world, armed.id, OpPhase::Failed, Some(why)).await,
     };
     if cancel.is_cancelled() {

@@ -23,12 +23,18 @@ pub async fn resume_all(world: &Arc<World>, mut host: impl FnMut(&Op) -> Box<dyn
     }
     let Ok(ops) = world.store.ops_unfinished().await else { return all };
     for op in ops {
-        if op.owner == world.owner {
+        if op.owner == world.owner && op.phase != OpPhase::Owed {
+            continue;
+        }
+        if op.phase == OpPhase::Owed {
+            let ended = super::owed::go_on(world, &op, host(&op).as_mut(), cancel).await;
+            let ended = ended.unwrap_or_else(|| Ended::bare(op.phase, op.reason.clone()));
+            all.push((op, ended));
             continue;
         }
         let known = op.plan.is_some() && world.gateway(&op.target.gateway).is_some();
-        if matches!(op.phase, OpPhase::Ambiguous | OpPhase::Owed) {
-            let again = known && op.phase == OpPhase::Ambiguous && op.reason.as_ref().is_some_and(|r| r.code.passes()) && !old(world, &op);
+        if op.phase == OpPhase::Ambiguous {
+            let again = known && op.reason.as_ref().is_some_and(|r| r.code.passes()) && !old(world, &op);
             if !again || !matches!(world.store.op_reopen(op.id, world.owner.clone()).await, Ok(true)) {
                 let ended = Ended::bare(op.phase, op.reason.clone());
                 all.push((op, ended));

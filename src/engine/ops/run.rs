@@ -3,7 +3,10 @@
 //! Every step is journaled as begun before its request leaves. After a lost reply, a failure or a crash its check decides
 //! what happened before anything is repeated. Before the pivot everything can be taken back; from it on, only forwards.
 
-use super::super::{backoff::Backoff, world::World};
+use super::super::{
+    backoff::Backoff,
+    world::{Gateway, World},
+};
 use crate::{
     domain::{Answer, Finding, Fingerprint, Op, OpPhase, Prompt, Reason, ReasonCode, Replay, StepEnd},
     i18n::Message,
@@ -83,6 +86,7 @@ pub fn told(plan: &crate::domain::Plan) -> Vec<Message> {
 
 struct Runner<'a> {
     world: &'a Arc<World>,
+    gateway: Arc<Gateway>,
     provider: Arc<dyn Provider>,
     cx: Cx,
     host: &'a mut dyn Host,
@@ -113,7 +117,7 @@ pub async fn run(world: &Arc<World>, id: i64, host: &mut dyn Host, cancel: &Canc
         Ok(cx) => cx,
         Err(why) => return super::end(world, id, OpPhase::Ambiguous, Some(why)).await,
     };
-    let mut runner = Runner { world, provider: gateway.provider.clone(), cx, host, cancel, op };
+    let mut runner = Runner { world, provider: gateway.provider.clone(), gateway, cx, host, cancel, op };
     let (phase, reason) = match runner.forwards().await {
         Ok(end) => end,
         // The journal does not take it: nothing more is sent, and the next process finds the op as it stands.
@@ -184,6 +188,11 @@ impl Runner<'_> {
             }
             if may_stop && self.cancel.is_cancelled() {
                 return Ok(Tried::Cancelled);
+            }
+            if step.clock
+                && let Some(why) = super::gate::blocked(self.world, &self.gateway, self.op.plan.as_ref()).await
+            {
+                return Ok(Tried::GaveUp(why));
             }
             self.world.store.op_step(self.op.id, self.op.step, true).await?;
             self.op.begun = true;
@@ -309,6 +318,9 @@ impl Runner<'_> {
         };
         if phase != OpPhase::Asking {
             let _ = self.world.store.op_end(self.op.id, phase, reason).await;
+        }
+        if phase == OpPhase::Owed {
+            self.world.owed.notify_one();
         }
         ended
     }

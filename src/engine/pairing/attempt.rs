@@ -138,6 +138,7 @@ impl Visit<'_> {
             }
             Over::Linked(row, plan) => {
                 let (facts, online) = (row.facts.clone(), row.link.state == State::Online);
+                let token = !row.tokens.is_empty() || row.link.state != State::Ready;
                 self.world.merge(&self.gateway, Report::Part(vec![*row]));
                 if let Some(plan) = plan {
                     // What finishes the job runs as an op of its own. What the phone gave is committed; that it is not in use yet is
@@ -149,7 +150,7 @@ impl Visit<'_> {
                 }
                 let took_s = self.record.took_s();
                 self.record.log(&words::PAIR_LINKED);
-                self.record.stage(PairStage::Linked { online, facts: facts.clone(), took_s, n: self.offers });
+                self.record.stage(PairStage::Linked { online, token, facts: facts.clone(), took_s, n: self.offers });
                 self.record.news(News::Linked(&facts, took_s));
                 self.look().await;
                 Next::End(PairEnd::Linked)

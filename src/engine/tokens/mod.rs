@@ -243,6 +243,13 @@ impl Tokens for Broker {
         })
     }
 
+    fn lease_holder<'a>(&'a self, lease: &'a str) -> Fut<'a, Option<Clean>> {
+        Box::pin(async move {
+            let world = self.0.world.upgrade().filter(|w| w.is_sharing())?;
+            self.connect(&world).await?.ok()?.holder(lease).await.ok().flatten()
+        })
+    }
+
     fn put_secret<'a>(&'a self, at: &'a Target, name: &'a str, secret: Secret) -> Fut<'a, Result<(), Reason>> {
         Box::pin(async move {
             let subject = match self.subject(at) {

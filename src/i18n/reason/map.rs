@@ -128,6 +128,7 @@ pub fn text(code: ReasonCode) -> &'static Words {
         C::SlotMounted => &s::SLOT_MOUNTED,
         C::SlotUnwritable => &s::SLOT_UNWRITABLE,
         C::SlotTaken => &s::SLOT_TAKEN,
+        C::SlotFileThere => &s::SLOT_FILE_THERE,
         C::SlotHeld => &s::SLOT_HELD,
         C::KeyTwin => &s::KEY_TWIN,
         C::SpacesTwin => &s::SPACES_TWIN,
@@ -139,6 +140,7 @@ pub fn text(code: ReasonCode) -> &'static Words {
         C::RebuildLimit => &s::REBUILD_LIMIT,
         C::AccountClosed => &tg::ACCOUNT_CLOSED,
         C::OtherHolder => &tg::OTHER_HOLDER,
+        C::OwnSession => &tg::OWN_SESSION,
         C::Unconfirmed => &tg::UNCONFIRMED,
         C::Internal => &INTERNAL,
     }
@@ -250,6 +252,7 @@ pub fn remedy(code: ReasonCode) -> Option<&'static Words> {
         C::SlotMounted => &s::SLOT_MOUNTED_DO,
         C::SlotUnwritable => &s::SLOT_UNWRITABLE_DO,
         C::SlotTaken => &s::SLOT_TAKEN_DO,
+        C::SlotFileThere => &s::SLOT_FILE_THERE_DO,
         C::SlotHeld => &s::SLOT_HELD_DO,
         C::KeyTwin => &s::KEY_TWIN_DO,
         C::SpacesTwin => &s::SPACES_TWIN_DO,
@@ -275,6 +278,7 @@ pub fn remedy(code: ReasonCode) -> Option<&'static Words> {
         | C::ReadOnly
         | C::Cancelled
         | C::NotYet
+        | C::OwnSession
         | C::Gone
         | C::BadTarget
         | C::NotOnline

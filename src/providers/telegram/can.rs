@@ -1,8 +1,11 @@
 //! What can be done to a row as it stands. Pure: reads the cached row only.
 
-use super::rows::{BOT, FROM, OWN};
+use super::{
+    rows::{BOT, FROM, OWN},
+    worker::new_slot,
+};
 use crate::{
-    domain::{Action, Effect, FactValue, Not, Row, State, Tier},
+    domain::{Action, Effect, FactValue, Not, ReasonCode, Row, State, Tier},
     i18n::{Message, Words, telegram as w},
 };
 
@@ -19,6 +22,12 @@ fn fresh(row: &Row) -> Result<(), Not> {
     from.map_or(Ok(()), |time| Err(Not::NotNow(Message::new(&w::NOT_FRESH).with("time", time))))
 }
 
+/// Whether the operator is logged in: so it is where only a slot's trouble stands on the account.
+fn is_in(row: &Row) -> bool {
+    let of_slot = |r: &crate::domain::Reason| matches!(r.code, ReasonCode::KeyTwin | ReasonCode::SpacesTwin | ReasonCode::SlotResurrected);
+    row.link.state == State::Ready || (row.link.state == State::Conflict && row.link.reason.as_ref().is_some_and(of_slot))
+}
+
 fn effect(tier: Tier, says: &'static Words, loses: &[&'static Words]) -> Effect {
     Effect { tier, loses: loses.iter().map(|l| Message::new(l)).collect(), says: Message::new(says), restorable: false }
 }
@@ -31,6 +40,16 @@ pub(super) fn can(row: &Row, action: &Action) -> Result<Effect, Not> {
         Action::Do(verb) => &**verb,
         other => other.name(),
     };
+    if verb == new_slot::VERB {
+        let blank = row.device.is_some() && row.facts.is_empty();
+        let account = row.device.is_none();
+        return match () {
+            // A name that nobody has; whether the account is logged in, its plan finds out.
+            () if blank || (account && (is_in(row) || has(row, BOT))) => Ok(effect(Tier::Now, &w::SAYS_NEW_SLOT, &[])),
+            () if account => not_now(&w::NOT_IN),
+            () => not_now(&w::NOT_NEW_NAME),
+        };
+    }
     if has(row, "file") {
         return slot(row, verb);
     }
@@ -45,7 +64,7 @@ pub(super) fn can(row: &Row, action: &Action) -> Result<Effect, Not> {
             _ => never(&w::NOT_VERB),
         };
     }
-    let logged_in = row.link.state == State::Ready;
+    let logged_in = is_in(row);
     match verb {
         "pair" if logged_in => not_now(&w::NOT_TWICE),
         "pair" if has(row, BOT) => Ok(effect(Tier::Now, &w::SAYS_PAIR_BOT, &[])),

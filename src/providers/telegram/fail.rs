@@ -37,7 +37,9 @@ pub(super) fn reason(error: &Error) -> Reason {
             _ => Code::ServerRefused,
         },
     };
-    Reason::new(code).raw(error.to_string())
+    let why = Reason::new(code).raw(error.to_string());
+    // Counted from a login whose instant is not known here.
+    if code == Code::NotYet { why.with("time", "login + 24 h") } else { why }
 }
 
 /// The same, with the name of the gateway for its sentence.

@@ -165,7 +165,16 @@ impl Login {
         }
         if self.door.is_none() {
             let home = memo::home(cx, &self.account.name).await;
-            self.door = Some(Door::make(cx, &self.net, &self.app, home.filter(|dc| self.net.dcs.contains_key(dc))).await?);
+            let home = home.filter(|dc| self.net.dcs.contains_key(dc));
+            let ready = match self.hub.warm.take(cx, home) {
+                // A server that does not know it any more, or does not answer: from the beginning then.
+                Some(k) => Door::with(&self.net, &self.app, k.dc, k.key, k.salt, k.clock).await.ok(),
+                None => None,
+            };
+            self.door = Some(match ready {
+                Some(door) => door,
+                None => Door::make(cx, &self.net, &self.app, home).await?,
+            });
         }
         let gone = self.gone();
         let Some(door) = &mut self.door else { return Err(gone) };

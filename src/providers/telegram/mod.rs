@@ -4,8 +4,10 @@
 //! key is read from its file to compare it, and never used.
 
 mod act;
+pub mod add;
 mod can;
 mod door;
+mod elsewhere;
 mod fail;
 mod login;
 mod memo;
@@ -15,6 +17,7 @@ mod rows;
 pub mod session;
 mod setup;
 pub mod slots;
+mod warm;
 mod watch;
 mod worker;
 
@@ -54,6 +57,17 @@ pub static SPEC: KindSpec = KindSpec {
             on: On::Account,
             asks: &[AskSpec { name: act::DAYS, words: &w::ASK_DAYS, becomes: Becomes::Input, default: Some("180") }],
         },
+        VerbSpec {
+            id: worker::new_slot::VERB,
+            key: 's',
+            words: &w::VERB_NEW_SLOT,
+            on: On::Account,
+            asks: &[
+                AskSpec { name: worker::new_slot::SLOT, words: &w::ASK_SLOT, becomes: Becomes::Device, default: None },
+                AskSpec { name: worker::new_slot::FILE, words: &w::ASK_FILE, becomes: Becomes::Input, default: None },
+                AskSpec { name: worker::new_slot::API_ID, words: &w::ASK_APP, becomes: Becomes::Input, default: Some(worker::new_slot::SAME_APP) },
+            ],
+        },
         VerbSpec { id: "restore", key: 'u', words: &w::VERB_RESTORE, on: On::Device, asks: &[] },
         VerbSpec { id: "confirm", key: 'c', words: &w::VERB_CONFIRM, on: On::Device, asks: &[] },
     ],
@@ -92,6 +106,9 @@ impl Provider for Telegram {
     }
     fn plan<'a>(&'a self, cx: &'a Cx, at: &'a Target, action: &'a Action, given: Inputs) -> Fut<'a, Result<Plan, Reason>> {
         Box::pin(async move {
+            if action.name() == worker::new_slot::VERB {
+                return worker::plan_new(&self.hub, cx, at, action, &given).await;
+            }
             match worker::slot_of(cx, at) {
                 Some((account, slot)) => worker::plan(&self.hub, cx, at, action, account, &slot).await,
                 None => act::plan(&self.hub, cx, at, action, given).await,
@@ -100,7 +117,7 @@ impl Provider for Telegram {
     }
     fn check<'a>(&'a self, cx: &'a Cx, op: &'a Op, step: &'a str) -> Fut<'a, Finding> {
         Box::pin(async move {
-            match worker::slot_of(cx, &op.target) {
+            match worker::slot_of_op(cx, op) {
                 Some((account, slot)) => worker::check(&self.hub, cx, op, step, account, &slot).await,
                 None => act::check(&self.hub, cx, op, step).await,
             }
@@ -108,7 +125,7 @@ impl Provider for Telegram {
     }
     fn run<'a>(&'a self, cx: &'a Cx, op: &'a Op, step: &'a str, answer: Option<Answer>) -> Fut<'a, StepEnd> {
         Box::pin(async move {
-            match worker::slot_of(cx, &op.target) {
+            match worker::slot_of_op(cx, op) {
                 Some((account, slot)) => worker::run(&self.hub, cx, op, step, answer, account, &slot).await,
                 None => act::run(&self.hub, cx, op, step).await,
             }
@@ -116,7 +133,7 @@ impl Provider for Telegram {
     }
     fn back<'a>(&'a self, cx: &'a Cx, op: &'a Op, step: &'a str) -> Fut<'a, StepEnd> {
         Box::pin(async move {
-            match worker::slot_of(cx, &op.target) {
+            match worker::slot_of_op(cx, op) {
                 Some((account, slot)) => worker::back(&self.hub, cx, op, step, account, &slot).await,
                 // Nothing stands before a pivot: the first step is it.
                 None => StepEnd::done(),

@@ -93,6 +93,8 @@ pub(super) struct Hub {
     places: Mutex<HashMap<Box<str>, Place>>,
     opening: Mutex<HashMap<Box<str>, Arc<tokio::sync::Mutex<()>>>>,
     news: Arc<News>,
+    /// A key for the next login.
+    pub(super) warm: super::warm::Warm,
 }
 
 /// Accounts of which something was heard that is worth a look.

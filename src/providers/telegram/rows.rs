@@ -172,7 +172,11 @@ fn session(cx: &Cx, account: &Account, remote: &Remote, s: &types::Authorization
     }
     // Ours was just used; of the others nobody knows.
     let state = if s.current { State::Ready } else { State::Seen };
-    let reason = s.unconfirmed.then(|| Reason::new(ReasonCode::Unconfirmed));
+    let reason = match (s.current, s.unconfirmed) {
+        (true, _) => Some(Reason::new(ReasonCode::OwnSession)),
+        (false, true) => Some(Reason::new(ReasonCode::Unconfirmed)),
+        (false, false) => None,
+    };
     let label = if s.device_model.is_empty() { &s.app_name } else { &s.device_model };
     Row {
         gateway: cx.gateway.clone(),
@@ -181,7 +185,7 @@ fn session(cx: &Cx, account: &Account, remote: &Remote, s: &types::Authorization
         incarnation: Some(s.date_created.to_string().into()),
         label: Clean::new(label),
         identity: Some(Clean::new(&s.app_name)).filter(|i| !i.is_empty()),
-        link: Link { state, since: None, observed_at: Some(remote.at), source: Source::List, reason, witnesses: Vec::new() },
+        link: Link { state, since: None, observed_at: Some(remote.at), source: Source::Probe, reason, witnesses: Vec::new() },
         tokens: Vec::new(),
         facts: facts.0,
     }

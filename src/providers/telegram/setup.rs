@@ -3,8 +3,11 @@
 use super::mtproto::{App, Network, RsaKey};
 use crate::{
     domain::{Reason, ReasonCode, Secret},
-    providers::{Cx, token::account_secret},
-    store::config::Account,
+    providers::{
+        Cx,
+        token::{account_secret, slot_secret},
+    },
+    store::config::{Account, Slot},
 };
 
 /// Half of the application's credential; the other half, `api_id`, stands in the configuration.
@@ -62,20 +65,25 @@ pub(super) fn secret<'a>(cx: &'a Cx, account: &str, name: &str) -> Option<&'a Se
 /// # Errors
 /// [`ReasonCode::CredentialMissing`]: no `api_id`, or no hash.
 pub(super) fn app(cx: &Cx, account: &Account) -> Result<App, Reason> {
-    named(cx, account, account.telegram.api_id, &format!("pairdeck@{}", host()))
+    named(cx, account, None, &format!("pairdeck@{}", host()))
 }
 
-/// The same for somebody else's device; `api_id` is that one's own, or the account's.
-pub(super) fn named(cx: &Cx, account: &Account, api_id: Option<i32>, device: &str) -> Result<App, Reason> {
-    let missing = |what: &str| {
-        Reason::new(ReasonCode::CredentialMissing)
-            .with("gateway", format!("{}:{}", cx.gateway.as_str(), account.name))
-            .with("account", format!("{}:{}", cx.gateway.as_str(), account.name))
-            .raw(what)
+/// The same for a worker's device. A slot with an application of its own is used with that one: the name that the account's device
+/// list shows is the application's, and a key that was made with another one keeps its name until the worker starts.
+pub(super) fn named(cx: &Cx, account: &Account, slot: Option<&Slot>, device: &str) -> Result<App, Reason> {
+    let own = slot.filter(|s| s.api_id.is_some() && s.api_id != account.telegram.api_id);
+    let whose = match own {
+        Some(slot) => format!("{}:{}/{}", cx.gateway.as_str(), account.name, slot.name),
+        None => format!("{}:{}", cx.gateway.as_str(), account.name),
+    };
+    let missing = |what: &str| Reason::new(ReasonCode::CredentialMissing).with("gateway", &whose).with("account", &whose).raw(what);
+    let hash = match own {
+        Some(slot) => secret(cx, &account.name, &slot_secret(&slot.name, API_HASH)),
+        None => secret(cx, &account.name, API_HASH),
     };
     Ok(App {
-        id: api_id.or(account.telegram.api_id).ok_or_else(|| missing("api_id"))?,
-        hash: secret(cx, &account.name, API_HASH).cloned().ok_or_else(|| missing(API_HASH))?,
+        id: own.and_then(|s| s.api_id).or(account.telegram.api_id).ok_or_else(|| missing("api_id"))?,
+        hash: hash.cloned().ok_or_else(|| missing(API_HASH))?,
         device: device.to_owned(),
         system: std::env::consts::OS.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -8,7 +8,7 @@ use super::{
     setup, slots,
 };
 use crate::{
-    domain::{Reason, ReasonCode, RemoteId, Row, Target},
+    domain::{Reason, ReasonCode, RemoteId, Row, State, Target},
     providers::{Cx, GatewayFacts, Look, Report, Tx},
     store::config::Account,
 };
@@ -65,7 +65,8 @@ async fn one<'a>(hub: &Hub, cx: &Cx, account: &'a Account) -> (&'a Account, Resu
 async fn local(cx: &Cx) -> Vec<Row> {
     let (settings, now) = (Arc::clone(&cx.settings), cx.time.now());
     let mut rows = tokio::task::spawn_blocking(move || slots::rows::rows(&settings, &now)).await.unwrap_or_default();
-    super::worker::vigils(cx, &mut rows).await;
+    super::worker::remembered(cx, &mut rows).await;
+    super::elsewhere::look(cx, &slots::of(&cx.settings), &mut rows).await;
     rows
 }
 
@@ -76,8 +77,14 @@ async fn draw(cx: &Cx, account: &Account, told: &Result<Option<Remote>, Reason>,
         Ok(remote) => Standing::In(remote.as_ref()),
         Err(why) => Standing::Out(why.clone()),
     };
-    let mut out = vec![rows::account(cx, account, known.as_ref(), standing)];
-    out.extend(slots.iter().filter(|s| s.account.as_str() == account.name).cloned());
+    let mut own = rows::account(cx, account, known.as_ref(), standing);
+    let slots = slots.iter().filter(|s| s.account.as_str() == account.name);
+    // A slot's conflict is the account's: a folded account must not look well.
+    if let Some(worst) = slots.clone().find(|s| s.link.state == State::Conflict).filter(|_| own.link.state == State::Ready) {
+        (own.link.state, own.link.reason) = (State::Conflict, worst.link.reason.clone());
+    }
+    let mut out = vec![own];
+    out.extend(slots.cloned());
     if let Ok(Some(remote)) = told {
         out.extend(rows::sessions(cx, account, remote));
     }
@@ -132,7 +139,12 @@ async fn run(hub: &Hub, cx: &Cx, out: Tx<Report>) -> Reason {
             let due = Instant::now() + told.as_ref().err().map_or(pause, |why| wait(why, pause));
             readings.insert(name, Reading { told, due });
         }
-        if answered {
+        // Somebody may press the key of a login any moment.
+        let absent = |r: &Reading| r.told.as_ref().is_err_and(|why| why.code == ReasonCode::NeverPaired);
+        let warms = on_screen && readings.values().any(absent) && hub.warm.is_cold(cx);
+        if warms && hub.warm.fill(cx, &net).await.is_ok() {
+            probe_due = Instant::now() + pause;
+        } else if answered {
             probe_due = Instant::now() + pause;
         } else if probe_due <= Instant::now() {
             // Nobody is logged in yet, or nobody could ask: the servers' clock is known all the same, and whether they answer.

@@ -56,7 +56,7 @@ pub fn check_gateway_with(path: &Path, new: &NewGateway, more: &[(&str, String)]
 
 fn with_gateway(path: &Path, new: &NewGateway, more: &[(&str, String)]) -> Result<DocumentMut, ConfigErrors> {
     if Config::load(path)?.gateway(&new.name).is_some() {
-        return Err(named(path, &new.name, &words::CONFIG_EXISTS));
+        return Err(named(path, &format!("gateway.{}", new.name), &words::CONFIG_EXISTS));
     }
     let mut doc = document(path)?;
     let mut table = Table::new();
@@ -116,7 +116,7 @@ fn syntax(path: &Path, e: &toml_edit::TomlError) -> ConfigErrors {
 /// The file has mistakes or no gateway of that name: nothing is changed then.
 pub fn remove_gateway(path: &Path, name: &str) -> Result<Config, ConfigErrors> {
     if Config::load(path)?.gateway(name).is_none() {
-        return Err(named(path, name, &words::CONFIG_NONE));
+        return Err(named(path, &format!("gateway.{name}"), &words::CONFIG_NONE));
     }
     let mut doc = document(path)?;
     if let Some(tables) = doc.get_mut("gateway").and_then(Item::as_table_like_mut) {
@@ -125,15 +125,15 @@ pub fn remove_gateway(path: &Path, name: &str) -> Result<Config, ConfigErrors> {
     finish(path, &doc)
 }
 
-fn named(path: &Path, name: &str, what: &'static crate::i18n::Words) -> ConfigErrors {
+pub(super) fn named(path: &Path, key: &str, what: &'static crate::i18n::Words) -> ConfigErrors {
     let mut errors = ConfigErrors::whole(path, Message::new(what));
     for e in &mut errors.errors {
-        e.key = format!("gateway.{name}");
+        e.key = key.to_owned();
     }
     errors
 }
 
-fn document(path: &Path) -> Result<DocumentMut, ConfigErrors> {
+pub(super) fn document(path: &Path) -> Result<DocumentMut, ConfigErrors> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
@@ -143,7 +143,7 @@ fn document(path: &Path) -> Result<DocumentMut, ConfigErrors> {
 }
 
 /// Checks what would be written, then writes it whole: a file beside it, synced, renamed over it, the folder synced.
-fn finish(path: &Path, doc: &DocumentMut) -> Result<Config, ConfigErrors> {
+pub(super) fn finish(path: &Path, doc: &DocumentMut) -> Result<Config, ConfigErrors> {
     let text = doc.to_string();
     let config = Config::parse(&text, path)?;
     // Through a link to where the file really lies: people keep their configuration in a repository.

@@ -11,6 +11,7 @@ mod mirrors;
 mod ntp;
 mod read;
 mod shared;
+mod slot_edit;
 mod telegram;
 mod telegram_read;
 mod values;
@@ -23,6 +24,7 @@ pub use edit::{NewGateway, add_gateway, add_gateway_with, check_gateway, check_g
 pub use error::{ConfigError, ConfigErrors};
 
 pub use ntp::NtpServer;
+pub use slot_edit::{NewSlot, add_slot, check_slot, remove_slot, slot_of};
 pub use telegram::{SessionFormat, Slot, Telegram, TelegramAccount};
 pub use wukongim::{PlanLine, Reserved, WuKongIm};
 

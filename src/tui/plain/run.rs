@@ -202,7 +202,7 @@ impl<'a, V: Voice> Deck<'a, V> {
         if std::mem::replace(&mut f.said, true) {
             return Vec::new();
         }
-        let refused = f.prompt.hint.as_ref().map(|h| Message::new(&crate::i18n::deck::ANSWER_REFUSED).with("why", h.as_str()).text(lang));
+        let refused = f.prompt.again().into_iter().chain(f.prompt.beside()).map(|m| m.text(lang));
         refused.into_iter().chain([f.title.clone(), f.prompt.words.text(lang)]).map(|l| spoken(&l)).collect()
     }
 

@@ -4,7 +4,7 @@ use crate::{
     domain::{ReasonCode, Secret},
     engine::{Command, command::NewGateway, mailbox::AddCheck},
     i18n::{Message, deck as w},
-    providers::KindSpec,
+    providers::{KindSpec, registry},
     tui::{
         app::App,
         edit::Field,
@@ -14,6 +14,7 @@ use crate::{
     },
 };
 use crossterm::event::{KeyCode, KeyEvent};
+use std::collections::BTreeMap;
 
 /// `a`: opens the form.
 pub(super) fn open(app: &mut App) {
@@ -26,6 +27,7 @@ pub(super) fn open(app: &mut App) {
         name: Field::with(""),
         url: Field::with(""),
         key: Field::secret(),
+        asks: Vec::new(),
         passphrase: None,
         at: 1,
         check: None,
@@ -43,7 +45,7 @@ pub(super) fn key(app: &mut App, key: &KeyEvent, out: &mut Vec<Do>) {
     match key.code {
         KeyCode::Tab | KeyCode::Down | KeyCode::BackTab | KeyCode::Up => {
             let back = matches!(key.code, KeyCode::BackTab | KeyCode::Up);
-            let lines = 4 + usize::from(f.passphrase.is_some());
+            let lines = f.lines();
             f.at = if back { (f.at + lines - 1) % lines } else { (f.at + 1) % lines };
             if f.check.is_none()
                 && !f.asking
@@ -57,6 +59,8 @@ pub(super) fn key(app: &mut App, key: &KeyEvent, out: &mut Vec<Do>) {
             let n = kinds.len().max(1);
             f.kind = if key.code == KeyCode::Left { (f.kind + n - 1) % n } else { (f.kind + 1) % n };
             f.check = None;
+            let asks = kinds.get(f.kind).map_or(&[][..], |k| registry::add_asks(k.kind));
+            f.asks = asks.iter().map(|a| (a, if a.secret { Field::secret() } else { Field::with("") })).collect();
         }
         KeyCode::Enter => match gateway(f) {
             None => app.say(Level::Hint, &Message::new(&w::ADD_INCOMPLETE)),
@@ -74,7 +78,7 @@ pub(super) fn key(app: &mut App, key: &KeyEvent, out: &mut Vec<Do>) {
             }
         },
         // The passphrase is not part of what was checked.
-        _ if f.at == 4 => {
+        _ if f.at == f.passphrase_at() => {
             let _ = f.field().is_some_and(|field| field.key(key));
         }
         _ => {
@@ -107,7 +111,7 @@ pub(super) fn answer(app: &mut App, check: AddCheck, out: &mut Vec<Do>) {
     let fine = check.trouble.is_none();
     if check.trouble.as_ref().is_some_and(|r| r.code == ReasonCode::KeyringAbsent) && f.passphrase.is_none() {
         f.passphrase = Some(Field::secret());
-        f.at = 4;
+        f.at = f.passphrase_at();
     }
     f.check = Some(check);
     if fine
@@ -122,6 +126,19 @@ pub(super) fn answer(app: &mut App, check: AddCheck, out: &mut Vec<Do>) {
 /// What the form describes, once nothing is missing.
 fn described(kinds: &[&KindSpec], f: &AddForm) -> Option<NewGateway> {
     let kind = kinds.get(f.kind)?;
+    let given: BTreeMap<_, _> = f.asks.iter().map(|(a, field)| (a.name, Secret::new(field.text().trim().to_owned()))).collect();
+    if !f.asks.is_empty() {
+        let full = !f.name.is_empty() && f.asks.iter().all(|(a, field)| a.optional || !field.text().trim().is_empty());
+        return full.then(|| NewGateway {
+            name: f.name.text().trim().to_owned(),
+            kind: kind.kind.to_owned(),
+            url: String::new(),
+            secret: Secret::new(String::new()),
+            allow_plaintext: false,
+            given,
+            passphrase: f.passphrase.as_ref().filter(|p| !p.is_empty()).map(|p| Secret::new(p.text().to_owned())),
+        });
+    }
     let keyless = kind.secrets.first().is_some_and(|s| s.optional);
     let full = !f.name.is_empty() && !f.url.is_empty() && (keyless || !f.key.is_empty());
     full.then(|| NewGateway {
@@ -130,6 +147,7 @@ fn described(kinds: &[&KindSpec], f: &AddForm) -> Option<NewGateway> {
         url: f.url.text().trim().to_owned(),
         secret: Secret::new(f.key.text().to_owned()),
         allow_plaintext: false,
+        given,
         passphrase: f.passphrase.as_ref().filter(|p| !p.is_empty()).map(|p| Secret::new(p.text().to_owned())),
     })
 }

@@ -5,10 +5,12 @@ use crate::{
     domain::{Action, Clean, FactValue, Method, Not, ReasonCode, Target},
     engine::{Command, command::PairKey},
     i18n::{self, Message, deck as w},
+    providers::{NEW_SLOT, VerbSpec},
     tui::{
         app::App,
         edit::Field,
         effect::Do,
+        fleet::Slot,
         overlay::{Overlay, PairForm},
         text,
         toasts::Level,
@@ -24,7 +26,10 @@ pub(super) fn open(app: &mut App, out: &mut Vec<Do>) {
     }
     let Some(slot) = row_to_act_on(app) else { return };
     if let Err(not) = app.can(slot, &Action::Pair) {
-        refuse(app, &not);
+        match more(app, slot) {
+            Some(verb) => super::slots::ask(app, verb),
+            None => refuse(app, &not),
+        }
         return;
     }
     let Some(e) = app.fleet.get(slot) else { return };
@@ -34,6 +39,13 @@ pub(super) fn open(app: &mut App, out: &mut Vec<Do>) {
     let (target, label) = (e.row.target(), e.row.label.clone());
     form(app, target, label, &digits, None);
     let _ = out;
+}
+
+/// What pairing means on an account that is paired already, where its kind has slots: another one.
+fn more(app: &App, slot: Slot) -> Option<&'static VerbSpec> {
+    let row = &app.fleet.get(slot)?.row;
+    let verb = app.fleet.gateway(&row.gateway)?.view.spec.verbs.iter().find(|v| v.id == NEW_SLOT)?;
+    (row.device.is_none() && app.can(slot, &Action::Do(NEW_SLOT.into())).is_ok()).then_some(verb)
 }
 
 /// The same form for changing the method of a running attempt.

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     domain::{Action, FactValue, Not, Source, Stamp, State, TokenInfo},
     i18n::{self, Lang, Message, deck as w, state},
-    providers::Feed,
+    providers::{Feed, On, VerbSpec},
     tui::{
         app::App,
         fleet::{Entry, Gateway},
@@ -140,6 +140,8 @@ fn row(app: &App, e: &Entry, g: &Gateway, width: usize) -> Vec<Row> {
             FactValue::Text(t) => t.to_string(),
             FactValue::Number(n) => tree::number(app, e, n.as_str()),
             FactValue::Count(n) => n.to_string(),
+            // Something that is still to come has a date and no age.
+            FactValue::At(s) if s.wall.0 > now.wall.0 => minute(s.wall.rfc3339()),
             FactValue::At(s) => Message::new(&w::AGO).with("age", text::age(s.age(now))).text(lang),
             FactValue::Flag(b) => if *b { i18n::common::YES.get(lang) } else { i18n::common::NO.get(lang) }.to_owned(),
         };
@@ -213,7 +215,11 @@ fn can(app: &App, out: &mut Vec<Row>, width: usize) {
             Err(not) => wrapped(out, &key, &why_not(&not, lang), width, Role::Dim),
         }
     }
-    let verbs: Vec<String> = app.gateway().map_or(Vec::new(), |g| g.view.spec.verbs.iter().map(|v| v.words.get(lang).to_owned()).collect());
+    let verbs: Vec<String> = app.gateway().map_or(Vec::new(), |g| {
+        let device = app.entry().is_some_and(|e| e.row.device.is_some());
+        let fits = |v: &&VerbSpec| device || v.on != On::Device;
+        g.view.spec.verbs.iter().filter(fits).map(|v| v.words.get(lang).to_owned()).collect()
+    });
     if !verbs.is_empty() {
         let key = format!("{}{} {:<11}", " ".repeat(LABEL), app.keymap.key(Act::More), Act::More.words().get(lang));
         wrapped(out, &key, &verbs.join(" · "), width, Role::Plain);

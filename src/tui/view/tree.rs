@@ -91,7 +91,9 @@ fn gateway(app: &App, frame: &mut Frame, areas: &Areas, row: Rect, line: &Line, 
     }
     let state = g.view.link.state;
     if matches!(state, State::Online | State::Ready) || (state == State::Unknown && g.accounts > 0) {
-        let m = Message::new(&w::GATEWAY_WELL).with("a", g.well().to_string()).with("n", g.accounts.to_string());
+        // Where nothing is ever "online" it is not said.
+        let words = if g.count(State::Online) == 0 && g.count(State::Ready) > 0 { &w::GATEWAY_READY } else { &w::GATEWAY_WELL };
+        let m = Message::new(words).with("a", g.well().to_string()).with("n", g.accounts.to_string());
         paint::put_in(buf, row, c.state, c.age_end, &m.text(lang), style);
     } else {
         state_cell(app, buf, row, areas, state, paint::glyph(state), state::word(state).get(lang), paint::role(state));

@@ -78,13 +78,47 @@ impl Holder {
     }
 }
 
+/// A pidfile that names nobody any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stale {
+    /// The file.
+    pub path: PathBuf,
+    /// Whom it names.
+    pub pid: u32,
+    /// Why that is nobody.
+    pub why: Gone,
+}
+
+/// Why a process that a file names is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gone {
+    /// It has ended.
+    Dead,
+    /// Its id has gone to a process that began after the file was written.
+    Reused,
+    /// The file was written before this host was started.
+    OtherBoot,
+}
+
+impl Stale {
+    /// In words.
+    pub fn says(&self) -> Message {
+        let words = match self.why {
+            Gone::Dead => &w::STALE_DEAD,
+            Gone::Reused => &w::STALE_REUSED,
+            Gone::OtherBoot => &w::STALE_BOOT,
+        };
+        Message::new(words).with("path", self.path.to_string_lossy()).with("pid", self.pid.to_string())
+    }
+}
+
 /// Who holds a slot.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Held {
     /// Holders, one a family of processes, the surest first.
     pub holders: Vec<Holder>,
-    /// A pidfile whose process is dead, or another one by now. Not a holder.
-    pub stale: Option<PathBuf>,
+    /// What a holder that is no more left behind. Not a holder.
+    pub stale: Option<Stale>,
     /// Processes that could not be looked at: with some of these nobody is proven absent.
     pub blind: usize,
 }
@@ -98,6 +132,12 @@ impl Held {
     /// True when nobody holds it as far as everything could be looked at.
     pub fn proven_free(&self) -> bool {
         self.holders.is_empty() && self.blind == 0
+    }
+
+    /// Removes what a holder that is no more left behind, and says what and why.
+    pub fn clean(&self) -> Option<Message> {
+        let stale = self.stale.as_ref()?;
+        clean(&stale.path).then(|| Message::new(&w::STALE_CLEANED).nest("what", stale.says()))
     }
 
     /// Two families in different namespaces hold one file: containers on one volume.
@@ -131,8 +171,8 @@ pub fn of(slot: &config::Slot, identity: Option<&Identity>, table: &Table, viewe
     let named = slot.pidfile.as_deref().map(|path| (path, pidfile(path, table)));
     let alive = match named {
         Some((path, Pid::Alive(pid))) => Some((pid, path)),
-        Some((path, Pid::Dead)) => {
-            held.stale = Some(path.to_owned());
+        Some((path, Pid::Gone(pid, why))) => {
+            held.stale = Some(Stale { path: path.to_owned(), pid, why });
             None
         }
         _ => None,
@@ -213,7 +253,7 @@ fn families(mut found: Vec<Holder>, table: &Table) -> Vec<Holder> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pid {
     Alive(u32),
-    Dead,
+    Gone(u32, Gone),
     Nothing,
 }
 
@@ -224,10 +264,15 @@ const GRAIN: Duration = Duration::from_secs(3);
 /// in this boot or in an earlier one.
 fn pidfile(path: &Path, table: &Table) -> Pid {
     let Some((pid, written)) = told(path) else { return Pid::Nothing };
-    let Some(process) = table.get(pid) else { return Pid::Dead };
-    match (age(process.start), written.elapsed()) {
-        (Some(process), Ok(file)) if process + GRAIN < file => Pid::Dead,
-        _ => Pid::Alive(pid),
+    let written = written.elapsed().ok();
+    let before_boot = written.zip(age(0)).is_some_and(|(file, boot)| boot + GRAIN < file);
+    match table.get(pid) {
+        _ if before_boot => Pid::Gone(pid, Gone::OtherBoot),
+        None => Pid::Gone(pid, Gone::Dead),
+        Some(process) => match (age(process.start), written) {
+            (Some(process), Some(file)) if process + GRAIN < file => Pid::Gone(pid, Gone::Reused),
+            _ => Pid::Alive(pid),
+        },
     }
 }
 
@@ -256,5 +301,5 @@ fn age(_: u64) -> Option<Duration> {
 
 /// Removes a pidfile that [`Held::stale`] names, if it still names nobody. True when it is gone.
 pub fn clean(path: &Path) -> bool {
-    pidfile(path, &Table::scan(&std::collections::HashSet::new())) == Pid::Dead && fs::remove_file(path).is_ok()
+    matches!(pidfile(path, &Table::scan(&std::collections::HashSet::new())), Pid::Gone(..)) && fs::remove_file(path).is_ok()
 }

@@ -33,6 +33,11 @@ const SIGNS: &[Sign] = &[
 
 /// Name among hosts of the right to use a key. The id goes over the wire in the clear: it is no secret.
 pub fn key_lease(key: KeyId) -> String {
+    key_name_lease(&key.to_string())
+}
+
+/// The same, by the id as text.
+pub fn key_name_lease(key: &str) -> String {
     format!("run/telegram/key/{key}")
 }
 
@@ -64,6 +69,7 @@ pub fn duty(gateways: &[config::Gateway], target: &Target) -> Option<Duty> {
         lock: me.identity.as_ref().map(|i| write::named(&i.real, "run")),
         held,
         trouble: clash::trouble(at, &seen, &twins),
+        cleaned: me.held.clean(),
         signs: SIGNS,
         dead_exit_codes: me.slot.slot.dead_exit_codes.clone(),
     })
@@ -89,6 +95,10 @@ pub fn checks(gateways: &[config::Gateway]) -> Vec<LocalCheck> {
     if out.is_empty() {
         let says = Message::new(&w::CHECK_SLOTS).with("n", seen.len().to_string());
         out.push(LocalCheck { gateway: name.clone(), mark: Mark::Good, says, remedy: None });
+    }
+    for (s, stale) in seen.iter().filter_map(|s| Some((s, s.held.stale.as_ref()?))) {
+        let says = Message::new(&w::CHECK_SLOT).with("slot", s.slot.id()).nest("what", stale.says());
+        out.push(LocalCheck { gateway: s.slot.gateway.as_str().to_owned(), mark: Mark::Note, says, remedy: Some(Message::new(&w::STALE_DO)) });
     }
     if let Some(blind) = seen.iter().map(|s| s.held.blind).max().filter(|n| *n > 0) {
         let says = Message::new(&w::CHECK_BLIND).with("n", blind.to_string());

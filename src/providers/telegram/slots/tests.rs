@@ -3,7 +3,7 @@
 
 use super::{
     clash::{admit, trouble, twins},
-    holder::{Evidence, Viewer, clean},
+    holder::{Evidence, Gone, Viewer, clean},
     identity::{Identity, Same},
     trash, vigil,
     vigil::{Outcome, Vigil},
@@ -197,10 +197,18 @@ fn a_pidfile_tells_a_living_process_and_a_stale_one_is_cleaned() {
     let old = fs::FileTimes::new().set_modified(std::time::SystemTime::now() - Duration::from_secs(30 * 86_400));
     fs::File::options().write(true).open(&pidfile).unwrap().set_times(old).unwrap();
     let held = one(s.clone()).held;
-    assert!(held.sure().next().is_none() && held.stale.as_ref() == Some(&pidfile), "{held:?}");
+    assert!(held.sure().next().is_none() && held.stale.as_ref().is_some_and(|s| s.path == pidfile && s.why == Gone::OtherBoot), "{held:?}");
+    // In this boot: a process that began after the file was written cannot be the one that wrote it.
+    let late = Process::start(Command::new("sleep").arg("60"));
+    fs::write(&pidfile, format!("{}\n", late.pid())).unwrap();
+    let old = fs::FileTimes::new().set_modified(std::time::SystemTime::now() - Duration::from_secs(20));
+    fs::File::options().write(true).open(&pidfile).unwrap().set_times(old).unwrap();
+    assert_eq!(one(s.clone()).held.stale.map(|s| s.why), Some(Gone::Reused));
     fs::write(&pidfile, format!("{pid}\n")).unwrap();
-    drop(worker);
-    assert_eq!(one(s.clone()).held.stale, Some(pidfile.clone()), "its process is dead");
+    drop((worker, late));
+    let stale = one(s.clone()).held.stale.expect("its process is dead");
+    assert_eq!((&stale.path, stale.pid, stale.why), (&pidfile, pid, Gone::Dead));
+    assert!(stale.says().text(crate::i18n::Lang::En).contains(&format!("process {pid} has ended")));
     assert!(clean(&pidfile) && !pidfile.exists());
     fs::write(&pidfile, "no number").unwrap();
     assert_eq!(one(s).held.stale, None);

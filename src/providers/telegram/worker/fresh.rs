@@ -52,7 +52,8 @@ pub(super) async fn door(cx: &Cx, account: &Account, op: &Op) -> Tried<Door> {
     let slot = op.target.device.as_ref().map(|d| d.as_str()).unwrap_or_default();
     let (made, key) = Made::of(op).ok_or_else(|| unsent(Reason::new(ReasonCode::Internal).raw("no key was committed")))?;
     let net = setup::network(cx).map_err(unsent)?;
-    let app = setup::named(cx, account, None, &device_name(slot, &key)).map_err(unsent)?;
+    let own = super::slot_of_op(cx, op).map(|(_, s)| s.slot);
+    let app = setup::named(cx, account, own.as_ref(), &device_name(slot, &key)).map_err(unsent)?;
     let clock = ask_time(cx, &net).await.map_err(|e| unsent(super::super::fail::at(cx, &e)))?;
     Door::with(&net, &app, made.dc, key, made.salt, clock.offset).await.map_err(|e| unsent(super::super::fail::at(cx, &e)))
 }
@@ -62,7 +63,8 @@ pub(super) async fn accept(hub: &Hub, cx: &Cx, account: &Account, op: &Op) -> Tr
     let line = hub.line(cx, account).await.map_err(unsent)?;
     let net = setup::network(cx).map_err(unsent)?;
     let mut door = door(cx, account, op).await?;
-    let app = setup::app(cx, account).map_err(unsent)?;
+    let own = super::slot_of_op(cx, op).map(|(_, s)| s.slot);
+    let app = setup::named(cx, account, own.as_ref(), "").map_err(unsent)?;
     let told = async {
         let Step::Token(token, _) = door.export(cx, &net, &app, &[]).await? else {
             // Accepted already.
@@ -110,7 +112,8 @@ pub(super) async fn undo(hub: &Hub, cx: &Cx, account: &Account, op: &Op) -> Trie
         return Ok(());
     }
     let net = setup::network(cx).map_err(unsent)?;
-    let app = setup::app(cx, account).map_err(unsent)?;
+    let own = super::slot_of_op(cx, op).map(|(_, s)| s.slot);
+    let app = setup::named(cx, account, own.as_ref(), "").map_err(unsent)?;
     let mut door = door(cx, account, op).await.map_err(|(why, _)| (why, true))?;
     if !account.telegram.bot && matches!(who(&door).await, Ok(Who::Nobody)) {
         // Takes an accepted token over, if there is one, so that there is something to log out.

@@ -4,12 +4,14 @@
 //! it: whatever kills this process, the next one finds the key and can log it out again.
 
 mod fresh;
+mod left;
+pub(super) mod new_slot;
 mod plan;
 mod registry;
 mod steps;
 
-pub(super) use plan::plan;
-pub(super) use registry::vigils;
+pub(super) use plan::{plan, plan_new};
+pub(super) use registry::remembered;
 pub(super) use steps::{back, check, run};
 
 use super::{
@@ -23,7 +25,6 @@ use crate::{
     store::config::Account,
 };
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 
 /// Name of the new key among a plan's sealed data.
 pub(super) const NEW_KEY: &str = "new_key";
@@ -67,13 +68,35 @@ pub(super) fn slot_of<'a>(cx: &'a Cx, at: &Target) -> Option<(&'a Account, SlotR
     Some((account, SlotRef { gateway: cx.gateway.clone(), account: at.account.clone(), slot }))
 }
 
+/// The slot of an op, also where it is one that the op itself makes.
+pub(super) fn slot_of_op<'a>(cx: &'a Cx, op: &Op) -> Option<(&'a Account, SlotRef)> {
+    slot_of(cx, &op.target).or_else(|| {
+        let new = new_slot::of(op)?;
+        let account = setup::account(cx, &new.account).ok()?;
+        Some((account, SlotRef { gateway: cx.gateway.clone(), account: op.target.account.clone(), slot: new_slot::slot(&new) }))
+    })
+}
+
+/// Every slot of this machine's configuration, as its file stands now: those of other gateways share files and keys too.
+fn everyone(cx: &Cx) -> Vec<SlotRef> {
+    let mut all = slots::of(&cx.settings);
+    if let Some(config) = cx.memo.configured() {
+        let known: Vec<_> = all.iter().map(SlotRef::target).collect();
+        all.extend(slots::all(&config.gateways).into_iter().filter(|s| !known.iter().any(|t| t.same(&s.target()))));
+    }
+    all
+}
+
 /// Every slot of the gateway, and the place of this one.
 ///
 /// # Errors
 /// [`ReasonCode::Gone`]: it is not configured any more.
 async fn look(cx: &Cx, me: &SlotRef) -> Result<(Vec<Seen>, usize), Reason> {
-    let settings = Arc::clone(&cx.settings);
-    let seen = tokio::task::spawn_blocking(move || slots::inspect(&slots::of(&settings), super::session::Patience::default(), Viewer::Looker)).await;
+    let mut all = everyone(cx);
+    if !all.iter().any(|s| s.target().same(&me.target())) {
+        all.push(me.clone());
+    }
+    let seen = tokio::task::spawn_blocking(move || slots::inspect(&all, super::session::Patience::default(), Viewer::Looker)).await;
     let seen = seen.map_err(|_| Reason::new(ReasonCode::Internal))?;
     let at = seen.iter().position(|s| s.slot.target().same(&me.target())).ok_or_else(|| Reason::new(ReasonCode::Gone))?;
     Ok((seen, at))

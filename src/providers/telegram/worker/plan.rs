@@ -8,10 +8,11 @@ use super::{
         slots::{SlotRef, clash, trash},
         watch::remote,
     },
+    new_slot,
     registry::Kept,
 };
 use crate::{
-    domain::{Action, Plan, Reason, ReasonCode, Replay, Secrets, Step, Target, plan::PLAN_VERSION},
+    domain::{Action, Inputs, Plan, Reason, ReasonCode, RemoteId, Replay, Secrets, Step, Target, plan::PLAN_VERSION},
     i18n::{Message, Words, telegram as w},
     providers::Cx,
     store::config::Account,
@@ -70,6 +71,27 @@ pub(in super::super) async fn plan(hub: &Hub, cx: &Cx, at: &Target, action: &Act
     Ok(plan)
 }
 
+/// See [`crate::providers::Provider::plan`], for a slot that is not there yet.
+pub(in super::super) async fn plan_new(hub: &Hub, cx: &Cx, at: &Target, action: &Action, given: &Inputs) -> Result<Plan, Reason> {
+    let (account, new) = new_slot::asked(cx, at, given).await?;
+    let mut plan = Plan {
+        v: PLAN_VERSION,
+        action: action.clone(),
+        target: Target { device: Some(RemoteId::new(&new.name)), incarnation: None, ..at.clone() },
+        steps: vec![step("enlist", &w::STEP_ENLIST, Replay::AfterCheck)],
+        pivot: 0,
+        loses: Vec::new(),
+        clear: json!({ "old_key": null, "old_hash": null }),
+        sealed: Secrets::new(),
+    };
+    new_slot::note(&mut plan, &new);
+    let me = SlotRef { gateway: cx.gateway.clone(), account: at.account.clone(), slot: new_slot::slot(&new) };
+    let kept = Kept::of(cx, &account.name, &new.name).await;
+    regenerate(hub, cx, account, &me, &kept, &mut plan).await?;
+    plan.loses.clear();
+    Ok(plan)
+}
+
 async fn regenerate(hub: &Hub, cx: &Cx, account: &Account, me: &SlotRef, kept: &Kept, plan: &mut Plan) -> Result<(), Reason> {
     if me.slot.format != Format::Gotd {
         return Err(Reason::new(ReasonCode::NotInVersion).raw(me.slot.format.name()));
@@ -77,7 +99,7 @@ async fn regenerate(hub: &Hub, cx: &Cx, account: &Account, me: &SlotRef, kept: &
     kept.may_make(cx.time.now().wall.0 / 1000)?;
     let (seen, _) = super::look(cx, me).await?;
     clash::admit(&me.slot.file, None, &seen, Some(&me.id()))?;
-    setup::app(cx, account)?;
+    setup::named(cx, account, Some(&me.slot), "")?;
     let bot = account.telegram.bot;
     if bot {
         // A bot has nobody who accepts its new key: its token is enough.
@@ -100,7 +122,8 @@ async fn regenerate(hub: &Hub, cx: &Cx, account: &Account, me: &SlotRef, kept: &
         step("replace", &w::STEP_REPLACE, Replay::AfterCheck),
         step("verify", &w::STEP_VERIFY, Replay::Free),
     ]);
-    plan.pivot = 5;
+    // Replacing the file.
+    plan.pivot = plan.steps.len() - 2;
     plan.loses.push(Message::new(&w::LOSES_WORKER));
     Ok(())
 }

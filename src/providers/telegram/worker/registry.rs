@@ -2,7 +2,8 @@
 //! a worker gives its session another name at its first start.
 
 use crate::{
-    domain::{Reason, ReasonCode, Row, State},
+    domain::{Fact, FactValue, Reason, ReasonCode, Row, Stamp, State, Wall},
+    i18n::telegram as w,
     providers::{
         Cx,
         telegram::{
@@ -35,6 +36,17 @@ pub(in crate::providers::telegram) struct Kept {
     pub(super) made: Vec<i64>,
     /// Whether an old key comes back.
     pub(super) vigil: Option<Vigil>,
+    /// Sessions of former keys that could not be ended yet.
+    pub(super) owed: Vec<Owed>,
+}
+
+/// The session of a former key, which the server does not let end yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Owed {
+    /// Its hash.
+    pub(super) hash: i64,
+    /// From which second of the server's clock on it can be ended.
+    pub(super) from_s: i64,
 }
 
 fn name(account: &str, slot: &str) -> String {
@@ -73,6 +85,12 @@ impl Kept {
         }
     }
 
+    /// Notes that a former session's end is owed from then on; `None`: not any more.
+    pub(super) fn owe(&mut self, hash: i64, from_s: Option<i64>) {
+        self.owed.retain(|o| o.hash != hash);
+        self.owed.extend(from_s.map(|from_s| Owed { hash, from_s }));
+    }
+
     /// Notes a regeneration.
     pub(super) fn made(&mut self, now_s: i64) {
         self.made.retain(|t| (0..SPAN_S).contains(&(now_s - t)));
@@ -80,12 +98,16 @@ impl Kept {
     }
 }
 
-/// Looks whether old keys came back, and says so on the slots' rows.
-pub(in crate::providers::telegram) async fn vigils(cx: &Cx, rows: &mut [Row]) {
+/// Says on the slots' rows what is remembered of them: whose end is still owed, and whether an old key came back.
+pub(in crate::providers::telegram) async fn remembered(cx: &Cx, rows: &mut [Row]) {
     for row in rows {
         let Some(slot) = row.device.as_ref().map(|d| d.as_str().to_owned()) else { continue };
         let account = row.account.as_str().to_owned();
         let mut kept = Kept::of(cx, &account, &slot).await;
+        if let Some(first) = kept.owed.iter().map(|o| o.from_s).min() {
+            let at = Stamp::wall_only(Wall(first.saturating_mul(1000)));
+            row.facts.push(Fact { key: "old_ends_from", label: &w::FACT_OLD_FROM, value: FactValue::At(at) });
+        }
         let Some(vigil) = kept.vigil.clone() else { continue };
         if vigil.is_over(&cx.time.now()) {
             kept.vigil = None;

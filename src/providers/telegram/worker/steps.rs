@@ -18,6 +18,7 @@ use super::{
     },
     Made, NEW_KEY,
     fresh::{self, Who},
+    new_slot,
     registry::Kept,
 };
 use crate::{
@@ -25,7 +26,7 @@ use crate::{
     i18n::{Message, telegram as w},
     providers::{Cx, telegram::KeyId},
     store::{
-        config::Account,
+        config::{Account, Slot},
         run_lock::{Owner, RunLock},
     },
 };
@@ -34,7 +35,7 @@ use serde_json::{Value, json};
 /// What a person types where nothing proves that a worker is stopped.
 const YES: &str = "yes";
 
-fn clear<'a>(op: &'a Op, name: &str) -> Option<&'a Value> {
+pub(super) fn clear<'a>(op: &'a Op, name: &str) -> Option<&'a Value> {
     op.plan.as_ref()?.clear.get(name).filter(|v| !v.is_null())
 }
 
@@ -53,6 +54,7 @@ fn trashed(op: &Op) -> Option<Trashed> {
 /// See [`crate::providers::Provider::run`], for a slot.
 pub(in super::super) async fn run(hub: &Hub, cx: &Cx, op: &Op, step: &str, answer: Option<Answer>, account: &Account, me: &SlotRef) -> StepEnd {
     let end = match step {
+        "enlist" => new_slot::enlist(cx, op).await.map(|()| StepEnd::done()).map_err(fresh::unsent),
         "stopped" => stopped(cx, me, answer).await,
         "key" => {
             let dc = clear(op, "dc").and_then(Value::as_i64).and_then(|d| i32::try_from(d).ok());
@@ -62,11 +64,11 @@ pub(in super::super) async fn run(hub: &Hub, cx: &Cx, op: &Op, step: &str, answe
                 .map(|key| StepEnd::Done { clear: Value::Null, sealed: Secrets::from([(NEW_KEY.to_owned(), key)]) })
         }
         "accept" => fresh::accept(hub, cx, account, op).await.map(|()| StepEnd::done()),
-        "bot" => bot(cx, op, account).await,
-        "login" => login(cx, op, account, answer).await,
+        "bot" => bot(cx, op, account, &me.slot).await,
+        "login" => login(cx, op, account, &me.slot, answer).await,
         "identity" => identity(hub, cx, op, account).await,
         "replace" => replace(cx, op, me).await,
-        "verify" => verify(cx, op, account, me).await,
+        "verify" => verify(hub, cx, op, account, me).await,
         "trash" => blocking(op, trash::wipe).await,
         "restore" => match blocking(op, trash::undo).await {
             Ok(done) => keep(cx, account, me, |k| k.trash = None).await.map(|()| done),
@@ -74,9 +76,13 @@ pub(in super::super) async fn run(hub: &Hub, cx: &Cx, op: &Op, step: &str, answe
         },
         "forget" => {
             let vigil = old_key(op).map(|old| Vigil::new(me.slot.file.clone(), &[old], None, cx.time.now()));
-            keep(cx, account, me, |k| (k.trash, k.vigil) = (trashed(op), vigil)).await.map(|()| StepEnd::done())
+            let kept = keep(cx, account, me, |k| (k.trash, k.vigil) = (trashed(op), vigil)).await;
+            match kept {
+                Ok(()) => Ok(StepEnd::Done { clear: super::left::told(hub, cx, op, account).await, sealed: Secrets::new() }),
+                Err(e) => Err(e),
+            }
         }
-        "end-old" => return end_old(hub, cx, op, account).await,
+        "end-old" => return end_old(hub, cx, op, account, me).await,
         _ => Err((Reason::new(ReasonCode::Internal), false)),
     };
     end.unwrap_or_else(|(why, sent)| failed(why, sent))
@@ -100,18 +106,22 @@ async fn stopped(cx: &Cx, me: &SlotRef, answer: Option<Answer>) -> fresh::Tried<
     if let Some(why) = seen[n].held.reason() {
         return Err((why, false));
     }
+    let held = seen[n].held.clone();
+    // What is said of it goes with the plan's end.
+    let cleaned = tokio::task::spawn_blocking(move || held.clean()).await.ok().flatten();
+    let done = || StepEnd::Done { clear: json!({ super::left::CLEANED: cleaned }), sealed: Secrets::new() };
     let said = answer.as_ref().is_some_and(|a| a.expose().trim().eq_ignore_ascii_case(YES));
     if seen[n].held.proven_free() || said {
-        return Ok(StepEnd::done());
+        return Ok(done());
     }
     let words = Message::new(&w::ASK_STOPPED).with("slot", me.id());
     Ok(ask(PromptKind::Text, words, None, u32::from(answer.is_some())))
 }
 
 /// Logs a bot in, or finds out where it lives: then with another key, which is committed before it is used.
-async fn bot(cx: &Cx, op: &Op, account: &Account) -> fresh::Tried<StepEnd> {
+async fn bot(cx: &Cx, op: &Op, account: &Account, slot: &Slot) -> fresh::Tried<StepEnd> {
     let door = fresh::door(cx, account, op).await?;
-    let told = import_bot(cx, account, &door).await;
+    let told = import_bot(cx, account, slot, &door).await;
     door.conn.close().await;
     match told {
         Ok(()) => Ok(StepEnd::done()),
@@ -129,29 +139,27 @@ fn broken(cx: &Cx, e: &Error) -> (Reason, bool) {
     (fail::at(cx, e), !matches!(e, Error::Rpc { .. }))
 }
 
-async fn import_bot(cx: &Cx, account: &Account, door: &Door) -> Result<(), Error> {
-    let text = |name| setup::secret(cx, &account.name, name).map(|s| s.expose().to_owned()).unwrap_or_default();
-    let call = f::auth::ImportBotAuthorization {
-        flags: 0,
-        api_id: account.telegram.api_id.unwrap_or_default(),
-        api_hash: text(setup::API_HASH),
-        bot_auth_token: text(setup::BOT_TOKEN),
-    };
+async fn import_bot(cx: &Cx, account: &Account, slot: &Slot, door: &Door) -> Result<(), Error> {
+    let token = setup::secret(cx, &account.name, setup::BOT_TOKEN).map(|s| s.expose().to_owned()).unwrap_or_default();
+    let app = setup::named(cx, account, Some(slot), "").map_err(|_| Error::Exchange("no application"))?;
+    let call = f::auth::ImportBotAuthorization { flags: 0, api_id: app.id, api_hash: app.hash.expose().to_owned(), bot_auth_token: token };
     door.conn.invoke(&call).await.map(drop)
 }
 
 /// The second factor, where there is one: sealed by choice, or asked for.
-async fn login(cx: &Cx, op: &Op, account: &Account, answer: Option<Answer>) -> fresh::Tried<StepEnd> {
+async fn login(cx: &Cx, op: &Op, account: &Account, slot: &Slot, answer: Option<Answer>) -> fresh::Tried<StepEnd> {
     let door = fresh::door(cx, account, op).await?;
-    let end = enter(cx, account, &door, answer).await;
+    let end = enter(cx, account, slot, &door, answer).await;
     door.conn.close().await;
     end
 }
 
-async fn enter(cx: &Cx, account: &Account, door: &Door, answer: Option<Answer>) -> fresh::Tried<StepEnd> {
+async fn enter(cx: &Cx, account: &Account, slot: &Slot, door: &Door, answer: Option<Answer>) -> fresh::Tried<StepEnd> {
     let hint = match fresh::who(door).await.map_err(|e| broken(cx, &e))? {
         Who::User(_) => return Ok(StepEnd::done()),
-        Who::Nobody if account.telegram.bot => return import_bot(cx, account, door).await.map(|()| StepEnd::done()).map_err(|e| broken(cx, &e)),
+        Who::Nobody if account.telegram.bot => {
+            return import_bot(cx, account, slot, door).await.map(|()| StepEnd::done()).map_err(|e| broken(cx, &e));
+        }
         Who::Nobody => return Err((Reason::new(ReasonCode::AttemptExpired), false)),
         Who::Password(hint) => hint,
     };
@@ -194,6 +202,10 @@ async fn replace(cx: &Cx, op: &Op, me: &SlotRef) -> fresh::Tried<StepEnd> {
     if let Some(why) = seen[n].held.reason() {
         return Err((why, false));
     }
+    if new_slot::of(op).is_some() && seen[n].identity.as_ref().is_none_or(|i| i.inode.is_some()) {
+        // Made by somebody since: perhaps by the worker itself.
+        return Err((Reason::new(ReasonCode::SlotFileThere).with("file", me.slot.file.to_string_lossy()), false));
+    }
     let (file, id) = (me.slot.file.clone(), me.id());
     let work = move || -> Result<(), (Reason, bool)> {
         let refused = |e: &std::io::Error| (write::unwritable(&file, e), false);
@@ -212,7 +224,7 @@ async fn replace(cx: &Cx, op: &Op, me: &SlotRef) -> fresh::Tried<StepEnd> {
 }
 
 /// What lies there is the new key; it is remembered, and looked after for a while.
-async fn verify(cx: &Cx, op: &Op, account: &Account, me: &SlotRef) -> fresh::Tried<StepEnd> {
+async fn verify(hub: &Hub, cx: &Cx, op: &Op, account: &Account, me: &SlotRef) -> fresh::Tried<StepEnd> {
     let internal = || (Reason::new(ReasonCode::Internal), false);
     let (_, key) = Made::of(op).ok_or_else(internal)?;
     match there(me).await {
@@ -233,7 +245,7 @@ async fn verify(cx: &Cx, op: &Op, account: &Account, me: &SlotRef) -> fresh::Tri
         (k.key, k.hash, k.vigil) = (Some(key.id().to_string()), hash, Some(vigil));
     })
     .await?;
-    Ok(StepEnd::done())
+    Ok(StepEnd::Done { clear: super::left::told(hub, cx, op, account).await, sealed: Secrets::new() })
 }
 
 /// The key in the file; `None`: no file, or nothing readable in it.
@@ -248,25 +260,32 @@ async fn there(me: &SlotRef) -> Result<Option<KeyId>, Reason> {
 }
 
 /// The key that lay there when the plan was made.
-fn old_key(op: &Op) -> Option<KeyId> {
+pub(super) fn old_key(op: &Op) -> Option<KeyId> {
     let text = clear(op, "old_key")?.as_str()?;
     let bytes = (0..8).map(|i| u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()).collect::<Option<Vec<_>>>()?;
     Some(KeyId(bytes.try_into().ok()?))
 }
 
-/// The worker's former session, by the hash that was remembered when its key was made.
-async fn end_old(hub: &Hub, cx: &Cx, op: &Op, account: &Account) -> StepEnd {
+/// The worker's former session, by the hash that was remembered when its key was made. What cannot be done yet is remembered too, so
+/// that the slot's row tells it.
+async fn end_old(hub: &Hub, cx: &Cx, op: &Op, account: &Account, me: &SlotRef) -> StepEnd {
     let Some(hash) = clear(op, "old_hash").and_then(Value::as_i64) else { return StepEnd::done() };
     let line = match hub.line(cx, account).await {
         Ok(line) => line,
         Err(why) => return failed(why, false),
     };
-    match line.conn.invoke(&f::account::ResetAuthorization { hash }).await {
+    let end = match line.conn.invoke(&f::account::ResetAuthorization { hash }).await {
         Ok(_) => StepEnd::done(),
         Err(e) if e.name() == Some("HASH_INVALID") => StepEnd::done(),
         Err(e) if e.name() == Some(act::FRESH) => act::later(hub, cx, account, &e).await,
         Err(e) => failed(hub.refused(cx, &account.name, line.conn.key(), &e), !matches!(e, Error::Rpc { .. })),
+    };
+    let from = if let StepEnd::Later { not_before, .. } = &end { Some(not_before.0 / 1000) } else { None };
+    if from.is_some() || matches!(end, StepEnd::Done { .. }) {
+        // A fact of the row: the journal has it as well.
+        let _ = keep(cx, account, me, |k| k.owe(hash, from)).await;
     }
+    end
 }
 
 /// See [`crate::providers::Provider::check`], for a slot.
@@ -294,6 +313,7 @@ pub(in super::super) async fn check(hub: &Hub, cx: &Cx, op: &Op, step: &str, acc
                 Err(e) => Finding::CannotTell(fail::at(cx, &e)),
             }
         }
+        "enlist" => told(new_slot::of(op).is_some_and(|new| new_slot::is_listed(cx, &new))),
         "replace" => {
             let Some((_, key)) = Made::of(op) else { return Finding::NotDone };
             match there(me).await {
@@ -320,6 +340,7 @@ pub(in super::super) async fn check(hub: &Hub, cx: &Cx, op: &Op, step: &str, acc
 /// See [`crate::providers::Provider::back`], for a slot.
 pub(in super::super) async fn back(hub: &Hub, cx: &Cx, op: &Op, step: &str, account: &Account, me: &SlotRef) -> StepEnd {
     let end = match step {
+        "enlist" => new_slot::strike(cx, op).await.map(|()| StepEnd::done()).map_err(fresh::unsent),
         "accept" | "bot" => fresh::undo(hub, cx, account, op).await.map(|()| StepEnd::done()),
         // A half of the new file would be a stray key.
         "replace" => {

@@ -33,13 +33,19 @@ pub(super) fn add(app: &App, f: &AddForm) -> Panel {
         kinds = kinds.and(text, role);
     }
     let secret = app.opts.kinds.get(f.kind).and_then(|k| k.secrets.first()).map_or(w::ADD_KEY.get(lang), |s| s.words.get(lang));
+    // The line that has the focus says in full what it wants.
+    let asked = f.at.checked_sub(2).and_then(|n| f.asks.get(n)).map_or(if f.asks.is_empty() { secret } else { "" }, |(a, _)| a.words.get(lang));
     let mut rows = vec![kinds];
     let mut cursor = (0, 0);
-    let mut fields = vec![(w::ADD_NAME.get(lang), &f.name), (w::ADD_URL.get(lang), &f.url), (w::ADD_KEY.get(lang), &f.key)];
+    let mut fields = vec![(w::ADD_NAME.get(lang), &f.name)];
+    if f.asks.is_empty() {
+        fields.extend([(w::ADD_URL.get(lang), &f.url), (w::ADD_KEY.get(lang), &f.key)]);
+    }
+    fields.extend(f.asks.iter().map(|(a, field)| (a.name, field)));
     fields.extend(f.passphrase.as_ref().map(|p| (w::ADD_SEAL.get(lang), p)));
     for (n, (name, field)) in fields.into_iter().enumerate() {
         if f.at == n + 1 {
-            cursor = (n + 1, label(name).len().max(9) + field.cursor());
+            cursor = (n + 1, text::width(&label(name)) + field.cursor());
         }
         rows.push(Row::one(label(name), Role::Dim).and(field.shown(), Role::Plain));
     }
@@ -60,7 +66,7 @@ pub(super) fn add(app: &App, f: &AddForm) -> Panel {
                 }
             }
         }
-        None if !f.asking => wrapped(&mut rows, "", secret, width, Role::Dim),
+        None if !f.asking => wrapped(&mut rows, "", asked, width, Role::Dim),
         None => {}
     }
     Panel { title: w::ADD_TITLE.get(lang).to_owned(), rows, keys: w::ADD_KEYS.get(lang).to_owned(), cursor: Some(cursor), ..Panel::default() }
@@ -170,8 +176,12 @@ pub(super) fn answer(app: &App, f: &AnswerForm) -> Panel {
     let width = inner_width(app, false);
     let mut rows = Vec::new();
     wrapped(&mut rows, "", &f.prompt.words.text(lang), width, Role::Plain);
-    if let Some(hint) = &f.prompt.hint {
-        wrapped(&mut rows, "", &Message::new(&w::ANSWER_REFUSED).with("why", hint.as_str()).text(lang), width, Role::Warn);
+    let plain = matches!(f.prompt.kind, crate::domain::PromptKind::Password);
+    if let Some(beside) = f.prompt.beside() {
+        wrapped(&mut rows, "", &beside.text(lang), width, if plain { Role::Dim } else { Role::Warn });
+    }
+    if let Some(again) = f.prompt.again() {
+        wrapped(&mut rows, "", &again.text(lang), width, Role::Warn);
     }
     rows.push(Row::gap());
     let cursor = Some((rows.len(), 2 + f.field.cursor()));

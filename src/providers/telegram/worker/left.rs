@@ -1,0 +1,70 @@
+//! What is left of a key whose session nobody remembered: its row is among the account's sessions, and no name leads from the one to
+//! the other. So the possible ones are told, and a person ends the right one.
+
+use super::{
+    super::{operator::Hub, rows::Remote, setup, watch::remote},
+    registry::Kept,
+    steps::{clear, old_key},
+};
+use crate::{
+    domain::{Op, Wall},
+    i18n::{Message, telegram as w},
+    providers::Cx,
+    store::config::Account,
+};
+use serde_json::{Value, json};
+
+/// So many rows are named; more than that is a list to look at.
+const MOST: usize = 3;
+
+/// Name in a plan's clear data of what a dead holder had left and what was removed.
+pub(super) const CLEANED: &str = "cleaned";
+
+/// To be merged into a plan: what there is to say once it is done.
+pub(super) async fn told(hub: &Hub, cx: &Cx, op: &Op, account: &Account) -> Value {
+    let cleaned = clear(op, CLEANED).and_then(|v| serde_json::from_value::<Message>(v.clone()).ok());
+    let said: Vec<Message> = cleaned.into_iter().chain(old(hub, cx, op, account).await).collect();
+    if said.is_empty() { Value::Null } else { json!({ "told": said }) }
+}
+
+/// About the old session, where its hash was not known. Nothing where there was none, or where a step of the plan ends it.
+async fn old(hub: &Hub, cx: &Cx, op: &Op, account: &Account) -> Option<Message> {
+    if old_key(op).is_none() || clear(op, "old_hash").is_some() {
+        return None;
+    }
+    if account.telegram.bot {
+        return Some(Message::new(&w::LEFT_BOT));
+    }
+    match remote(hub, cx, account).await {
+        Ok((_, Some(told))) => Some(among(cx, account, op, &told).await),
+        // The file is done; that the list cannot be had now does not undo it.
+        _ => setup::secret(cx, &account.name, setup::OPERATOR).map(|_| Message::new(&w::LEFT_UNSEEN)),
+    }
+}
+
+/// Sessions that it can be: neither our own, nor one that a slot is known to have, nor the one that was just made.
+async fn among(cx: &Cx, account: &Account, op: &Op, told: &Remote) -> Message {
+    let mut known: Vec<i64> = clear(op, "hash").and_then(Value::as_i64).into_iter().collect();
+    for slot in &account.telegram.slots {
+        let kept = Kept::of(cx, &account.name, &slot.name).await;
+        known.extend(kept.hash.into_iter().chain(kept.owed.iter().map(|o| o.hash)));
+    }
+    let mut left: Vec<_> = told.sessions.iter().filter(|s| !s.current && !s.official_app && !known.contains(&s.hash)).collect();
+    if left.is_empty() {
+        return Message::new(&w::LEFT_NONE);
+    }
+    // Whoever was active last comes first: it ran until it was stopped.
+    left.sort_by_key(|s| std::cmp::Reverse(s.date_active));
+    let name = |s: &&grammers_tl_types::types::Authorization| {
+        let device = if s.device_model.is_empty() { &s.app_name } else { &s.device_model };
+        format!("{device} ({}, {})", s.app_name, Wall(i64::from(s.date_active).saturating_mul(1000)).rfc3339())
+    };
+    let mut rows = left.iter().take(MOST).map(name).collect::<Vec<_>>().join(", ");
+    if left.len() > MOST {
+        rows.push_str(&format!(" +{}", left.len() - MOST));
+    }
+    match told.ends_others_from() {
+        Some(from) => Message::new(&w::LEFT_LATER).with("rows", rows).with("time", Wall(from.saturating_mul(1000)).rfc3339()),
+        None => Message::new(&w::LEFT_SOME).with("rows", rows),
+    }
+}
