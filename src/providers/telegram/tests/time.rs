@@ -25,12 +25,16 @@ async fn settle() {
     }
 }
 
-/// Lets time pass in steps that are shorter than anything that is waited for, as long as `what` takes.
-async fn pass<T>(what: impl Future<Output = T>) -> T {
+/// While keys are made: this machine's own time, about. Afterwards longer steps, still shorter than anything that is waited for.
+const SLOW: Duration = Duration::from_millis(5);
+const QUICK: Duration = Duration::from_secs(1);
+
+/// Lets time pass, step by step, as long as `what` takes.
+async fn pass<T>(step: Duration, what: impl Future<Output = T>) -> T {
     let steps = async {
         loop {
             settle().await;
-            tokio::time::advance(Duration::from_secs(1)).await;
+            tokio::time::advance(step).await;
         }
     };
     tokio::select! {
@@ -62,9 +66,8 @@ async fn ten_minutes_of_a_code_on_screen_cost_one_export_each_27_seconds_whateve
         // When a code came, and when it dies, on the clock that is moved.
         let mut codes: Vec<(Instant, Instant)> = Vec::new();
         while begun.elapsed() < Duration::from_secs(600) {
-            // The first comes without time passing: a key is made meanwhile, which takes this machine a while.
-            let next = pairing.next(&stage.cx, None);
-            let event = if codes.is_empty() { next.await } else { pass(next).await };
+            let step = if codes.is_empty() { SLOW } else { QUICK };
+            let event = pass(step, pairing.next(&stage.cx, None)).await;
             match event {
                 PairEvent::Offer(offer) => {
                     let offer = offer.into_inner();
@@ -102,10 +105,7 @@ async fn a_watch_that_is_told_to_wait_waits_and_then_asks_once() {
             while rx.try_recv().is_ok() {}
             let now = count(&stage, "account.getAuthorizations");
             asked.resize(now, begun.elapsed());
-            // As long as nothing was asked a key may be in the making.
-            if now > 0 {
-                tokio::time::advance(Duration::from_secs(1)).await;
-            }
+            tokio::time::advance(if now > 0 { QUICK } else { SLOW }).await;
         }
         asked
     };
