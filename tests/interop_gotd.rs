@@ -3,6 +3,8 @@
 //! `PAIRDECK_CI=1` that is a failure. Building the client for the first time takes minutes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod support;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use pairdeck::{
     domain::Secret,
@@ -12,33 +14,12 @@ use pairdeck::{
 use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader, Write},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, ChildStdin, Command, Stdio},
-    sync::OnceLock,
     time::Duration,
 };
+use support::gotd;
 use tokio::sync::mpsc;
-
-static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-
-/// The client as a program, outside of the source tree, or why there is none.
-fn built() -> Result<PathBuf, String> {
-    let build = || {
-        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/gotd");
-        let to = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interop-gotd");
-        std::fs::create_dir_all(&to).map_err(|e| e.to_string())?;
-        let program = to.join("worker");
-        // go.sum pins every module; nothing may change it here.
-        let mut go = Command::new("go");
-        go.args(["build", "-mod=readonly", "-o"]).arg(&program).arg(".").current_dir(from);
-        match go.output() {
-            Ok(o) if o.status.success() => Ok(program),
-            Ok(o) => Err(format!("go build failed: {}", String::from_utf8_lossy(&o.stderr))),
-            Err(e) => Err(format!("go cannot be run: {e}")),
-        }
-    };
-    BUILT.get_or_init(build).clone()
-}
 
 /// A running worker.
 struct Worker {
@@ -50,24 +31,12 @@ struct Worker {
 impl Worker {
     /// A client of `house` with this session file, or `None` when the test must be skipped.
     fn start(test: &str, tg: &Telegram, dc: i32, session: &Path, transport: &str) -> Option<Self> {
-        let program = match built() {
-            Ok(p) => p,
-            Err(why) => {
-                // Past the harness, which would swallow the words of a test that passes.
-                let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {why}");
-                assert!(std::env::var_os("PAIRDECK_CI").is_none_or(|v| v != "1"), "SKIPPED {test} in CI: {why}");
-                return None;
-            }
-        };
+        let program = gotd::program(test)?;
         let mut child = Command::new(program).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (mut stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         let (tx, lines) = mpsc::unbounded_channel();
         std::thread::spawn(move || BufReader::new(stdout).lines().map_while(Result::ok).try_for_each(|l| tx.send(l)));
-        let dcs: serde_json::Map<String, Value> = tg.dcs().iter().map(|(dc, at)| (dc.to_string(), at.to_string().into())).collect();
-        let setup = json!({
-            "dcs": dcs, "dc": dc, "key": tg.pem(), "api_id": 12345, "api_hash": "0123456789abcdef0123456789abcdef",
-            "session": session, "transport": transport,
-        });
+        let setup = gotd::setup(tg, dc, session, transport);
         stdin.write_all(format!("{setup}\n").as_bytes()).unwrap();
         Some(Self { child, stdin, lines })
     }

@@ -131,12 +131,14 @@ async fn attend(house: &Session, args: &Run, out: &mut Output) -> Result<u8, Exi
         if began.elapsed() >= WELL {
             rebuilt = 0;
         }
+        // The plan proves by the same locks that nobody holds the session: let go of, they are free, unless something that the command
+        // started lives on and has them still.
+        drop(locks);
         rebuild(house, &target, dead, rebuilt, out).await?;
         let pause = BACKOFF * 3u32.pow(rebuilt);
         rebuilt += 1;
-        drop(locks);
         out.note(&Message::new(&w::RUN_HEALED).with("target", target.id()).with("s", pause.as_secs().to_string()));
-        if let Some(code) = wait(pause, &mut news).await {
+        if let Some(code) = wait(waited(pause), &mut news).await {
             return Ok(code);
         }
     }
@@ -358,6 +360,12 @@ async fn audit(house: &Session, target: &Target, outcome: ReasonCode) {
     };
     // A history that cannot be written is no reason to go on running.
     let _ = house.world.store().audit(line).await;
+}
+
+/// How long a pause lasts: in builds with debug assertions a test may say how many milliseconds a second has.
+fn waited(pause: Duration) -> Duration {
+    let said = if cfg!(debug_assertions) { std::env::var("PAIRDECK_DEBUG_HEAL_SECOND_MS").ok() } else { None };
+    said.and_then(|ms| ms.parse::<u32>().ok()).map_or(pause, |ms| pause * ms / 1000)
 }
 
 /// Waits before a new start; a signal that asks to end is obeyed.

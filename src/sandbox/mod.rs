@@ -37,7 +37,8 @@ pub use scenario::{MOST_ACCOUNTS, Scenario};
 pub use settings::{DateMode, Events, InstanceSpec, Past, Settings, Timing};
 pub use sntp::{Sntp, SntpFault, SntpSettings};
 pub use telegram::{
-    APP as TELEGRAM_APP, Telegram, TelegramAccount, TelegramCall, TelegramConn, TelegramCounts, TelegramDevice, TelegramSession, TelegramSettings,
+    APP as TELEGRAM_APP, Hostile as TelegramHostile, Telegram, TelegramAccount, TelegramCall, TelegramConn, TelegramCounts, TelegramDevice,
+    TelegramSession, TelegramSettings,
 };
 pub use wecom::{AppSpec, Fetches, ForeignSpec, Limit, Limits, Only, Platform, Repeated, Sent, Stale, TokenFault, TokenServer, TokenSettings};
 pub use wukongim::{

@@ -5,6 +5,7 @@
 
 pub mod clocks;
 pub mod eye;
+pub mod gotd;
 pub mod house;
 pub mod im;
 pub mod judge;
@@ -13,6 +14,7 @@ pub mod pty;
 pub mod redis;
 pub mod replay;
 pub mod svg;
+pub mod tg;
 
 use std::time::Duration;
 

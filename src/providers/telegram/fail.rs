@@ -19,11 +19,11 @@ pub(super) fn reason(error: &Error) -> Reason {
     }
     let code = match error {
         Error::Wire(WireError::TooMany) => Code::RateLimited,
-        Error::Wire(_) | Error::Closed | Error::Broken | Error::Corrupt => Code::Unreachable,
+        Error::Wire(_) | Error::Closed | Error::Broken => Code::Unreachable,
         Error::UnknownServerKey | Error::Exchange(_) => Code::WrongAddress,
         Error::Timeout(_) => Code::Slow,
         Error::KeyInUse => Code::OtherHolder,
-        Error::Unreadable => Code::Unintelligible,
+        Error::Unreadable | Error::Corrupt => Code::Unintelligible,
         Error::Refused(_) | Error::BadPasswordParameters => Code::ServerRefused,
         Error::NoRandom => Code::Internal,
         Error::Rpc { code, name } => match name.as_str() {

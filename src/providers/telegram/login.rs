@@ -6,7 +6,7 @@
 use super::{
     door::{Door, Step, label, why},
     memo,
-    mtproto::{App, Error, Network, Update, tl::types},
+    mtproto::{App, Error, KeyId, Network, Update, tl::types},
     operator::{Hub, Operator, measured},
     rows, setup,
 };
@@ -61,7 +61,7 @@ pub(super) async fn begin(hub: Arc<Hub>, cx: &Cx, at: &Target, want: Want) -> Re
         }
     };
     let except = memo::users(cx, &account.name).await;
-    Ok(Box::new(Login { hub, account, app, net, way, except, door: None, stage: Stage::Start, said: false, pause: None, reconnects: 0 }))
+    Ok(Box::new(Login { hub, account, app, net, way, except, door: None, ears: None, stage: Stage::Start, said: false, pause: None, reconnects: 0 }))
 }
 
 enum Way {
@@ -105,6 +105,8 @@ struct Login {
     /// Accounts that are logged in here already: their phones are told so.
     except: Vec<i64>,
     door: Option<Door>,
+    /// What the server says unasked, from before the present token was asked for, on the connection of that key.
+    ears: Option<(KeyId, broadcast::Receiver<Update>)>,
     stage: Stage,
     said: bool,
     /// The server asked for a pause, until then.
@@ -143,7 +145,9 @@ impl Login {
         // Its latest: a code may die early on the screen, never late.
         let left_ms = dies_s.saturating_mul(1000).saturating_sub(door.conn.server_now().hi_ms);
         let left = Duration::from_millis(u64::try_from(left_ms).unwrap_or(0)).min(Duration::from_secs(3600));
-        self.stage = Stage::Shown { renew: Instant::now() + left.saturating_sub(BEFORE).max(LEAST), updates: door.conn.updates() };
+        // Listened to since before it was asked for: a phone may be faster than this.
+        let updates = self.ears.take().filter(|(key, _)| *key == door.conn.key()).map_or_else(|| door.conn.updates(), |(_, ears)| ears);
+        self.stage = Stage::Shown { renew: Instant::now() + left.saturating_sub(BEFORE).max(LEAST), updates };
         if left.is_zero() {
             // Born dead: the server's two clocks disagree. The next one comes after a pause.
             return Ok(Some(PairEvent::Discarded(Reason::new(ReasonCode::AttemptExpired))));
@@ -201,6 +205,7 @@ impl Login {
             Stage::Export => {
                 let gone = self.gone();
                 let Some(door) = &mut self.door else { return Err(gone) };
+                self.ears = Some((door.conn.key(), door.conn.updates()));
                 let step = door.export(cx, &self.net, &self.app, &self.except).await?;
                 self.took(cx, step).await
             }

@@ -171,7 +171,7 @@ async fn run(hub: &Hub, cx: &Cx, out: Tx<Report>) -> Reason {
             tokio::select! {
                 () = sleep_until(next) => break,
                 of = hub.heard() => {
-                    readings.retain(|name, _| !of.contains(name));
+                    readings.retain(|name, r| !of.contains(name) || is_limited(r));
                     break;
                 }
                 changed = seen.changed() => {
@@ -185,13 +185,18 @@ async fn run(hub: &Hub, cx: &Cx, out: Tx<Report>) -> Reason {
                     if again || came {
                         let old = Instant::now();
                         // Dead keys stay dead, however often somebody asks.
-                        readings.values_mut().filter(|r| r.due > old && !is_dead(r)).for_each(|r| r.due = old);
+                        readings.values_mut().filter(|r| r.due > old && !is_dead(r) && !is_limited(r)).for_each(|r| r.due = old);
                         break;
                     }
                 }
             }
         }
     }
+}
+
+/// The server said how long to wait: neither news nor a key that is pressed makes it shorter.
+fn is_limited(reading: &Reading) -> bool {
+    reading.told.as_ref().is_err_and(|why| why.code == ReasonCode::RateLimited) && reading.due > Instant::now()
 }
 
 fn is_dead(reading: &Reading) -> bool {

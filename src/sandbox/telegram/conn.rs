@@ -1,7 +1,7 @@
 //! One TCP connection: packets in, packets out, and what a server checks before it looks at a request.
 
 use super::{
-    Inner,
+    Hostile, Inner,
     crypto::{From, open, seal},
     exchange::{Answer, Exchange},
     framing::Framing,
@@ -59,7 +59,7 @@ pub(super) async fn serve(inner: Arc<Inner>, id: u64, dc: i32, mut stream: TcpSt
     }
     let _gone = Gone(Arc::clone(&inner), id);
     let mut line = Line { inner: Arc::clone(&inner), id, dc, from, exchange: Exchange::default(), key: None, ends: Instant::now() + IDLE };
-    let (mut framing, mut buffer) = (Framing::new(), vec![0; 16 * 1024]);
+    let (mut framing, mut buffer, mut sent) = (Framing::new(), vec![0; 16 * 1024], 0);
     loop {
         let out = tokio::select! {
             () = inner.cancel.cancelled() => return,
@@ -86,7 +86,23 @@ pub(super) async fn serve(inner: Arc<Inner>, id: u64, dc: i32, mut stream: TcpSt
             }
         };
         for packet in out {
-            if stream.write_all(&framing.pack(&packet)).await.is_err() {
+            let framed = framing.pack(&packet);
+            let how = inner.world().hostile;
+            let (bytes, over) = how.map_or((framed.clone(), false), |h| h.dress(framed.clone(), &packet, &mut sent));
+            if how == Some(Hostile::SlowBytes) {
+                // A length that could be, and hours until it is there.
+                let head = (1u32 << 20).to_le_bytes();
+                let all = head.iter().chain(&framed);
+                for byte in all {
+                    if stream.write_all(&[*byte]).await.is_err() {
+                        return;
+                    }
+                    sleep(Duration::from_millis(100)).await;
+                }
+            } else if stream.write_all(&bytes).await.is_err() {
+                return;
+            }
+            if over {
                 return;
             }
         }
@@ -124,12 +140,17 @@ impl Line {
         let mut c = Cursor::from_slice(rest);
         let (Ok(_), Ok(len)) = (i64::deserialize(&mut c), i32::deserialize(&mut c)) else { return error(-404) };
         let Some(body) = usize::try_from(len).ok().and_then(|len| rest.get(12..12 + len)) else { return error(-404) };
+        let held = self.inner.world().asked(exchange_step(body));
+        if held == Some(false) {
+            return Vec::new();
+        }
         let now = {
             let mut w = self.inner.world();
             let asks = [tl::functions::ReqPqMulti::CONSTRUCTOR_ID, tl::functions::ReqPq::CONSTRUCTOR_ID];
             w.counts.exchanges += u64::from(asks.contains(&constructor(body)));
             w.now_s() as i32
         };
+        self.exchange.hostile = self.inner.world().hostile;
         let body = match self.exchange.answer(self.dc, now, body) {
             Answer::Error(n) => return error(n),
             Answer::Body(body) => body,
@@ -144,7 +165,7 @@ impl Line {
         out.extend(self.inner.world().message_id(true).to_le_bytes());
         out.extend((body.len() as i32).to_le_bytes());
         out.extend(body);
-        vec![out]
+        if held.is_some() { Vec::new() } else { vec![out] }
     }
 
     async fn sealed(&mut self, id: KeyId, rest: &[u8]) -> Vec<Vec<u8>> {
@@ -194,7 +215,9 @@ impl Line {
         } else if w.keys.get(&id)?.sessions.get(&session).is_some_and(|s| s.seen.contains(&m.id)) {
             // The very same packet again.
             19
-        } else if !w.salt_fits(w.keys.get(&id)?, salt) {
+        } else if w.hostile == Some(Hostile::RefusedForever) {
+            64
+        } else if w.hostile == Some(Hostile::BadSaltForever) || !w.salt_fits(w.keys.get(&id)?, salt) {
             48
         } else {
             return None;
@@ -276,18 +299,24 @@ impl Line {
     async fn call(&mut self, id: KeyId, session: i64, m: &Message) -> Option<Out> {
         self.twin(id).await;
         let mut w = self.inner.world();
+        let held = w.asked(rpc::method(&m.body));
+        if held == Some(false) {
+            return None;
+        }
         let caller = Caller { conn: self.id, key: id, session, dc: self.dc, ip: self.from.ip().to_string() };
         let (method, answer) = rpc::answer(&mut w, &self.inner, &caller, &m.body);
         let outcome = answer.as_ref().err().map_or_else(|| "ok".to_owned(), |e| e.1.clone());
         let call = TelegramCall { at_ms: w.now_ms(), dc: self.dc, conn: self.id, key: id, method, outcome };
         self.inner.say(&call);
         w.note(call);
-        if w.mute {
+        if w.mute || held.is_some() {
             return None;
         }
         let body = answer
             .unwrap_or_else(|(error_code, error_message)| tl::enums::RpcError::Error(tl::types::RpcError { error_code, error_message }).to_bytes());
-        Some(Out { body: result(m.id, body), content: true, answer: true })
+        let body = result(m.id, body);
+        let body = w.hostile.map_or(body.clone(), |h| h.answer(m.id, body));
+        Some(Out { body, content: true, answer: true })
     }
 
     /// Finds out whether another connection uses the same logged-in key; then the session is invalidated (core.telegram.org/api/errors, 406).
@@ -326,6 +355,7 @@ impl Line {
             s.content += i32::from(out.content);
             n
         });
+        let how = w.hostile;
         drop(w);
         let mut text = salt.to_le_bytes().to_vec();
         text.extend(session.to_le_bytes());
@@ -333,7 +363,21 @@ impl Line {
         text.extend(seqno.to_le_bytes());
         text.extend((out.body.len() as i32).to_le_bytes());
         text.extend(out.body);
-        Some(seal(bytes, text))
+        if let Some(how) = how {
+            how.address(&mut text);
+        }
+        let packet = seal(bytes, text);
+        Some(how.map_or(packet.clone(), |h| h.touch(packet)))
+    }
+}
+
+/// What a question in the clear is called.
+fn exchange_step(body: &[u8]) -> &'static str {
+    match constructor(body) {
+        tl::functions::ReqPqMulti::CONSTRUCTOR_ID | tl::functions::ReqPq::CONSTRUCTOR_ID => "req_pq",
+        tl::functions::ReqDhParams::CONSTRUCTOR_ID => "req_DH_params",
+        tl::functions::SetClientDhParams::CONSTRUCTOR_ID => "set_client_DH_params",
+        _ => "unknown",
     }
 }
 

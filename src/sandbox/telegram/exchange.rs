@@ -1,5 +1,6 @@
 //! The key exchange, the server's half: one state machine a connection.
 
+use super::Hostile;
 use super::crypto::{fingerprint, padded, rsa_open, sha1};
 use grammers_crypto::{
     aes::{ige_decrypt, ige_encrypt},
@@ -28,6 +29,8 @@ pub(super) struct Exchange {
     server_nonce: [u8; 16],
     new_nonce: [u8; 32],
     secret: Option<BigUint>,
+    /// How the answers are wrong.
+    pub(super) hostile: Option<Hostile>,
 }
 
 /// What comes of a question in the clear.
@@ -66,13 +69,18 @@ impl Exchange {
         self.secret = None;
         Some(Answer::Body(
             tl::enums::ResPq::Pq(tl::types::ResPq {
-                nonce: self.nonce,
+                nonce: if self.is(Hostile::WrongNonce) { [7; 16] } else { self.nonce },
                 server_nonce: self.server_nonce,
-                pq: (u64::from(P) * u64::from(Q)).to_be_bytes().to_vec(),
-                server_public_key_fingerprints: vec![fingerprint()],
+                // 2^63 - 25 is prime.
+                pq: if self.is(Hostile::PrimePq) { (1u64 << 63) - 25 } else { u64::from(P) * u64::from(Q) }.to_be_bytes().to_vec(),
+                server_public_key_fingerprints: vec![if self.is(Hostile::OtherKeys) { 1 } else { fingerprint() }],
             })
             .to_bytes(),
         ))
+    }
+
+    fn is(&self, how: Hostile) -> bool {
+        self.hostile == Some(how)
     }
 
     fn nonces(&self, c: &mut Cursor<'_>) -> Option<()> {
@@ -101,14 +109,16 @@ impl Exchange {
             return Some(Answer::Error(-444));
         }
         self.new_nonce = new_nonce;
-        let prime = prime();
+        // Odd and as long as the right one, but no prime: a multiple of three.
+        let weak = || (BigUint::from(1u8) << 2048usize) - BigUint::from(1u8);
+        let prime = if self.is(Hostile::WeakPrime) { weak() } else { prime() };
         let secret = BigUint::from_bytes_be(&random::<256>());
-        let g_a = BigUint::from(G as u32).modpow(&secret, &prime);
+        let g_a = if self.is(Hostile::SmallGa) { BigUint::from(1u8) } else { BigUint::from(G as u32).modpow(&secret, &prime) };
         self.secret = Some(secret);
         let inner = tl::enums::ServerDhInnerData::Data(tl::types::ServerDhInnerData {
             nonce: self.nonce,
             server_nonce: self.server_nonce,
-            g: G,
+            g: if self.is(Hostile::WrongGenerator) { 1 } else { G },
             dh_prime: prime.to_bytes_be(),
             g_a: g_a.to_bytes_be(),
             server_time: now_s,
@@ -144,6 +154,16 @@ impl Exchange {
         let mut new_nonce_hash1 = [0; 16];
         new_nonce_hash1.copy_from_slice(&hash[4..]);
         let salt: [u8; 8] = std::array::from_fn(|i| self.new_nonce[i] ^ self.server_nonce[i]);
+        if self.is(Hostile::WrongHash) {
+            new_nonce_hash1[3] ^= 0x55;
+        }
+        if self.is(Hostile::RetryForever) {
+            let hash = sha1(&[&self.new_nonce, &[2], &sha1(&[&key])[..8]]);
+            let mut new_nonce_hash2 = [0; 16];
+            new_nonce_hash2.copy_from_slice(&hash[4..]);
+            let again = tl::types::DhGenRetry { nonce: self.nonce, server_nonce: self.server_nonce, new_nonce_hash2 };
+            return Some(Answer::Body(tl::enums::SetClientDhParamsAnswer::DhGenRetry(again).to_bytes()));
+        }
         let ok = tl::types::DhGenOk { nonce: self.nonce, server_nonce: self.server_nonce, new_nonce_hash1 };
         let body = tl::enums::SetClientDhParamsAnswer::DhGenOk(ok).to_bytes();
         Some(Answer::Key { body, key: Box::new(key), salt: i64::from_le_bytes(salt) })

@@ -1,7 +1,7 @@
 //! What tests and the control API can do with a Telegram of the sandbox: be the phone, be the owner, be the weather.
 
 use super::{
-    Inner, TelegramAccount, TelegramCall, TelegramConn, TelegramCounts, TelegramSettings, crypto, listen, qr,
+    Hostile, Inner, TelegramAccount, TelegramCall, TelegramConn, TelegramCounts, TelegramSession, TelegramSettings, crypto, listen, qr,
     settings::APP,
     world::{KeyId, Row},
 };
@@ -56,6 +56,14 @@ impl Telegram {
     pub fn seed(&self, accounts: &[TelegramAccount]) {
         let mut w = self.inner.world();
         accounts.iter().for_each(|a| w.settle(a.clone()));
+    }
+
+    /// An account gets one more session; its hash.
+    pub fn add_session(&self, account: i64, session: &TelegramSession) -> Option<i64> {
+        let mut w = self.inner.world();
+        let dc = w.accounts.get(&account)?.spec.dc;
+        w.seat(account, dc, session);
+        w.accounts.get(&account)?.rows.last().map(|r| r.hash)
     }
 
     /// Its name.
@@ -225,6 +233,29 @@ impl Telegram {
         self.inner.world().mute = on;
     }
 
+    /// Answers in a hostile way, until told otherwise.
+    pub fn hostile(&self, how: Option<Hostile>) {
+        self.inner.world().hostile = how;
+    }
+
+    /// The `n`th question from now on is never answered, carried out (`done`) or not: the moment at which somebody is killed.
+    pub fn hold(&self, n: usize, done: bool) {
+        let mut w = self.inner.world();
+        w.questions.clear();
+        w.held = Some((n, done));
+    }
+
+    /// True once the question of [`Telegram::hold`] has come, and been carried out where that was wanted.
+    pub fn holding(&self) -> bool {
+        let w = self.inner.world();
+        w.held.is_some_and(|(n, _)| w.questions.len() >= n)
+    }
+
+    /// Steps of key exchanges and calls since [`Telegram::clear`] or [`Telegram::hold`], by name.
+    pub fn questions(&self) -> Vec<&'static str> {
+        self.inner.world().questions.clone()
+    }
+
     /// The next `count` packets are answered with the transport's 429.
     pub fn too_many(&self, count: u32) {
         self.inner.world().too_many = count;
@@ -253,6 +284,7 @@ impl Telegram {
         let mut w = self.inner.world();
         w.floods.clear();
         w.down.clear();
+        (w.held, w.hostile) = (None, None);
         (w.mute, w.run_away, w.too_many, w.settings.reply_delay) = (false, false, 0, Duration::ZERO);
     }
 
@@ -277,6 +309,7 @@ impl Telegram {
     pub fn clear(&self) {
         let mut w = self.inner.world();
         w.log.clear();
+        w.questions.clear();
         w.counts = TelegramCounts::default();
     }
 

@@ -15,6 +15,7 @@ mod exchange;
 mod file;
 mod framing;
 mod handle;
+mod hostile;
 mod login;
 mod message;
 mod qr;
@@ -30,6 +31,7 @@ mod tests;
 
 pub(crate) use file::TelegramFile;
 pub use handle::{Telegram, TelegramDevice};
+pub use hostile::Hostile;
 pub use settings::{APP, TelegramAccount, TelegramSession, TelegramSettings};
 pub use world::{TelegramCall, TelegramConn, TelegramCounts};
 

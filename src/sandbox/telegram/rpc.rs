@@ -51,6 +51,29 @@ fn name(id: u32) -> &'static str {
     }
 }
 
+/// What a call is called, wrapped or not; nothing is carried out.
+pub(super) fn method(body: &[u8]) -> &'static str {
+    let mut body = body.to_vec();
+    for _ in 0..8 {
+        let Some(plain) = unzipped(body) else { return "unknown" };
+        let (id, rest) = (constructor(&plain), plain.get(4..).unwrap_or_default());
+        let mut c = Cursor::from_slice(rest);
+        let read = match id {
+            f::InvokeWithLayer::<u32>::CONSTRUCTOR_ID => i32::deserialize(&mut c).map(drop),
+            f::InvokeWithoutUpdates::<u32>::CONSTRUCTOR_ID => Ok(()),
+            f::InvokeAfterMsg::<u32>::CONSTRUCTOR_ID => i64::deserialize(&mut c).map(drop),
+            f::InitConnection::<u32>::CONSTRUCTOR_ID => init(&mut c).map(drop),
+            _ => return name(id),
+        };
+        if read.is_err() {
+            break;
+        }
+        let used = c.pos();
+        body = rest.get(used..).unwrap_or_default().to_vec();
+    }
+    "unknown"
+}
+
 /// Takes off `invokeWithLayer`, `initConnection` and the like. Says whether `initConnection` was among them.
 fn unwrap(w: &mut World, who: &Caller, body: &[u8]) -> Result<(Vec<u8>, bool), Refusal> {
     let mut body = body.to_vec();

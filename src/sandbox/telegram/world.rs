@@ -199,6 +199,12 @@ pub(super) struct World {
     pub(super) mute: bool,
     /// Connections that are still answered with the transport's 429.
     pub(super) too_many: u32,
+    /// How this one is hostile.
+    pub(super) hostile: Option<super::Hostile>,
+    /// Questions and calls that came, by name.
+    pub(super) questions: Vec<&'static str>,
+    /// The question that is never answered: which one, and whether it is carried out first.
+    pub(super) held: Option<(usize, bool)>,
 }
 
 impl World {
@@ -221,6 +227,9 @@ impl World {
             run_away: false,
             mute: false,
             too_many: 0,
+            hostile: None,
+            questions: Vec::new(),
+            held: None,
         }
     }
 
@@ -285,7 +294,7 @@ impl World {
         }
     }
 
-    fn seat(&mut self, account: i64, dc: i32, s: &TelegramSession) {
+    pub(super) fn seat(&mut self, account: i64, dc: i32, s: &TelegramSession) {
         let bytes = s.key.clone().unwrap_or_else(|| {
             let mut b = Box::new([0; 256]);
             let _ = getrandom::fill(&mut *b);
@@ -363,6 +372,14 @@ impl World {
                 let _ = c.push.send(update.to_vec());
             }
         }
+    }
+
+    /// A question or a call came. `Some`: it is not answered; true when it is carried out all the same.
+    pub(super) fn asked(&mut self, name: &'static str) -> Option<bool> {
+        if self.questions.len() < CALLS {
+            self.questions.push(name);
+        }
+        self.held.filter(|(n, _)| *n == self.questions.len()).map(|(_, done)| done)
     }
 
     pub(super) fn note(&mut self, call: TelegramCall) {

@@ -161,6 +161,11 @@ func main() {
 				if !ok || c.Do == "end" {
 					return nil
 				}
+				if c.Do == "die" {
+					// As a worker that gives up at the first error of the API.
+					_, err := client.Self(ctx)
+					return err
+				}
 				do(ctx, client, s, c, loggedIn)
 			}
 		}

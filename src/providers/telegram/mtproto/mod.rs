@@ -11,6 +11,7 @@ mod connection;
 mod error;
 mod exchange;
 mod group;
+mod guard;
 mod key;
 mod network;
 mod password;

@@ -9,6 +9,7 @@ use super::{
     AuthKey, Error,
     clock::{Sent, of_message},
     connection::{App, Options, Update},
+    guard::{Guard, Word},
     wire::{Wire, WireError},
 };
 use crate::{clock::sample::Interval, domain::Clean};
@@ -75,6 +76,7 @@ impl Call {
 pub(super) struct Running {
     wire: Wire,
     mtp: Encrypted,
+    guard: Guard,
     key: AuthKey,
     app: App,
     queue: VecDeque<Call>,
@@ -102,6 +104,7 @@ impl Running {
         Self {
             wire,
             mtp,
+            guard: Guard::new(&key),
             key,
             app: options.app,
             queue: VecDeque::new(),
@@ -190,6 +193,7 @@ impl Running {
             call.ids = Some((id, carrier));
             self.under_way.push(call);
         }
+        self.guard.sent(buffer.as_ref());
         let written = timeout(WRITE, self.wire.send(buffer.as_ref())).await;
         written.map_err(|_| Error::Wire(WireError::Closed))??;
         Ok(())
@@ -203,6 +207,9 @@ impl Running {
     /// Reads one packet.
     fn hear(&mut self, mut packet: Vec<u8>) -> Result<(), Error> {
         self.heard = Instant::now();
+        if self.guard.hear(&packet)? == Word::Skip {
+            return Ok(());
+        }
         let all = match self.mtp.deserialize(&mut packet) {
             Ok(all) => all,
             // Another key, or garbage: no way on. A session that we left may still get an answer or two.
@@ -284,6 +291,7 @@ impl Running {
         self.lose_patience(code)?;
         let offset = time - super::clock::host_ms();
         self.mtp = session(&self.key, self.salt, offset);
+        self.guard.renewed();
         self.offset.send_replace(Interval::new(offset - 1000, offset + 1000));
         self.introduced = false;
         // Their answers would come to a session that is no more.
@@ -337,21 +345,38 @@ fn introduced(app: &App, body: &[u8]) -> Vec<u8> {
     out
 }
 
-/// What of an update concerns us.
+/// What of an update concerns us. Only that is read: an update may hold pages of text in text, whose depth nobody limits, and reading
+/// them takes as much stack as the server likes.
 fn read(body: &[u8]) -> Vec<Update> {
-    let Ok(updates) = tl::enums::Updates::deserialize(&mut Cursor::from_slice(body)) else { return vec![Update::Other] };
-    let all = match updates {
-        tl::enums::Updates::UpdateShort(u) => vec![u.update],
-        tl::enums::Updates::Updates(u) => u.updates,
-        tl::enums::Updates::Combined(u) => u.updates,
-        _ => Vec::new(),
+    use tl::types::{UpdateShort, Updates, UpdatesCombined};
+    /// `Vector t`.
+    const VECTOR: u32 = 0x1cb5_c415;
+    let mut c = Cursor::from_slice(body);
+    let mut number = || u32::deserialize(&mut c).unwrap_or_default();
+    let count = match number() {
+        UpdateShort::CONSTRUCTOR_ID => 1,
+        Updates::CONSTRUCTOR_ID | UpdatesCombined::CONSTRUCTOR_ID if number() == VECTOR => number().min(64),
+        _ => 0,
     };
-    let one = |u| match u {
-        tl::enums::Update::LoginToken => Update::LoginToken,
-        tl::enums::Update::NewAuthorization(u) => {
-            Update::NewDevice { hash: u.hash, unconfirmed: u.unconfirmed, device: u.device.as_deref().map(Clean::new) }
+    let known: Vec<_> = (0..count).map_while(|_| one(&mut c)).collect();
+    if known.len() == count as usize && count > 0 {
+        return known;
+    }
+    // Behind something else: that it is there is enough, whoever hears of it asks the server.
+    let scanned = body.chunks_exact(4).any(|w| w == tl::types::UpdateLoginToken::CONSTRUCTOR_ID.to_le_bytes().as_slice());
+    let mut known = known;
+    known.push(if scanned { Update::LoginToken } else { Update::Other });
+    known
+}
+
+/// One update, if it is one that concerns us.
+fn one(c: &mut Cursor<'_>) -> Option<Update> {
+    match u32::deserialize(c).ok()? {
+        tl::types::UpdateLoginToken::CONSTRUCTOR_ID => Some(Update::LoginToken),
+        tl::types::UpdateNewAuthorization::CONSTRUCTOR_ID => {
+            let u = tl::types::UpdateNewAuthorization::deserialize(c).ok()?;
+            Some(Update::NewDevice { hash: u.hash, unconfirmed: u.unconfirmed, device: u.device.as_deref().map(Clean::new) })
         }
-        _ => Update::Other,
-    };
-    all.into_iter().map(one).collect()
+        _ => None,
+    }
 }

@@ -49,10 +49,11 @@ impl Trouble {
     pub fn reason(&self, file: &Path) -> Reason {
         let code = match self {
             Self::Absent => ReasonCode::SessionAbsent,
-            Self::Unreadable(_) | Self::NotAFile => ReasonCode::SessionUnreadable,
+            Self::Unreadable(_) => ReasonCode::SessionUnreadable,
             Self::Truncated => ReasonCode::SessionTruncated,
             Self::TooLarge(_) | Self::Corrupt(_) | Self::KeyLength(_) | Self::Dc(_) => ReasonCode::SessionCorrupt,
-            Self::Foreign(_) => ReasonCode::SessionForeign,
+            // A folder or a device: another path is meant, not another right.
+            Self::Foreign(_) | Self::NotAFile => ReasonCode::SessionForeign,
             Self::Version(_) => ReasonCode::SessionVersion,
             Self::NoKey => ReasonCode::SessionEmpty,
             Self::WrongKeyId { .. } => ReasonCode::SessionKeyId,

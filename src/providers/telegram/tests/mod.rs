@@ -3,6 +3,7 @@
 
 mod logins;
 mod sessions;
+mod time;
 
 use super::*;
 use crate::{
@@ -80,7 +81,12 @@ pub(super) fn owner(password: Option<&str>) -> TelegramAccount {
 
 impl Stage {
     pub(super) async fn of(settings: TelegramSettings, accounts: Vec<TelegramAccount>) -> Self {
-        let sandbox = Sandbox::with(vec![("tg".into(), Part::Telegram(Box::new(settings), accounts))], &Options::default()).await.unwrap();
+        Self::at_clock(settings, accounts, &Options::default()).await
+    }
+
+    /// The same, on servers with a clock of their own.
+    pub(super) async fn at_clock(settings: TelegramSettings, accounts: Vec<TelegramAccount>, options: &Options) -> Self {
+        let sandbox = Sandbox::with(vec![("tg".into(), Part::Telegram(Box::new(settings), accounts))], options).await.unwrap();
         let tg = sandbox.telegram("tg").unwrap();
         let pem = tempfile::tempdir().unwrap();
         std::fs::write(pem.path().join("keys.pem"), tg.pem()).unwrap();

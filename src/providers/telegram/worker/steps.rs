@@ -27,7 +27,6 @@ use crate::{
     providers::{Cx, telegram::KeyId},
     store::{
         config::{Account, Slot},
-        proc::spaces,
         run_lock::{Owner, RunLock},
     },
 };
@@ -212,12 +211,8 @@ async fn replace(cx: &Cx, op: &Op, me: &SlotRef) -> fresh::Tried<StepEnd> {
         let refused = |e: &std::io::Error| (write::unwritable(&file, e), false);
         let real = write::real(&file).map_err(|e| refused(&e))?;
         let owner = Owner { target: id, pid: std::process::id(), command: "pairdeck".into(), ..Owner::default() };
-        let _held = match RunLock::take(&write::named(&real, "run"), &owner).map_err(|e| refused(&e))? {
-            Ok(lock) => Some(lock),
-            // This process runs the worker, which has ended, and mends what it ran.
-            Err(who) if who.pid == owner.pid && (who.mounts, who.pids) == spaces(owner.pid) => None,
-            Err(who) => return Err((Reason::new(ReasonCode::SlotHeld).with("holder", who.name()).with("evidence", "pairdeck run"), false)),
-        };
+        let lock = RunLock::take(&write::named(&real, "run"), &owner).map_err(|e| refused(&e))?;
+        let _held = lock.map_err(|who| (Reason::new(ReasonCode::SlotHeld).with("holder", who.name()).with("evidence", "pairdeck run"), false))?;
         // Addresses stay; the key, its data centre and its salt are new.
         let mut config = std::fs::read(&real).ok().and_then(|old| gotd::parse_whole(&old).ok()).map(|(_, c)| c).unwrap_or_default();
         config.date = 0;

@@ -1,0 +1,169 @@
+//! `pairdeck run --heal` with an operator that can rebuild: once, then again after longer and longer pauses, never more than three
+//! times, not for a closed account, and not once somebody asked the worker to end. A second of a pause is ten milliseconds here.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod support;
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::PathBuf,
+    process::{Child, Command},
+    time::{Duration, Instant},
+};
+use support::{
+    house::until,
+    tg::{OWNER, Tg, lies},
+};
+
+const SECOND_MS: u64 = 10;
+
+struct Floor {
+    all: Tg,
+    starts: PathBuf,
+}
+
+impl Floor {
+    fn new() -> Self {
+        let all = Tg::open(2, 1);
+        all.seat(OWNER, "s1", 1);
+        let starts = all.home.file("starts");
+        Self { all, starts }
+    }
+
+    /// A worker: notes when it started (in milliseconds), then does as the script says; `$n` is how often it was started.
+    fn start(&self, script: &str, second_ms: u64) -> Child {
+        let starts = self.starts.display();
+        let script = format!("echo $(($(date +%s%N) / 1000000)) >> {starts}; n=$(wc -l < {starts}); {script}");
+        let mut c = self.all.home.command(&["run", "tg:ada/s1", "--heal", "--", "sh", "-c", &script]);
+        c.env("PAIRDECK_DEBUG_HEAL_SECOND_MS", second_ms.to_string()).spawn().unwrap()
+    }
+
+    /// When it was started.
+    fn starts(&self) -> Vec<u64> {
+        fs::read_to_string(&self.starts).unwrap_or_default().lines().map(|l| l.parse().unwrap()).collect()
+    }
+
+    fn outcomes(&self) -> String {
+        self.all.home.run(&["history", "--audit", "--json"]).exits(0).stdout
+    }
+
+    fn count(&self, method: &str) -> usize {
+        self.all.tg().calls().iter().filter(|c| c.method == method).count()
+    }
+}
+
+#[test]
+fn a_dead_session_is_rebuilt_once_and_the_worker_goes_on_with_the_new_one() {
+    let floor = Floor::new();
+    let old = lies(&floor.all.file("s1")).unwrap();
+    floor.all.tg().clear();
+    let said = "echo out; [ $n = 1 ] && { echo 'rpc error code 406: AUTH_KEY_DUPLICATED' >&2; exit 1; }; exit 0";
+    let ran = floor.all.home.finish(floor.start(said, SECOND_MS)).exits(0).says(&["AUTH_KEY_DUPLICATED", "rebuilt", "5 s"]);
+    assert_eq!(ran.stdout, "out\nout\n", "stdout is the worker's alone");
+    assert_eq!(floor.starts().len(), 2);
+    let new = lies(&floor.all.file("s1")).unwrap();
+    assert!(new != old && floor.all.tg().alive(new.0) && !floor.all.tg().alive(old.0));
+    assert_eq!(floor.count("auth.acceptLoginToken"), 1);
+    assert!(floor.all.tg().calls().iter().all(|c| c.key != old.0), "the dead key was used");
+    assert!(floor.outcomes().contains("session_duplicated"));
+}
+
+#[test]
+fn what_dies_again_and_again_is_rebuilt_three_times_with_longer_pauses_and_then_a_person_is_called() {
+    let floor = Floor::new();
+    floor.all.tg().clear();
+    // The exit code alone says so: 41 is one of the slot's `dead_exit_codes`.
+    let ran = floor.all.home.finish(floor.start("exit 41", SECOND_MS)).exits(4);
+    let ran = ran.says(&["starts again in 5 s", "starts again in 15 s", "starts again in 45 s", "3"]);
+    let starts = floor.starts();
+    assert_eq!(starts.len(), 4, "{}", ran.stderr);
+    let pauses: Vec<u64> = starts.windows(2).map(|w| w[1] - w[0]).collect();
+    for (pause, seconds) in pauses.iter().zip([5, 15, 45]) {
+        assert!(*pause >= seconds * SECOND_MS, "{pauses:?}");
+    }
+    assert_eq!(floor.count("auth.acceptLoginToken"), 3);
+    assert_eq!(ran.stderr.matches("rebuilt; the command starts again").count(), 3, "{}", ran.stderr);
+    assert!(floor.outcomes().contains("rebuild_limit"), "the alarm stands in the history");
+    // Two more within the hour, then the slot itself is refused: each is a login, and Telegram counts them.
+    let ran = floor.all.home.finish(floor.start("exit 41", SECOND_MS));
+    assert_ne!(ran.code, 0);
+    assert_eq!(floor.count("auth.acceptLoginToken"), 5, "{}", ran.stderr);
+    assert!(ran.stderr.contains("slow down") || ran.stderr.contains("too many"), "{}", ran.stderr);
+    let now = lies(&floor.all.file("s1")).unwrap();
+    assert!(floor.all.tg().alive(now.0), "the last new session stands");
+    assert_eq!(floor.all.tg().devices(OWNER).len(), 2, "every one before it was ended: {:?}", floor.all.tg().devices(OWNER));
+}
+
+#[test]
+fn an_account_that_telegram_closed_is_not_rebuilt_whatever_the_worker_says() {
+    let floor = Floor::new();
+    let old = lies(&floor.all.file("s1"));
+    floor.all.tg().deactivate(OWNER, true);
+    floor.all.tg().clear();
+    for said in ["401: USER_DEACTIVATED_BAN", "AUTH_KEY_UNREGISTERED"] {
+        let ran = floor.all.home.finish(floor.start(&format!("echo '{said}'; exit 1"), SECOND_MS));
+        assert_ne!(ran.code, 0, "{said}: {}", ran.stderr);
+    }
+    assert_eq!((lies(&floor.all.file("s1")), floor.starts().len()), (old, 2), "no new start, no new file");
+    assert_eq!((floor.count("auth.exportLoginToken"), floor.all.tg().counts().keys), (0, 0), "no key was made");
+}
+
+#[test]
+fn a_signal_in_the_pause_ends_it_and_nothing_is_started_again() {
+    let floor = Floor::new();
+    let mut child = floor.start("echo SESSION_REVOKED; exit 1", 600_000);
+    let mut said = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("starts again") {
+        line.clear();
+        assert!(said.read_line(&mut line).unwrap() > 0, "it ended");
+    }
+    let begun = Instant::now();
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    floor.all.home.finish(child).exits(143);
+    assert!(begun.elapsed() < Duration::from_secs(20));
+    assert_eq!(floor.starts().len(), 1);
+}
+
+#[test]
+fn what_the_worker_left_running_keeps_its_session_and_is_named() {
+    let floor = Floor::new();
+    let old = lies(&floor.all.file("s1"));
+    let pid = floor.all.home.file("left");
+    // It dies of its session, and a child of its own stays.
+    let script =
+        format!("(trap '' TERM HUP; while :; do sleep 0.05; done) >/dev/null 2>&1 & echo $! > {}; echo SESSION_REVOKED; exit 1", pid.display());
+    let child = floor.start(&script, SECOND_MS);
+    until("the one that stays", || fs::read_to_string(&pid).is_ok_and(|p| !p.trim().is_empty()));
+    let ran = floor.all.home.finish(child);
+    let left = fs::read_to_string(&pid).unwrap();
+    let lives = fs::metadata(format!("/proc/{}", left.trim())).is_ok();
+    let _ = Command::new("kill").args(["-KILL", left.trim()]).status();
+    if lives {
+        assert_ne!(ran.code, 0, "{}", ran.stderr);
+        assert_eq!(lies(&floor.all.file("s1")), old, "its file was replaced under a holder: {}", ran.stderr);
+    } else {
+        // Everything that the worker started was ended before its session was touched.
+        assert_ne!(lies(&floor.all.file("s1")), old, "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn each_library_says_death_in_its_own_words() {
+    // gotd, Telethon, Pyrogram: the words that their exceptions end up as in a log.
+    let words = [
+        "rpc error code 401: AUTH_KEY_UNREGISTERED",
+        "telethon.errors.rpcerrorlist.AuthKeyDuplicatedError: The authorization key (session file) was used under two different IP addresses",
+        "pyrogram.errors.exceptions.unauthorized_401.SessionRevoked: Telegram says: [401 SESSION_REVOKED]",
+        "grammers: request error: rpc error 401: SESSION_EXPIRED caused by users.getUsers",
+    ];
+    for word in words {
+        let floor = Floor::new();
+        let script = format!("[ $n = 1 ] && {{ echo '{word}'; exit 1; }}; exit 0");
+        floor.all.home.finish(floor.start(&script, SECOND_MS)).exits(0);
+        assert_eq!(floor.starts().len(), 2, "{word}");
+    }
+}
