@@ -5,6 +5,8 @@
 //! URL. Each answer's `Date` becomes a clock sample on the way.
 
 mod fail;
+pub mod json;
+mod room;
 pub mod tls;
 pub mod ws;
 
@@ -33,8 +35,6 @@ pub const CAP: usize = 8 << 20;
 pub const CAP_LIST: usize = 64 << 20;
 /// Most items kept of a list.
 pub const MOST_ITEMS: usize = 20_000;
-/// Bodies above this are decoded off the network thread.
-const DECODE_APART: usize = 1 << 20;
 
 /// Bound to a gateway: its base address, its trust, its rules.
 pub struct Client {
@@ -42,6 +42,7 @@ pub struct Client {
     gateway: GatewayId,
     inner: reqwest::Client,
     tls: Arc<rustls::ClientConfig>,
+    seat: Arc<tokio::sync::Semaphore>,
 }
 
 /// One request, without a host.
@@ -130,6 +131,7 @@ pub struct Answer {
     content_type: String,
     retry_after: Option<Duration>,
     secrets: Vec<Secret>,
+    place: Option<room::Place>,
 }
 
 impl Client {
@@ -165,7 +167,7 @@ impl Client {
             builder = builder.no_proxy();
         }
         let inner = builder.build().map_err(|e| named(ReasonCode::Internal).raw(fail::bare(e.without_url())))?;
-        Ok(Self { base, gateway, inner, tls })
+        Ok(Self { base, gateway, inner, tls, seat: room::seat() })
     }
 
     /// The gateway that it is bound to.
@@ -203,6 +205,7 @@ impl Client {
         if let Some(body) = &call.body {
             request = request.json(body);
         }
+        let end = tokio::time::Instant::now() + call.total;
         let sent = time.now();
         let mut response = request.send().await.map_err(|e| {
             samples.lost();
@@ -226,17 +229,37 @@ impl Client {
             content_type: text(headers, "content-type").unwrap_or_default().to_ascii_lowercase(),
             retry_after: fail::retry_after(text(headers, "retry-after"), received),
             secrets: call.secret.into_iter().chain(call.hidden).map(|(_, s)| s).collect(),
+            place: None,
         };
-        if response.content_length().is_some_and(|n| n > call.cap as u64) {
+        self.read(&mut response, &mut answer, call.cap, end).await?;
+        Ok(answer)
+    }
+
+    /// Reads the body within `cap` bytes, waiting for room when it turns out to be large.
+    async fn read(&self, response: &mut reqwest::Response, answer: &mut Answer, cap: usize, end: tokio::time::Instant) -> Result<(), Reason> {
+        let length = response.content_length().map(|n| usize::try_from(n).unwrap_or(usize::MAX));
+        let mut cap = if answer.is_ok() { cap } else { cap.min(room::SMALL) };
+        if length.is_some_and(|n| n > cap) {
             return Err(self.reason(ReasonCode::TooLarge));
         }
         while let Some(chunk) = response.chunk().await.map_err(|e| self.failed(e))? {
-            if answer.body.len() + chunk.len() > call.cap {
+            if let Some(first) = chunk.first().filter(|_| answer.body.is_empty()) {
+                cap = room::cap(cap, *first);
+                if room::is_hopeless(&chunk) {
+                    return Err(self.reason(ReasonCode::Unintelligible));
+                }
+            }
+            let now = answer.body.len() + chunk.len();
+            if now > cap || length.is_some_and(|n| n > cap) {
                 return Err(self.reason(ReasonCode::TooLarge));
+            }
+            if answer.place.is_none() && now > room::SMALL {
+                answer.place = Some(self.place(length.unwrap_or(cap), end).await?);
+                answer.body.reserve_exact(length.unwrap_or(now) - answer.body.len());
             }
             answer.body.extend_from_slice(&chunk);
         }
-        Ok(answer)
+        Ok(())
     }
 
     fn reason(&self, code: ReasonCode) -> Reason {
@@ -296,11 +319,18 @@ impl Answer {
     /// `Unintelligible`.
     pub async fn decode<T: Send + 'static>(self, how: fn(&[u8]) -> Option<T>) -> Result<T, Reason> {
         let unclear = || Reason::new(ReasonCode::Unintelligible);
-        if self.body.len() <= DECODE_APART {
+        if self.body.len() <= room::SMALL {
             return how(&self.body).ok_or_else(unclear);
         }
-        let body = self.body;
-        tokio::task::spawn_blocking(move || how(&body)).await.ok().flatten().ok_or_else(unclear)
+        // The place goes with the body into the thread: a caller that gives up does not free what is still in use.
+        let (body, place) = (self.body, self.place);
+        let alone = room::DECODING.acquire().await.map_err(|_| unclear())?;
+        let decoded = tokio::task::spawn_blocking(move || {
+            let out = how(&body);
+            drop((body, place, alone));
+            out
+        });
+        decoded.await.ok().flatten().ok_or_else(unclear)
     }
 }
 
