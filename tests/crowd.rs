@@ -133,6 +133,8 @@ fn two_decks_and_ten_processes_lose_nothing_do_nothing_twice_and_hang_nowhere() 
     let servers = Arc::new(Servers::start(vec![("wa", quick(KEY), accounts)]));
     let home = Arc::new(Home::of(&servers));
     let mut decks = [deck(&home), deck(&home)];
+    // Beside the decks and the ten: one that only watches, for as long as it lasts.
+    let watch = home.command(&["watch", "--json"]).stdout(std::process::Stdio::null()).spawn().unwrap();
     let end = Instant::now() + Duration::from_secs(seconds);
     let tally = Arc::new(Tally::default());
     let phone = std::thread::spawn({
@@ -172,6 +174,9 @@ fn two_decks_and_ten_processes_lose_nothing_do_nothing_twice_and_hang_nowhere() 
     assert!(wiped >= 3, "the crowd hardly wiped: {runs:?}");
     assert!(slowest < 30_000, "a run took {slowest} ms");
     both_decks_see_it(&servers, &home, &decks);
+    std::process::Command::new("kill").args(["-s", "TERM", &watch.id().to_string()]).status().unwrap();
+    let watch = home.finish(watch);
+    assert!(!watch.stderr.contains("panicked") && !watch.stderr.contains("locked"), "{}", watch.stderr);
     for pty in &mut decks {
         pty.keys("q");
         pty.assert_exit(0);

@@ -9,11 +9,12 @@ mod deck {
     mod clock;
     mod devices;
     pub mod hands;
+    mod hostile;
     pub mod house;
     mod leaving;
     pub mod looks;
     mod pairing;
-    mod secure;
+    pub mod secure;
     mod web_login;
 }
 mod support;

@@ -187,10 +187,8 @@ async fn write_home(paths: &Paths, sandbox: &Sandbox) {
             store.secret_put(&secret_name(&GatewayId::new(&g.name), name), secret).await.unwrap();
         }
         let new = config::NewGateway { name: g.name.clone(), kind: g.kind.to_owned(), url: g.url.clone(), allow_plaintext: false };
-        assert!(config::add_gateway(&paths.config, &new).is_ok(), "the configuration takes {}", g.name);
-        // The table of a new gateway is the last of the file.
-        let more: String = g.more.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
-        std::fs::OpenOptions::new().append(true).open(&paths.config).and_then(|mut f| f.write_all(more.as_bytes())).unwrap();
+        let taken = config::add_gateway_with(&paths.config, &new, &g.more);
+        assert!(taken.is_ok(), "the configuration takes {}: {:?} {:?}", g.name, taken.err(), g.more);
     }
     store.flush().await;
 }
