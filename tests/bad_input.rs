@@ -181,7 +181,7 @@ fn hostile_names_are_drawn_harmless_and_hit_exactly() {
     // An action on one of them reaches that one and no other.
     let id = "bad:a%3Ab%2Fc%2541";
     assert!(ids.contains(&id.to_owned()), "{ids:?}");
-    servers.gateway("bad").clear_log();
+    servers.gateway("bad").clear_requests();
     home.run(&["wipe", id, "--yes"]).exits(0);
     let logouts: Vec<_> = servers.asked("bad").into_iter().filter(|r| r.starts_with("DELETE ")).collect();
     assert_eq!(logouts, ["DELETE /instance/logout/a%3Ab%2Fc%2541"]);
@@ -193,7 +193,7 @@ fn a_secret_in_the_configuration_is_refused_and_not_repeated() {
     home.canary("CANARY-in-config");
     let text = fs::read_to_string(home.file("config.toml")).unwrap();
     home.write_config(&format!("{text}api_key = \"CANARY-in-config\"\n"));
-    servers.gateway("good").clear_log();
+    servers.gateway("good").clear_requests();
     for args in [&["list"][..], &["wipe", "good:well", "--yes"], &["config", "check"], &["add", "evolution", "x", "--url", "http://127.0.0.1:1"]] {
         home.run(args).exits(2).says(&["pairdeck secret set"]);
     }
@@ -225,7 +225,7 @@ fn a_vault_database_of_a_newer_version_is_left_alone() {
     db.pragma_update(None, "user_version", 999).unwrap();
     drop(db);
     let before = bytes(&path);
-    servers.gateway("bad").clear_log();
+    servers.gateway("bad").clear_requests();
     for args in [&["list"][..], &["wipe", "bad:shop", "--yes"], &["pair", "bad:shop"], &["secret", "status"], &["doctor"]] {
         home.run(args).exits(1).says(&["newer", "--home"]);
     }
@@ -286,7 +286,7 @@ fn a_folder_that_cannot_be_written_starts_nothing_and_says_what_to_do() {
     }
     let mode = |m: u32| [home.file("locks"), home.path()].map(|p| fs::set_permissions(p, fs::Permissions::from_mode(m)).unwrap());
     mode(0o500);
-    servers.gateway("bad").clear_log();
+    servers.gateway("bad").clear_requests();
     let run = |args: &[&str]| {
         let template = home.command(args);
         let mut c = std::process::Command::new(&program);

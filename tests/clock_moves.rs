@@ -197,7 +197,7 @@ fn a_clock_that_drifts_hides_nothing_while_it_is_within_the_limits() {
     let pty = clock.open(&house);
     pair_by_code(&pty, "shop-a", NUMBER);
     let code = wait_for_code(&pty);
-    let asked = |g: &pairdeck::sandbox::Gateway| g.log().0.iter().filter(|r| r.path.contains("connectionState")).count();
+    let asked = |g: &pairdeck::sandbox::Gateway| g.asked().0.iter().filter(|r| r.path.contains("connectionState")).count();
     let before = asked(house.gateway());
     house.wait("ten more samples", |g| (asked(g) >= before + 10).then_some(()));
     assert_eq!(code_on(&pty.screen()), Some(code), "{}", pty.text());

@@ -2,99 +2,21 @@
 //! refused with a wrong secret. Needs node and npm; without them it is skipped, loudly, and with `PAIRDECK_CI=1` that is a failure.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod support;
+
 use pairdeck::{
     domain::Secret,
     sandbox::{AiBot, AiBotSettings, AiBotSpec, Options, Part, Sandbox},
 };
 use serde_json::{Value, json};
-use std::{
-    io::{BufRead, BufReader, Write},
-    path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, Stdio},
-    sync::OnceLock,
-    time::Duration,
-};
-use tokio::sync::mpsc;
+use std::{path::PathBuf, sync::OnceLock, time::Duration};
+use support::judge::{self, Judge};
 
 static SDK: OnceLock<Result<PathBuf, String>> = OnceLock::new();
 
-fn run(what: &mut Command, at: &Path) -> Result<(), String> {
-    match what.current_dir(at).output() {
-        Ok(o) if o.status.success() => Ok(()),
-        Ok(o) => Err(format!("{what:?} failed: {}", String::from_utf8_lossy(&o.stderr))),
-        Err(e) => Err(format!("{what:?} cannot be run: {e}")),
-    }
-}
-
 /// The client's script beside its package, outside of the source tree, or why there is none.
 fn sdk() -> Result<PathBuf, String> {
-    let install = || {
-        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/aibot");
-        let to = Path::new(env!("CARGO_TARGET_TMPDIR")).join("interop-aibot");
-        std::fs::create_dir_all(&to).map_err(|e| e.to_string())?;
-        for f in ["package.json", "package-lock.json", "sdk.mjs"] {
-            std::fs::copy(from.join(f), to.join(f)).map_err(|e| e.to_string())?;
-        }
-        run(Command::new("node").arg("--version"), &to)?;
-        run(Command::new("npm").args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]), &to)?;
-        Ok(to.join("sdk.mjs"))
-    };
-    SDK.get_or_init(install).clone()
-}
-
-struct Client {
-    child: Child,
-    stdin: ChildStdin,
-    lines: mpsc::UnboundedReceiver<String>,
-}
-
-impl Client {
-    /// A running client, or `None` when the test must be skipped.
-    async fn start(test: &str, script: Result<PathBuf, String>) -> Option<Self> {
-        let script = match script {
-            Ok(f) => f,
-            Err(why) => {
-                // Past the harness, which would swallow the words of a test that passes.
-                let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {why}");
-                assert!(std::env::var_os("PAIRDECK_CI").is_none_or(|v| v != "1"), "SKIPPED {test} in CI: {why}");
-                return None;
-            }
-        };
-        let mut child =
-            Command::new("node").arg(&script).current_dir(script.parent().unwrap()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        let (tx, lines) = mpsc::unbounded_channel();
-        std::thread::spawn(move || BufReader::new(stdout).lines().map_while(Result::ok).try_for_each(|l| tx.send(l)));
-        let mut c = Self { child, stdin, lines };
-        assert_eq!(c.next().await["what"], "ready");
-        Some(c)
-    }
-
-    fn tell(&mut self, what: Value) {
-        self.stdin.write_all(format!("{what}\n").as_bytes()).unwrap();
-    }
-
-    async fn next(&mut self) -> Value {
-        let line = tokio::time::timeout(Duration::from_secs(30), self.lines.recv()).await.expect("the client says nothing");
-        serde_json::from_str(&line.expect("the client ended")).unwrap()
-    }
-
-    /// The next line whose `key` is `value`; others may come before.
-    async fn until(&mut self, key: &str, value: Value) -> Value {
-        loop {
-            let v = self.next().await;
-            if v[key] == value {
-                return v;
-            }
-        }
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+    SDK.get_or_init(|| Ok(judge::npm("aibot", "interop-aibot", &["sdk.mjs"])?.join("sdk.mjs"))).clone()
 }
 
 async fn sandbox(settings: AiBotSettings) -> Sandbox {
@@ -117,17 +39,17 @@ async fn control(house: &Sandbox, method: reqwest::Method, path: &str, body: Val
 
 #[tokio::test]
 async fn tencents_sdk_subscribes_pings_hears_a_message_is_replaced_by_a_second_one_and_stops() {
-    let Some(mut first) = Client::start("Tencent's SDK", sdk()).await else { return };
-    let Some(mut second) = Client::start("Tencent's SDK", sdk()).await else { return };
+    let Some(mut first) = Judge::node("Tencent's SDK", sdk()).await else { return };
+    let Some(mut second) = Judge::node("Tencent's SDK", sdk()).await else { return };
     let house = sandbox(AiBotSettings::default()).await;
     let ai = house.aibot("ai").unwrap();
-    first.tell(login(ai, "good-secret"));
+    first.tell(&login(ai, "good-secret"));
     assert_eq!(first.next().await, json!({ "what": "connected" }));
     assert_eq!(first.next().await, json!({ "what": "authenticated" }));
     let one = ai.subscribers()[0].connection;
     assert!(ai.message("aib-1", "zhangsan", "hello"));
     assert_eq!(first.next().await, json!({ "what": "text", "from": "zhangsan", "text": "hello" }));
-    second.tell(login(ai, "good-secret"));
+    second.tell(&login(ai, "good-secret"));
     assert_eq!(second.next().await, json!({ "what": "connected" }));
     assert_eq!(second.next().await, json!({ "what": "authenticated" }));
     assert_eq!(first.next().await, json!({ "what": "replaced", "bot": "aib-1" }));
@@ -151,12 +73,12 @@ async fn tencents_sdk_subscribes_pings_hears_a_message_is_replaced_by_a_second_o
 
 #[tokio::test]
 async fn tencents_sdk_with_a_wrong_secret_tries_as_often_as_it_may_and_gives_up() {
-    let Some(mut client) = Client::start("Tencent's SDK", sdk()).await else { return };
+    let Some(mut client) = Judge::node("Tencent's SDK", sdk()).await else { return };
     let house = sandbox(AiBotSettings::default()).await;
     let ai = house.aibot("ai").unwrap();
     let mut bad = login(ai, "bad-secret");
     bad["attempts"] = json!(2);
-    client.tell(bad);
+    client.tell(&bad);
     let refused = client.until("what", json!("error")).await;
     assert!(refused["message"].as_str().unwrap().contains("invalid credential (code: 40001)"), "{refused}");
     client.until("code", json!("WS_AUTH_FAILURE_EXHAUSTED")).await;
@@ -166,10 +88,10 @@ async fn tencents_sdk_with_a_wrong_secret_tries_as_often_as_it_may_and_gives_up(
 
 #[tokio::test]
 async fn tencents_sdk_comes_back_after_a_broken_line_and_leaves_a_deaf_server() {
-    let Some(mut client) = Client::start("Tencent's SDK", sdk()).await else { return };
+    let Some(mut client) = Judge::node("Tencent's SDK", sdk()).await else { return };
     let house = sandbox(AiBotSettings::default()).await;
     let ai = house.aibot("ai").unwrap();
-    client.tell(login(ai, "good-secret"));
+    client.tell(&login(ai, "good-secret"));
     client.until("what", json!("authenticated")).await;
     assert!(ai.hang_up("aib-1"));
     assert_eq!(client.next().await, json!({ "what": "disconnected", "reason": "code: 1006" }));

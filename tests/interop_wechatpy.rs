@@ -7,17 +7,16 @@ mod support;
 use pairdeck::sandbox::{AppSpec, Options, Part, Platform, Sandbox, TokenFault, TokenServer, TokenSettings};
 use serde_json::{Value, json};
 use std::{
-    io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, Stdio},
+    process::Command,
     sync::OnceLock,
     time::Duration,
 };
 use support::{
     house::{Home, Servers},
+    judge::{self, Judge},
     redis::RedisServer,
 };
-use tokio::sync::mpsc;
 
 const SECRET: &str = "OPS-SECRET-b41c07";
 const APPID: &str = "wx4f1a2b3c4d5e6f70";
@@ -30,16 +29,11 @@ fn installed(major: usize) -> Result<PathBuf, String> {
         let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/wechatpy").join(format!("requirements-{major}.txt"));
         let to = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("interop-wechatpy-{major}"));
         let python = to.join("bin/python");
-        let run = |what: &mut Command| match what.output() {
-            Ok(o) if o.status.success() => Ok(()),
-            Ok(o) => Err(format!("{what:?} failed: {}", String::from_utf8_lossy(&o.stderr))),
-            Err(e) => Err(format!("{what:?} cannot be run: {e}")),
-        };
         // What is there from the last run is used again, if it was made of the same list.
         let (wanted, made_of) = (std::fs::read(&from).map_err(|e| e.to_string())?, to.join("made-of.txt"));
         if std::fs::read(&made_of).ok().as_ref() != Some(&wanted) {
-            run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&to))?;
-            run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(&from))?;
+            judge::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&to))?;
+            judge::run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(&from))?;
             std::fs::write(&made_of, wanted).map_err(|e| e.to_string())?;
         }
         Ok(python)
@@ -47,45 +41,22 @@ fn installed(major: usize) -> Result<PathBuf, String> {
     INSTALLED[major - 1].get_or_init(install).clone()
 }
 
-struct Client {
-    child: Child,
-    stdin: ChildStdin,
-    lines: mpsc::UnboundedReceiver<String>,
-}
+struct Client(Judge);
 
 impl Client {
     /// A running client, or `None` when the test must be skipped.
     async fn start(test: &str, major: usize) -> Option<Self> {
-        let python = match installed(major) {
-            Ok(p) => p,
-            Err(why) => {
-                // Past the harness, which would swallow the words of a test that passes.
-                let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {why}");
-                assert!(std::env::var_os("PAIRDECK_CI").is_none_or(|v| v != "1"), "SKIPPED {test} in CI: {why}");
-                return None;
-            }
-        };
+        let python = judge::there(test, installed(major))?;
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/wechatpy/client.py");
-        let mut command = Command::new(python);
-        command.arg("-B").arg(script).env("NO_PROXY", "*").stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        let (tx, lines) = mpsc::unbounded_channel();
-        std::thread::spawn(move || BufReader::new(stdout).lines().map_while(Result::ok).try_for_each(|l| tx.send(l)));
-        let mut c = Self { child, stdin, lines };
-        assert_eq!(c.next().await["ready"], true);
+        let mut c = Self(Judge::start(Command::new(python).arg("-B").arg(script).env("NO_PROXY", "*")));
+        assert_eq!(c.0.next().await["ready"], true);
         Some(c)
-    }
-
-    async fn next(&mut self) -> Value {
-        let line = tokio::time::timeout(Duration::from_secs(60), self.lines.recv()).await.expect("the client says nothing");
-        serde_json::from_str(&line.expect("the client ended")).unwrap()
     }
 
     /// Has it do something; its answer.
     async fn act(&mut self, what: Value) -> Value {
-        self.stdin.write_all(format!("{what}\n").as_bytes()).unwrap();
-        self.next().await
+        self.0.tell(&what);
+        self.0.next().await
     }
 
     /// Makes a client of the corporation.
@@ -96,13 +67,6 @@ impl Client {
 
     async fn send(&mut self, text: &str) -> Value {
         self.act(json!({ "do": "send", "agentid": 1_000_002, "to": ["lin", "chen"], "text": text })).await
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }
 

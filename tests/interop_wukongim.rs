@@ -8,37 +8,18 @@ mod support;
 
 use pairdeck::sandbox::{Options, Part, Sandbox, Wukong, WukongSettings, WukongTiming};
 use serde_json::{Value, json};
-use std::{
-    io::{BufRead, BufReader, Write},
-    path::{Path, PathBuf},
-    process::{Child, ChildStdin, Command, Stdio},
-    sync::OnceLock,
-    time::Duration,
+use std::{path::PathBuf, process::Command, sync::OnceLock, time::Duration};
+use support::{
+    im::Im,
+    judge::{self, Judge},
+    pty,
 };
-use support::{im::Im, pty};
-use tokio::sync::mpsc;
 
 static SDK: OnceLock<Result<PathBuf, String>> = OnceLock::new();
 static EASY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
 
-fn run(what: &mut Command, at: &Path) -> Result<(), String> {
-    match what.current_dir(at).output() {
-        Ok(o) if o.status.success() => Ok(()),
-        Ok(o) => Err(format!("{what:?} failed: {}", String::from_utf8_lossy(&o.stderr))),
-        Err(e) => Err(format!("{what:?} cannot be run: {e}")),
-    }
-}
-
 fn folder(name: &str) -> Result<PathBuf, String> {
-    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/wukongim");
-    let to = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-    std::fs::create_dir_all(&to).map_err(|e| e.to_string())?;
-    for f in ["package.json", "package-lock.json", "sdk.mjs", "easy.mjs"] {
-        std::fs::copy(from.join(f), to.join(f)).map_err(|e| e.to_string())?;
-    }
-    run(Command::new("node").arg("--version"), &to)?;
-    run(Command::new("npm").args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]), &to)?;
-    Ok(to)
+    judge::npm("wukongim", name, &["sdk.mjs", "easy.mjs"])
 }
 
 /// The official SDK in one file, outside of the source tree, or why there is none.
@@ -46,7 +27,7 @@ fn sdk() -> Result<PathBuf, String> {
     let install = || {
         let at = folder("interop-wukongim")?;
         let args = ["esbuild", "sdk.mjs", "--bundle", "--platform=node", "--format=cjs", "--outfile=sdk.cjs", "--log-level=error"];
-        run(Command::new("npx").args(args), &at)?;
+        judge::run(Command::new("npx").args(args).current_dir(&at))?;
         Ok(at.join("sdk.cjs"))
     };
     SDK.get_or_init(install).clone()
@@ -57,65 +38,10 @@ fn easy() -> Result<PathBuf, String> {
     let install = || {
         let at = folder("interop-easyjssdk")?;
         let package = std::env::var("PAIRDECK_EASYJSSDK").unwrap_or_else(|_| "easyjssdk@1.0.5".to_owned());
-        run(Command::new("npm").args(["install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts"]).arg(package), &at)?;
+        judge::run(Command::new("npm").args(["install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts"]).arg(package).current_dir(&at))?;
         Ok(at.join("easy.mjs"))
     };
     EASY.get_or_init(install).clone()
-}
-
-struct Client {
-    child: Child,
-    stdin: ChildStdin,
-    lines: mpsc::UnboundedReceiver<String>,
-}
-
-impl Client {
-    /// A running client, or `None` when the test must be skipped.
-    async fn start(test: &str, script: Result<PathBuf, String>) -> Option<Self> {
-        let script = match script {
-            Ok(f) => f,
-            Err(why) => {
-                // Past the harness, which would swallow the words of a test that passes.
-                let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {why}");
-                assert!(std::env::var_os("PAIRDECK_CI").is_none_or(|v| v != "1"), "SKIPPED {test} in CI: {why}");
-                return None;
-            }
-        };
-        let mut child =
-            Command::new("node").arg(&script).current_dir(script.parent().unwrap()).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
-        let (tx, lines) = mpsc::unbounded_channel();
-        std::thread::spawn(move || BufReader::new(stdout).lines().map_while(Result::ok).try_for_each(|l| tx.send(l)));
-        let mut c = Self { child, stdin, lines };
-        assert_eq!(c.next().await["what"], "ready");
-        Some(c)
-    }
-
-    fn tell(&mut self, what: Value) {
-        self.stdin.write_all(format!("{what}\n").as_bytes()).unwrap();
-    }
-
-    async fn next(&mut self) -> Value {
-        let line = tokio::time::timeout(Duration::from_secs(30), self.lines.recv()).await.expect("the client says nothing");
-        serde_json::from_str(&line.expect("the client ended")).unwrap()
-    }
-
-    /// The next line whose `key` is `value`; others may come before.
-    async fn until(&mut self, key: &str, value: Value) -> Value {
-        loop {
-            let v = self.next().await;
-            if v[key] == value {
-                return v;
-            }
-        }
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 async fn sandbox() -> Sandbox {
@@ -139,26 +65,26 @@ fn pairdeck_http() -> reqwest::Client {
 
 #[tokio::test]
 async fn the_official_sdk_is_kicked_by_device_quit_locked_out_with_the_old_token_and_back_with_the_new_one() {
-    let Some(mut client) = Client::start("the official SDK", sdk()).await else { return };
+    let Some(mut client) = Judge::node("the official SDK", sdk()).await else { return };
     let house = sandbox().await;
     let im = house.wukong("im").unwrap();
     let login = |token: &str| json!({ "url": im.ws_url(), "uid": "s1", "token": token });
     // The SDK's own flag is WEB, whatever the account was registered with.
     im.issue("s1", 0, 1, "tS").unwrap();
-    client.tell(login("tS"));
+    client.tell(&login("tS"));
     assert_eq!(client.next().await, json!({ "what": "status", "status": 0, "reason": 0 }), "no row of flag 1: silence, then the end");
     assert!(im.log()[0].contains("get device token err"), "{:?}", im.log());
     im.issue("s1", 1, 1, "tS").unwrap();
-    client.tell(login("tS"));
+    client.tell(&login("tS"));
     assert_eq!(client.until("status", json!(1)).await["reason"], 1);
     assert_eq!(im.online("s1").iter().map(|s| (s.flag, s.level)).collect::<Vec<_>>(), [(1, 1)]);
     assert_eq!(post(im, "/user/device_quit", json!({ "uid": "s1", "device_flag": 1 })).await, json!({ "status": 200 }));
     assert_eq!(client.until("status", json!(4)).await["reason"], 12, "ConnectKick");
-    client.tell(login("tS"));
+    client.tell(&login("tS"));
     assert_eq!(client.until("status", json!(0)).await["reason"], 0);
     assert!(im.log().iter().any(|l| l.contains(r#""expectToken":"","actToken":"tS""#)), "{:?}", im.log());
     post(im, "/user/token", json!({ "uid": "s1", "token": "tS2", "device_flag": 1, "device_level": 1 })).await;
-    client.tell(login("tS2"));
+    client.tell(&login("tS2"));
     assert_eq!(client.until("status", json!(1)).await["reason"], 1);
     post(im, "/user/token", json!({ "uid": "s1", "token": "tS3", "device_flag": 1, "device_level": 1 })).await;
     assert_eq!(client.until("status", json!(4)).await["reason"], 12, "rotated at level 1 while connected (trace U)");
@@ -167,21 +93,21 @@ async fn the_official_sdk_is_kicked_by_device_quit_locked_out_with_the_old_token
 #[tokio::test]
 #[ignore = "the npm registry does not hold easyjssdk: name its package file in PAIRDECK_EASYJSSDK"]
 async fn easyjssdk_is_kicked_by_device_quit_locked_out_with_the_old_token_and_back_with_the_new_one() {
-    let Some(mut client) = Client::start("easyjssdk", easy()).await else { return };
+    let Some(mut client) = Judge::node("easyjssdk", easy()).await else { return };
     let house = sandbox().await;
     let im = house.wukong("im").unwrap();
     let login = |token: &str| json!({ "url": im.ws_url(), "uid": "e1", "token": token, "flag": 4, "device": "A" });
     im.issue("e1", 4, 0, "old").unwrap();
-    client.tell(login("old"));
+    client.tell(&login("old"));
     assert_eq!(client.next().await, json!({ "what": "connected", "reasonCode": 1 }));
     assert_eq!(im.online("e1").iter().map(|s| (s.flag, s.device_id.as_str())).collect::<Vec<_>>(), [(4, "A")]);
     post(im, "/user/device_quit", json!({ "uid": "e1", "device_flag": 4 })).await;
     assert_eq!(client.until("what", json!("disconnected")).await["reasonCode"], 12);
-    client.tell(login("old"));
+    client.tell(&login("old"));
     let refused = client.until("what", json!("refused")).await;
     assert!(refused["message"].as_str().unwrap().contains("1006"), "no answer, no close frame: {refused}");
     post(im, "/user/token", json!({ "uid": "e1", "token": "new", "device_flag": 4, "device_level": 0 })).await;
-    client.tell(login("new"));
+    client.tell(&login("new"));
     client.until("what", json!("connected")).await;
     assert_eq!(im.online("e1").len(), 1);
 }
@@ -189,8 +115,8 @@ async fn easyjssdk_is_kicked_by_device_quit_locked_out_with_the_old_token_and_ba
 #[tokio::test]
 #[ignore = "the npm registry does not hold easyjssdk: name its package file in PAIRDECK_EASYJSSDK"]
 async fn two_easyjssdk_clients_on_one_flag_throw_each_other_out_in_turn() {
-    let Some(mut first) = Client::start("two easyjssdk clients", easy()).await else { return };
-    let Some(mut second) = Client::start("two easyjssdk clients", easy()).await else { return };
+    let Some(mut first) = Judge::node("two easyjssdk clients", easy()).await else { return };
+    let Some(mut second) = Judge::node("two easyjssdk clients", easy()).await else { return };
     let house = sandbox().await;
     let im = house.wukong("im").unwrap();
     // Each logs in by way of a business server, which gives out a token at level 1 every time.
@@ -199,7 +125,7 @@ async fn two_easyjssdk_clients_on_one_flag_throw_each_other_out_in_turn() {
         let token = format!("t{turn}");
         // easyjssdk takes flag 0 for "not given" and says 2.
         im.issue("w1", 2, 1, &token).unwrap();
-        who.tell(json!({ "url": im.ws_url(), "uid": "w1", "token": token, "flag": 2, "device": device }));
+        who.tell(&json!({ "url": im.ws_url(), "uid": "w1", "token": token, "flag": 2, "device": device }));
         who.until("what", json!("connected")).await;
         if turn > 0 {
             assert_eq!(other.until("what", json!("disconnected")).await["reasonCode"], 12);
@@ -219,8 +145,8 @@ fn two_easyjssdk_clients_that_come_back_are_a_collision_on_the_deck_and_two_on_t
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut clients = Vec::new();
     for (uid, flag, device) in [("wang", 2, "iphone"), ("honest", 2, "mac"), ("honest", 4, "pixel"), ("wang", 2, "android")] {
-        let Some(mut client) = runtime.block_on(Client::start("a fight of easyjssdk clients", easy())) else { return };
-        client.tell(json!({ "url": im.server().ws_url(), "uid": uid, "token": "CANARY-token-e45", "flag": flag, "device": device, "again": 2000 }));
+        let Some(mut client) = runtime.block_on(Judge::node("a fight of easyjssdk clients", easy())) else { return };
+        client.tell(&json!({ "url": im.server().ws_url(), "uid": uid, "token": "CANARY-token-e45", "flag": flag, "device": device, "again": 2000 }));
         runtime.block_on(client.until("what", json!("connected")));
         clients.push(client);
     }

@@ -3,6 +3,8 @@
 //! mock as it was for the recordings, reached through `api_base_url`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod support;
+
 use axum::{
     Json as Body2, Router,
     body::{Body, to_bytes},
@@ -18,6 +20,7 @@ use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
+use support::replay;
 use tokio_util::sync::CancellationToken;
 
 /// Values that may differ: key, or recording and place, and why. Their kinds must agree.
@@ -86,34 +89,14 @@ fn read(name: &str) -> Recording {
     Recording { method, path, headers, body, status, answer_headers, answer }
 }
 
+/// True where a value may differ from the recorded one. The adapter's own token is a fixed text; the login's is a JWT.
+fn free(at: &str, key: &str, want: &Json, _: &Json) -> bool {
+    let fixed = key == "token" && matches!(want, Json::Text(w) if w != "<jwt>");
+    !fixed && DIFFERS.iter().any(|(k, _)| *k == key || *k == at)
+}
+
 fn compare(at: &str, key: &str, want: &Json, got: &Json, wrong: &mut Vec<String>) {
-    match (want, got) {
-        (Json::Map(w), Json::Map(g)) => {
-            let (wk, gk): (Vec<_>, Vec<_>) = (w.iter().map(|p| &p.0).collect(), g.iter().map(|p| &p.0).collect());
-            if wk != gk {
-                wrong.push(format!("{at}: keys {gk:?}, recorded {wk:?}"));
-                return;
-            }
-            for ((k, w), (_, g)) in w.iter().zip(g) {
-                compare(&format!("{at}.{k}"), k, w, g, wrong);
-            }
-        }
-        (Json::List(w), Json::List(g)) => {
-            if w.len() != g.len() {
-                wrong.push(format!("{at}: {} items, recorded {}", g.len(), w.len()));
-                return;
-            }
-            for (i, (w, g)) in w.iter().zip(g).enumerate() {
-                compare(&format!("{at}[{i}]"), key, w, g, wrong);
-            }
-        }
-        _ if std::mem::discriminant(want) != std::mem::discriminant(got) => wrong.push(format!("{at}: {got:?} is of another kind than {want:?}")),
-        // The adapter's own token is a fixed text; the login's is a JWT.
-        (Json::Text(w), Json::Text(g)) if key == "token" && w != "<jwt>" && w != g => wrong.push(format!("{at}: {g}, recorded {w}")),
-        _ if DIFFERS.iter().any(|(k, _)| *k == key || *k == at) => {}
-        _ if want != got => wrong.push(format!("{at}: {got}, recorded {want}")),
-        _ => {}
-    }
+    replay::compare(at, key, want, got, &free, wrong);
 }
 
 /// The mock of qyapi: one good secret, tokens that can be made to die.

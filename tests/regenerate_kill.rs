@@ -128,7 +128,7 @@ impl Floor {
     /// Runs the program and kills it at the point; its end if the point never came.
     fn killed(&self, args: &[&str], point: &Point) -> Option<Ran> {
         let gateway = self.servers.gateway("wa");
-        gateway.clear_log();
+        gateway.clear_requests();
         let mut command = self.home.command(args);
         match point {
             Point::Journal { n, after } => {
@@ -143,7 +143,7 @@ impl Floor {
                 gateway.fault(if *done { Fault::Mute } else { Fault::Hang }, 1, None);
                 let mut child = command.spawn().unwrap();
                 until(&format!("{args:?}: {point}"), || {
-                    let log = gateway.log().0;
+                    let log = gateway.asked().0;
                     log.len() >= *n && (!done || log[n - 1].status != 0) || child.try_wait().unwrap().is_some()
                 });
                 let over = child.try_wait().unwrap().is_some();
@@ -220,7 +220,7 @@ fn judge(floor: &mut Floor, verb: &str, earlier: Option<&Point>, number: usize, 
         assert!(next.stderr.contains(&name), "{}", at());
     }
     // And that was all: the one after it changes nothing and says nothing.
-    floor.servers.gateway("wa").clear_log();
+    floor.servers.gateway("wa").clear_requests();
     let quiet = floor.home.run(&["list", "--json"]).exits(0);
     assert_eq!(quiet.stderr, "", "{}", at());
     assert!(floor.servers.asked("wa").iter().all(|r| r.starts_with("GET ")), "{}", at());
@@ -235,7 +235,7 @@ fn judge(floor: &mut Floor, verb: &str, earlier: Option<&Point>, number: usize, 
 fn undisturbed(floor: &mut Floor, verb: &str) -> (Vec<String>, Vec<String>) {
     floor.seed("shop-0");
     let (_, _, before) = floor.read("shop-0").unwrap();
-    floor.servers.gateway("wa").clear_log();
+    floor.servers.gateway("wa").clear_requests();
     let ran = floor.home.run(&[verb, "shop-0", "--yes", "--json"]).exits(0);
     let requests = floor.servers.asked("wa");
     assert_eq!(floor.read("shop-0").unwrap().2, before);
@@ -335,7 +335,7 @@ fn the_process_that_finishes_a_regenerate_may_be_killed_anywhere_too() {
     first.seed("shop-0");
     assert!(first.killed(&["regenerate", "shop-0", "--yes"], &deleted).is_none());
     assert!(first.read("shop-0").is_none());
-    first.servers.gateway("wa").clear_log();
+    first.servers.gateway("wa").clear_requests();
     first.home.run(&["list", "--json"]).exits(0);
     let asked = first.servers.asked("wa");
     first.op();

@@ -181,7 +181,7 @@ async fn every_fault_shows_on_the_wire_for_as_many_requests_as_asked() {
         }
     }
     assert!(total > 100_000_000, "{total} bytes");
-    let (log, forgotten) = wa.log();
+    let (log, forgotten) = wa.asked();
     assert_eq!((log.len(), forgotten), (11, 0));
     assert_eq!(log.iter().filter(|r| r.status == 503).count(), 2);
 }

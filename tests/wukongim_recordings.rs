@@ -2,12 +2,15 @@
 //! it in the recorded order; status, headers and the shape of the body must be the same, values too unless `DIFFERS` says why.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod support;
+
 use axum::{
     body::{Body, to_bytes},
     http::Request,
 };
 use pairdeck::sandbox::{Clock, Manager, Manner, Port, Version, Wukong, WukongSettings, json::Json};
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use support::replay;
 use tokio_util::sync::CancellationToken;
 
 /// Recordings that are not replayed, and why.
@@ -89,34 +92,13 @@ fn read(name: &str) -> Recording {
     Recording { method, path, headers: request_headers, body, status, answer_headers, answer }
 }
 
-/// The kinds of two values agree, keys come in the same order, and values are equal unless `DIFFERS` names their key.
+/// True where a value may differ from the recorded one.
+fn free(at: &str, key: &str, want: &Json, _: &Json) -> bool {
+    matches!(want, Json::Text(w) if w == "<jwt>") || DIFFERS.iter().any(|(k, _)| *k == key || *k == at)
+}
+
 fn compare(at: &str, key: &str, want: &Json, got: &Json, wrong: &mut Vec<String>) {
-    match (want, got) {
-        (Json::Map(w), Json::Map(g)) => {
-            let (wk, gk): (Vec<_>, Vec<_>) = (w.iter().map(|p| &p.0).collect(), g.iter().map(|p| &p.0).collect());
-            if wk != gk {
-                wrong.push(format!("{at}: keys {gk:?}, recorded {wk:?}"));
-                return;
-            }
-            for ((k, w), (_, g)) in w.iter().zip(g) {
-                compare(&format!("{at}.{k}"), k, w, g, wrong);
-            }
-        }
-        (Json::List(w), Json::List(g)) => {
-            if w.len() != g.len() {
-                wrong.push(format!("{at}: {} items, recorded {}", g.len(), w.len()));
-                return;
-            }
-            for (i, (w, g)) in w.iter().zip(g).enumerate() {
-                compare(&format!("{at}[{i}]"), key, w, g, wrong);
-            }
-        }
-        _ if std::mem::discriminant(want) != std::mem::discriminant(got) => wrong.push(format!("{at}: {got:?} is of another kind than {want:?}")),
-        (Json::Text(w), _) if w == "<jwt>" => {}
-        _ if DIFFERS.iter().any(|(k, _)| *k == key || *k == at) => {}
-        _ if want != got => wrong.push(format!("{at}: {got}, recorded {want}")),
-        _ => {}
-    }
+    replay::compare(at, key, want, got, &free, wrong);
 }
 
 struct Stage {

@@ -18,6 +18,7 @@ mod scenario;
 mod serve;
 mod settings;
 mod sha1;
+mod shell;
 mod sntp;
 mod telegram;
 mod wecom;
@@ -269,9 +270,7 @@ impl Sandbox {
             match part {
                 Part::Evolution(settings, instances) => {
                     let gateway = Gateway::new(&name, *settings, options.clock, seed, cancel.clone());
-                    // Nobody else can have set them: the gateway is a line old.
-                    let _ = gateway.inner.url.set(format!("http://{local}"));
-                    let _ = gateway.inner.sink.set(format!("http://{sink_at}"));
+                    gateway.inner.listens(local, &format!("http://{sink_at}"));
                     gateway.seed(&instances);
                     let g = gateway.clone();
                     serve::spawn(listener, cancel.clone(), idle, move |r| {
@@ -304,7 +303,7 @@ impl Sandbox {
                 }
                 Part::LangBot(settings, bots) => {
                     let langbot = LangBot::new(&name, *settings, options.clock, seed, cancel.clone());
-                    langbot.listens(local, &format!("http://{sink_at}"));
+                    langbot.inner.listens(local, &format!("http://{sink_at}"));
                     langbot.seed(&bots);
                     let l = langbot.clone();
                     serve::spawn(listener, cancel.clone(), idle, move |r| {
@@ -325,8 +324,7 @@ impl Sandbox {
                 }
                 Part::Tokens(settings, apps) => {
                     let tokens = TokenServer::new(&name, *settings, options.clock, seed, cancel.clone());
-                    let _ = tokens.inner.url.set(format!("http://{local}"));
-                    let _ = tokens.inner.sink.set(format!("http://{sink_at}"));
+                    tokens.inner.listens(local, &format!("http://{sink_at}"));
                     tokens.seed(&apps);
                     let t = tokens.clone();
                     serve::spawn(listener, cancel.clone(), idle, move |r| {

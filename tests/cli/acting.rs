@@ -84,7 +84,7 @@ fn create_restart_and_delete_do_what_they_say() {
 fn a_restart_that_the_server_refuses_has_failed_and_is_not_ambiguous() {
     // Memory says close, the database open: the row looks alive, and the server answers 200 with `error: true`.
     let (servers, home) = one(quick(WA_KEY), vec![instance("dead", Past::DeadRow)]);
-    servers.gateway("wa").clear_log();
+    servers.gateway("wa").clear_requests();
     let ran = home.run(&["do", "restart", "dead", "--yes", "--json"]);
     let doc = ran.json();
     assert_eq!((&doc["result"], &doc["reason"]["code"]), (&json!("failed"), &json!("server_refused")), "{doc} {}", ran.stderr);

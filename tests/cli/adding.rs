@@ -102,7 +102,7 @@ fn a_removed_gateway_leaves_neither_key_nor_rows() {
     let home = Home::of(&servers);
     home.run(&["list"]).exits(0);
     home.run(&["remove", "wa"]).exits(2).says(&["--yes"]);
-    servers.gateway("wa").clear_log();
+    servers.gateway("wa").clear_requests();
     home.run(&["remove", "wa", "--yes"]).exits(0);
     assert_eq!(servers.asked("wa"), [""; 0], "its server is not told");
     let text = fs::read_to_string(home.file("config.toml")).unwrap();

@@ -52,7 +52,7 @@ fn a_qr_is_paired_and_its_events_are_those_of_the_contract() {
     assert_eq!(lines.last().unwrap()["event"], "linked");
     assert_eq!(home.run(&["status", "shop-new", "--json"]).exits(0).json()["state"], "online");
     // Pairing what is online already is what the caller wanted; nothing is sent.
-    servers.gateway("wa").clear_log();
+    servers.gateway("wa").clear_requests();
     home.run(&["pair", "shop-new", "--json"]).exits(0);
     assert_eq!(connects(&servers), 0);
     home.keeps_secrets();

@@ -140,7 +140,7 @@ impl House {
     /// Requests that change something, in their order.
     fn changes(&self) -> Vec<String> {
         let asked = match &self.sandbox.servers()[0] {
-            Server::Evolution(g) => g.log().0,
+            Server::Evolution(g) => g.asked().0,
             Server::Wukong(w) => w.asked().0,
             _ => panic!("{}: how is this server asked for its log?", self.kind.name),
         };
@@ -151,7 +151,7 @@ impl House {
 
     fn forget(&self) {
         match &self.sandbox.servers()[0] {
-            Server::Evolution(g) => g.clear_log(),
+            Server::Evolution(g) => g.clear_requests(),
             Server::Wukong(w) => w.clear_requests(),
             _ => panic!("{}: how does this server forget?", self.kind.name),
         }

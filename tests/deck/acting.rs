@@ -113,7 +113,7 @@ fn regenerate_says_what_is_lost_waits_for_enter_and_puts_the_settings_back() {
     }
     let before: Vec<_> = kept.iter().map(|(_, find, _)| lasting(&house.http("GET", find, "").1)).collect();
     let token = house.gateway().token("shop-a").unwrap();
-    house.gateway().clear_log();
+    house.gateway().clear_requests();
 
     let pty = house.open(120, 40);
     select(&pty, "shop-a");
@@ -127,7 +127,7 @@ fn regenerate_says_what_is_lost_waits_for_enter_and_puts_the_settings_back() {
     // Enter is swallowed for the first 300 ms after arming: that is the behaviour, not a wait for something.
     std::thread::sleep(std::time::Duration::from_millis(500));
     pty.keys("<Enter>");
-    house.wait("the instance to be made anew", |g| g.log().0.iter().any(|r| r.path == "/instance/create" && r.status == 201).then_some(()));
+    house.wait("the instance to be made anew", |g| g.asked().0.iter().any(|r| r.path == "/instance/create" && r.status == 201).then_some(()));
     let done = pty.wait_for("new token fp ");
     let new = house.gateway().token("shop-a").unwrap();
     assert_ne!(new.expose(), token.expose());

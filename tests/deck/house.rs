@@ -168,7 +168,7 @@ impl Drop for House {
 
 /// Requests that change something, and `connect`, which starts an attempt.
 pub fn acts(gateway: &Gateway) -> Vec<Request> {
-    gateway.log().0.into_iter().filter(|r| (r.method != "GET" && r.path != "/verify-creds") || r.path.contains("/instance/connect/")).collect()
+    gateway.asked().0.into_iter().filter(|r| (r.method != "GET" && r.path != "/verify-creds") || r.path.contains("/instance/connect/")).collect()
 }
 
 /// The program itself, in a made-up user's folder.

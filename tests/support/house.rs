@@ -63,7 +63,7 @@ impl Servers {
 
     /// What was asked of a gateway since the log was emptied, as `METHOD /path`.
     pub fn asked(&self, name: &str) -> Vec<String> {
-        self.gateway(name).log().0.into_iter().map(|r| format!("{} {}", r.method, r.path)).collect()
+        self.gateway(name).asked().0.into_iter().map(|r| format!("{} {}", r.method, r.path)).collect()
     }
 }
 

@@ -8,8 +8,10 @@ pub mod clocks;
 pub mod eye;
 pub mod house;
 pub mod im;
+pub mod judge;
 pub mod pty;
 pub mod redis;
+pub mod replay;
 pub mod svg;
 
 use std::time::Duration;

@@ -27,12 +27,12 @@ pub use state::Link;
 use super::{
     clock::Clock,
     fault::{Fault, Faults},
-    log::{Count, Log, Request},
-    settings::{DateMode, InstanceSpec, Settings},
+    settings::{InstanceSpec, Settings},
+    shell::{self, Shell},
 };
 use state::State;
 use std::sync::{
-    Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+    Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicUsize, Ordering},
 };
 use tokio::sync::broadcast;
@@ -44,32 +44,21 @@ const BACKLOG: usize = 4096;
 /// What can be changed while the gateway runs.
 #[derive(Debug)]
 pub(crate) struct Knobs {
-    pub(crate) date: DateMode,
-    /// Answers sent, for a balancer that takes turns.
-    pub(crate) answers: u64,
     pub(crate) faults: Faults,
-    pub(crate) reply_delay: std::time::Duration,
     /// Of instances that are made from now on.
     pub(crate) link_delay: std::time::Duration,
 }
 
 #[derive(Debug)]
 pub(crate) struct Inner {
-    pub(crate) name: String,
+    pub(crate) shell: Shell,
     pub(crate) settings: Settings,
-    pub(crate) clock: Clock,
     pub(crate) bus: broadcast::Sender<Arc<Event>>,
-    pub(crate) cancel: CancellationToken,
-    pub(crate) log: Mutex<Log>,
     pub(crate) knobs: Mutex<Knobs>,
-    pub(crate) url: OnceLock<String>,
-    pub(crate) sink: OnceLock<String>,
     /// Open event streams.
     pub(crate) streams: AtomicUsize,
     /// Raised to close every event stream.
     pub(crate) cut: tokio::sync::watch::Sender<u64>,
-    /// Where its tasks run: the handle's methods may be called from any thread.
-    runtime: Option<tokio::runtime::Handle>,
     state: Mutex<State>,
 }
 
@@ -78,32 +67,8 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The gateway's clock: ours, moved by its skew. A frozen or missing `Date` leaves it alone.
-    pub(crate) fn now_ms(&self) -> i64 {
-        let skew = self.knobs().date.skew_ms();
-        self.clock.now_ms().saturating_add(skew)
-    }
-
     pub(crate) fn knobs(&self) -> MutexGuard<'_, Knobs> {
         self.knobs.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn log(&self) -> MutexGuard<'_, Log> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Runs `task` until it ends or the sandbox does.
-    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let cancel = self.cancel.clone();
-        let until = async move {
-            tokio::select! {
-                () = cancel.cancelled() => {}
-                () = task => {}
-            }
-        };
-        if let Some(runtime) = &self.runtime {
-            runtime.spawn(until);
-        }
     }
 
     /// `SERVER_URL`: where it listens, without the base path.
@@ -118,34 +83,24 @@ pub struct Gateway {
     pub(crate) inner: Arc<Inner>,
 }
 
+shell::handle!(Gateway, Inner);
+
 impl Gateway {
     /// A gateway that does not listen yet: [`Gateway::handle`] answers requests in process. Make it inside of a tokio runtime:
     /// the far side plays there.
     pub fn new(name: &str, settings: Settings, clock: Clock, seed: Option<u64>, cancel: CancellationToken) -> Self {
-        let knobs =
-            Knobs { date: settings.date, answers: 0, faults: Faults::default(), reply_delay: settings.reply_delay, link_delay: settings.link_delay };
+        let knobs = Knobs { faults: Faults::default(), link_delay: settings.link_delay };
         Self {
             inner: Arc::new(Inner {
-                name: name.to_owned(),
+                shell: Shell::new(name, settings.date, settings.reply_delay, clock, cancel),
                 settings,
-                clock,
                 bus: broadcast::channel(BACKLOG).0,
-                cancel,
-                log: Mutex::new(Log::default()),
                 knobs: Mutex::new(knobs),
-                url: OnceLock::new(),
-                sink: OnceLock::new(),
                 streams: AtomicUsize::new(0),
                 cut: tokio::sync::watch::channel(0).0,
-                runtime: tokio::runtime::Handle::try_current().ok(),
                 state: Mutex::new(State::new(seed)),
             }),
         }
-    }
-
-    /// Its name.
-    pub fn name(&self) -> &str {
-        &self.inner.name
     }
 
     /// Its settings.
@@ -158,21 +113,6 @@ impl Gateway {
         for s in specs {
             self.inner.seed(s);
         }
-    }
-
-    /// Moves its clock by `seconds`, positive when the gateway is ahead; `None` puts it right.
-    pub fn skew(&self, seconds: Option<f64>) {
-        self.inner.knobs().date = DateMode::Skewed((seconds.unwrap_or(0.0) * 1000.0) as i64);
-    }
-
-    /// What `Date` shows from now on.
-    pub fn date(&self, mode: DateMode) {
-        self.inner.knobs().date = mode;
-    }
-
-    /// Every answer takes so much longer.
-    pub fn reply_delay(&self, delay: std::time::Duration) {
-        self.inner.knobs().reply_delay = delay;
     }
 
     /// The next `count` requests fail like this; with `path` only those whose path begins so.
@@ -223,22 +163,6 @@ impl Gateway {
     /// How many event streams are open.
     pub fn event_streams(&self) -> usize {
         self.inner.streams.load(Ordering::Relaxed)
-    }
-
-    /// Counts by method and path.
-    pub fn requests(&self) -> Vec<Count> {
-        self.inner.log().counts(&self.inner.name)
-    }
-
-    /// Every request, oldest first, and how many older ones were forgotten.
-    pub fn log(&self) -> (Vec<Request>, u64) {
-        let log = self.inner.log();
-        (log.entries(), log.forgotten())
-    }
-
-    /// Empties the log and the counts.
-    pub fn clear_log(&self) {
-        self.inner.log().clear();
     }
 
     /// Events from now on, whoever subscribed to them.

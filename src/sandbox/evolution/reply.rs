@@ -73,19 +73,6 @@ impl Reply {
 }
 
 impl Inner {
-    /// The `Date` header, if there is one.
-    pub(crate) fn date_header(&self) -> Option<String> {
-        let (now, knobs) = (self.now_ms(), self.knobs());
-        knobs.date.header(now, knobs.answers)
-    }
-
-    /// Counts one answer; its header `Age`, if it has one.
-    fn answered(&self) -> Option<u32> {
-        let mut knobs = self.knobs();
-        knobs.answers = knobs.answers.wrapping_add(1);
-        knobs.date.age()
-    }
-
     /// The whole answer. `head` leaves the body out and keeps its length.
     pub(crate) fn finish(&self, r: Reply, head: bool) -> Response<Body> {
         let tag = format!("W/\"{:x}-{}\"", r.body.len(), &STANDARD_NO_PAD.encode(sha1(r.body.as_bytes())));
@@ -106,7 +93,7 @@ impl Inner {
         if let Some(v) = self.date_header().and_then(|d| HeaderValue::from_str(&d).ok()) {
             h.insert(header::DATE, v);
         }
-        if let Some(age) = self.answered() {
+        if let Some(age) = self.counted() {
             h.insert(header::AGE, HeaderValue::from(age));
         }
         h.insert(header::CONNECTION, HeaderValue::from_static("keep-alive"));

@@ -10,10 +10,8 @@ use super::{
     socketio,
 };
 use crate::sandbox::{
-    broken::{Dress, Dropped, Front, broken},
-    fault::Fault,
+    broken::{Dress, Dropped},
     json::{Json, map},
-    log::Request as Logged,
 };
 use axum::{
     body::{Body, Bytes, to_bytes},
@@ -33,33 +31,12 @@ impl Gateway {
         let inner = &self.inner;
         let (mut parts, body) = request.into_parts();
         let target = parts.uri.path_and_query().map_or_else(|| parts.uri.path().to_owned(), |p| p.as_str().to_owned());
-        let method = parts.method.as_str().to_owned();
         let body = to_bytes(body, BODY).await.ok();
         let text = body.as_ref().map(|b| String::from_utf8_lossy(b).into_owned()).unwrap_or_default();
-        let at_ms = inner.clock.now_ms();
-        // Noted on arrival, so that a request still under way counts; its status follows.
-        let noted = inner.log().push(Logged { at_ms, method, path: target.clone(), body: text, status: 0 });
-        let delay = inner.knobs().reply_delay;
-        if !delay.is_zero() {
-            tokio::time::sleep(delay).await;
-        }
+        let noted = inner.shell.asked(&parts.method, target.clone(), text);
+        inner.linger().await;
         let fault = inner.knobs().faults.take(&target);
-        let front = Front { date: inner.date_header(), sink: inner.sink.get().cloned(), dress: Dress::Express };
-        let answer = match fault {
-            Some(Fault::Mute) => {
-                let done = inner.answer(&mut parts, &target, body.as_ref()).await;
-                // The log shows that it was carried out; the answer stays here until the connection ends.
-                inner.log().answered(noted, done.status().as_u16());
-                return broken(&Fault::Mute, &front).await.unwrap_or(Err(Dropped));
-            }
-            Some(f) => match broken(&f, &front).await {
-                Some(done) => done,
-                None => Ok(inner.answer(&mut parts, &target, body.as_ref()).await),
-            },
-            None => Ok(inner.answer(&mut parts, &target, body.as_ref()).await),
-        };
-        inner.log().answered(noted, answer.as_ref().map_or(0, |r| r.status().as_u16()));
-        answer
+        inner.through(noted, fault, Dress::Express, inner.answer(&mut parts, &target, body.as_ref())).await
     }
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
+use crate::sandbox::DateMode;
 use crate::sandbox::{
     json::Json,
     settings::{Events, Past},

@@ -96,7 +96,7 @@ impl Inner {
         drop(state);
         if socket {
             let (inner, uuid) = (Arc::clone(self), uuid.to_owned());
-            self.spawn(stop, async move { inner.link(&uuid, life).await });
+            self.spawn_until(stop, async move { inner.link(&uuid, life).await });
         }
     }
 

@@ -4,15 +4,8 @@ use super::{
     BotSpec, FarSide, LangBot, LogLine, NoScan, Scan, SessionRow,
     state::{Bot, MOST_BOTS},
 };
-use crate::{
-    domain::Secret,
-    sandbox::{
-        fault::Fault,
-        log::{Count, Request},
-        settings::DateMode,
-    },
-};
-use std::{sync::Arc, time::Duration};
+use crate::{domain::Secret, sandbox::fault::Fault};
+use std::sync::Arc;
 use tokio::sync::broadcast;
 
 /// A bot, as a test sees it.
@@ -165,21 +158,6 @@ impl LangBot {
         self.inner.knobs().offline = off;
     }
 
-    /// Moves its clock by `seconds`, positive when the server is ahead; `None` puts it right.
-    pub fn skew(&self, seconds: Option<f64>) {
-        self.inner.knobs().date = DateMode::Skewed((seconds.unwrap_or(0.0) * 1000.0) as i64);
-    }
-
-    /// What `Date` shows from now on.
-    pub fn date(&self, mode: DateMode) {
-        self.inner.knobs().date = mode;
-    }
-
-    /// Every answer takes so much longer.
-    pub fn reply_delay(&self, delay: Duration) {
-        self.inner.knobs().reply_delay = delay;
-    }
-
     /// The next `count` requests fail like this; with `path` only those whose path begins so.
     pub fn fault(&self, fault: Fault, count: u32, path: Option<&str>) {
         self.inner.knobs().faults.push(fault, count, path.map(str::to_owned));
@@ -206,22 +184,6 @@ impl LangBot {
             state.next_task = 12;
         }
         self.inner.run_all();
-    }
-
-    /// Counts by method and path.
-    pub fn requests(&self) -> Vec<Count> {
-        self.inner.requests().counts(&self.inner.name)
-    }
-
-    /// Every request, oldest first and without secrets, and how many older ones were forgotten.
-    pub fn asked(&self) -> (Vec<Request>, u64) {
-        let log = self.inner.requests();
-        (log.entries(), log.forgotten())
-    }
-
-    /// Empties the list and the counts of requests.
-    pub fn clear_requests(&self) {
-        self.inner.requests().clear();
     }
 
     /// What happens inside from now on, as JSON documents.

@@ -35,13 +35,15 @@ pub use settings::{BotSpec, FarSide, KeySpec, LangBotSettings, LangBotTiming, Ow
 pub use state::LogLine;
 pub(crate) use steer::act;
 
-use super::{GatewayInfo, clock::Clock, fault::Faults, log::Log, settings::DateMode};
+use super::{
+    GatewayInfo,
+    clock::Clock,
+    fault::Faults,
+    shell::{self, Shell},
+};
 use crate::domain::{Secret, Secrets};
 use state::State;
-use std::{
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
@@ -51,27 +53,18 @@ const BACKLOG: usize = 1024;
 /// What can be changed while the server runs.
 #[derive(Debug)]
 pub(crate) struct Knobs {
-    pub(crate) date: DateMode,
-    pub(crate) answers: u64,
     pub(crate) faults: Faults,
-    pub(crate) reply_delay: Duration,
     pub(crate) owner: Option<Owner>,
     pub(crate) offline: bool,
 }
 
 #[derive(Debug)]
 pub(crate) struct Inner {
-    pub(crate) name: String,
+    pub(crate) shell: Shell,
     pub(crate) settings: LangBotSettings,
-    pub(crate) clock: Clock,
     pub(crate) bus: broadcast::Sender<Arc<str>>,
-    pub(crate) cancel: CancellationToken,
-    pub(crate) url: OnceLock<String>,
-    pub(crate) sink: OnceLock<String>,
     pub(crate) http: Option<reqwest::Client>,
-    runtime: Option<tokio::runtime::Handle>,
     knobs: Mutex<Knobs>,
-    log: Mutex<Log>,
     state: Mutex<State>,
 }
 
@@ -84,16 +77,6 @@ impl Inner {
         self.knobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn requests(&self) -> MutexGuard<'_, Log> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The server's clock: ours, moved by its skew.
-    pub(crate) fn now_ms(&self) -> i64 {
-        let skew = self.knobs().date.skew_ms();
-        self.clock.now_ms().saturating_add(skew)
-    }
-
     /// Tells the listeners of `GET /events`.
     pub(crate) fn tell(&self, event: &serde_json::Value) {
         // Nobody may be listening.
@@ -101,18 +84,13 @@ impl Inner {
     }
 
     /// Runs `task` until it ends, the sandbox does, or `stop`.
-    pub(crate) fn spawn(&self, stop: CancellationToken, task: impl Future<Output = ()> + Send + 'static) {
-        let cancel = self.cancel.clone();
-        let until = async move {
+    pub(crate) fn spawn_until(&self, stop: CancellationToken, task: impl Future<Output = ()> + Send + 'static) {
+        self.spawn(async move {
             tokio::select! {
-                () = cancel.cancelled() => {}
                 () = stop.cancelled() => {}
                 () = task => {}
             }
-        };
-        if let Some(runtime) = &self.runtime {
-            runtime.spawn(until);
-        }
+        });
     }
 }
 
@@ -122,18 +100,13 @@ pub struct LangBot {
     pub(crate) inner: Arc<Inner>,
 }
 
+shell::handle!(LangBot, Inner);
+
 impl LangBot {
     /// A server that does not listen yet: [`LangBot::handle`] answers requests in process. Make it inside of a tokio runtime:
     /// its timers run there.
     pub fn new(name: &str, settings: LangBotSettings, clock: Clock, seed: Option<u64>, cancel: CancellationToken) -> Self {
-        let knobs = Knobs {
-            date: settings.date,
-            answers: 0,
-            faults: Faults::default(),
-            reply_delay: settings.reply_delay,
-            owner: settings.owner.clone(),
-            offline: settings.offline,
-        };
+        let knobs = Knobs { faults: Faults::default(), owner: settings.owner.clone(), offline: settings.offline };
         let now = clock.now_ms().saturating_add(settings.date.skew_ms());
         let state = State::new(seed, &settings.keys, now);
         // The far side of a `wecom` bot is plain HTTP on loopback; without a client such bots just find nobody.
@@ -142,27 +115,14 @@ impl LangBot {
             .and_then(|tls| reqwest::Client::builder().tls_backend_preconfigured((*tls).clone()).no_proxy().build().ok());
         Self {
             inner: Arc::new(Inner {
-                name: name.to_owned(),
+                shell: Shell::new(name, settings.date, settings.reply_delay, clock, cancel),
                 settings,
-                clock,
                 bus: broadcast::channel(BACKLOG).0,
-                cancel,
-                url: OnceLock::new(),
-                sink: OnceLock::new(),
                 http,
-                runtime: tokio::runtime::Handle::try_current().ok(),
                 knobs: Mutex::new(knobs),
-                log: Mutex::new(Log::default()),
                 state: Mutex::new(state),
             }),
         }
-    }
-
-    /// Notes where it listens, and where redirects lead.
-    pub(crate) fn listens(&self, at: std::net::SocketAddr, sink: &str) {
-        // Nobody else can have set them: the server is a line old.
-        let _ = self.inner.url.set(format!("http://{at}"));
-        let _ = self.inner.sink.set(sink.to_owned());
     }
 
     /// What clients need to know: the global key (or the first one of the list), and the login.
@@ -178,11 +138,6 @@ impl LangBot {
         let user = s.owner.iter().map(|o| ("user", format!("{:?}", o.user)));
         let more = user.chain(s.config.iter().cloned()).collect();
         GatewayInfo { name: self.name().to_owned(), kind: "langbot", url: self.url(), credentials, more }
-    }
-
-    /// Its name.
-    pub fn name(&self) -> &str {
-        &self.inner.name
     }
 
     /// Its settings.

@@ -100,23 +100,13 @@ pub(crate) fn ascii(v: &Value) -> String {
 }
 
 impl Inner {
-    /// The `Date` header, if there is one.
-    pub(crate) fn date_header(&self) -> Option<String> {
-        let (now, knobs) = (self.now_ms(), self.knobs());
-        knobs.date.header(now, knobs.answers)
-    }
-
     /// The whole answer.
     pub(crate) fn finish(&self, r: Reply) -> Response<Body> {
         let length = r.body.len();
         let mut out = Response::new(Body::from(r.body));
         *out.status_mut() = StatusCode::from_u16(r.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let date = self.date_header();
-        let age = {
-            let mut knobs = self.knobs();
-            knobs.answers = knobs.answers.wrapping_add(1);
-            knobs.date.age()
-        };
+        let age = self.counted();
         let h = out.headers_mut();
         if !r.kind.is_empty() {
             h.insert(header::CONTENT_TYPE, HeaderValue::from_static(r.kind));

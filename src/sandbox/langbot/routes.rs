@@ -2,10 +2,8 @@
 
 use super::{Inner, LangBot, auth::Who, qr::Flow, reply::Reply};
 use crate::sandbox::{
-    broken::{Dress, Dropped, Front, broken},
+    broken::{Dress, Dropped},
     evolution::decode,
-    fault::Fault,
-    log::Request as Logged,
 };
 use axum::{
     body::{Body, to_bytes},
@@ -32,30 +30,10 @@ impl LangBot {
         let (parts, body) = request.into_parts();
         let target = parts.uri.path_and_query().map_or_else(|| parts.uri.path().to_owned(), |p| p.as_str().to_owned());
         let body = to_bytes(body, BODY).await.unwrap_or_default();
-        let (at_ms, method) = (inner.clock.now_ms(), parts.method.as_str().to_owned());
-        let noted = inner.requests().push(Logged { at_ms, method, path: target.clone(), body: without_secrets(&body), status: 0 });
-        let (delay, fault) = {
-            let mut knobs = inner.knobs();
-            (knobs.reply_delay, knobs.faults.take(&target))
-        };
-        if !delay.is_zero() {
-            tokio::time::sleep(delay).await;
-        }
-        let front = Front { date: inner.date_header(), sink: inner.sink.get().cloned(), dress: Dress::Quart };
-        let answer = match fault {
-            Some(Fault::Mute) => {
-                let done = inner.finish(inner.answer(&parts, &body).await);
-                inner.requests().answered(noted, done.status().as_u16());
-                return broken(&Fault::Mute, &front).await.unwrap_or(Err(Dropped));
-            }
-            Some(f) => match broken(&f, &front).await {
-                Some(done) => done,
-                None => Ok(inner.finish(inner.answer(&parts, &body).await)),
-            },
-            None => Ok(inner.finish(inner.answer(&parts, &body).await)),
-        };
-        inner.requests().answered(noted, answer.as_ref().map_or(0, |r| r.status().as_u16()));
-        answer
+        let noted = inner.shell.asked(&parts.method, target.clone(), without_secrets(&body));
+        let fault = inner.knobs().faults.take(&target);
+        inner.linger().await;
+        inner.through(noted, fault, Dress::Quart, async { inner.finish(inner.answer(&parts, &body).await) }).await
     }
 }
 

@@ -8,6 +8,7 @@ use axum::{
     http::Request,
 };
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const KEY: &str = "lbk_sandbox_global_key";
 

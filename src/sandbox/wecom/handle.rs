@@ -4,13 +4,7 @@ use super::{
     Fetches, Inner, Repeated, Sent, Stale, TokenFault, TokenServer, TokenSettings,
     state::{Death, Line, Worth},
 };
-use crate::{
-    domain::Secret,
-    sandbox::{
-        log::{Count, Request},
-        settings::DateMode,
-    },
-};
+use crate::domain::Secret;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::broadcast;
 
@@ -25,11 +19,6 @@ impl Inner {
 }
 
 impl TokenServer {
-    /// Its name.
-    pub fn name(&self) -> &str {
-        &self.inner.name
-    }
-
     /// Its settings, as it started with.
     pub fn settings(&self) -> &TokenSettings {
         &self.inner.settings
@@ -169,40 +158,9 @@ impl TokenServer {
         self.inner.lock().windows.clear();
     }
 
-    /// Moves its clock by `seconds`, positive when the server is ahead; `None` puts it right. Lives of tokens go by it.
-    pub fn skew(&self, seconds: Option<f64>) {
-        self.inner.knobs().date = DateMode::Skewed((seconds.unwrap_or(0.0) * 1000.0) as i64);
-    }
-
-    /// What `Date` shows from now on.
-    pub fn date(&self, mode: DateMode) {
-        self.inner.knobs().date = mode;
-    }
-
-    /// Every answer takes so much longer.
-    pub fn reply_delay(&self, delay: Duration) {
-        self.inner.knobs().reply_delay = delay;
-    }
-
     /// Messages that were sent, oldest first.
     pub fn messages(&self) -> Vec<Sent> {
         self.inner.lock().sent.iter().cloned().collect()
-    }
-
-    /// Counts by method and path.
-    pub fn requests(&self) -> Vec<Count> {
-        self.inner.log().counts(&self.inner.name)
-    }
-
-    /// Every request, oldest first, secrets and tokens hidden, and how many older ones were forgotten.
-    pub fn asked(&self) -> (Vec<Request>, u64) {
-        let log = self.inner.log();
-        (log.entries(), log.forgotten())
-    }
-
-    /// Empties the list and the counts of requests.
-    pub fn clear_requests(&self) {
-        self.inner.log().clear();
     }
 
     /// `fetch`, `refused` and `stale` from now on, as JSON documents without anything secret.

@@ -33,10 +33,14 @@ pub use settings::{AppSpec, ForeignSpec, Limit, Limits, Platform, Repeated, Stal
 pub use state::{Fetches, Sent};
 pub use trouble::{Only, TokenFault};
 
-use super::{GatewayInfo, clock::Clock, log::Log, settings::DateMode};
+use super::{
+    GatewayInfo,
+    clock::Clock,
+    shell::{self, Shell},
+};
 use crate::domain::Secret;
 use state::State;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 use trouble::Troubles;
@@ -47,11 +51,7 @@ const BACKLOG: usize = 4096;
 /// What can be changed while the server runs.
 #[derive(Debug)]
 pub(crate) struct Knobs {
-    pub(crate) date: DateMode,
-    /// Answers sent, for a balancer that takes turns.
-    pub(crate) answers: u64,
     pub(crate) troubles: Troubles,
-    pub(crate) reply_delay: std::time::Duration,
     pub(crate) repeated: Repeated,
     pub(crate) stale: Stale,
     pub(crate) token_bytes: usize,
@@ -59,16 +59,10 @@ pub(crate) struct Knobs {
 
 #[derive(Debug)]
 pub(crate) struct Inner {
-    pub(crate) name: String,
+    pub(crate) shell: Shell,
     pub(crate) settings: TokenSettings,
-    pub(crate) clock: Clock,
     pub(crate) bus: broadcast::Sender<Arc<str>>,
-    pub(crate) cancel: CancellationToken,
-    pub(crate) url: OnceLock<String>,
-    pub(crate) sink: OnceLock<String>,
-    runtime: Option<tokio::runtime::Handle>,
     knobs: Mutex<Knobs>,
-    log: Mutex<Log>,
     state: Mutex<State>,
 }
 
@@ -81,33 +75,10 @@ impl Inner {
         self.knobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn log(&self) -> MutexGuard<'_, Log> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The server's clock: ours, moved by its skew. Lives of tokens are measured by it.
-    pub(crate) fn now_ms(&self) -> i64 {
-        let skew = self.knobs().date.skew_ms();
-        self.clock.now_ms().saturating_add(skew)
-    }
-
     /// Tells whoever listens. Nothing secret goes in.
     pub(crate) fn tell(&self, what: &str, app: &str, more: &serde_json::Value) {
         // Nobody listens: nobody is told.
         let _ = self.bus.send(serde_json::json!({ "what": what, "account": app, "more": more }).to_string().into());
-    }
-
-    /// Runs `task` until it ends or the sandbox does.
-    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let cancel = self.cancel.clone();
-        if let Some(runtime) = &self.runtime {
-            runtime.spawn(async move {
-                tokio::select! {
-                    () = cancel.cancelled() => {}
-                    () = task => {}
-                }
-            });
-        }
     }
 }
 
@@ -117,31 +88,19 @@ pub struct TokenServer {
     pub(crate) inner: Arc<Inner>,
 }
 
+shell::handle!(TokenServer, Inner);
+
 impl TokenServer {
     /// A platform that does not listen yet: [`TokenServer::handle`] answers requests in process. Make it inside of a tokio
     /// runtime: foreign clients run there.
     pub fn new(name: &str, settings: TokenSettings, clock: Clock, seed: Option<u64>, cancel: CancellationToken) -> Self {
-        let knobs = Knobs {
-            date: settings.date,
-            answers: 0,
-            troubles: Troubles::default(),
-            reply_delay: settings.reply_delay,
-            repeated: settings.repeated,
-            stale: settings.stale,
-            token_bytes: settings.token_bytes,
-        };
+        let knobs = Knobs { troubles: Troubles::default(), repeated: settings.repeated, stale: settings.stale, token_bytes: settings.token_bytes };
         Self {
             inner: Arc::new(Inner {
-                name: name.to_owned(),
+                shell: Shell::new(name, settings.date, settings.reply_delay, clock, cancel),
                 settings,
-                clock,
                 bus: broadcast::channel(BACKLOG).0,
-                cancel,
-                url: OnceLock::new(),
-                sink: OnceLock::new(),
-                runtime: tokio::runtime::Handle::try_current().ok(),
                 knobs: Mutex::new(knobs),
-                log: Mutex::new(Log::default()),
                 state: Mutex::new(State::new(seed)),
             }),
         }

@@ -123,12 +123,6 @@ impl Inner {
         Reply::json(map! { "errcode" => code, "errmsg" => errmsg })
     }
 
-    /// The `Date` header, if there is one.
-    pub(crate) fn date_header(&self) -> Option<String> {
-        let (now, knobs) = (self.now_ms(), self.knobs());
-        knobs.date.header(now, knobs.answers)
-    }
-
     /// The whole answer.
     pub(crate) fn finish(&self, r: Reply) -> Response<Body> {
         let body = r.page.map_or_else(|| r.body.to_string(), str::to_owned);
@@ -136,11 +130,7 @@ impl Inner {
         let mut out = Response::new(Body::from(body));
         *out.status_mut() = StatusCode::from_u16(r.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let date = self.date_header();
-        let age = {
-            let mut knobs = self.knobs();
-            knobs.answers = knobs.answers.wrapping_add(1);
-            knobs.date.age()
-        };
+        let age = self.counted();
         let h = out.headers_mut();
         h.insert(header::SERVER, HeaderValue::from_static("nginx"));
         h.insert(header::CONTENT_TYPE, HeaderValue::from_static(r.kind));

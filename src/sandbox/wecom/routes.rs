@@ -2,10 +2,8 @@
 
 use super::{Inner, Platform, TokenServer, fetch::By, redact, reply::Reply, trouble::TokenFault};
 use crate::sandbox::{
-    broken::{Dress, Dropped, Front, broken},
+    broken::{Dress, Dropped},
     evolution::decode,
-    fault::Fault,
-    log::Request as Logged,
 };
 use axum::{
     body::{Body, Bytes, to_bytes},
@@ -26,43 +24,28 @@ impl TokenServer {
         let (parts, body) = request.into_parts();
         let target = parts.uri.path_and_query().map_or_else(|| parts.uri.path().to_owned(), |p| p.as_str().to_owned());
         let body = to_bytes(body, BODY).await.unwrap_or_default();
-        let logged = Logged {
-            at_ms: inner.clock.now_ms(),
-            method: parts.method.as_str().to_owned(),
-            path: redact::target(&target),
-            body: redact::body(&body),
-            status: 0,
-        };
-        let noted = inner.log().push(logged);
-        let delay = inner.knobs().reply_delay;
-        if !delay.is_zero() {
-            tokio::time::sleep(delay).await;
-        }
+        let noted = inner.shell.asked(&parts.method, redact::target(&target), redact::body(&body));
+        inner.linger().await;
         let ip = inner.seen_ip(&parts);
-        let fault = inner.knobs().troubles.take(&target, inner.is_fetch(parts.uri.path()));
-        let front = Front { date: inner.date_header(), sink: inner.sink.get().cloned(), dress: Dress::Gin };
+        let fetch = inner.is_fetch(parts.uri.path());
         let right = || inner.answer(&parts, &body, &ip);
-        let answer = match fault {
-            None => Ok(inner.finish(right())),
-            Some(TokenFault::Code(code, _)) => {
-                if inner.is_fetch(parts.uri.path()) {
-                    inner.lock().refused += 1;
-                }
-                Ok(inner.finish(inner.error(code, &ip)))
-            }
-            Some(TokenFault::StringCode) => Ok(inner.finish(right().with_string_code())),
-            Some(TokenFault::Wire(Fault::Mute, _)) => {
-                let done = inner.finish(right());
-                inner.log().answered(noted, done.status().as_u16());
-                return broken(&Fault::Mute, &front).await.unwrap_or(Err(Dropped));
-            }
-            Some(TokenFault::Wire(f, _)) => match broken(&f, &front).await {
-                Some(done) => done,
-                None => Ok(inner.finish(right())),
-            },
+        let (said, wire) = match inner.knobs().troubles.take(&target, fetch) {
+            Some(TokenFault::Wire(f, _)) => (None, Some(f)),
+            other => (other, None),
         };
-        inner.log().answered(noted, answer.as_ref().map_or(0, |r| r.status().as_u16()));
-        answer
+        let answered = async {
+            inner.finish(match said {
+                Some(TokenFault::Code(code, _)) => {
+                    if fetch {
+                        inner.lock().refused += 1;
+                    }
+                    inner.error(code, &ip)
+                }
+                Some(TokenFault::StringCode) => right().with_string_code(),
+                _ => right(),
+            })
+        };
+        inner.through(noted, wire, Dress::Gin, answered).await
     }
 }
 

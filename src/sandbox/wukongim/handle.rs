@@ -5,14 +5,7 @@ use super::{
     session::Hello,
     wire::{Manner, Peer},
 };
-use crate::{
-    domain::Secret,
-    sandbox::{
-        fault::Fault,
-        log::{Count, Request},
-        settings::DateMode,
-    },
-};
+use crate::{domain::Secret, sandbox::fault::Fault};
 use std::sync::Arc;
 use tokio::sync::broadcast;
 
@@ -134,21 +127,6 @@ impl Wukong {
         self.inner.server_log().lines()
     }
 
-    /// Moves its clock by `seconds`, positive when the server is ahead; `None` puts it right.
-    pub fn skew(&self, seconds: Option<f64>) {
-        self.inner.knobs().date = DateMode::Skewed((seconds.unwrap_or(0.0) * 1000.0) as i64);
-    }
-
-    /// What `Date` shows from now on.
-    pub fn date(&self, mode: DateMode) {
-        self.inner.knobs().date = mode;
-    }
-
-    /// Every answer takes so much longer.
-    pub fn reply_delay(&self, delay: std::time::Duration) {
-        self.inner.knobs().reply_delay = delay;
-    }
-
     /// The next `count` requests fail like this; with `path` only those whose path begins so.
     pub fn fault(&self, fault: Fault, count: u32, path: Option<&str>) {
         self.inner.knobs().faults.push(fault, count, path.map(str::to_owned));
@@ -169,22 +147,6 @@ impl Wukong {
     /// The process dies and starts again: rows stay, sessions, caches and zombies do not, and nobody is told.
     pub fn restart_server(&self) {
         self.inner.restart();
-    }
-
-    /// Counts by method and path, of API and manager port.
-    pub fn requests(&self) -> Vec<Count> {
-        self.inner.log().counts(&self.inner.name)
-    }
-
-    /// Every request, oldest first, and how many older ones were forgotten.
-    pub fn asked(&self) -> (Vec<Request>, u64) {
-        let log = self.inner.log();
-        (log.entries(), log.forgotten())
-    }
-
-    /// Empties the list and the counts of requests.
-    pub fn clear_requests(&self) {
-        self.inner.log().clear();
     }
 
     /// `user.onlinestatus` events from now on, as JSON documents.

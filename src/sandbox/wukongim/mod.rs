@@ -44,7 +44,12 @@ pub use wire::Manner;
 
 pub use routes::Port;
 
-use super::{GatewayInfo, clock::Clock, fault::Faults, log::Log, settings::DateMode};
+use super::{
+    GatewayInfo,
+    clock::Clock,
+    fault::Faults,
+    shell::{self, Shell},
+};
 use crate::domain::Secret;
 use serverlog::ServerLog;
 use state::State;
@@ -58,11 +63,7 @@ const BACKLOG: usize = 4096;
 /// What can be changed while the server runs.
 #[derive(Debug)]
 pub(crate) struct Knobs {
-    pub(crate) date: DateMode,
-    /// Answers sent, for a balancer that takes turns.
-    pub(crate) answers: u64,
     pub(crate) faults: Faults,
-    pub(crate) reply_delay: std::time::Duration,
     /// So many `/user/onlinestatus` calls fail because a peer of the cluster is down.
     pub(crate) peer_down: u32,
     /// How far the business server's clock is ahead of ours, where it has one of its own.
@@ -79,21 +80,16 @@ pub(crate) struct Ports {
 
 #[derive(Debug)]
 pub(crate) struct Inner {
-    pub(crate) name: String,
+    pub(crate) shell: Shell,
     pub(crate) settings: WukongSettings,
-    pub(crate) clock: Clock,
     pub(crate) bus: broadcast::Sender<Arc<str>>,
-    pub(crate) cancel: CancellationToken,
     pub(crate) knobs: Mutex<Knobs>,
     pub(crate) ports: OnceLock<Ports>,
-    pub(crate) sink: OnceLock<String>,
     /// `host:port` of the business server, if there is one.
     pub(crate) business_at: OnceLock<String>,
     /// Raised when the process dies: every socket ends.
     pub(crate) cut: tokio::sync::watch::Sender<u64>,
     started_ms: i64,
-    runtime: Option<tokio::runtime::Handle>,
-    log: Mutex<Log>,
     server_log: Mutex<ServerLog>,
     state: Mutex<State>,
     business: Mutex<business::Business>,
@@ -108,32 +104,8 @@ impl Inner {
         self.knobs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn log(&self) -> MutexGuard<'_, Log> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     pub(crate) fn server_log(&self) -> MutexGuard<'_, ServerLog> {
         self.server_log.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The server's clock: ours, moved by its skew.
-    pub(crate) fn now_ms(&self) -> i64 {
-        let skew = self.knobs().date.skew_ms();
-        self.clock.now_ms().saturating_add(skew)
-    }
-
-    /// Runs `task` until it ends or the sandbox does.
-    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let cancel = self.cancel.clone();
-        let until = async move {
-            tokio::select! {
-                () = cancel.cancelled() => {}
-                () = task => {}
-            }
-        };
-        if let Some(runtime) = &self.runtime {
-            runtime.spawn(until);
-        }
     }
 
     /// `host:port` of the three ports.
@@ -172,33 +144,23 @@ pub struct Wukong {
     pub(crate) inner: Arc<Inner>,
 }
 
+shell::handle!(Wukong, Inner);
+
 impl Wukong {
     /// A server that does not listen yet: [`Wukong::handle`] answers requests in process. Make it inside of a tokio runtime:
     /// its timers run there.
     pub fn new(name: &str, settings: WukongSettings, clock: Clock, seed: Option<u64>, cancel: CancellationToken) -> Self {
-        let knobs = Knobs {
-            date: settings.date,
-            answers: 0,
-            faults: Faults::default(),
-            reply_delay: settings.reply_delay,
-            peer_down: 0,
-            business_skew_ms: None,
-        };
+        let knobs = Knobs { faults: Faults::default(), peer_down: 0, business_skew_ms: None };
         Self {
             inner: Arc::new(Inner {
-                name: name.to_owned(),
+                shell: Shell::new(name, settings.date, settings.reply_delay, clock, cancel),
                 settings,
-                clock,
                 bus: broadcast::channel(BACKLOG).0,
-                cancel,
                 knobs: Mutex::new(knobs),
                 ports: OnceLock::new(),
-                sink: OnceLock::new(),
                 business_at: OnceLock::new(),
                 cut: tokio::sync::watch::channel(0).0,
                 started_ms: clock.now_ms(),
-                runtime: tokio::runtime::Handle::try_current().ok(),
-                log: Mutex::new(Log::default()),
                 server_log: Mutex::new(ServerLog::default()),
                 state: Mutex::new(State::new(seed)),
                 business: Mutex::default(),
@@ -211,7 +173,7 @@ impl Wukong {
         let [api, manager, ws] = at.map(|a| a.to_string());
         // Nobody else can have set them: the server is a line old.
         let _ = self.inner.ports.set(Ports { api, manager, ws });
-        let _ = self.inner.sink.set(sink.to_owned());
+        self.inner.redirects_to(sink);
     }
 
     /// Notes where its business server listens.
@@ -229,11 +191,6 @@ impl Wukong {
         more.extend(self.business_url().map(|url| ("business_url", format!("\"{url}\""))));
         more.extend(s.config.iter().map(|(k, v)| (*k, v.clone())));
         GatewayInfo { name: self.name().to_owned(), kind: "wukongim", url: self.api_url(), credentials, more }
-    }
-
-    /// Its name.
-    pub fn name(&self) -> &str {
-        &self.inner.name
     }
 
     /// Its settings.

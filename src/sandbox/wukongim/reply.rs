@@ -74,19 +74,6 @@ impl Reply {
 }
 
 impl Inner {
-    /// The `Date` header, if there is one.
-    pub(crate) fn date_header(&self) -> Option<String> {
-        let (now, knobs) = (self.now_ms(), self.knobs());
-        knobs.date.header(now, knobs.answers)
-    }
-
-    /// Counts one answer; its header `Age`, if it has one.
-    fn answered(&self) -> Option<u32> {
-        let mut knobs = self.knobs();
-        knobs.answers = knobs.answers.wrapping_add(1);
-        knobs.date.age()
-    }
-
     /// The whole answer.
     pub(crate) fn finish(&self, r: Reply) -> Response<Body> {
         let length = r.body.len();
@@ -129,7 +116,7 @@ impl Inner {
         if let Some(v) = self.date_header().and_then(|d| HeaderValue::from_str(&d).ok()) {
             h.insert(header::DATE, v);
         }
-        if let Some(age) = self.answered() {
+        if let Some(age) = self.counted() {
             h.insert(header::AGE, HeaderValue::from(age));
         }
         if length <= BUFFER && r.status != 204 {

@@ -2,11 +2,9 @@
 
 use super::{Inner, Version, Wukong, reply::Reply, ws};
 use crate::sandbox::{
-    broken::{Dress, Dropped, Front, broken},
+    broken::{Dress, Dropped},
     clock::http_date,
     evolution::decode,
-    fault::Fault,
-    log::Request as Logged,
 };
 use axum::{
     body::{Body, Bytes, to_bytes},
@@ -42,31 +40,12 @@ impl Wukong {
             return Ok(ws::serve(inner, &mut parts).await);
         }
         let target = parts.uri.path_and_query().map_or_else(|| parts.uri.path().to_owned(), |p| p.as_str().to_owned());
-        let method = parts.method.as_str().to_owned();
         let body = to_bytes(body, BODY).await.unwrap_or_default();
         let text = String::from_utf8_lossy(&body).into_owned();
-        let at_ms = inner.clock.now_ms();
-        let noted = inner.log().push(Logged { at_ms, method, path: target.clone(), body: text, status: 0 });
-        let delay = inner.knobs().reply_delay;
-        if !delay.is_zero() {
-            tokio::time::sleep(delay).await;
-        }
+        let noted = inner.shell.asked(&parts.method, target.clone(), text);
+        inner.linger().await;
         let fault = inner.knobs().faults.take(&target);
-        let front = Front { date: inner.date_header(), sink: inner.sink.get().cloned(), dress: Dress::Gin };
-        let answer = match fault {
-            Some(Fault::Mute) => {
-                let done = inner.answered_on(port, &parts, &body).await;
-                inner.log().answered(noted, done.status().as_u16());
-                return broken(&Fault::Mute, &front).await.unwrap_or(Err(Dropped));
-            }
-            Some(f) => match broken(&f, &front).await {
-                Some(done) => done,
-                None => Ok(inner.answered_on(port, &parts, &body).await),
-            },
-            None => Ok(inner.answered_on(port, &parts, &body).await),
-        };
-        inner.log().answered(noted, answer.as_ref().map_or(0, |r| r.status().as_u16()));
-        answer
+        inner.through(noted, fault, Dress::Gin, inner.answered_on(port, &parts, &body)).await
     }
 }
 

@@ -39,7 +39,7 @@ async fn the_watch_lists_first_and_then_follows_events_or_asks() {
         let (why, ()) = tokio::join!(Evolution.watch(&s.cx, tx), script);
         assert_eq!(why.code, ReasonCode::Cancelled, "{events:?}");
         assert!(!s.kept.1.lock().unwrap().is_empty());
-        assert_eq!(s.wa().log().0.iter().filter(|r| r.path == "/").count(), 1, "the root page is read once");
+        assert_eq!(s.wa().asked().0.iter().filter(|r| r.path == "/").count(), 1, "the root page is read once");
     }
 }
 
@@ -155,7 +155,7 @@ async fn a_stream_that_wants_a_key_gets_it_in_a_header() {
     let (rows, facts) = observe(&s, 2, async || s.wa().unlink("shop", 403).unwrap()).await;
     assert_eq!(facts.feed, Feed::Events);
     assert_eq!(rows["shop"].link.reason.as_ref().map(|r| r.code), Some(ReasonCode::Forbidden), "{rows:?}");
-    assert!(!s.wa().log().0.iter().any(|r| r.path.contains("GLOBAL-KEY")));
+    assert!(!s.wa().asked().0.iter().any(|r| r.path.contains("GLOBAL-KEY")));
 }
 
 #[tokio::test(start_paused = true)]
