@@ -15,6 +15,7 @@ mod deck {
     pub mod looks;
     mod pairing;
     pub mod secure;
+    mod store;
     mod web_login;
 }
 mod support;
