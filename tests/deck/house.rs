@@ -191,4 +191,6 @@ async fn write_home(paths: &Paths, sandbox: &Sandbox) {
         assert!(taken.is_ok(), "the configuration takes {}: {:?} {:?}", g.name, taken.err(), g.more);
     }
     store.flush().await;
+    // Closed before anybody looks at the files.
+    store.close();
 }
