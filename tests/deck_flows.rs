@@ -14,6 +14,7 @@ mod deck {
     mod leaving;
     pub mod looks;
     mod pairing;
+    mod qr_bots;
     pub mod secure;
     mod store;
     mod web_login;

@@ -7,11 +7,7 @@ mod support;
 
 use pairdeck::sandbox::{AppSpec, BotSpec, LangBot, LangBotSettings, Part, Scan, TokenServer, TokenSettings};
 use serde_json::{Value, json};
-use std::{
-    io::{Read, Write},
-    net::TcpStream,
-};
-use support::house::{Home, Servers, until};
+use support::house::{Home, Servers, http_as, langbot_bot, until};
 
 const SECRET: &str = "CANARY-OPS-b41c07-0123456789";
 const KEY: &str = "lbk_CANARY_global_key_9d2f";
@@ -57,21 +53,7 @@ impl Bench {
 
     /// One request past the program, as a client with a key makes it.
     fn call(&self, method: &str, path: &str, body: &Value) -> (u16, Value) {
-        let url = self.servers.url("lb");
-        let host = url.strip_prefix("http://").unwrap();
-        let body = body.to_string();
-        let mut stream = TcpStream::connect(host).unwrap();
-        stream.set_read_timeout(Some(support::deadline())).unwrap();
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nX-API-Key: {KEY}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-            body.len()
-        )
-        .unwrap();
-        let mut all = String::new();
-        stream.read_to_string(&mut all).unwrap();
-        let (head, body) = all.split_once("\r\n\r\n").unwrap();
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(body).unwrap_or(Value::Null))
+        http_as(&self.servers.url("lb"), method, path, ("x-api-key", KEY), Some(body))
     }
 
     /// The bot says something to a person; the status of the answer.
@@ -147,10 +129,10 @@ fn a_scanned_code_ends_with_its_credential_in_the_bots_settings_and_nowhere_in_c
     let offer = lines.iter().find(|l| l["event"] == "offer").expect("no offer");
     assert_eq!((&offer["kind"], offer["payload"].as_str()), (&json!("qr"), Some(payload.as_str())));
     assert_eq!(lines.last().unwrap()["event"], "linked", "{}", ran.stdout);
-    let (status, bot) = b.call("GET", &format!("/api/v1/platform/bots/{}", b.id("helper")), &Value::Null);
-    let config = &bot["data"]["bot"]["adapter_config"];
+    let bot = langbot_bot(&b.servers.url("lb"), KEY, &b.id("helper"));
+    let config = &bot["adapter_config"];
     let (id, secret) = (config["BotId"].as_str().unwrap(), config["Secret"].as_str().unwrap());
-    assert!(status == 200 && id.starts_with("aib") && secret.len() > 16, "{bot}");
+    assert!(id.starts_with("aib") && secret.len() > 16, "{bot}");
     assert!(!ran.stdout.contains(secret) && !ran.stderr.contains(secret), "the credential was shown");
     assert!(b.lb().sessions().is_empty());
     b.home.keeps_secrets();

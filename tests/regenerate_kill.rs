@@ -8,35 +8,19 @@ mod support;
 
 use pairdeck::{
     domain::{Op, OpPhase},
-    sandbox::{Fault, Past},
+    sandbox::Past,
     store::Store,
 };
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, fmt, sync::Mutex, thread, time::Duration};
-use support::house::{Home, Ran, Servers, http, instance, quick, until};
+use std::collections::BTreeMap;
+use support::{
+    house::{Home, Servers, http, instance, quick},
+    kill::{self, Outcome, Point, Row, Sweep},
+};
 
 const KEY: &str = "CANARY-kill-b7d1f09a4c";
 const PROXY_PASSWORD: &str = "CANARY-proxy-5521c0ff";
 const KINDS: [&str; 9] = ["settings", "webhook", "websocket", "rabbitmq", "nats", "sqs", "kafka", "pusher", "proxy"];
-const WORKERS: usize = 4;
-
-/// Where a process is killed.
-#[derive(Clone, Debug)]
-enum Point {
-    /// The Nth request, before or after it is carried out.
-    Request { n: usize, what: String, done: bool },
-    /// The Nth commit of the journal.
-    Journal { n: usize, after: bool },
-}
-
-impl fmt::Display for Point {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Request { n, what, done } => write!(f, "request {n:>2} {} {what}", if *done { "after " } else { "before" }),
-            Self::Journal { n, after } => write!(f, "journal {n:>2} {}", if *after { "after " } else { "before" }),
-        }
-    }
-}
 
 /// One server and one home, used for one point after another.
 struct Floor {
@@ -113,77 +97,37 @@ impl Floor {
 
     /// The newest op since the last call.
     fn op(&mut self) -> Option<Op> {
-        let from = self.ops;
-        let (op, ops) = self.home.store(async |store: &Store| {
-            let (mut last, mut id) = (None, from);
-            while let Some(op) = store.op(id + 1).await.unwrap() {
-                (last, id) = (Some(op), id + 1);
-            }
-            (last, id)
-        });
-        self.ops = ops;
-        op
+        kill::newest_op(&self.home, &mut self.ops)
     }
 
-    /// Runs the program and kills it at the point; its end if the point never came.
-    fn killed(&self, args: &[&str], point: &Point) -> Option<Ran> {
-        let gateway = self.servers.gateway("wa");
-        gateway.clear_requests();
-        let mut command = self.home.command(args);
-        match point {
-            Point::Journal { n, after } => {
-                command.env("PAIRDECK_DEBUG_KILL_AT", format!("journal:{n}:{}", if *after { "after" } else { "before" }));
-                let ran = self.home.finish(command.spawn().unwrap());
-                (ran.code != -9).then_some(ran)
-            }
-            Point::Request { n, done, .. } => {
-                if *n > 1 {
-                    gateway.fault(Fault::Slow(Duration::ZERO), u32::try_from(n - 1).unwrap(), None);
-                }
-                gateway.fault(if *done { Fault::Mute } else { Fault::Hang }, 1, None);
-                let mut child = command.spawn().unwrap();
-                until(&format!("{args:?}: {point}"), || {
-                    let log = gateway.asked().0;
-                    log.len() >= *n && (!done || log[n - 1].status != 0) || child.try_wait().unwrap().is_some()
-                });
-                let over = child.try_wait().unwrap().is_some();
-                child.kill().unwrap();
-                let ran = self.home.finish(child);
-                gateway.heal();
-                over.then_some(ran)
-            }
-        }
+    /// True when the point never came.
+    fn survives(&self, args: &[&str], point: &Point) -> bool {
+        kill::killed(&self.home, self.servers.gateway("wa"), args, None, point).is_some()
     }
-}
-
-fn where_it_stands(op: Option<&Op>) -> String {
-    let Some(op) = op else { return "no op".to_owned() };
-    let step = op.plan.as_ref().and_then(|p| p.steps.get(op.step)).map_or("-", |s| &s.id);
-    format!("{} {step}{}", op.phase.name(), if op.begun { " begun" } else { "" })
 }
 
 /// Kills, lets the next process come, and judges. Returns the table's row.
 ///
 /// With `earlier` a process was killed there before, and it is the one that finishes its work which is killed at `point`.
-fn judge(floor: &mut Floor, verb: &str, earlier: Option<&Point>, number: usize, point: &Point) -> Option<String> {
+fn judge(floor: &mut Floor, verb: &str, earlier: Option<&Point>, number: usize, point: &Point) -> Option<Row> {
     let name = format!("shop-{number}");
     floor.seed(&name);
     let (id, token, before) = floor.read(&name).unwrap();
     let act = [verb, &name, "--yes", "--json"];
-    let killed = match earlier {
-        None => floor.killed(&act, point),
+    let survived = match earlier {
+        None => floor.survives(&act, point),
         Some(earlier) => {
-            assert!(floor.killed(&act, earlier).is_none(), "{earlier} never came");
-            floor.killed(&["list", "--json"], point)
+            assert!(!floor.survives(&act, earlier), "{earlier} never came");
+            floor.survives(&["list", "--json"], point)
         }
     };
-    if killed.is_some() {
+    if survived {
         floor.op();
         return None;
     }
     let left = floor.op();
     let chosen = left.as_ref().and_then(|op| op.plan.as_ref()).and_then(|p| p.sealed.get("token").cloned());
-    let stood = where_it_stands(left.as_ref());
+    let stood = kill::where_it_stands(left.as_ref());
     let past_pivot = left.as_ref().is_some_and(|op| op.phase == OpPhase::Done || op.step > 0 || op.begun);
 
     // Any process that comes next: here one that only lists.
@@ -199,19 +143,19 @@ fn judge(floor: &mut Floor, verb: &str, earlier: Option<&Point>, number: usize, 
             if let Some(chosen) = &chosen {
                 assert!(*chosen == pairdeck::domain::Secret::new(new_token.clone()), "a token that is not the journaled one: {}", at());
             }
-            "finished, journaled token"
+            (Outcome::Done, "finished, journaled token")
         }
         ("wipe", true) => {
             assert_eq!(ended, Some(OpPhase::Done), "{}", at());
             assert_eq!((&new_id, &new_token), (&id, &token), "{}", at());
             assert_eq!(floor.get(&format!("/instance/connectionState/{name}"))["instance"]["state"], "close", "{}", at());
-            "finished, session ended"
+            (Outcome::Done, "finished, session ended")
         }
         (_, false) => {
             assert!(matches!(ended, None | Some(OpPhase::Cancelled)), "{ended:?} {}", at());
             assert_eq!((&new_id, &new_token), (&id, &token), "{}", at());
             assert_eq!(floor.get(&format!("/instance/connectionState/{name}"))["instance"]["state"], "open", "{}", at());
-            "taken back, nothing changed"
+            (Outcome::TakenBack, "taken back, nothing changed")
         }
         other => panic!("{other:?}"),
     };
@@ -228,7 +172,7 @@ fn judge(floor: &mut Floor, verb: &str, earlier: Option<&Point>, number: usize, 
         floor.home.canary(chosen.expose());
     }
     http(&floor.url, "DELETE", &format!("/instance/delete/{name}"), KEY, None);
-    Some(format!("{stood:<22} | {point:<58} | {outcome}", point = point.to_string().replace(&name, "…").replace("shop-0", "…")))
+    Some(Row::new(left.as_ref(), point, outcome.0, outcome.1).without("shop-0"))
 }
 
 /// The plan's own steps and requests, from a run that nobody disturbs.
@@ -245,73 +189,33 @@ fn undisturbed(floor: &mut Floor, verb: &str) -> (Vec<String>, Vec<String>) {
     (steps, requests)
 }
 
-/// Every request: reads once, since before and after are the same to the server; all others on both sides.
-fn requests(all: &[String]) -> Vec<Point> {
-    let point = |(i, what): (usize, &String)| {
-        let sides = if what.starts_with("GET ") { &[true][..] } else { &[false, true] };
-        sides.iter().map(|done| Point::Request { n: i + 1, what: what.clone(), done: *done }).collect::<Vec<_>>()
-    };
-    all.iter().enumerate().flat_map(point).collect()
-}
-
 fn everywhere(verb: &'static str, steps_wanted: &[&str]) {
     let mut first = Floor::new();
     let (steps, asked) = undisturbed(&mut first, verb);
     assert_eq!(steps, steps_wanted);
-    let (commits, rows) = sweep(first, verb, None, &asked);
+    let commits = sweep(first, verb, None, verb, &steps, &asked);
     // arm, planning, the plan, each step begun and done, the end.
     assert!(commits >= 4 + 2 * steps.len(), "{commits} commits for {} steps", steps.len());
-    table(verb, commits, &asked, &rows);
 }
 
-fn table(what: &str, commits: usize, asked: &[String], rows: &[String]) {
-    println!("\n{what}: {commits} journal commits, {} requests, {} kill points; lost 0, ambiguous 0", asked.len(), rows.len());
-    println!("{:<22} | {:<58} | outcome", "journal at the kill", "killed at");
-    for row in rows {
-        println!("{row}");
-    }
+fn is_read(request: &str) -> bool {
+    request.starts_with("GET ")
 }
 
-/// Every commit on both sides until one run is never killed, which tells how many there are; then every request.
-fn sweep(mut first: Floor, verb: &str, earlier: Option<&Point>, asked: &[String]) -> (usize, Vec<String>) {
-    let mut commits = 0;
-    let mut rows = Vec::new();
-    let mut number = 1;
-    for n in 1.. {
-        let mut met = false;
-        for after in [false, true] {
-            if let Some(row) = judge(&mut first, verb, earlier, number, &Point::Journal { n, after }) {
-                met = true;
-                rows.push(row);
-            }
-            number += 1;
-        }
-        if !met {
-            break;
-        }
-        commits = n;
+fn sweep(first: Floor, verb: &str, earlier: Option<&Point>, plan: &str, steps: &[String], asked: &[String]) -> usize {
+    assert!(asked.iter().any(|r| !is_read(r)));
+    let judge = |floor: &mut Floor, number: usize, point: &Point| judge(floor, verb, earlier, number, point);
+    Sweep {
+        provider: "evolution",
+        plan,
+        steps,
+        asked,
+        is_read: &is_read,
+        make: &Floor::new,
+        judge: &judge,
+        after: &|floor| floor.home.keeps_secrets(),
     }
-    let points = requests(asked);
-    let changing = points.iter().filter(|p| matches!(p, Point::Request { what, .. } if !what.starts_with("GET "))).count();
-    assert!(changing > 0);
-    let todo = Mutex::new(points.iter().cloned().enumerate());
-    let made = Mutex::new(BTreeMap::new());
-    let work = |floor: &mut Floor| {
-        loop {
-            let Some((i, point)) = todo.lock().unwrap().next() else { break };
-            let row = judge(floor, verb, earlier, 1000 + i, &point).unwrap_or_else(|| panic!("{point} never came"));
-            made.lock().unwrap().insert(i, row);
-        }
-        floor.home.keeps_secrets();
-    };
-    thread::scope(|s| {
-        for _ in 1..WORKERS {
-            s.spawn(|| work(&mut Floor::new()));
-        }
-        work(&mut first);
-    });
-    rows.extend(made.into_inner().unwrap().into_values());
-    (commits, rows)
+    .run(first)
 }
 
 #[test]
@@ -333,13 +237,13 @@ fn the_process_that_finishes_a_regenerate_may_be_killed_anywhere_too() {
     let n = 1 + asked.iter().position(|r| r.starts_with("DELETE /instance/delete/")).unwrap();
     let deleted = Point::Request { n, what: asked[n - 1].clone(), done: true };
     first.seed("shop-0");
-    assert!(first.killed(&["regenerate", "shop-0", "--yes"], &deleted).is_none());
+    assert!(!first.survives(&["regenerate", "shop-0", "--yes"], &deleted));
     assert!(first.read("shop-0").is_none());
     first.servers.gateway("wa").clear_requests();
     first.home.run(&["list", "--json"]).exits(0);
     let asked = first.servers.asked("wa");
     first.op();
     http(&first.url, "DELETE", "/instance/delete/shop-0", KEY, None);
-    let (commits, rows) = sweep(first, "regenerate", Some(&deleted), &asked);
-    table("finishing a regenerate that was killed after its delete", commits, &asked, &rows);
+    let steps: Vec<String> = ["create"].into_iter().chain(KINDS).chain(["verify"]).map(str::to_owned).collect();
+    sweep(first, "regenerate", Some(&deleted), "regenerate killed after its delete", &steps, &asked);
 }

@@ -8,37 +8,19 @@ mod support;
 
 use pairdeck::{
     domain::{Op, OpPhase, Secret},
-    sandbox::{DeviceRow, DeviceSpec, Fault, UidSpec},
+    sandbox::{DeviceRow, DeviceSpec, UidSpec},
     store::Store,
 };
-use std::{collections::BTreeMap, fmt, sync::Mutex, thread, time::Duration};
+use std::collections::BTreeMap;
 use support::{
-    house::{Home, Ran, until},
+    house::Home,
     im::Im,
+    kill::{self, Outcome, Point, Row, Sweep, Wire},
 };
 
-const WORKERS: usize = 4;
 /// What may come next: whichever it is, it finishes the work first.
 const NEXT: [&[&str]; 5] =
     [&["list", "--json"], &["clock", "--json"], &["history", "--json"], &["doctor", "--json"], &["status", "im:bystander", "--json"]];
-
-/// Where a process is killed.
-#[derive(Clone, Debug)]
-enum Point {
-    /// The Nth request, before or after it is carried out.
-    Request { n: usize, what: String, done: bool },
-    /// The Nth commit of the journal.
-    Journal { n: usize, after: bool },
-}
-
-impl fmt::Display for Point {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Request { n, what, done } => write!(f, "request {n:>2} {} {what}", if *done { "after " } else { "before" }),
-            Self::Journal { n, after } => write!(f, "journal {n:>2} {}", if *after { "after " } else { "before" }),
-        }
-    }
-}
 
 /// What is done, and to which device.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -113,84 +95,43 @@ impl Floor {
 
     /// The newest op since the last call.
     fn op(&mut self) -> Option<Op> {
-        let from = self.ops;
-        let (op, ops) = self.home.store(async |store: &Store| {
-            let (mut last, mut id) = (None, from);
-            while let Some(op) = store.op(id + 1).await.unwrap() {
-                (last, id) = (Some(op), id + 1);
-            }
-            (last, id)
-        });
-        self.ops = ops;
-        op
+        kill::newest_op(&self.home, &mut self.ops)
     }
 
-    fn asked(&self) -> Vec<String> {
-        self.im.server().asked().0.into_iter().map(|r| format!("{} {}", r.method, r.path)).collect()
-    }
-
-    /// Runs the program and kills it at the point; its end if the point never came.
-    fn killed(&self, args: &[&str], point: &Point) -> Option<Ran> {
-        let server = self.im.server();
-        server.clear_requests();
-        let mut command = self.home.command(args);
-        match point {
-            Point::Journal { n, after } => {
-                command.env("PAIRDECK_DEBUG_KILL_AT", format!("journal:{n}:{}", if *after { "after" } else { "before" }));
-                let ran = self.home.finish(command.spawn().unwrap());
-                (ran.code != -9).then_some(ran)
-            }
-            Point::Request { n, done, what } => {
-                if *n > 1 {
-                    server.fault(Fault::Slow(Duration::ZERO), u32::try_from(n - 1).unwrap(), None);
-                }
-                server.fault(if *done { Fault::Mute } else { Fault::Hang }, 1, None);
-                let mut child = command.spawn().unwrap();
-                until(&format!("{args:?}: {point}"), || {
-                    let log = server.asked().0;
-                    log.len() >= *n && (!done || log[n - 1].status != 0) || child.try_wait().unwrap().is_some()
-                });
-                let over = child.try_wait().unwrap().is_some();
-                child.kill().unwrap();
-                let ran = self.home.finish(child);
-                server.heal();
-                if !over {
-                    let met = &server.asked().0[n - 1];
-                    assert_eq!(request_kind(&format!("{} {}", met.method, met.path)), request_kind(what), "another request was met");
-                }
-                over.then_some(ran)
-            }
+    /// True when the point never came.
+    fn survives(&self, args: &[&str], point: &Point) -> bool {
+        let over = kill::killed(&self.home, self.im.server(), args, None, point).is_some();
+        if let Point::Request { n, what, .. } = point
+            && !over
+        {
+            let met = &self.im.server().lines()[n - 1];
+            assert_eq!(request_kind(met), request_kind(what), "another request was met");
         }
+        over
     }
-}
-
-fn where_it_stands(op: Option<&Op>) -> String {
-    let Some(op) = op else { return "no op".to_owned() };
-    let step = op.plan.as_ref().and_then(|p| p.steps.get(op.step)).map_or("-", |s| &s.id);
-    format!("{} {step}{}", op.phase.name(), if op.begun { " begun" } else { "" })
 }
 
 /// Kills, lets the next process come, and judges. Returns the table's row.
-fn judge(floor: &mut Floor, deed: Deed, earlier: Option<&Point>, number: usize, point: &Point) -> Option<String> {
+fn judge(floor: &mut Floor, deed: Deed, earlier: Option<&Point>, number: usize, point: &Point) -> Option<Row> {
     let uid = format!("u{number}");
     floor.seed(&uid, number);
     let before = floor.read(&uid);
     let act = deed.args(&uid);
     let act: Vec<&str> = act.iter().map(String::as_str).collect();
-    let killed = match earlier {
-        None => floor.killed(&act, point),
+    let survived = match earlier {
+        None => floor.survives(&act, point),
         Some(earlier) => {
-            assert!(floor.killed(&act, earlier).is_none(), "{earlier} never came");
-            floor.killed(&["list", "--json"], point)
+            assert!(!floor.survives(&act, earlier), "{earlier} never came");
+            floor.survives(&["list", "--json"], point)
         }
     };
-    if killed.is_some() {
+    if survived {
         floor.op();
         return None;
     }
     let left = floor.op();
     let chosen = left.as_ref().and_then(|op| op.plan.as_ref()).and_then(|p| p.sealed.get("token").cloned());
-    let stood = where_it_stands(left.as_ref());
+    let stood = kill::where_it_stands(left.as_ref());
     let past_pivot = left.as_ref().is_some_and(|op| op.phase == OpPhase::Done || op.step > 0 || op.begun);
 
     let next = floor.home.run(NEXT[number % NEXT.len()]);
@@ -201,7 +142,7 @@ fn judge(floor: &mut Floor, deed: Deed, earlier: Option<&Point>, number: usize, 
     let outcome = if !past_pivot {
         assert!(matches!(ended, None | Some(OpPhase::Cancelled)), "{ended:?} {}", at());
         assert_eq!(before, after, "{}", at());
-        "taken back, nothing changed"
+        (Outcome::TakenBack, "taken back, nothing changed")
     } else {
         assert_eq!(ended, Some(OpPhase::Done), "{}", at());
         match deed {
@@ -214,17 +155,17 @@ fn judge(floor: &mut Floor, deed: Deed, earlier: Option<&Point>, number: usize, 
                     assert!(*chosen == Secret::new(token.clone()), "a token that is not the journaled one: {}", at());
                 }
                 assert_eq!(others(&before, flag), others(&after, flag), "another device was touched: {}", at());
-                "finished, journaled token, level kept"
+                (Outcome::Done, "finished, journaled token, level kept")
             }
             Deed::WipeAll => {
                 assert!(after.values().all(|(_, t)| t.is_empty()), "a usable token is left: {after:?} {}", at());
                 assert!(before.keys().all(|f| after.contains_key(f)), "{}", at());
-                "finished, no token left"
+                (Outcome::Done, "finished, no token left")
             }
             Deed::WipeOne => {
                 assert_eq!(after[&4].1, "", "{}", at());
                 assert_eq!(others(&before, 4), others(&after, 4), "another device was touched: {}", at());
-                "finished, no token left"
+                (Outcome::Done, "finished, no token left")
             }
         }
     };
@@ -236,15 +177,13 @@ fn judge(floor: &mut Floor, deed: Deed, earlier: Option<&Point>, number: usize, 
     floor.im.server().clear_requests();
     let quiet = floor.home.run(&["list", "--json"]).exits(0);
     assert!(!quiet.stderr.contains(&uid), "{} {}", quiet.stderr, at());
-    assert!(floor.asked().iter().all(|r| is_read(r)), "{:?} {}", floor.asked(), at());
+    let asked = floor.im.server().lines();
+    assert!(asked.iter().all(|r| is_read(r)), "{asked:?} {}", at());
     if let Some(chosen) = chosen {
         floor.home.canary(chosen.expose());
     }
-    Some(format!(
-        "{stood:<24} | {point:<58} | {:<8} | {outcome}",
-        NEXT[number % NEXT.len()][0],
-        point = point.to_string().replace(&uid, "…").replace("u0", "…")
-    ))
+    let said = format!("{} {}", NEXT[number % NEXT.len()][0], outcome.1);
+    Some(Row::new(left.as_ref(), point, outcome.0, &said).without("u0"))
 }
 
 /// A request without the account that it is about.
@@ -262,78 +201,35 @@ fn undisturbed(floor: &mut Floor, deed: Deed) -> (Vec<String>, Vec<String>) {
     floor.im.server().clear_requests();
     let args = deed.args("u0");
     let ran = floor.home.run(&args.iter().map(String::as_str).collect::<Vec<_>>()).exits(0);
-    let requests = floor.asked();
+    let requests = floor.im.server().lines();
     let steps = ran.json()["steps"].as_array().unwrap().iter().map(|s| s["id"].as_str().unwrap().to_owned()).collect();
     floor.op();
     (steps, requests)
-}
-
-/// Every request: reads once, since before and after are the same to the server; all others on both sides.
-fn requests(all: &[String]) -> Vec<Point> {
-    let point = |(i, what): (usize, &String)| {
-        let sides = if is_read(what) { &[true][..] } else { &[false, true] };
-        sides.iter().map(|done| Point::Request { n: i + 1, what: what.clone(), done: *done }).collect::<Vec<_>>()
-    };
-    all.iter().enumerate().flat_map(point).collect()
 }
 
 fn everywhere(deed: Deed, steps_wanted: &[&str]) {
     let mut first = Floor::new();
     let (steps, asked) = undisturbed(&mut first, deed);
     assert_eq!(steps, steps_wanted);
-    let (commits, rows) = sweep(first, deed, None, &asked);
+    let commits = sweep(first, deed, None, deed.name(), &steps, &asked);
     // arm, planning, the plan, each step begun and done, the end.
     assert!(commits >= 4 + 2 * steps.len(), "{commits} commits for {} steps", steps.len());
-    table(deed.name(), commits, &asked, &rows);
 }
 
-fn table(what: &str, commits: usize, asked: &[String], rows: &[String]) {
-    println!("\n{what}: {commits} journal commits, {} requests, {} kill points; lost 0, ambiguous 0", asked.len(), rows.len());
-    println!("{:<24} | {:<58} | {:<8} | outcome", "journal at the kill", "killed at", "next");
-    for row in rows {
-        println!("{row}");
+fn sweep(first: Floor, deed: Deed, earlier: Option<&Point>, plan: &str, steps: &[String], asked: &[String]) -> usize {
+    assert!(asked.iter().any(|r| !is_read(r)));
+    let judge = |floor: &mut Floor, number: usize, point: &Point| judge(floor, deed, earlier, number, point);
+    Sweep {
+        provider: "wukongim",
+        plan,
+        steps,
+        asked,
+        is_read: &is_read,
+        make: &Floor::new,
+        judge: &judge,
+        after: &|floor| floor.home.keeps_secrets(),
     }
-}
-
-/// Every commit on both sides until one run is never killed, which tells how many there are; then every request.
-fn sweep(mut first: Floor, deed: Deed, earlier: Option<&Point>, asked: &[String]) -> (usize, Vec<String>) {
-    let mut commits = 0;
-    let mut rows = Vec::new();
-    let mut number = 1;
-    for n in 1.. {
-        let mut met = false;
-        for after in [false, true] {
-            if let Some(row) = judge(&mut first, deed, earlier, number, &Point::Journal { n, after }) {
-                met = true;
-                rows.push(row);
-            }
-            number += 1;
-        }
-        if !met {
-            break;
-        }
-        commits = n;
-    }
-    let points = requests(asked);
-    assert!(points.iter().any(|p| matches!(p, Point::Request { what, .. } if !is_read(what))));
-    let todo = Mutex::new(points.iter().cloned().enumerate());
-    let made = Mutex::new(BTreeMap::new());
-    let work = |floor: &mut Floor| {
-        loop {
-            let Some((i, point)) = todo.lock().unwrap().next() else { break };
-            let row = judge(floor, deed, earlier, 1000 + i, &point).unwrap_or_else(|| panic!("{point} never came"));
-            made.lock().unwrap().insert(i, row);
-        }
-        floor.home.keeps_secrets();
-    };
-    thread::scope(|s| {
-        for _ in 1..WORKERS {
-            s.spawn(|| work(&mut Floor::new()));
-        }
-        work(&mut first);
-    });
-    rows.extend(made.into_inner().unwrap().into_values());
-    (commits, rows)
+    .run(first)
 }
 
 #[test]
@@ -365,13 +261,13 @@ fn the_process_that_finishes_a_regenerate_may_be_killed_anywhere_too() {
     let quit = Point::Request { n, what: asked[n - 1].clone(), done: true };
     first.seed("u0", 0);
     let args = Deed::Regenerate.args("u0");
-    assert!(first.killed(&args.iter().map(String::as_str).collect::<Vec<_>>(), &quit).is_none());
+    assert!(!first.survives(&args.iter().map(String::as_str).collect::<Vec<_>>(), &quit));
     assert_eq!(first.read("u0")[&4], (1, String::new()));
     first.im.server().clear_requests();
     first.home.run(&["list", "--json"]).exits(0);
-    let asked = first.asked();
+    let asked = first.im.server().lines();
     assert_eq!(first.read("u0")[&4].0, level(0));
     first.op();
-    let (commits, rows) = sweep(first, Deed::Regenerate, Some(&quit), &asked);
-    table("finishing a regenerate that was killed after its quit", commits, &asked, &rows);
+    let steps = ["token", "verify"].map(str::to_owned);
+    sweep(first, Deed::Regenerate, Some(&quit), "regenerate killed after its quit", &steps, &asked);
 }

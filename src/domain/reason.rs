@@ -278,6 +278,8 @@ codes! {
     Unclaimed = "unclaimed",
     /// Another client took the place of this connection.
     EvictedBySubscriber = "evicted_by_subscriber",
+    /// pairdeck ended while a code was out whose credential is given once.
+    CredentialLost = "credential_lost",
     /// A worker's session file is not there.
     SessionAbsent = "session_absent",
     /// A session file cannot be read.

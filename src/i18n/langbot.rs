@@ -34,6 +34,7 @@ catalogue! { "langbot";
     STEP_RESTART = "load the bot anew", "重新加载机器人";
     STEP_ENABLE = "enable the bot", "启用机器人";
     STEP_DISABLE = "disable the bot", "停用机器人";
+    STEP_KEEP = "keep the credential, which is given once", "保存凭证（仅发放一次）";
     STEP_WRITE = "write the credential into the bot's settings", "将凭证写入机器人设置";
     STEP_VERIFY = "read its log", "读取日志";
     PHONE_1 = "Open the app of the platform on the phone: WeCom, WeChat, Feishu, DingTalk or QQ.", "在手机上打开对应平台：企业微信、微信、飞书、钉钉或 QQ。";

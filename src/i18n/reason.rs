@@ -118,6 +118,8 @@ catalogue! { "reason";
     BUSY = "Another action holds this account.", "该账号正有其他操作。";
     BUSY_DO = "Wait for it, or `u` take it back.", "等它完成，或按 u 撤销。";
     CANCELLED = "Taken back; nothing was sent.", "已撤销，未发送任何请求。";
+    CREDENTIAL_LOST = "A code was out when pairdeck ended. If it was scanned, its credential is lost.", "pairdeck 退出时二维码仍有效；若已扫码，其凭证已丢失。";
+    CREDENTIAL_LOST_DO = "Pair once more: a new code gives a new credential.", "重新配对：新的二维码会给出新的凭证。";
     KILLED_IN_FLIGHT = "pairdeck ended while a request was under way; its outcome is not known.", "请求进行中 pairdeck 退出，结果未知。";
     KILLED_IN_FLIGHT_DO = "`t` shows the step; check on the server, then start anew.", "按 t 查看步骤；在服务器上核对后重新开始。";
     NOT_YET = "The server allows it only later.", "服务器要求稍后才可执行。";

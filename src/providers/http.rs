@@ -52,6 +52,7 @@ pub struct Call {
     query: Vec<(&'static str, String)>,
     secret: Option<(&'static str, Secret)>,
     hidden: Vec<(&'static str, Secret)>,
+    guarded: Vec<Secret>,
     body: Option<serde_json::Value>,
     total: Duration,
     cap: usize,
@@ -75,7 +76,17 @@ impl Call {
         Self::of(Method::DELETE, path)
     }
     fn of(method: Method, path: impl Into<String>) -> Self {
-        Self { method, path: path.into(), query: Vec::new(), secret: None, hidden: Vec::new(), body: None, total: TOTAL, cap: CAP }
+        Self {
+            method,
+            path: path.into(),
+            query: Vec::new(),
+            secret: None,
+            hidden: Vec::new(),
+            guarded: Vec::new(),
+            body: None,
+            total: TOTAL,
+            cap: CAP,
+        }
     }
     /// Adds a query parameter. Never a secret.
     #[must_use]
@@ -96,9 +107,16 @@ impl Call {
         self.hidden.push((name, secret));
         self
     }
-    /// Sends a JSON body.
+    /// Takes these out of whatever the answer repeats, too: what the server knows from other calls, or what the body holds.
+    #[must_use]
+    pub fn guard(mut self, secrets: impl IntoIterator<Item = Secret>) -> Self {
+        self.guarded.extend(secrets);
+        self
+    }
+    /// Sends a JSON body. Texts in it whose names say that they are secret are taken out of whatever the answer repeats.
     #[must_use]
     pub fn json(mut self, body: serde_json::Value) -> Self {
+        secrets_in(&body, false, &mut self.guarded);
         self.body = Some(body);
         self
     }
@@ -228,38 +246,11 @@ impl Client {
             date: text(headers, "date").and_then(|d| httpdate::parse_http_date(d).ok()).and_then(wall),
             content_type: text(headers, "content-type").unwrap_or_default().to_ascii_lowercase(),
             retry_after: fail::retry_after(text(headers, "retry-after"), received),
-            secrets: call.secret.into_iter().chain(call.hidden).map(|(_, s)| s).collect(),
+            secrets: call.secret.into_iter().chain(call.hidden).map(|(_, s)| s).chain(call.guarded).collect(),
             place: None,
         };
         self.read(&mut response, &mut answer, call.cap, end).await?;
         Ok(answer)
-    }
-
-    /// Reads the body within `cap` bytes, waiting for room when it turns out to be large.
-    async fn read(&self, response: &mut reqwest::Response, answer: &mut Answer, cap: usize, end: tokio::time::Instant) -> Result<(), Reason> {
-        let length = response.content_length().map(|n| usize::try_from(n).unwrap_or(usize::MAX));
-        let mut cap = if answer.is_ok() { cap } else { cap.min(room::SMALL) };
-        if length.is_some_and(|n| n > cap) {
-            return Err(self.reason(ReasonCode::TooLarge));
-        }
-        while let Some(chunk) = response.chunk().await.map_err(|e| self.failed(e))? {
-            if let Some(first) = chunk.first().filter(|_| answer.body.is_empty()) {
-                cap = room::cap(cap, *first);
-                if room::is_hopeless(&chunk) {
-                    return Err(self.reason(ReasonCode::Unintelligible));
-                }
-            }
-            let now = answer.body.len() + chunk.len();
-            if now > cap || length.is_some_and(|n| n > cap) {
-                return Err(self.reason(ReasonCode::TooLarge));
-            }
-            if answer.place.is_none() && now > room::SMALL {
-                answer.place = Some(self.place(length.unwrap_or(cap), end).await?);
-                answer.body.reserve_exact(length.unwrap_or(now) - answer.body.len());
-            }
-            answer.body.extend_from_slice(&chunk);
-        }
-        Ok(())
     }
 
     fn reason(&self, code: ReasonCode) -> Reason {
@@ -362,6 +353,21 @@ pub fn without(secret: &Secret, text: &str) -> String {
         hex(true),
     ];
     forms.iter().fold(bounded, |text, form| text.replace(form.as_str(), "[secret]"))
+}
+
+/// The texts below names that carry secrets.
+fn secrets_in(body: &serde_json::Value, named: bool, out: &mut Vec<Secret>) {
+    use serde_json::Value;
+    const NAMES: [&str; 5] = ["token", "secret", "password", "key", "credential"];
+    match body {
+        Value::String(text) if named => out.push(Secret::new(text.clone())),
+        Value::Array(all) => all.iter().for_each(|v| secrets_in(v, named, out)),
+        Value::Object(map) => map.iter().for_each(|(name, v)| {
+            let name = name.to_lowercase();
+            secrets_in(v, named || NAMES.iter().any(|n| name.contains(n)), out);
+        }),
+        _ => {}
+    }
 }
 
 /// One path segment, percent-encoded: names with slashes and blanks are real (evolution 2.3.7, recordings 66 and 67).

@@ -436,8 +436,14 @@ pub enum PairEvent {
     Needs(Plan, Reason),
     /// Secrets to commit before the next event is asked for.
     Got(Secrets),
-    /// Linked: facts for the success panel, and a plan that finishes the job, if there is one.
-    Linked(Box<Row>, Option<Plan>),
+    /// From here on the server may give something that it gives once. If this process dies before [`PairEvent::Owes`], the next one
+    /// tells this reason. Committed before the next event is asked for.
+    Staked(Reason),
+    /// Secrets that the server gave once, and the plan that puts them to use. Both are committed before the next event is asked for,
+    /// which carries out the plan's first step; the rest runs after the attempt, whatever ends it, or in the next process.
+    Owes(Secrets, Plan),
+    /// Linked: facts for the success panel.
+    Linked(Box<Row>),
     /// Over.
     Failed(Reason),
 }

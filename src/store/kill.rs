@@ -1,4 +1,4 @@
-//! Where a test lets the process die: right before or right after the Nth commit of the journal.
+//! Where a test lets the process die: right before or right after the Nth commit of the journal, a secret or a token.
 //!
 //! Only builds with debug assertions know `PAIRDECK_DEBUG_KILL_AT=journal:N:before` or `journal:N:after`; in all others
 //! nothing of it exists.

@@ -222,7 +222,15 @@ impl Store {
     }
     /// Commits the plan (its sealed part sealed) and sets the phase to running, step 0, not begun.
     pub async fn op_plan(&self, id: i64, plan: Plan) -> Result<(), StoreError> {
-        self.ask_sealed(move |db| ops::plan(db, id, &plan)).await
+        self.ask_sealed(move |db| ops::plan(db, id, &plan, 0)).await
+    }
+    /// The same for a plan whose first `done` steps are carried out by this very commit, such as keeping what a server gave once.
+    pub async fn op_plan_after(&self, id: i64, plan: Plan, done: usize) -> Result<(), StoreError> {
+        self.ask_sealed(move |db| ops::plan(db, id, &plan, done)).await
+    }
+    /// Commits that a process which dies from now on, before it has a plan, leaves something behind that must be told: `why`.
+    pub async fn op_stake(&self, id: i64, why: Reason) -> Result<(), StoreError> {
+        self.ask(move |db| ops::stake(db, id, &why)).await
     }
     /// Commits that `step` is next (`begun` false) or in flight (`begun` true).
     pub async fn op_step(&self, id: i64, step: usize, begun: bool) -> Result<(), StoreError> {

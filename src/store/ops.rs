@@ -125,14 +125,15 @@ pub(super) fn arm(db: &mut Db, new: &NewOp) -> Result<i64, StoreError> {
     })
 }
 
-pub(super) fn plan(db: &mut Db, id: i64, plan: &Plan) -> Result<(), StoreError> {
+pub(super) fn plan(db: &mut Db, id: i64, plan: &Plan, step: usize) -> Result<(), StoreError> {
+    let step = i64::try_from(step).unwrap_or(i64::MAX);
     db.journal_tx(|tx, t| {
         let old = find(tx, t, id)?.ok_or_else(gone)?;
         let stored = StoredPlan { v: plan.v, steps: plan.steps.clone(), pivot: plan.pivot, loses: plan.loses.clone(), clear: plan.clear.clone() };
         let (generation, blob) = seal_all(tx, t, id, old.generation, &plan.sealed)?;
         let sql =
-            format!("UPDATE op SET plan = ?2, gen = ?3, sealed = ?4, target = ?5, phase = 'running', step = 0, begun = 0 WHERE id = ?1 AND {OPEN}");
-        one(tx.execute(&sql, params![id, text(&stored)?, generation, blob, text(&plan.target)?]), t)
+            format!("UPDATE op SET plan = ?2, gen = ?3, sealed = ?4, target = ?5, phase = 'running', step = ?6, begun = 0, reason = NULL WHERE id = ?1 AND {OPEN}");
+        one(tx.execute(&sql, params![id, text(&stored)?, generation, blob, text(&plan.target)?, step]), t)
     })
 }
 
@@ -144,6 +145,13 @@ fn seal_all(tx: &Transaction<'_>, t: &Tools<'_>, id: i64, old: i64, sealed: &Sec
     }
     let (blob, _) = secrets::seal(tx, t, &place(&id.to_string(), generation), &secrets::pack(sealed))?;
     Ok((generation, Some(blob)))
+}
+
+/// From now on an end of its owner is told for this reason: the op has no plan that could be gone on with.
+pub(super) fn stake(db: &mut Db, id: i64, why: &Reason) -> Result<(), StoreError> {
+    let why = text(why)?;
+    let sql = format!("UPDATE op SET phase = 'running', reason = ?2 WHERE id = ?1 AND plan IS NULL AND {OPEN}");
+    db.journal_tx(|tx, t| one(tx.execute(&sql, params![id, why]), t))
 }
 
 pub(super) fn step(db: &mut Db, id: i64, step: usize, begun: bool) -> Result<(), StoreError> {

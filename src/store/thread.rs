@@ -130,7 +130,7 @@ impl Db {
         done
     }
 
-    /// As [`Db::vault_tx`], for writes of the journal: the points where tests kill the process.
+    /// As [`Db::vault_tx`], for writes of the journal, of secrets and of tokens: the points where tests kill the process.
     pub(super) fn journal_tx<T>(&mut self, work: impl FnOnce(&Transaction<'_>, &Tools<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let out = self.vault_tx(|tx, t| {
             let out = work(tx, t)?;

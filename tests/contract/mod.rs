@@ -1,57 +1,31 @@
 //! What every provider of the house promises, held against each of them on a server of the sandbox: one row a kind, the same
 //! promises for all.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+#![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod kinds;
 mod promises;
 
+use kinds::{Credential, KINDS, Kind, Renew, Wipe};
 use pairdeck::{
     clock::now::TokioTime,
     domain::*,
     engine::{
         Mailbox, World,
         hosts::Quiet,
-        names, ops,
+        ops,
         world::{Gateway, Parts, secret_name},
     },
-    providers::{Cx, Look, Provider, Report, registry},
-    sandbox::{Clock, DeviceSpec, Fault, InstanceSpec, Options, Part, Past, Sandbox, Server, Settings, UidSpec, WukongSettings},
+    providers::{
+        Cx, Look, PairEvent, Provider, Report, registry,
+        telegram::session::{Format, Patience, read},
+        token::account_secret,
+    },
+    sandbox::{Clock, Fault, Only, Options, Part, Sandbox, Server, TokenFault},
     store::{Paths, Store, config, locks::ProcessLock},
     vault::Vault,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
-
-/// A kind, and a server of it on which something can be wiped and be given a new token.
-struct Kind {
-    name: &'static str,
-    part: fn() -> Part,
-    /// What its configuration says besides.
-    more: &'static str,
-    /// Online, with a token that can be replaced.
-    target: &'static str,
-    /// What must never be touched.
-    other: &'static str,
-    /// The path of the first request that changes something in a regenerate.
-    first_change: &'static str,
-}
-
-/// One row a kind of the registry, which a promise of its own checks.
-const KINDS: [Kind; 2] = [
-    Kind { name: "evolution", part: evolution, more: "", target: "g:shop-a", other: "g:shop-b", first_change: "/instance/delete" },
-    Kind { name: "wukongim", part: wukongim, more: "uids = \"all\"", target: "g:u1/4", other: "g:u1/0", first_change: "/user/device_quit" },
-];
-
-fn evolution() -> Part {
-    let shop = |name: &str| InstanceSpec { name: name.into(), past: Past::Online, number: "5511999990001".into(), ..InstanceSpec::default() };
-    Part::Evolution(Box::new(Settings { key: "CANARY-operator-key-40b1".into(), ..Settings::default() }), vec![shop("shop-a"), shop("shop-b")])
-}
-
-fn wukongim() -> Part {
-    let device = |flag, id: &str| DeviceSpec { flag, level: 1, online: vec![id.into()], ..DeviceSpec::default() };
-    let user = |uid: &str| UidSpec { uid: uid.into(), devices: vec![device(0, "phone"), device(4, "tablet")], ..UidSpec::default() };
-    let settings = WukongSettings { manager_token: Some("CANARY-operator-key-40b1".into()), ..WukongSettings::default() };
-    Part::Wukong(Box::new(settings), vec![user("u1"), user("u2")])
-}
 
 /// One kind's server, and a process that knows it.
 struct House {
@@ -60,23 +34,28 @@ struct House {
     world: Arc<World>,
     gateway: Arc<Gateway>,
     _lock: ProcessLock,
-    _home: tempfile::TempDir,
+    home: tempfile::TempDir,
 }
 
 impl House {
+    /// Everything is well there. With `secret` that stands in place of every credential, and nothing was asked yet.
     async fn of(kind: &'static Kind, read_only: bool, secret: Option<&str>) -> Self {
-        let options = Options { seed: Some(7), clock: Clock::virtual_from(1_795_000_000_000), ..Options::default() };
+        let time: Arc<dyn Time> = Arc::new(TokioTime::new());
+        let options = Options { seed: Some(7), clock: Clock::virtual_from(time.now().wall.0), ..Options::default() };
         let sandbox = Sandbox::with(vec![("g".into(), (kind.part)())], &options).await.unwrap();
         let info = sandbox.gateways().remove(0);
-        let text = format!("[gateway.g]\nkind = {:?}\nurl = {:?}\n{}\n", info.kind, info.url, kind.more);
-        let config = config::Config::parse(&text, "contract".as_ref()).unwrap();
         let home = tempfile::tempdir().unwrap();
+        let config = config::Config::parse(&(kind.config)(&info, &sandbox, home.path()), "contract".as_ref()).unwrap();
         let paths = Paths::in_home(home.path());
-        let (vault, time): (_, Arc<dyn Time>) = (Vault::memory(), Arc::new(TokioTime::new()));
+        let vault = Vault::memory();
         let store = Store::open_in_place(&paths, vault.clone(), time.clone()).unwrap();
-        for (name, value) in &info.credentials {
-            let value = secret.map_or_else(|| value.clone(), |s| Secret::new(s.into()));
-            store.secret_put(&secret_name(&GatewayId::new("g"), name), &value).await.unwrap();
+        let mut credentials = info.credentials;
+        if kind.credential == Credential::Nowhere {
+            credentials = ["helper", "greeter"].map(|bot| (account_secret(bot, "secret"), Secret::new(format!("secret of {bot}")))).into();
+        }
+        for (name, value) in credentials {
+            let value = secret.map_or(value, |s| Secret::new(s.into()));
+            store.secret_put(&secret_name(&GatewayId::new("g"), &name), &value).await.unwrap();
         }
         let lock = ProcessLock::take(&paths).unwrap();
         let world = World::new(Parts {
@@ -95,12 +74,67 @@ impl House {
         });
         world.load_secrets().await.unwrap();
         let gateway = world.gateways().remove(0);
-        let house = Self { kind, sandbox, world, gateway, _lock: lock, _home: home };
+        let house = Self { kind, sandbox, world, gateway, _lock: lock, home };
         if secret.is_none() {
-            house.refresh().await;
+            if !read_only {
+                house.begin().await;
+            }
+            let report = house.provider().look(&house.cx(), None, Look::All).await.unwrap();
+            assert!(read_only || matches!(report, Report::All { complete: true, .. }), "{}: {report:?}", kind.name);
+            house.world.take(&house.gateway, report);
             house.forget();
         }
         house
+    }
+
+    /// What an operator does first: log in, or fetch the first token.
+    async fn begin(&self) {
+        match self.server() {
+            Server::Telegram(tg) => {
+                let end = self.log_in().await;
+                assert!(matches!(end, PairEvent::Linked(_)), "{end:?}");
+                // A session of a day may end others.
+                tg.age(kinds::OWNER, Duration::from_secs(25 * 3600));
+            }
+            Server::Tokens(_) => {
+                self.refresh().await;
+                for name in [self.kind.target, self.kind.other] {
+                    let ended = self.act(name, Action::Regenerate).await;
+                    assert_eq!(ended.phase, OpPhase::Done, "{}: {ended:?}", self.kind.name);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The last event of a login whose code is scanned at once.
+    async fn log_in(&self) -> PairEvent {
+        let (cx, at) = (self.cx(), Target::account(&GatewayId::new("g"), &RemoteId::new("ada")));
+        let want = Want { method: Method::Qr, number: None, wipe_spoilt: false };
+        let mut pairing = match self.provider().pair(&cx, &at, want).await {
+            Ok(pairing) => pairing,
+            Err(why) => return PairEvent::Failed(why),
+        };
+        loop {
+            match pairing.next(&cx, None).await {
+                PairEvent::Offer(_) => drop(self.sandbox.telegram("g").unwrap().scan(kinds::OWNER, None).unwrap()),
+                PairEvent::Got(secrets) => {
+                    for (name, secret) in secrets {
+                        self.world.store().secret_put(&secret_name(&cx.gateway, &account_secret("ada", &name)), &secret).await.unwrap();
+                    }
+                    self.world.load_secrets().await.unwrap();
+                }
+                PairEvent::Waiting(_) | PairEvent::Scanned => {}
+                end => {
+                    pairing.end(&cx).await;
+                    return end;
+                }
+            }
+        }
+    }
+
+    fn server(&self) -> &Server {
+        &self.sandbox.servers()[0]
     }
 
     fn cx(&self) -> Cx {
@@ -118,12 +152,10 @@ impl House {
         self.world.take(&self.gateway, report);
     }
 
+    /// The row of that name. Bots have ids that nobody types: the label stands for them.
     fn row(&self, name: &str) -> Row {
-        match self.world.resolve(name) {
-            Ok(row) => row,
-            Err(names::Unresolved::Unknown) => panic!("{}: {name} is not there", self.kind.name),
-            Err(other) => panic!("{}: {name}: {other:?}", self.kind.name),
-        }
+        let labelled = || self.world.rows().into_iter().find(|r| format!("g:{}", r.label.as_str()) == name);
+        self.world.resolve(name).ok().or_else(labelled).unwrap_or_else(|| panic!("{}: {name} is not there", self.kind.name))
     }
 
     /// The row as the server tells it now.
@@ -132,36 +164,70 @@ impl House {
         self.row(name)
     }
 
-    async fn token(&self, name: &str) -> Option<Secret> {
-        let target = self.fresh(name).await.target();
-        self.provider().reveal(&self.cx(), &target).await.ok()
+    /// What a wipe or a regenerate replaces: the token; where nobody is shown one, what stands for it.
+    async fn mark(&self, name: &str) -> Option<Secret> {
+        let row = self.fresh(name).await;
+        let text = match self.server() {
+            Server::LangBot(lb) => lb.bot(row.label.as_str()).map(|b| format!("{} loads", b.loads)),
+            Server::Telegram(_) => {
+                let file = kinds::slot_file(self.home.path(), name.rsplit('/').next().unwrap());
+                read(&file, Format::Gotd, Patience::default()).ok().map(|f| format!("{:?}", f.session.key.id()))
+            }
+            _ => return self.provider().reveal(&self.cx(), &row.target()).await.ok(),
+        };
+        text.map(Secret::new)
     }
 
     /// Requests that change something, in their order.
     fn changes(&self) -> Vec<String> {
-        let asked = match &self.sandbox.servers()[0] {
+        let asked = match self.server() {
             Server::Evolution(g) => g.asked().0,
             Server::Wukong(w) => w.asked().0,
-            _ => panic!("{}: how is this server asked for its log?", self.kind.name),
+            Server::LangBot(l) => l.asked().0,
+            Server::Tokens(t) => {
+                t.asked().0.into_iter().filter(|r| r.path.contains("/gettoken") || r.path.contains("_token?") || r.method == "POST").collect()
+            }
+            // Whatever comes there is too much: a subscription ends somebody else's.
+            Server::AiBot(a) => return a.asked().0.into_iter().map(|r| r.path).collect(),
+            Server::Telegram(t) => {
+                let reads = |m: &str| m.contains(".get") || m.starts_with("help.");
+                return t.calls().into_iter().filter(|c| !reads(c.method)).map(|c| c.method.to_owned()).collect();
+            }
         };
-        let reads = ["/user/onlinestatus", "/verify-creds", "/manager/login"];
-        let connects = |path: &str| path.contains("/instance/connect/");
-        asked.into_iter().filter(|r| (r.method != "GET" || connects(&r.path)) && !reads.contains(&&*r.path)).map(|r| r.path).collect()
+        let reads = ["/user/onlinestatus", "/verify-creds", "/manager/login", "/api/v1/user/auth"];
+        let connects = |path: &str| path.contains("/instance/connect/") || path.contains("/gettoken");
+        let read = |path: &str| reads.contains(&path) || path.ends_with("/logs");
+        asked.into_iter().filter(|r| (r.method != "GET" || connects(&r.path)) && !read(&r.path)).map(|r| r.path).collect()
     }
 
     fn forget(&self) {
-        match &self.sandbox.servers()[0] {
+        match self.server() {
             Server::Evolution(g) => g.clear_requests(),
             Server::Wukong(w) => w.clear_requests(),
-            _ => panic!("{}: how does this server forget?", self.kind.name),
+            Server::LangBot(l) => l.clear_requests(),
+            Server::Tokens(t) => t.clear_requests(),
+            Server::AiBot(a) => a.clear_requests(),
+            Server::Telegram(t) => t.clear(),
         }
     }
 
     fn fault(&self, fault: Fault, count: u32, path: Option<&str>) {
-        match &self.sandbox.servers()[0] {
+        match self.server() {
             Server::Evolution(g) => g.fault(fault, count, path),
             Server::Wukong(w) => w.fault(fault, count, path),
-            _ => panic!("{}: how is this server given a fault?", self.kind.name),
+            Server::LangBot(l) => l.fault(fault, count, path),
+            Server::Tokens(t) => t.fault(TokenFault::Wire(fault, Only::Any), count, path),
+            Server::AiBot(_) => {}
+            Server::Telegram(t) => t.dcs().keys().for_each(|dc| t.down(*dc, true)),
+        }
+    }
+
+    /// The token of the target is over, where the platform gives another one only then.
+    fn wear_out(&self) {
+        if let Server::Tokens(t) = self.server()
+            && t.kind() == "wecom"
+        {
+            assert!(t.expire("ops"));
         }
     }
 
@@ -174,5 +240,11 @@ impl House {
     fn actions(&self) -> Vec<Action> {
         let verbs = self.provider().spec().verbs.iter().map(|v| Action::Do(v.id.into()));
         [Action::Pair, Action::Wipe, Action::Regenerate].into_iter().chain(verbs).collect()
+    }
+
+    /// Those of wipe and regenerate that it has.
+    fn plans(&self) -> Vec<Action> {
+        let wipe = (self.kind.wipe != Wipe::Never).then_some(Action::Wipe);
+        wipe.into_iter().chain((self.kind.renew != Renew::Never).then_some(Action::Regenerate)).collect()
     }
 }

@@ -1,7 +1,7 @@
 //! Shared by whole-program tests: a pseudo-terminal with a screen ([`pty`]) and a phone's eye ([`eye`]).
 //!
 //! `mod support;` in a test file; nothing here knows what the program under test does.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout)]
 
 pub mod canary;
 pub mod clocks;
@@ -9,6 +9,7 @@ pub mod eye;
 pub mod house;
 pub mod im;
 pub mod judge;
+pub mod kill;
 pub mod pty;
 pub mod redis;
 pub mod replay;

@@ -384,7 +384,7 @@ impl Pairing for ToyPairing {
                         tokens: vec![],
                         facts: vec![],
                     };
-                    PairEvent::Linked(Box::new(row), None)
+                    PairEvent::Linked(Box::new(row))
                 }
                 _ => std::future::pending().await,
             }

@@ -26,6 +26,18 @@ pub async fn resume_all(world: &Arc<World>, mut host: impl FnMut(&Op) -> Box<dyn
         if op.owner == world.owner {
             continue;
         }
+        if op.plan.is_none()
+            && op.phase == OpPhase::Running
+            && let Some(why) = &op.reason
+        {
+            // It may have been given what is given once: there is nothing to go on with, and it is told.
+            if matches!(world.store.op_adopt(op.id, world.owner.clone()).await, Ok(true)) {
+                let ended = super::end(world, op.id, OpPhase::Ambiguous, Some(why.clone())).await;
+                super::audit(world, &op.target, op.action.name(), None, "resumed: ambiguous").await;
+                all.push((op, ended));
+            }
+            continue;
+        }
         let known = op.plan.is_some() && world.gateway(&op.target.gateway).is_some();
         if matches!(op.phase, OpPhase::Ambiguous | OpPhase::Owed) {
             let again = known && op.phase == OpPhase::Ambiguous && op.reason.as_ref().is_some_and(|r| r.code.passes()) && !old(world, &op);

@@ -117,9 +117,9 @@ impl Visit<'_> {
         let since = self.record.now();
         self.record.stage(PairStage::Waiting { since, why: Reason::new(ReasonCode::Asking) });
         self.record.news(News::Waiting(&Reason::new(ReasonCode::Asking)));
-        let mut driver = Driver::start(self.world, &self.gateway, self.target(), self.want.clone());
+        let mut driver = Driver::start(self.world, &self.gateway, self.target(), self.want.clone(), claim);
         let over = self.events(&mut driver, cancel).await;
-        driver.end().await;
+        let owes = driver.end().await;
         self.world.set_pairing(&self.target(), false);
         let (phase, outcome) = match &over {
             Over::Linked(..) => (OpPhase::Done, "linked".to_owned()),
@@ -127,25 +127,29 @@ impl Visit<'_> {
             Over::Next(Next::End(_)) => (OpPhase::Cancelled, "left".to_owned()),
             Over::Next(_) | Over::Needs(_) => (OpPhase::Cancelled, "begun_anew".to_owned()),
         };
-        let _ = self.world.store.op_end(claim, phase, None).await;
+        // What the phone gave is committed, and is put to use whatever ended the attempt; until then it is no success.
+        let finished = if owes {
+            let ended = ops::run(self.world, claim, &mut super::super::hosts::Quiet, cancel).await;
+            self.ended(&Action::Pair, ended)
+        } else {
+            let _ = self.world.store.op_end(claim, phase, None).await;
+            Ok(())
+        };
         self.record.finish(&outcome).await;
         let verdict = self.record.view.gate.as_ref().map(|g| g.verdict);
+        let outcome = if finished.is_ok() { outcome } else { "not finished".to_owned() };
         ops::audit(self.world, &self.target(), "pair", verdict, &outcome).await;
         match over {
             Over::Next(next) => {
                 self.look().await;
                 next
             }
-            Over::Linked(row, plan) => {
+            Over::Linked(row) => {
                 let (facts, online) = (row.facts.clone(), row.link.state == State::Online);
                 self.world.merge(&self.gateway, Report::Part(vec![*row]));
-                if let Some(plan) = plan {
-                    // What finishes the job runs as an op of its own. What the phone gave is committed; that it is not in use yet is
-                    // no success.
-                    if let Err(why) = self.run_plan(plan, cancel).await {
-                        self.look().await;
-                        return self.failed(why, cancel).await;
-                    }
+                if let Err(why) = finished {
+                    self.look().await;
+                    return self.failed(why, cancel).await;
                 }
                 let took_s = self.record.took_s();
                 self.record.log(&words::PAIR_LINKED);
@@ -243,8 +247,8 @@ impl Visit<'_> {
                 return Some(Over::Needs(why));
             }
             // The driver commits these itself.
-            PairEvent::Got(_) => {}
-            PairEvent::Linked(row, plan) => return Some(Over::Linked(row, plan)),
+            PairEvent::Got(_) | PairEvent::Owes(..) | PairEvent::Staked(_) => {}
+            PairEvent::Linked(row) => return Some(Over::Linked(row)),
             PairEvent::Failed(why) => return Some(Over::Failed(why)),
         }
         None
@@ -296,7 +300,7 @@ impl Visit<'_> {
 
 /// How a session ended.
 pub(super) enum Over {
-    Linked(Box<crate::domain::Row>, Option<Plan>),
+    Linked(Box<crate::domain::Row>),
     Failed(Reason),
     Needs(Reason),
     Next(Next),

@@ -251,8 +251,10 @@ impl Tokens for Broker {
                 Err(why) if why.code == ReasonCode::NotInVersion => return self.keep_secret(at, name, &secret).await,
                 Err(why) => return Err(why),
             };
-            // First: a shared copy may stand under a name that is made of the old secret.
+            // First: a shared copy may stand under a name that is made of the old secret, and a token of the old secret must not be
+            // found beside the new one by whoever comes after a crash.
             let _ = self.forget_shared(&subject).await;
+            subject.world.store.token_forget(&subject.key.id).await.map_err(|e| e.reason())?;
             let kept = secret_name(&at.gateway, &account_secret(at.account.as_str(), name));
             subject.world.store.secret_put(&kept, &secret).await.map_err(|e| e.reason())?;
             subject.world.load_account_secrets(&subject.gateway, at.account.as_str()).await.map_err(|e| e.reason())?;

@@ -170,7 +170,7 @@ impl Running {
                     self.past.last = None;
                     let _ = cx.memo.put(&self.memo, self.past.write()).await;
                     self.out.push_back(match one(cx, &self.api, &self.name).await {
-                        Ok(Some(row)) => PairEvent::Linked(Box::new(row), None),
+                        Ok(Some(row)) => PairEvent::Linked(Box::new(row)),
                         Ok(None) => PairEvent::Failed(Reason::new(ReasonCode::Gone)),
                         Err(r) => PairEvent::Failed(r),
                     });

@@ -145,7 +145,7 @@ async fn a_new_instance_is_paired_by_qr_and_by_code_on_every_kind_of_feed() {
             let taken = if method == Method::Qr { s.wa().scan("shop", Some(&payload)) } else { s.wa().type_code("shop", Some(&payload)) };
             taken.unwrap_or_else(|e| panic!("{events:?} {method:?}: the phone refused: {e:?}"));
             let end = until_end(&mut p, &s.cx).await;
-            let PairEvent::Linked(row, None) = end else { panic!("{events:?} {method:?}: {end:?}") };
+            let PairEvent::Linked(row) = end else { panic!("{events:?} {method:?}: {end:?}") };
             assert_eq!(row.link.state, State::Online);
             p.end(&s.cx).await;
         }

@@ -1,7 +1,7 @@
 //! Room for large answers. Many gateways may answer at once and each answer may be large: what all of them hold together is bounded,
 //! one gateway never holds more than one large answer, and one is decoded at a time.
 
-use super::{CAP, CAP_LIST, Client};
+use super::{Answer, CAP, CAP_LIST, Client};
 use crate::domain::{Reason, ReasonCode};
 use std::sync::Arc;
 use tokio::{
@@ -50,5 +50,32 @@ impl Client {
             Some(Place { _gateway: gateway, _room: ROOM.acquire_many(permits).await.ok()? })
         };
         timeout_at(end, both).await.ok().flatten().ok_or_else(|| self.reason(ReasonCode::Slow))
+    }
+
+    /// Reads the body within `cap` bytes, waiting for room when it turns out to be large.
+    pub(super) async fn read(&self, response: &mut reqwest::Response, answer: &mut Answer, cap: usize, end: Instant) -> Result<(), Reason> {
+        let length = response.content_length().map(|n| usize::try_from(n).unwrap_or(usize::MAX));
+        let mut cap = if answer.is_ok() { cap } else { cap.min(SMALL) };
+        if length.is_some_and(|n| n > cap) {
+            return Err(self.reason(ReasonCode::TooLarge));
+        }
+        while let Some(chunk) = response.chunk().await.map_err(|e| self.failed(e))? {
+            if let Some(first) = chunk.first().filter(|_| answer.body.is_empty()) {
+                cap = cap(cap, *first);
+                if is_hopeless(&chunk) {
+                    return Err(self.reason(ReasonCode::Unintelligible));
+                }
+            }
+            let now = answer.body.len() + chunk.len();
+            if now > cap || length.is_some_and(|n| n > cap) {
+                return Err(self.reason(ReasonCode::TooLarge));
+            }
+            if answer.place.is_none() && now > SMALL {
+                answer.place = Some(self.place(length.unwrap_or(cap), end).await?);
+                answer.body.reserve_exact(length.unwrap_or(now) - answer.body.len());
+            }
+            answer.body.extend_from_slice(&chunk);
+        }
+        Ok(())
     }
 }

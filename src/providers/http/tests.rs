@@ -235,3 +235,14 @@ async fn certificates_are_judged_and_a_ca_file_adds_trust() {
     let bad = Gateway { ca_file: Some(PathBuf::from("/nonexistent/ca.pem")), ..settings("https://localhost:1") };
     assert_eq!(Client::new(&bad).err().unwrap().code, ReasonCode::TlsFailed);
 }
+
+#[tokio::test]
+async fn what_a_body_holds_under_secret_names_is_taken_out_of_what_the_answer_repeats() {
+    let (url, _) = serve("HTTP/1.1 400 Bad\r\nContent-Length: 2\r\n\r\n{}").await;
+    let body = serde_json::json!({ "name": "shop-a", "token": "NEW-TOKEN-0123", "adapter_config": { "app_secret": "app/secret==", "note": "stays" },
+        "proxies": [{ "password": ["hunter2-hunter2"] }] });
+    let call = Call::post("/x").json(body).guard([Secret::new("known-from-elsewhere".into())]);
+    let answer = ask(&url, call).await.0.unwrap();
+    let echo = "shop-a NEW-TOKEN-0123 app\\/secret== app%2Fsecret%3D%3D stays hunter2-hunter2 known-from-elsewhere";
+    assert_eq!(answer.told(echo), "shop-a [secret] [secret] [secret] stays [secret] [secret]");
+}

@@ -12,12 +12,19 @@ use crate::{
 use serde_json::{Map, Value, json};
 use std::time::Duration;
 
-/// The verb of a plan that a pairing ends in.
-const WRITE: &str = "write-credential";
 /// Name of the new settings among a plan's sealed data.
 const SETTINGS: &str = "settings";
 /// How long a bot is given to say in its log what is wrong.
 const LISTEN: (u32, Duration) = (3, Duration::from_secs(1));
+
+/// What an action comes to here: a bot forgets its token when it is loaded anew, so that a wipe is a restart.
+fn verb(action: &Action) -> &str {
+    match action {
+        Action::Wipe => "restart",
+        Action::Do(verb) => verb,
+        other => other.name(),
+    }
+}
 
 /// See [`crate::providers::Provider::can`].
 pub(super) fn can(row: &Row, action: &Action) -> Result<Effect, Not> {
@@ -35,9 +42,7 @@ pub(super) fn can(row: &Row, action: &Action) -> Result<Effect, Not> {
         Action::Pair if adapter.is_some_and(|a| qr::flow(a).is_none()) => never(&w::NOT_PAIR),
         Action::Pair => effect(Tier::Now, &w::SAYS_PAIR, &[&w::LOSES_CREDENTIAL]),
         Action::Regenerate => never(&w::NOT_REGENERATE),
-        Action::Wipe if disabled => not_now(&w::NOT_DISABLED),
-        Action::Wipe => effect(Tier::Swift, &w::SAYS_WIPE, &[&w::LOSES_LOG]),
-        Action::Do(verb) => match &**verb {
+        Action::Wipe | Action::Do(_) => match verb(action) {
             "restart" if disabled => not_now(&w::NOT_DISABLED),
             "restart" => effect(Tier::Swift, &w::SAYS_WIPE, &[&w::LOSES_LOG]),
             "enable" if disabled => effect(Tier::Swift, &w::SAYS_ENABLE, &[]),
@@ -58,10 +63,12 @@ fn plan_of(action: Action, target: Target, steps: Vec<Step>, loses: &[&'static W
     Plan { v: PLAN_VERSION, action, target, steps, pivot: 0, loses, clear: json!({}), sealed: Secrets::new() }
 }
 
-/// Writes a credential that was committed before.
+/// Keeps a credential, which committing the plan does, and writes it into the bot's settings. The server gives it once, so that the
+/// first step is the pivot: from there on only forwards.
 pub(super) fn write_plan(at: &Target, found: Map<String, Value>) -> Plan {
-    let steps = vec![step("write", &w::STEP_WRITE, Replay::AfterCheck), step("loaded", &w::STEP_VERIFY, Replay::Free)];
-    let mut plan = plan_of(Action::Do(WRITE.into()), at.clone(), steps, &[&w::LOSES_CREDENTIAL]);
+    let keep = step("keep", &w::STEP_KEEP, Replay::Free);
+    let steps = vec![keep, step("write", &w::STEP_WRITE, Replay::AfterCheck), step("loaded", &w::STEP_VERIFY, Replay::Free)];
+    let mut plan = plan_of(Action::Pair, at.clone(), steps, &[&w::LOSES_CREDENTIAL]);
     plan.sealed.insert(SETTINGS.to_owned(), Secret::new(Value::Object(found).to_string()));
     plan
 }
@@ -71,15 +78,10 @@ pub(super) async fn plan(cx: &Cx, at: &Target, action: &Action, _given: Inputs) 
     let api = Api::new(cx)?;
     let bot = api.bot(at.account.as_str()).await?;
     let target = Target { incarnation: Some(bot.uuid.clone()), ..at.clone() };
-    let (steps, loses): (_, &[&'static Words]) = match action {
-        Action::Wipe => (vec![step("restart", &w::STEP_RESTART, Replay::Free), step("loaded", &w::STEP_VERIFY, Replay::Free)], &[&w::LOSES_LOG]),
-        Action::Do(v) if &**v == "restart" => {
-            (vec![step("restart", &w::STEP_RESTART, Replay::Free), step("loaded", &w::STEP_VERIFY, Replay::Free)], &[&w::LOSES_LOG])
-        }
-        Action::Do(v) if &**v == "enable" => {
-            (vec![step("enable", &w::STEP_ENABLE, Replay::Free), step("loaded", &w::STEP_VERIFY, Replay::Free)], &[])
-        }
-        Action::Do(v) if &**v == "disable" => (vec![step("disable", &w::STEP_DISABLE, Replay::Free)], &[&w::LOSES_LOG]),
+    let (steps, loses): (_, &[&'static Words]) = match verb(action) {
+        "restart" => (vec![step("restart", &w::STEP_RESTART, Replay::Free), step("loaded", &w::STEP_VERIFY, Replay::Free)], &[&w::LOSES_LOG]),
+        "enable" => (vec![step("enable", &w::STEP_ENABLE, Replay::Free), step("loaded", &w::STEP_VERIFY, Replay::Free)], &[]),
+        "disable" => (vec![step("disable", &w::STEP_DISABLE, Replay::Free)], &[&w::LOSES_LOG]),
         _ => return Err(Reason::new(ReasonCode::Internal).raw("no plan for this action")),
     };
     Ok(plan_of(action.clone(), target, steps, loses))
@@ -104,6 +106,7 @@ pub(super) async fn check(cx: &Cx, op: &Op, step: &str) -> Finding {
         },
         "enable" => enabled().await,
         "disable" => enabled().await.map(|on| !on),
+        "keep" => Ok(settings(op).is_some()),
         // Whether a bot was loaded anew cannot be seen; doing it twice costs another empty log.
         _ => Ok(false),
     };
@@ -136,6 +139,7 @@ pub(super) async fn run(cx: &Cx, op: &Op, step: &str) -> StepEnd {
             json!({ "adapter_config": config, "enable": true })
         }
         "loaded" => return loaded(&api, uuid).await,
+        "keep" => return StepEnd::done(),
         _ => return failed(Reason::new(ReasonCode::Internal), false),
     };
     match api.change(uuid, &part).await {

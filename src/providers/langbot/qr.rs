@@ -63,7 +63,7 @@ pub(super) async fn begin(cx: &Cx, at: &Target, _want: Want) -> Result<Box<dyn P
             .with("gateway", cx.gateway.as_str())
             .raw("this needs a login: user in config.toml, and its password"));
     }
-    Ok(Box::new(Running { target: at.clone(), flow, session: None, got: None, next: Instant::now(), said: false, troubles: 0 }))
+    Ok(Box::new(Running { target: at.clone(), flow, session: None, got: false, next: Instant::now(), said: false, staked: false, troubles: 0 }))
 }
 
 struct Session {
@@ -75,10 +75,11 @@ struct Running {
     target: Target,
     flow: &'static Flow,
     session: Option<Session>,
-    /// Handed out; acknowledged as committed when the next event is asked for.
-    got: Option<Map<String, Value>>,
+    /// A credential was handed out; it is committed when the next event is asked for.
+    got: bool,
     next: Instant,
     said: bool,
+    staked: bool,
     troubles: u32,
 }
 
@@ -91,10 +92,10 @@ impl Running {
         };
         let Some(payload) = Payload::qr(&begun.payload) else { return PairEvent::Failed(Reason::new(ReasonCode::Unintelligible)) };
         // Both by the server's clock: ours has no part in it.
-        let left_ms = heard.date.map(|date| (begun.expire_at * 1000.0) as i64 - date.0);
+        let left_ms = heard.date.map(|date| ((begun.expire_at * 1000.0) as i64).saturating_sub(date.0));
         let left = match left_ms {
             // `Date` has whole seconds: it may be one behind.
-            Some(ms) => Duration::from_millis(u64::try_from(ms - 1000).unwrap_or(0)).min(Duration::from_secs(3600)),
+            Some(ms) => Duration::from_millis(u64::try_from(ms.saturating_sub(1000)).unwrap_or(0)).min(Duration::from_secs(3600)),
             None => Duration::from_secs(self.flow.life_s),
         };
         if left.is_zero() {
@@ -126,8 +127,8 @@ impl Running {
                     return Some(PairEvent::Failed(Reason::new(ReasonCode::Unintelligible).raw("success without a credential")));
                 }
                 let secrets: Secrets = found.iter().filter_map(|(k, v)| Some((format!("qr/{k}"), Secret::new(v.as_str()?.to_owned())))).collect();
-                self.got = Some(found);
-                Some(PairEvent::Got(secrets))
+                self.got = true;
+                Some(PairEvent::Owes(secrets, act::write_plan(&self.target, found)))
             }
             "expired" => Some(self.over()),
             // Three of the flows call an expiry an error.
@@ -146,8 +147,8 @@ impl Running {
     }
 
     async fn step(&mut self, cx: &Cx, api: &Api<'_>) -> PairEvent {
-        if let Some(found) = self.got.take() {
-            return self.linked(cx, api, found).await;
+        if std::mem::take(&mut self.got) {
+            return self.linked(cx, api).await;
         }
         if self.session.is_none() {
             if !self.said {
@@ -155,6 +156,10 @@ impl Running {
                 return PairEvent::Waiting(Reason::new(ReasonCode::Asking));
             }
             return self.show(cx, api).await;
+        }
+        if !self.staked {
+            self.staked = true;
+            return PairEvent::Staked(Reason::new(ReasonCode::CredentialLost).with("gateway", cx.gateway.as_str()));
         }
         loop {
             let Some(session) = &self.session else { return PairEvent::Expired };
@@ -182,13 +187,12 @@ impl Running {
         }
     }
 
-    async fn linked(&self, cx: &Cx, api: &Api<'_>, found: Map<String, Value>) -> PairEvent {
-        let plan = act::write_plan(&self.target, found);
-        match api.bot(self.target.account.as_str()).await {
-            Ok(bot) => PairEvent::Linked(Box::new(rows::row(cx, &bot, None, None)), Some(plan)),
+    async fn linked(&self, cx: &Cx, api: &Api<'_>) -> PairEvent {
+        PairEvent::Linked(Box::new(match api.bot(self.target.account.as_str()).await {
+            Ok(bot) => rows::row(cx, &bot, None, None),
             // The credential is committed; the plan says what keeps it from being written.
-            Err(_) => PairEvent::Linked(Box::new(rows::bare(cx, &self.target)), Some(plan)),
-        }
+            Err(_) => rows::bare(cx, &self.target),
+        }))
     }
 }
 

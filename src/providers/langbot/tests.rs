@@ -253,7 +253,12 @@ async fn first_offer(stage: &Stage, pairing: &mut Box<dyn Pairing>) -> crate::do
     loop {
         match pairing.next(&stage.cx, None).await {
             PairEvent::Waiting(_) => {}
-            PairEvent::Offer(offer) => return offer.into_inner(),
+            PairEvent::Offer(offer) => {
+                // Only once it is out can anything be lost.
+                let staked = pairing.next(&stage.cx, None).await;
+                assert!(matches!(&staked, PairEvent::Staked(r) if r.code == ReasonCode::CredentialLost), "{staked:?}");
+                return offer.into_inner();
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -275,12 +280,12 @@ async fn a_scanned_code_gives_a_credential_that_is_committed_first_and_then_writ
         let shown = stage.server().sessions().remove(0);
         assert_eq!(offer.payload.expose(), shown.payload, "{adapter}");
         stage.server().scan(|_| true, Scan::Agrees).unwrap();
-        let PairEvent::Got(secrets) = pairing.next(&stage.cx, None).await else { panic!("{adapter}: no credential") };
+        let PairEvent::Owes(secrets, plan) = pairing.next(&stage.cx, None).await else { panic!("{adapter}: no credential") };
         let given = secrets[&format!("qr/{setting}")].expose().to_owned();
-        let PairEvent::Linked(_, Some(plan)) = pairing.next(&stage.cx, None).await else { panic!("{adapter}: not linked") };
+        assert!(matches!(pairing.next(&stage.cx, None).await, PairEvent::Linked(_)), "{adapter}: not linked");
         pairing.end(&stage.cx).await;
         let loads = stage.server().bot("helper").unwrap().loads;
-        stage.run(plan.clone()).await.unwrap();
+        stage.run(plan).await.unwrap();
         let kept = api::Api::new(&stage.cx).unwrap().config(row.account.as_str()).await.unwrap();
         assert_eq!(kept[setting].as_str(), Some(given.as_str()), "{adapter}");
         if adapter == "wecombot" {

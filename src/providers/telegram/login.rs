@@ -297,7 +297,7 @@ impl Login {
         self.hub.committed(cx, &self.account.name, operator);
         // Nothing depends on it but names.
         let _ = memo::keep(cx, &self.account.name, &known).await;
-        PairEvent::Linked(Box::new(rows::account(cx, &self.account, Some(&known), rows::Standing::In(None))), None)
+        PairEvent::Linked(Box::new(rows::account(cx, &self.account, Some(&known), rows::Standing::In(None))))
     }
 
     /// What follows an error: a pause that the server asked for, another connection, or the end.

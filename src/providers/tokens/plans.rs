@@ -22,6 +22,8 @@ use serde_json::json;
 
 /// Key in a plan's clear data of the sentences that are said once it is done.
 const TOLD: &str = "told";
+/// Key in a plan's clear data of the fingerprint of the secret that was there.
+const SECRET_PRINT: &str = "secret_fp";
 /// Name in a plan's sealed part of the token that was fetched.
 const NEW_TOKEN: &str = "token";
 
@@ -33,6 +35,7 @@ pub(super) async fn plan(platform: &Platform, cx: &Cx, at: &Target, action: &Act
     let account = fetch::account(cx, at)?;
     let held = cx.tokens.held(at).await;
     let old = held.as_ref().map(|h| h.fingerprint.clone());
+    let secret = fetch::secret(cx, account).map(|s| Fingerprint::of(&cx.fingerprint_key, s));
     let until = held.as_ref().map(|h| h.expires.wall.rfc3339());
     let (id, words, loses) = match action {
         Action::Regenerate => {
@@ -56,7 +59,7 @@ pub(super) async fn plan(platform: &Platform, cx: &Cx, at: &Target, action: &Act
         steps: vec![Step { id: id.into(), words: Message::new(words), replay, clock: false }],
         pivot: 0,
         loses: loses.map(Message::new).into_iter().collect(),
-        clear: json!({ "old_fp": old, "until": until }),
+        clear: json!({ "old_fp": old, "until": until, SECRET_PRINT: secret }),
         sealed: Secrets::new(),
     })
 }
@@ -67,6 +70,11 @@ pub(super) async fn check(cx: &Cx, op: &Op, step: &str) -> Finding {
         // Another token than before is there since: it came from here, or somebody else renewed it, which is the same to all.
         "rotate" => match cx.tokens.held(&op.target).await {
             Some(held) if Some(&held.fingerprint) != old(op).as_ref() && !held.rejected => Finding::Done,
+            _ => Finding::NotDone,
+        },
+        // Another secret than before is kept: only one that the platform took ever is.
+        "secret" => match fetch::account(cx, &op.target).ok().and_then(|a| fetch::secret(cx, a)) {
+            Some(now) if Some(Fingerprint::of(&cx.fingerprint_key, now)) != print(op, SECRET_PRINT) => Finding::Done,
             _ => Finding::NotDone,
         },
         _ => Finding::NotDone,
@@ -89,7 +97,12 @@ pub(super) async fn run(platform: &'static Platform, cx: &Cx, op: &Op, step: &st
 
 /// The fingerprint of the token that was there when the plan was made.
 fn old(op: &Op) -> Option<Fingerprint> {
-    let told = op.plan.as_ref().and_then(|p| p.clear.get("old_fp")).filter(|v| !v.is_null());
+    print(op, "old_fp")
+}
+
+/// A fingerprint in the plan's clear data.
+fn print(op: &Op, name: &str) -> Option<Fingerprint> {
+    let told = op.plan.as_ref().and_then(|p| p.clear.get(name)).filter(|v| !v.is_null());
     told.and_then(|v| serde_json::from_value(v.clone()).ok())
 }
 

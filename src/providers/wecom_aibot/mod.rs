@@ -149,6 +149,9 @@ impl Provider for AiBots {
             if !cx.settings.accounts.iter().any(|a| a.name == at.account.as_str()) {
                 return Err(Reason::new(ReasonCode::Gone).with("gateway", cx.gateway.as_str()));
             }
+            if !matches!(action, Action::Do(verb) if &**verb == SECRET) {
+                return Err(Reason::new(ReasonCode::Internal).raw("no plan for this action"));
+            }
             Ok(Plan {
                 v: PLAN_VERSION,
                 action: action.clone(),

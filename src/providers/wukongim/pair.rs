@@ -302,7 +302,7 @@ impl Login {
         let print = Fingerprint::of(&cx.fingerprint_key, &token);
         row.facts.insert(0, Fact { key: "token", label: &w::FACT_TOKEN, value: FactValue::Text(Clean::new(&format!("fp {print}"))) });
         self.stage = Stage::Over;
-        self.say(PairEvent::Linked(Box::new(row), None));
+        self.say(PairEvent::Linked(Box::new(row)));
     }
 }
 

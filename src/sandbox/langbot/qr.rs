@@ -72,6 +72,8 @@ pub struct SessionRow {
 pub(crate) struct Qr {
     pub(crate) id: String,
     flow: Flow,
+    /// From the code to its end, in ms.
+    life_ms: i64,
     /// By the server's wall clock, as `created_at` is.
     wall_ms: i64,
     /// By the sandbox's clock: waits that do not look at the wall.
@@ -163,7 +165,7 @@ impl Qr {
                 };
             }
         }
-        let life = self.flow.lives().0 * 1000;
+        let life = self.life_ms;
         let over = match self.flow {
             Flow::Weixin | Flow::Lark => clock_ms - self.born_ms >= life,
             Flow::DingTalk | Flow::WecomBot | Flow::QqOfficial => wall_ms - self.wall_ms >= life,
@@ -233,7 +235,8 @@ impl Inner {
             Flow::QqOfficial => format!("https://q.qq.com/qqbot/openclaw/connect.html?task_id={ticket}&_wv=2&source=langbot"),
         };
         let picture = (flow == Flow::Weixin).then(|| data_url(&payload));
-        let expire_at = (wall + flow.lives().0 * 1000) as f64 / 1000.0;
+        let life_ms = timing.code.map_or(flow.lives().0 * 1000, millis);
+        let expire_at = (wall + life_ms) as f64 / 1000.0;
         let scanned = self.settings.scans_after.map(|d| (clock + millis(d), Scan::Agrees));
         let mut answer = json!({ "session_id": id, "expire_at": expire_at });
         match &picture {
@@ -245,7 +248,7 @@ impl Inner {
         if let Some(oldest) = same.first().filter(|_| same.len() >= MOST_SESSIONS).cloned() {
             end(&mut state, &oldest);
         }
-        state.qrs.push(Qr { id: id.clone(), flow, wall_ms: began, born_ms: clock, payload, picture, expire_at, task, scanned });
+        state.qrs.push(Qr { id: id.clone(), flow, life_ms, wall_ms: began, born_ms: clock, payload, picture, expire_at, task, scanned });
         drop(state);
         self.tell(&json!({ "event": "qr", "session": id, "flow": flow.path().0 }));
         Reply::ok(answer)

@@ -31,6 +31,8 @@ pub struct LangBotTiming {
     pub qr_wait: Duration,
     /// When the far side of a QR flow has a code (the server looks each 0.5 s).
     pub qr_ready: Duration,
+    /// Life of a code, where it is not to be the flow's own (180 to 600 s).
+    pub code: Option<Duration>,
     /// Life of a JWT (`system.jwt.expire`, 7 days).
     pub jwt: Duration,
     /// How long a client of a far side is patient (httpx: 5 s).
@@ -42,6 +44,7 @@ impl Default for LangBotTiming {
         Self {
             qr_wait: Duration::from_secs(10),
             qr_ready: Duration::from_millis(500),
+            code: None,
             jwt: Duration::from_secs(7 * 86_400),
             fetch: Duration::from_secs(5),
         }

@@ -27,7 +27,7 @@ fn generation(tx: &Transaction<'_>, key: &TokenKey) -> rusqlite::Result<i64> {
 }
 
 pub(super) fn ended(db: &mut Db, e: &Ended, fingerprint_key: &[u8; 32]) -> Result<(), StoreError> {
-    db.vault_tx(|tx, t| {
+    db.journal_tx(|tx, t| {
         let id = e.key.id.as_str();
         let explain = |err| t.explain(err);
         let before = generation(tx, &e.key).map_err(explain)?;
@@ -100,7 +100,7 @@ pub(super) fn stopped(db: &mut Db, id: &str, at: &Stamp, by: &str, cause: Cause)
 }
 
 pub(super) fn forget(db: &mut Db, id: &str) -> Result<(), StoreError> {
-    db.vault_tx(|tx, t| {
+    db.journal_tx(|tx, t| {
         let sql = "UPDATE token SET key_id = NULL, fp = NULL, len = 0, blob = NULL, issued = NULL, expires = NULL, by = NULL, rejected = 0,
             renewed = 0, trouble = NULL, hold = NULL WHERE target = ?1";
         tx.execute(sql, [id]).map(|_| ()).map_err(|e| t.explain(e))

@@ -53,7 +53,7 @@ async fn a_qr_login_moves_to_the_accounts_data_centre_asks_for_the_password_agai
     assert_eq!((operator.dc, operator.user, operator.bot), (4, OWNER, false));
     assert!(stage.tg().alive(operator.key.id().0));
     stage.commit("shop", secrets);
-    let PairEvent::Linked(row, None) = next(&mut pairing, &stage.cx, None).await else { panic!("not linked") };
+    let PairEvent::Linked(row) = next(&mut pairing, &stage.cx, None).await else { panic!("not linked") };
     assert_eq!((row.link.state, row.identity), (crate::domain::State::Ready, Some(Clean::new("@ada"))));
     pairing.end(&stage.cx).await;
     assert!(stage.tg().alive(operator.key.id().0), "the end of the attempt does not end the session");

@@ -109,7 +109,7 @@ async fn a_phone_that_scans_and_confirms_gives_the_browsers_token_which_is_commi
         let PairEvent::Got(secrets) = next(&mut p, &s).await else { panic!() };
         let token = secrets["1/token"].clone();
         assert_eq!((token.expose(), web(&s).as_str()), (OLD, OLD), "the one that the business server had given out before");
-        let PairEvent::Linked(row, None) = next(&mut p, &s).await else { panic!() };
+        let PairEvent::Linked(row) = next(&mut p, &s).await else { panic!() };
         let print = Fingerprint::of(&s.cx.fingerprint_key, &token);
         assert_eq!(row.tokens[0].fingerprint, print);
         assert_eq!(fact(&row, "token"), Some(&FactValue::Text(crate::domain::Clean::new(&format!("fp {print}")))));
