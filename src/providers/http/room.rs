@@ -28,16 +28,16 @@ pub(super) fn seat() -> Arc<Semaphore> {
 }
 
 /// Largest body that is taken of an answer that begins so: what begins like no JSON is no list.
-pub(super) const fn cap(asked: usize, first: u8) -> usize {
-    let most = match first {
+const fn most(asked: usize, first: u8) -> usize {
+    let limit = match first {
         b'[' | b'{' | b' ' | b'\n' | b'\r' | b'\t' => CAP_LIST,
         _ => CAP,
     };
-    if asked < most { asked } else { most }
+    if asked < limit { asked } else { limit }
 }
 
 /// The first bytes of a body decide whether the rest is worth its room: brackets deeper than any decoder goes are not.
-pub(super) fn is_hopeless(start: &[u8]) -> bool {
+fn is_hopeless(start: &[u8]) -> bool {
     start.iter().filter(|b| !b.is_ascii_whitespace()).take_while(|b| matches!(b, b'[' | b'{')).count() > 128
 }
 
@@ -61,7 +61,7 @@ impl Client {
         }
         while let Some(chunk) = response.chunk().await.map_err(|e| self.failed(e))? {
             if let Some(first) = chunk.first().filter(|_| answer.body.is_empty()) {
-                cap = cap(cap, *first);
+                cap = most(cap, *first);
                 if is_hopeless(&chunk) {
                     return Err(self.reason(ReasonCode::Unintelligible));
                 }
