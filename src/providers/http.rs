@@ -1,8 +1,7 @@
 //! The one shared HTTP client: every request of every provider goes through [`Client::send`].
 //!
-//! Rules that hold for all: no redirects, no referer, no compression, bounded time and size, plain http only to this machine
-//! unless the operator said otherwise, secrets only in headers marked sensitive, failures as a [`Reason`] that never holds a
-//! URL. Each answer's `Date` becomes a clock sample on the way.
+//! For all: no redirects, no referer, no compression, bounded time and size, plain http only to this machine unless configured,
+//! secrets only in headers marked sensitive, no URL in a [`Reason`]. Each answer's `Date` becomes a clock sample on the way.
 
 mod fail;
 pub mod json;
