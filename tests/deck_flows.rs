@@ -9,12 +9,14 @@ mod deck {
     mod clock;
     mod devices;
     pub mod hands;
+    mod hostile;
     pub mod house;
     mod leaving;
     pub mod looks;
     mod pairing;
     mod qr_bots;
-    mod secure;
+    pub mod secure;
+    mod store;
     mod telegram;
     mod tokens;
     mod web_login;

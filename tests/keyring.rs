@@ -90,6 +90,7 @@ fn session(script: &str) -> Option<String> {
         .arg(&conf)
         .args(["--", "sh", "-c", &format!("{prelude}\n{script}")])
         .env("EXE", std::env::current_exe().unwrap())
+        .env("PROGRAM", env!("CARGO_BIN_EXE_pairdeck"))
         .env("PAIRDECK_TEST_HOME", dir.path().join("home"))
         .env("XDG_DATA_HOME", dir.path())
         .env("XDG_RUNTIME_DIR", dir.path())
@@ -103,10 +104,11 @@ fn session(script: &str) -> Option<String> {
 }
 
 /// Every child ended by itself, and in less than `most`.
-fn all_quick(said: &str, most: Duration) {
+fn all_quick(what: &str, said: &str, most: Duration) {
     let whole: Vec<u128> = said.lines().filter_map(|l| l.strip_prefix("WHOLE ")?.strip_suffix(" ms")?.parse().ok()).collect();
     assert!(!whole.is_empty() && whole.iter().all(|ms| *ms < most.as_millis()), "{said}");
     assert!(said.lines().filter(|l| l.starts_with("RC ")).all(|l| l == "RC 0"), "{said}");
+    println!("\nFIGURE keyring: {what}: {} runs, the slowest from start to end {} ms", whole.len(), whole.iter().max().unwrap());
 }
 
 const LIMIT: Duration = Duration::from_secs(4);
@@ -115,7 +117,7 @@ const LIMIT: Duration = Duration::from_secs(4);
 fn an_unlocked_keyring_holds_the_key_over_restarts() {
     let Some(said) = session("unlocked; run create; run use; gone") else { return };
     assert!(said.contains("CREATED") && said.contains("OPEN keyring true"), "{said}");
-    all_quick(&said, LIMIT);
+    all_quick("unlocked", &said, LIMIT);
 }
 
 #[test]
@@ -131,7 +133,7 @@ fn a_locked_keyring_is_said_to_be_locked_and_nobody_is_prompted() {
     let Some(said) = session(script) else { return };
     assert!(said.contains("CREATED") && said.contains("LOCKED the keyring is locked"), "{said}");
     assert!(said.contains("PROMPTS 0") && !said.contains("ALIAS 0"), "{said}");
-    all_quick(&said, LIMIT);
+    all_quick("locked", &said, LIMIT);
 }
 
 #[test]
@@ -139,7 +141,7 @@ fn a_hung_keyring_delays_neither_the_start_nor_the_end() {
     let Some(said) = session("unlocked; run create; kill -STOP $PID; run use; kill -CONT $PID; run use; gone") else { return };
     assert!(said.contains("LOCKED the keyring does not answer within 3 s"), "{said}");
     assert!(said.contains("OPEN keyring true"), "and when it answers again, it opens: {said}");
-    all_quick(&said, LIMIT);
+    all_quick("hung, then answering again", &said, LIMIT);
     assert!(said.lines().filter_map(|l| l.split("OPENED ").nth(1)?.strip_suffix(" ms")?.parse::<u32>().ok()).all(|ms| ms < 1_500), "{said}");
 }
 
@@ -148,7 +150,7 @@ fn a_bus_without_a_keyring_is_said_and_nothing_is_made() {
     let Some(said) = session("run create; run use") else { return };
     assert!(said.contains("REFUSED no keyring answers here"), "{said}");
     assert!(said.contains("Absent"), "{said}");
-    all_quick(&said, LIMIT);
+    all_quick("a bus without a keyring", &said, LIMIT);
 }
 
 #[test]
@@ -160,7 +162,59 @@ fn without_a_bus_the_keyring_is_said_to_be_absent_and_no_other_source_is_tried()
     let Some(said) = session(script) else { return };
     assert!(said.contains("CREATED") && said.contains("LOCKED no keyring answers here"), "{said}");
     assert!(!said.contains("vault.key"), "no silent way to a file: {said}");
-    all_quick(&said, LIMIT);
+    all_quick("no bus", &said, LIMIT);
+}
+
+#[test]
+fn a_keyring_that_was_restarted_is_locked_until_somebody_unlocks_it() {
+    let Some(said) = session("unlocked; run create; kill -KILL $PID; wait $PID 2>/dev/null; keyring; run use; gone; unlocked; run use; gone") else {
+        return;
+    };
+    assert!(said.contains("LOCKED the keyring is locked") && said.contains("OPEN keyring true"), "{said}");
+    all_quick("killed and started again", &said, LIMIT);
+}
+
+/// The program itself on the child's home: `p WORDS…`; how many items of ours the keyring holds: `items NAME`.
+const PROGRAM: &str = r#"
+    export PAIRDECK_HOME="$PAIRDECK_TEST_HOME"
+    p() { echo "\$ $*"; timeout -k 1 20 "$PROGRAM" "$@" < /dev/null 2>&1; echo "ENDED $?"; }
+    items() { dbus-send --session --print-reply --dest=org.freedesktop.secrets /org/freedesktop/secrets org.freedesktop.Secret.Service.SearchItems dict:string:string:service,pairdeck | grep -c 'object path "/org' | sed "s/^/ITEMS $1 /"; }
+    keys() { ls "$PAIRDECK_HOME" | grep -c '\.key$' | sed "s/^/FILES $1 /"; }
+"#;
+
+#[test]
+fn the_key_is_replaced_within_the_keyring_and_moves_out_of_it_and_back() {
+    let script = r#"
+        unlocked
+        run create
+        p secret rotate-key; run use; items rotated; keys rotated
+        p secret move --insecure-key-file; run use; items out; keys out
+        p secret move --to keyring; run use; items back; keys back
+        export CREDENTIALS_DIRECTORY="$HOME/credentials"; mkdir "$CREDENTIALS_DIRECTORY"
+        head -c 32 /dev/urandom | base64 > "$CREDENTIALS_DIRECTORY/pairdeck-key-next"
+        p secret move --to credential; mv "$CREDENTIALS_DIRECTORY/pairdeck-key-next" "$CREDENTIALS_DIRECTORY/pairdeck-key"; run use; items lent; keys lent
+        p secret move --to keyring; run use; items again; keys again
+        p secret rotate-key; run use; items last
+        p history --audit
+        gone; keyring; p secret rotate-key; p secret move --insecure-key-file; keys locked; gone
+    "#;
+    let Some(said) = session(&format!("{PROGRAM}\n{script}")) else { return };
+    let count = |what: &str| said.lines().find_map(|l| l.strip_prefix(what)?.trim().parse::<u32>().ok()).unwrap_or(99);
+    // One item is the key, one the mark against restored copies.
+    for (at, items, keys) in [("rotated", 2, 0), ("out", 1, 1), ("back", 2, 0), ("lent", 1, 0), ("again", 2, 0)] {
+        assert_eq!((count(&format!("ITEMS {at} ")), count(&format!("FILES {at} "))), (items, keys), "{at}: {said}");
+    }
+    assert_eq!(count("ITEMS last "), 2, "the old key is erased: {said}");
+    assert_eq!(said.matches("OPEN keyring true").count(), 4, "{said}");
+    assert_eq!(said.matches("OPEN key file true").count(), 1, "{said}");
+    assert_eq!(said.matches("OPEN credential true").count(), 1, "{said}");
+    assert_eq!(said.matches("ENDED 12").count(), 2, "a locked keyring is said, and nothing is moved: {said}");
+    assert_eq!(count("FILES locked "), 0, "{said}");
+    assert_eq!((said.matches("rotate-key").count() - 3, said.matches("move-key").count()), (2, 4), "what was done is in the audit: {said}");
+    println!(
+        "\nFIGURE keyring: the key replaced in it twice, moved to a file, back, to a credential and back: the secret opens after each, 0 keys left behind"
+    );
+    all_quick("start, use and end of a change of keys", &said, LIMIT);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use crate::{
     clock::gate::Shown,
-    domain::{Clean, Fact, FactValue, Fresh, GatewayId, Link, OfferKind, Op, OpPhase, Prompt, Reason, Row, Stamp, TokenInfo},
+    domain::{Action, Clean, Fact, FactValue, Fresh, GatewayId, Link, OfferKind, Op, OpPhase, Prompt, Reason, Row, Stamp, Target, TokenInfo},
     i18n::{Lang, Message, reason},
 };
 use serde_json::{Map, Value, json};
@@ -249,6 +249,15 @@ pub fn outcome(op: &Op, old_fp: Option<&str>, new_fp: Option<&str>, lang: Lang) 
         "steps": steps,
         "told": plan.map_or_else(Vec::new, crate::engine::ops::told).iter().map(|m| m.text(lang)).collect::<Vec<_>>(),
         "reason": op.reason.as_ref().map(|r| reason(r, lang)),
+    })
+}
+
+/// The same where there was nothing to do: `why` says so.
+pub fn unchanged(target: &Target, action: &Action, why: &Message, lang: Lang) -> Value {
+    let none: [&str; 0] = [];
+    json!({
+        "v": V, "action": action.name(), "id": target.id(), "result": Result::Unchanged.name(), "old_fp": null, "new_fp": null, "lost": none,
+        "steps": none, "told": [why.text(lang)], "reason": null,
     })
 }
 

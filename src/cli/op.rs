@@ -3,12 +3,12 @@
 use super::{
     Exit, Output, aim,
     args::Act,
-    outcome, prompt,
+    json, outcome, prompt,
     run::Ran,
     session::{Session, refused},
 };
 use crate::{
-    domain::{Action, Answer, Effect, GatewayId, Not, Prompt, PromptKind, ids::TargetName},
+    domain::{Action, Answer, Effect, GatewayId, Not, Prompt, PromptKind, Row, State, ids::TargetName},
     engine::ops::{self, Armed, Ended, Host, NotArmed, Progress},
     i18n::{Message, Words, command as c, reason as reasons},
 };
@@ -36,8 +36,12 @@ pub async fn run(house: &Session, action: Action, args: &Act, more: &More<'_>, o
         Ok(found) => found,
         Err(exit) => return Ok(exit),
     };
+    let wanted = action.clone();
     let (armed, effect) = match ops::arm(&house.world, &row, action, inputs).await {
         Ok(armed) => armed,
+        Err(NotArmed::Not(Not::NotNow(why))) if wanted == Action::Wipe && row.link.state == State::LoggedOut => {
+            return unchanged(&row, &wanted, &why, args.json, out);
+        }
         Err(why) => return Ok(not_armed(why, out)),
     };
     if !args.yes {
@@ -61,6 +65,16 @@ pub async fn run(house: &Session, action: Action, args: &Act, more: &More<'_>, o
     let ended = ops::fire(&house.world, &armed, &mut host, &cancel).await;
     interrupted.abort();
     tell(house, &armed, &ended, (args.json, more.reveal), out, cancel.is_cancelled()).await
+}
+
+/// Nothing was left to be done: who wiped before, or twice, has what was asked for.
+fn unchanged(row: &Row, action: &Action, why: &Message, as_json: bool, out: &mut Output) -> Ran {
+    if as_json {
+        out.json(&json::unchanged(&row.target(), action, why, out.lang))?;
+    } else {
+        out.note(why);
+    }
+    Ok(Exit::Ok)
 }
 
 async fn tell(house: &Session, armed: &Armed, ended: &Ended, (as_json, reveal): (bool, bool), out: &mut Output, interrupted: bool) -> Ran {

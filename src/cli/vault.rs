@@ -64,9 +64,10 @@ pub(super) async fn change(house: &Session, to: Source, out: &mut Output) -> Ran
         }
         given => given.and_then(Result::ok),
     };
+    let action = if house.world.vault().state() == VaultState::Open(to) { "rotate-key" } else { "move-key" };
     let done = house.world.vault().change(to, passphrase).await;
     let outcome = if done.is_ok() { "done" } else { "failed" };
-    ops::audit_vault(&house.world, "rotate-key", outcome).await;
+    ops::audit_vault(&house.world, action, outcome).await;
     let done = match done {
         Ok(done) => done,
         Err(why) => return Ok(refused(&why, out)),

@@ -1,12 +1,11 @@
-//! Who acts, for the audit.
+//! Who acts, for the audit: what the kernel says of this process, never what its environment says.
 
 use crate::domain::Clean;
 
-/// `user@host` of this process, as far as the environment tells.
+/// `user@host` of this process: the name of its user id, and before it the name of who logged in where that is somebody else
+/// (`ana as root@desk`).
 pub fn user_at_host() -> Clean {
-    let user = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER")).or_else(|_| std::env::var("LOGNAME"));
-    let user = user.unwrap_or_else(|_| uid());
-    Clean::new(&format!("{user}@{}", host()))
+    Clean::new(&format!("{}@{}", user(), host()))
 }
 
 /// `pairdeck[pid]@host` of this process.
@@ -20,11 +19,49 @@ fn host() -> String {
 }
 
 #[cfg(unix)]
-fn uid() -> String {
-    format!("uid {}", rustix::process::getuid().as_raw())
+fn user() -> String {
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    // Set once at the login and kept over sudo and su; the highest number: nobody logged in (a unit, a container).
+    let login = std::fs::read_to_string("/proc/self/loginuid").ok().and_then(|t| t.trim().parse().ok()).filter(|id| *id != u32::MAX);
+    told(&users, rustix::process::getuid().as_raw(), login)
 }
 
 #[cfg(not(unix))]
-fn uid() -> String {
+fn user() -> String {
     "somebody".to_owned()
+}
+
+#[cfg(unix)]
+fn told(users: &str, uid: u32, login: Option<u32>) -> String {
+    match login.filter(|id| *id != uid) {
+        Some(id) => format!("{} as {}", name(users, id), name(users, uid)),
+        None => name(users, uid),
+    }
+}
+
+/// The name of a user id; one that the file does not know (a directory service, a container) is told by its number.
+#[cfg(unix)]
+fn name(users: &str, uid: u32) -> String {
+    let mut lines = users.lines().map(|l| l.split(':'));
+    let found = lines.find_map(|mut l| {
+        let name = l.next()?;
+        (l.nth(1)?.parse() == Ok(uid) && !name.is_empty()).then(|| name.to_owned())
+    });
+    found.unwrap_or_else(|| format!("uid {uid}"))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    const USERS: &str = "root:x:0:0:root:/root:/bin/sh\n+::::::\nana:x:1000:1000::/home/ana:/bin/sh\n";
+
+    #[test]
+    fn a_user_is_named_by_the_id_and_by_the_login_where_that_differs() {
+        assert_eq!(told(USERS, 1000, None), "ana");
+        assert_eq!(told(USERS, 1000, Some(1000)), "ana");
+        assert_eq!(told(USERS, 0, Some(1000)), "ana as root");
+        assert_eq!(told(USERS, 4711, None), "uid 4711");
+        assert_eq!(told("", 0, None), "uid 0");
+    }
 }

@@ -1,10 +1,11 @@
 //! The one shared HTTP client: every request of every provider goes through [`Client::send`].
 //!
-//! Rules that hold for all: no redirects, no referer, no compression, bounded time and size, plain http only to this machine
-//! unless the operator said otherwise, secrets only in headers marked sensitive, failures as a [`Reason`] that never holds a
-//! URL. Each answer's `Date` becomes a clock sample on the way.
+//! For all: no redirects, no referer, no compression, bounded time and size, plain http only to this machine unless configured,
+//! secrets only in headers marked sensitive, no URL in a [`Reason`]. Each answer's `Date` becomes a clock sample on the way.
 
 mod fail;
+pub mod json;
+mod room;
 pub mod tls;
 pub mod ws;
 
@@ -33,8 +34,6 @@ pub const CAP: usize = 8 << 20;
 pub const CAP_LIST: usize = 64 << 20;
 /// Most items kept of a list.
 pub const MOST_ITEMS: usize = 20_000;
-/// Bodies above this are decoded off the network thread.
-const DECODE_APART: usize = 1 << 20;
 
 /// Bound to a gateway: its base address, its trust, its rules.
 pub struct Client {
@@ -42,6 +41,7 @@ pub struct Client {
     gateway: GatewayId,
     inner: reqwest::Client,
     tls: Arc<rustls::ClientConfig>,
+    seat: Arc<tokio::sync::Semaphore>,
 }
 
 /// One request, without a host.
@@ -148,6 +148,7 @@ pub struct Answer {
     content_type: String,
     retry_after: Option<Duration>,
     secrets: Vec<Secret>,
+    place: Option<room::Place>,
 }
 
 impl Client {
@@ -183,7 +184,7 @@ impl Client {
             builder = builder.no_proxy();
         }
         let inner = builder.build().map_err(|e| named(ReasonCode::Internal).raw(fail::bare(e.without_url())))?;
-        Ok(Self { base, gateway, inner, tls })
+        Ok(Self { base, gateway, inner, tls, seat: room::seat() })
     }
 
     /// The gateway that it is bound to.
@@ -221,6 +222,7 @@ impl Client {
         if let Some(body) = &call.body {
             request = request.json(body);
         }
+        let end = tokio::time::Instant::now() + call.total;
         let sent = time.now();
         let mut response = request.send().await.map_err(|e| {
             samples.lost();
@@ -244,16 +246,9 @@ impl Client {
             content_type: text(headers, "content-type").unwrap_or_default().to_ascii_lowercase(),
             retry_after: fail::retry_after(text(headers, "retry-after"), received),
             secrets: call.secret.into_iter().chain(call.hidden).map(|(_, s)| s).chain(call.guarded).collect(),
+            place: None,
         };
-        if response.content_length().is_some_and(|n| n > call.cap as u64) {
-            return Err(self.reason(ReasonCode::TooLarge));
-        }
-        while let Some(chunk) = response.chunk().await.map_err(|e| self.failed(e))? {
-            if answer.body.len() + chunk.len() > call.cap {
-                return Err(self.reason(ReasonCode::TooLarge));
-            }
-            answer.body.extend_from_slice(&chunk);
-        }
+        self.read(&mut response, &mut answer, call.cap, end).await?;
         Ok(answer)
     }
 
@@ -314,11 +309,18 @@ impl Answer {
     /// `Unintelligible`.
     pub async fn decode<T: Send + 'static>(self, how: fn(&[u8]) -> Option<T>) -> Result<T, Reason> {
         let unclear = || Reason::new(ReasonCode::Unintelligible);
-        if self.body.len() <= DECODE_APART {
+        if self.body.len() <= room::SMALL {
             return how(&self.body).ok_or_else(unclear);
         }
-        let body = self.body;
-        tokio::task::spawn_blocking(move || how(&body)).await.ok().flatten().ok_or_else(unclear)
+        // The place goes with the body into the thread: a caller that gives up does not free what is still in use.
+        let (body, place) = (self.body, self.place);
+        let alone = room::DECODING.acquire().await.map_err(|_| unclear())?;
+        let decoded = tokio::task::spawn_blocking(move || {
+            let out = how(&body);
+            drop((body, place, alone));
+            out
+        });
+        decoded.await.ok().flatten().ok_or_else(unclear)
     }
 }
 

@@ -11,6 +11,7 @@ mod keeper;
 mod kill;
 pub mod locks;
 mod mark;
+mod open;
 mod ops;
 pub(crate) mod paths;
 pub mod proc;
@@ -89,59 +90,6 @@ impl Store {
     /// As [`Store::open`].
     pub fn open_in_place(paths: &Paths, vault: Vault, time: Arc<dyn Time>) -> Result<Self, StoreError> {
         Self::open_with(paths, vault, time, false)
-    }
-
-    fn open_with(paths: &Paths, vault: Vault, time: Arc<dyn Time>, thread: bool) -> Result<Self, StoreError> {
-        let prepared = paths.prepare();
-        let mut vault_db = prepared.and_then(|()| schema::open_vault(paths));
-        if let Err(StoreError::Said(m)) = &vault_db
-            && [&words::NEWER, &words::BROKEN].contains(&m.words)
-        {
-            return Err(StoreError::Said(m.clone()));
-        }
-        let unwritable = vault_db.as_ref().err().map(StoreError::reason);
-        if unwritable.is_some() {
-            // What is sealed can be read all the same, so that live state is shown; every write says why it is refused.
-            vault_db = schema::read_vault(paths).map_or(vault_db, Ok);
-        }
-        let fingerprint_key = vault_db.as_mut().ok().and_then(|db| identity(db).ok()).or_else(random_key).unwrap_or_default();
-        let floor = Mutex::new(vault_db.as_ref().ok().and_then(floor::read));
-        let cache = if unwritable.is_none() { schema::open_cache(paths) } else { schema::memory_cache() };
-        let (cache_db, cache_trouble) = match cache {
-            Ok(db) => (db, None),
-            Err(e) => (schema::memory_cache()?, Some(e.reason())),
-        };
-        let trouble = unwritable.or(cache_trouble);
-        let pending = Arc::new(Mutex::new(Pending::default()));
-        let live = watch::Sender::new(None);
-        let db = Db {
-            vault_db: vault_db.map_err(|e| match e {
-                StoreError::Said(m) => *m,
-                other => Message::new(&words::READ_ONLY_FILE).with("path", other.to_string()),
-            }),
-            cache_db,
-            written: cache::Written::new(),
-            path: paths.vault_db(),
-            locks: paths.locks(),
-            vault: vault.clone(),
-            time,
-            pending: pending.clone(),
-            live: live.clone(),
-        };
-        let (back, life) = if thread {
-            let (tx, rx) = mpsc::channel();
-            let work = move || thread::run(db, &rx);
-            let life = std::thread::Builder::new().name("store".into()).spawn(work).map_err(|e| StoreError::Trouble(e.to_string()))?;
-            (Back::Thread(tx), Some(life))
-        } else {
-            (Back::Here(Box::new(Mutex::new(db))), None)
-        };
-        let room = Arc::new(Semaphore::new(QUEUE));
-        let (paths_kept, seen, life) = (paths.clone(), Mutex::new(None), Mutex::new(life));
-        let inner = Inner { back, room, pending, fingerprint_key, trouble, live, floor, vault: vault.clone(), paths: paths_kept, seen, life };
-        let store = Self(Arc::new(inner));
-        vault.attach(Arc::new(keeper::Keeper(Arc::downgrade(&store.0))), paths.key_file());
-        Ok(store)
     }
 
     /// Why nothing can be kept, if so: since the start, or just now. Live state works all the same.
@@ -418,22 +366,4 @@ impl Store {
             })
             .await;
     }
-}
-
-/// The fingerprint key and the store's name, made once.
-fn identity(db: &mut rusqlite::Connection) -> rusqlite::Result<[u8; 32]> {
-    let key = random_key().unwrap_or_default();
-    let name = crate::vault::meta::random_hex(8).unwrap_or_default();
-    let tx = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    tx.execute("INSERT OR IGNORE INTO meta VALUES ('fingerprint_key', ?1)", [key.as_slice()])?;
-    tx.execute("INSERT OR IGNORE INTO meta VALUES ('store', ?1)", [name.as_bytes()])?;
-    let kept = secrets::meta(&tx, "fingerprint_key")?;
-    tx.commit()?;
-    Ok(kept.and_then(|k| k.try_into().ok()).unwrap_or(key))
-}
-
-fn random_key() -> Option<[u8; 32]> {
-    let mut key = [0u8; 32];
-    getrandom::fill(&mut key).ok()?;
-    Some(key)
 }

@@ -51,6 +51,9 @@ const VAULT: &[&str] = &["
         result TEXT NOT NULL, took_ms INTEGER NOT NULL);
     CREATE INDEX token_fetch_target ON token_fetch (target, wall);
     CREATE TABLE shared_state (k TEXT PRIMARY KEY, at TEXT NOT NULL, reason TEXT NOT NULL) WITHOUT ROWID;
+", "
+    CREATE TRIGGER audit_adds BEFORE INSERT ON audit WHEN EXISTS (SELECT 1 FROM audit WHERE id = NEW.id)
+        BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
 "];
 
 /// The same for `cache.db`. A cache of another version is simply rebuilt.

@@ -3,7 +3,7 @@
 
 use super::{Change, ClockEvent, ClockPoint, KnownGateway, StoreError, cache, clock, history, kill, mark, schema};
 use crate::{
-    domain::{GatewayId, Row, Target, Time},
+    domain::{GatewayId, Reason, ReasonCode, Row, Target, Time},
     vault::Vault,
 };
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -115,7 +115,9 @@ impl Db {
             Ok(out)
         };
         let done = go();
-        let trouble = done.as_ref().err().filter(|e: &&StoreError| e.unwritten()).map(StoreError::reason);
+        // Whatever keeps it from being written, damage included, comes to the same for who watches: nothing is kept now.
+        let unwritable = |e: &StoreError| Reason { code: ReasonCode::StoreUnwritable, ..e.reason() };
+        let trouble = done.as_ref().err().filter(|e: &&StoreError| e.unwritten()).map(unwritable);
         // What failed for a reason of its own says nothing of the disk.
         if done.is_ok() || trouble.is_some() {
             self.live.send_if_modified(|t| {

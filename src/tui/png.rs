@@ -93,6 +93,8 @@ pub fn write(path: &Path, payload: &str) -> Result<PathBuf, PngTrouble> {
     file.write_all(&bytes).map_err(io)?;
     file.as_file().sync_all().map_err(io)?;
     file.persist(path).map_err(|e| io(e.error))?;
+    // Where a folder cannot be opened, the file is there all the same.
+    let _ = fs::File::open(folder).and_then(|f| f.sync_all());
     Ok(path.to_path_buf())
 }
 

@@ -129,6 +129,8 @@ impl House {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pairdeck"));
         command.arg("--home").arg(self.home.path()).args(args).env_clear().env("HOME", "/nonexistent").env("LANG", "C.UTF-8");
         let out = command.output().unwrap();
+        crate::support::canary::scan("stdout", &out.stdout);
+        crate::support::canary::scan("stderr", &out.stderr);
         (out.status.code().unwrap_or(-1), String::from_utf8_lossy(&out.stdout).into_owned())
     }
 
@@ -159,6 +161,7 @@ impl House {
 
 impl Drop for House {
     fn drop(&mut self) {
+        crate::support::canary::scan_files(self.home.path());
         self.sandbox.shutdown();
     }
 }
@@ -180,13 +183,14 @@ async fn write_home(paths: &Paths, sandbox: &Sandbox) {
     vault.create(Source::KeyFile, None).await.unwrap();
     for g in sandbox.gateways() {
         for (name, secret) in &g.credentials {
+            crate::support::canary::watch(secret.expose());
             store.secret_put(&secret_name(&GatewayId::new(&g.name), name), secret).await.unwrap();
         }
         let new = config::NewGateway { name: g.name.clone(), kind: g.kind.to_owned(), url: g.url.clone(), allow_plaintext: false };
-        assert!(config::add_gateway(&paths.config, &new).is_ok(), "the configuration takes {}", g.name);
-        // The table of a new gateway is the last of the file.
-        let more: String = g.more.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
-        std::fs::OpenOptions::new().append(true).open(&paths.config).and_then(|mut f| f.write_all(more.as_bytes())).unwrap();
+        let taken = config::add_gateway_with(&paths.config, &new, &g.more);
+        assert!(taken.is_ok(), "the configuration takes {}: {:?} {:?}", g.name, taken.err(), g.more);
     }
     store.flush().await;
+    // Closed before anybody looks at the files.
+    store.close();
 }

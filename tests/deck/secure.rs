@@ -1,17 +1,14 @@
 //! What the deck owes its operator: the terminal back whatever happens, nobody's escape sequences but its own, no secret on
-//! screen, and live state while the store is in trouble.
+//! screen.
 
 use super::{
     hands::{pair_by_code, select, wait_for_code},
     house::{House, account},
-    looks::assert_only_our_sequences,
 };
 use crate::support::pty::Pty;
-use pairdeck::sandbox::{InstanceSpec, Past};
+use pairdeck::sandbox::Past;
 use std::{
     io::Read,
-    os::unix::fs::PermissionsExt,
-    process::Command,
     time::{Duration, Instant},
 };
 
@@ -35,7 +32,7 @@ fn to_screen(pty: &Pty, screen: &str) {
 }
 
 /// Closes whatever is open, and takes back whatever is armed. One key at a time: Esc with another behind it is Alt.
-fn back_to_list(pty: &Pty) {
+pub fn back_to_list(pty: &Pty) {
     for _ in 0..100 {
         let text = pty.text();
         let open = ["┌", "starts in", "wipe in", "regenerate in"].iter().any(|w| text.contains(w));
@@ -147,48 +144,6 @@ fn hung_up(house: &House, screen: &str) -> Duration {
     began.elapsed()
 }
 
-#[test]
-fn hostile_names_drive_the_terminal_from_no_screen() {
-    let hostile = |name: &str, profile: &str| InstanceSpec { profile: profile.to_owned(), ..account(name, Past::Online) };
-    let names = [
-        ("x1 \u{1b}]0;owned\u{7}\u{1b}[31mred", "\u{1b}]52;c;b3duZWQ=\u{7}evil"),
-        ("x2 \u{202e}gnihtemos\u{2066}", "\u{9b}2J\u{85}odd"),
-        ("x3 a/b%2F?c#d\u{8}\u{8}\n\r", "\u{1b}P1;2|tmux\u{1b}\\"),
-        ("x4 \u{1b}[?1049l\u{1b}c\u{e0041}\u{e007f}", "zero\u{200b}width\u{feff}"),
-        ("x5 e\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}\u{301}", "\u{1b}[6n\u{5}\u{e000}"),
-    ];
-    let house = House::with(names.iter().map(|(n, p)| hostile(n, p)).collect());
-    let mut pty = house.deck().size(120, 40).spawn();
-    pty.wait_until("all accounts", |s| (1..=5).all(|n| s.contents().contains(&format!("x{n} "))).then_some(()));
-    let mut screens = 0;
-    for n in 1..=5 {
-        select(&pty, &format!("x{n}"));
-        for key in ["?", ":", "c", "L", "/", "'", "a", "t", "T", "f", "Q", "m", "<Enter>", "w", "r", "p", "H"] {
-            let before = pty.text();
-            pty.keys(key);
-            pty.wait_until("the key to show", |s| (s.contents() != before).then_some(()));
-            screens += 1;
-            // Whatever it opened: closed again, nothing armed.
-            back_to_list(&pty);
-            if key == "H" {
-                let hidden = pty.text();
-                pty.keys("H");
-                pty.wait_until("names again", |s| (s.contents() != hidden).then_some(()));
-            }
-        }
-    }
-    let raw = pty.raw();
-    assert_only_our_sequences(&raw);
-    for gone in ["\u{202e}", "\u{2066}", "\u{9b}", "\u{200b}", "\u{feff}", "\u{7}", "\u{e0041}", "\u{5}", "\u{e000}"] {
-        pty.assert_never_wrote(gone);
-    }
-    assert_eq!((pty.bells(), pty.clipboard().len()), (0, 0));
-    assert_eq!(house.acts().iter().filter(|r| r.method == "DELETE").count(), 0, "a wipe was sent");
-    println!("FIGURE hostile names: 5 names with 10 attacks x {screens} screens, {} bytes written, 0 foreign sequences", raw.len());
-    pty.keys("q");
-    pty.assert_exit(0);
-}
-
 /// Every spelling of a secret.
 fn spellings(secret: &str) -> Vec<Vec<u8>> {
     use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
@@ -239,90 +194,6 @@ fn a_key_in_a_file_has_its_badge_for_as_long_as_it_lies_there() {
     back_to_list(&pty);
     pty.keys("q");
     pty.assert_exit(0);
-}
-
-#[test]
-fn a_store_that_is_held_by_another_is_said_and_the_deck_stays_live() {
-    let house = house();
-    let pty = house.open(120, 34);
-    let db = rusqlite::Connection::open(house.home.path().join("vault.db")).unwrap();
-    db.execute_batch("BEGIN EXCLUSIVE").unwrap();
-    // A state that changes has to be kept in the history: that fails now.
-    house.http("DELETE", "/instance/logout/shop-a", "");
-    super::hands::wait_row(&pty, "shop-a", "logged out");
-    pty.wait_for("NOT KEPT");
-    db.execute_batch("ROLLBACK").unwrap();
-    house.http("DELETE", "/instance/logout/shop-b", "");
-    pty.keys("q");
-}
-
-#[test]
-fn a_full_disk_is_said_and_the_deck_stays_live() {
-    let house = house();
-    // A file system of its own, nearly full: as a full disk is, for this home alone.
-    let mount = tempfile::tempdir().unwrap();
-    let done = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1500k", "tmpfs"]).arg(mount.path()).status();
-    if !done.is_ok_and(|s| s.success()) {
-        crate::support::skip("a full disk", "the right to mount a tmpfs");
-        return;
-    }
-    struct Mounted(std::path::PathBuf);
-    impl Drop for Mounted {
-        fn drop(&mut self) {
-            let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-        }
-    }
-    let mounted = Mounted(mount.path().to_owned());
-    let small = mount.path().join("home");
-    assert!(Command::new("cp").arg("-a").arg(house.home.path()).arg(&small).status().unwrap().success());
-    let pty = super::house::deck().args(["--home".as_ref(), small.as_os_str()]).size(120, 34).spawn();
-    house.settle(&pty);
-    // Fills what is left, to the last byte.
-    let mut filler = std::fs::File::create(small.join("filler")).unwrap();
-    while std::io::Write::write_all(&mut filler, &[0u8; 4096]).is_ok() {}
-    while std::io::Write::write_all(&mut filler, &[0u8; 1]).is_ok() {}
-    house.http("DELETE", "/instance/logout/shop-a", "");
-    super::hands::wait_row(&pty, "shop-a", "logged out");
-    pty.wait_for("NOT KEPT");
-    pty.keys("L");
-    pty.wait_for("disk is full");
-    // With space again it is kept again, and says so by saying nothing.
-    drop(filler);
-    std::fs::remove_file(small.join("filler")).unwrap();
-    drop(pty);
-    drop(mounted);
-}
-
-#[test]
-fn a_read_only_store_is_said_and_the_deck_stays_live() {
-    let house = house();
-    let mut first = house.open(100, 34);
-    first.keys("q");
-    first.assert_exit(0);
-    // Root writes into any folder: the program runs as nobody here.
-    let nobody = Command::new("setpriv").args(["--reuid=65534", "--regid=65534", "--clear-groups", "true"]).status();
-    if !nobody.is_ok_and(|s| s.success()) {
-        crate::support::skip("a read-only store", "setpriv and root");
-        return;
-    }
-    // Its owner could make it writable again, which pairdeck tries: it is somebody else's.
-    let path = house.home.path();
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    for file in crate::support::house::files(path) {
-        let key = file.extension().is_some_and(|x| x == "key");
-        std::os::unix::fs::chown(&file, key.then_some(65534), None).unwrap();
-        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(if key { 0o400 } else { 0o444 })).unwrap();
-    }
-    let pty = crate::support::pty::Start::new("setpriv")
-        .args(["--reuid=65534", "--regid=65534", "--clear-groups", env!("CARGO_BIN_EXE_pairdeck"), "--home"])
-        .args([path.as_os_str()])
-        .env("HOME", "/nonexistent")
-        .cwd("/")
-        .size(120, 34)
-        .spawn();
-    pty.wait_for("NOT KEPT");
-    house.settle(&pty);
-    super::hands::wait_row(&pty, "shop-a", "online");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The real binary against servers of the sandbox: servers on a thread of their own, homes that know their keys, runs with a
 //! deadline, and a canary: no key of any server may ever be seen on stdout, on stderr or in a file.
 
-use super::deadline;
+use super::{canary, deadline};
 use pairdeck::{
     clock::SystemTime,
     domain::{GatewayId, Secret},
@@ -159,7 +159,7 @@ impl Home {
             for g in servers.sandbox().gateways() {
                 for (name, secret) in &g.credentials {
                     store.secret_put(&secret_name(&GatewayId::new(&g.name), name), secret).await.unwrap();
-                    home.canaries.push(secret.expose().to_owned());
+                    home.canary(secret.expose());
                 }
             }
             store.flush().await;
@@ -178,6 +178,7 @@ impl Home {
 
     /// Watches for one more secret.
     pub fn canary(&mut self, secret: &str) {
+        canary::watch(secret);
         self.canaries.push(secret.to_owned());
     }
 
@@ -231,6 +232,8 @@ impl Home {
         };
         let stdout = out.map(|o| o.join().unwrap()).unwrap_or_default();
         let stderr = err.map(|e| e.join().unwrap()).unwrap_or_default();
+        canary::scan("stdout", stdout.as_bytes());
+        canary::scan("stderr", stderr.as_bytes());
         for form in self.canaries.iter().flat_map(|secret| spellings(secret)) {
             assert!(!stdout.contains(&form) && !stderr.contains(&form), "a secret was shown: {stdout}\n{stderr}");
         }
@@ -269,6 +272,12 @@ impl Home {
     /// The sealed token that op `id` chose.
     pub fn chosen_token(&self, id: i64) -> Option<Secret> {
         self.store(async |store| store.op(id).await.unwrap().and_then(|op| op.plan).and_then(|p| p.sealed.get("token").cloned()))
+    }
+}
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        canary::scan_files(&self.path());
     }
 }
 

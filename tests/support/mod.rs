@@ -3,6 +3,7 @@
 //! `mod support;` in a test file; nothing here knows what the program under test does.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr, clippy::print_stdout)]
 
+pub mod canary;
 pub mod clocks;
 pub mod eye;
 pub mod gotd;

@@ -336,6 +336,7 @@ impl Pty {
 
 impl Drop for Pty {
     fn drop(&mut self) {
+        super::canary::scan("terminal", &self.raw());
         if self.status.is_none() {
             let _ = self.child.kill();
             let _ = self.child.wait();

@@ -3,10 +3,14 @@
 
 use crate::{
     domain::{Secret, Wall},
-    providers::http::MOST_ITEMS,
+    providers::http::{
+        MOST_ITEMS,
+        json::{self, Bounded, KEPT, ROW},
+    },
 };
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde_json::Value;
+use std::cell::Cell;
 
 /// One row of `fetchInstances`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,8 +113,11 @@ pub(super) fn list(body: &[u8]) -> Option<List> {
         }
         fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<List, A::Error> {
             let mut out = List::default();
-            while out.rows.len() + out.broken < MOST_ITEMS {
-                let Some(v) = seq.next_element::<Value>()? else { return Ok(out) };
+            let mut kept = 0;
+            while out.rows.len() + out.broken < MOST_ITEMS && kept < KEPT {
+                let left = Cell::new(ROW);
+                let Some(v) = seq.next_element_seed(Bounded::new(&left))? else { return Ok(out) };
+                kept += ROW - left.get();
                 match Instance::read(&v) {
                     Some(row) => out.rows.push(row),
                     None => out.broken += 1,
@@ -130,7 +137,7 @@ pub(super) fn list(body: &[u8]) -> Option<List> {
 
 /// Any JSON.
 pub(super) fn json(body: &[u8]) -> Option<Value> {
-    serde_json::from_slice(body).ok()
+    json::value(body)
 }
 
 /// The text of an error body: `message` is a string, an array of strings, or an array of an array (recordings 01, 04, 09).

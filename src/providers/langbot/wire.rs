@@ -1,5 +1,6 @@
 //! What LangBot 4.11.2 sends, as recorded. Secrets inside a bot's configuration are never kept.
 
+use crate::providers::http;
 use serde_json::{Map, Value};
 
 /// The envelope around every answer: `{code, data, msg}`; the code is a number or a text.
@@ -21,7 +22,7 @@ impl Envelope {
 
 /// Reads an envelope.
 pub(super) fn envelope(body: &[u8]) -> Option<Envelope> {
-    let Ok(Value::Object(mut v)) = serde_json::from_slice::<Value>(body) else { return None };
+    let Some(Value::Object(mut v)) = http::json::value(body) else { return None };
     let code = match v.get("code")? {
         Value::Number(n) => n.to_string(),
         Value::String(s) => s.clone(),
@@ -126,7 +127,7 @@ pub(super) struct Health {
 
 /// Reads `healthz`, which has its figures beside the envelope.
 pub(super) fn health(body: &[u8]) -> Option<Health> {
-    let v: Value = serde_json::from_slice(body).ok()?;
+    let v = http::json::value(body)?;
     let r = v.get("resources")?;
     let at = |path: &str| r.pointer(path);
     Some(Health {

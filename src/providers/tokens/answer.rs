@@ -5,7 +5,10 @@
 use super::platform::{Class, Platform, Site};
 use crate::{
     domain::{Clean, Reason, ReasonCode, ids},
-    providers::{Cx, http::Answer},
+    providers::{
+        Cx,
+        http::{self, Answer},
+    },
 };
 use serde_json::{Map, Value};
 use std::net::IpAddr;
@@ -21,7 +24,7 @@ pub(super) const ACCOUNT: &str = "account";
 /// # Errors
 /// What the code means, or that no such answer came at all.
 pub(super) fn read(platform: &Platform, site: Site, answer: &Answer, cx: &Cx, account: &str) -> Result<Map<String, Value>, Reason> {
-    let parsed = serde_json::from_slice::<Value>(&answer.body).ok();
+    let parsed = http::json::value(&answer.body);
     let Some(Value::Object(body)) = parsed else {
         let unclear = || Reason::new(ReasonCode::Unintelligible).with("gateway", cx.gateway.as_str());
         return Err(answer.trouble(&cx.gateway).unwrap_or_else(unclear));

@@ -2,7 +2,10 @@
 //! others down. Bodies are told apart by content: JSON comes as `text/plain` too (wukongim 2.2.5, recording
 //! user_onlinestatus_badbody). Ids exceed 2^53 and are read as whole numbers.
 
-use crate::{domain::Secret, providers::http::MOST_ITEMS};
+use crate::{
+    domain::Secret,
+    providers::http::json::{self, table},
+};
 use serde_json::Value;
 
 /// One live connection of a uid, as the batch call lists it: one entry each, so that two on one flag come twice.
@@ -113,7 +116,7 @@ pub(super) struct Login {
 
 /// Any JSON.
 pub(super) fn json(body: &[u8]) -> Option<Value> {
-    serde_json::from_slice(body).ok()
+    json::value(body)
 }
 
 /// The text of an error body: `msg` (v1, v2), `message` or `error` (v3 and the manager port).
@@ -183,14 +186,14 @@ impl Device {
 }
 
 fn page<T>(body: &[u8], read: fn(&Value) -> Option<T>) -> Option<Page<T>> {
-    let v = json(body)?;
-    let all = list(v.get("data").or_else(|| v.get("items"))?)?;
+    let t = table(body, &["data", "items"], read)?;
+    let said = |key: &str| t.rest.get(key);
     Some(Page {
-        rows: all.iter().take(MOST_ITEMS).filter_map(read).collect(),
-        more: v.get("more").and_then(Value::as_u64) == Some(1) || v.get("has_more").and_then(Value::as_bool) == Some(true),
-        sent: all.len(),
-        last: all.last().map(|r| nanos(r, "created_at")).filter(|n| *n > 0),
-        cursor: ["next_cursor", "cursor"].iter().find_map(|k| v.get(k)?.as_str()).map(str::to_owned),
+        more: said("more").and_then(Value::as_u64) == Some(1) || said("has_more").and_then(Value::as_bool) == Some(true),
+        cursor: ["next_cursor", "cursor"].iter().find_map(|k| said(k)?.as_str()).map(str::to_owned),
+        last: t.last.map(|r| nanos(&r, "created_at")).filter(|n| *n > 0),
+        sent: t.sent,
+        rows: t.rows,
     })
 }
 
@@ -242,16 +245,12 @@ impl Conn {
 
 /// Answer of `/connz`: rows, and how many there were. Its `total` ignores the filter and counts bare sockets.
 pub(super) fn conns(body: &[u8]) -> Option<(Vec<Conn>, usize)> {
-    let v = json(body)?;
-    let all = list(v.get("connections")?)?;
-    Some((all.iter().take(MOST_ITEMS).filter_map(Conn::read).collect(), all.len()))
+    table(body, &["connections"], Conn::read).map(|t| (t.rows, t.sent))
 }
 
 /// Answer of v3's `/manager/connections`.
 pub(super) fn conns_v3(body: &[u8]) -> Option<(Vec<Conn>, usize)> {
-    let v = json(body)?;
-    let all = list(v.get("items")?)?;
-    Some((all.iter().filter_map(Conn::read_v3).collect(), all.len()))
+    table(body, &["items"], Conn::read_v3).map(|t| (t.rows, t.sent))
 }
 
 /// Answer of v3's `/manager/users/:uid`: devices of the four named flags, without tokens, and sessions.

@@ -120,7 +120,7 @@ async fn a_store_of_the_version_before_opens_and_keeps_its_attempts() {
     store.close();
     let db = rusqlite::Connection::open(home.paths.vault_db()).unwrap();
     let old = "DROP TABLE clock_point; DROP TABLE clock_event; DROP TABLE offer; PRAGMA user_version = 1;
-        DROP TABLE token; DROP TABLE token_fetch; DROP TABLE shared_state;
+        DROP TABLE token; DROP TABLE token_fetch; DROP TABLE shared_state; DROP TRIGGER audit_adds;
         CREATE TABLE clock_sample (id INTEGER PRIMARY KEY, wall INTEGER NOT NULL, gateway TEXT, body TEXT NOT NULL);";
     db.execute_batch(old).unwrap();
     drop(db);

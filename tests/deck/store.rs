@@ -1,0 +1,126 @@
+//! A store in trouble under a running deck: said with a badge, and the live state goes on.
+
+use super::{
+    hands::wait_row,
+    house::{House, account},
+};
+use pairdeck::sandbox::Past;
+use std::{
+    io::{Seek, SeekFrom, Write},
+    os::unix::fs::PermissionsExt,
+    process::Command,
+};
+
+fn house() -> House {
+    House::with(vec![account("shop-a", Past::Online), account("shop-b", Past::Online)])
+}
+
+#[test]
+fn a_store_that_is_held_by_another_is_said_and_the_deck_stays_live() {
+    let house = house();
+    let pty = house.open(120, 34);
+    let db = rusqlite::Connection::open(house.home.path().join("vault.db")).unwrap();
+    db.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    // A state that changes has to be kept in the history: that fails now.
+    house.http("DELETE", "/instance/logout/shop-a", "");
+    wait_row(&pty, "shop-a", "logged out");
+    pty.wait_for("NOT KEPT");
+    db.execute_batch("ROLLBACK").unwrap();
+    house.http("DELETE", "/instance/logout/shop-b", "");
+    pty.keys("q");
+}
+
+#[test]
+fn a_full_disk_is_said_and_the_deck_stays_live() {
+    let house = house();
+    // A file system of its own, nearly full: as a full disk is, for this home alone.
+    let mount = tempfile::tempdir().unwrap();
+    let done = Command::new("mount").args(["-t", "tmpfs", "-o", "size=1500k", "tmpfs"]).arg(mount.path()).status();
+    if !done.is_ok_and(|s| s.success()) {
+        crate::support::skip("a full disk", "the right to mount a tmpfs");
+        return;
+    }
+    struct Mounted(std::path::PathBuf);
+    impl Drop for Mounted {
+        fn drop(&mut self) {
+            let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+        }
+    }
+    let mounted = Mounted(mount.path().to_owned());
+    let small = mount.path().join("home");
+    assert!(Command::new("cp").arg("-a").arg(house.home.path()).arg(&small).status().unwrap().success());
+    let pty = super::house::deck().args(["--home".as_ref(), small.as_os_str()]).size(120, 34).spawn();
+    house.settle(&pty);
+    // Fills what is left, to the last byte.
+    let mut filler = std::fs::File::create(small.join("filler")).unwrap();
+    while std::io::Write::write_all(&mut filler, &[0u8; 4096]).is_ok() {}
+    while std::io::Write::write_all(&mut filler, &[0u8; 1]).is_ok() {}
+    house.http("DELETE", "/instance/logout/shop-a", "");
+    wait_row(&pty, "shop-a", "logged out");
+    pty.wait_for("NOT KEPT");
+    pty.keys("L");
+    pty.wait_for("disk is full");
+    // With space again it is kept again, and says so by saying nothing.
+    drop(filler);
+    std::fs::remove_file(small.join("filler")).unwrap();
+    drop(pty);
+    drop(mounted);
+}
+
+#[test]
+fn a_read_only_store_is_said_and_the_deck_stays_live() {
+    let house = house();
+    let mut first = house.open(100, 34);
+    first.keys("q");
+    first.assert_exit(0);
+    // Root writes into any folder: the program runs as nobody here.
+    let nobody = Command::new("setpriv").args(["--reuid=65534", "--regid=65534", "--clear-groups", "true"]).status();
+    if !nobody.is_ok_and(|s| s.success()) {
+        crate::support::skip("a read-only store", "setpriv and root");
+        return;
+    }
+    // Its owner could make it writable again, which pairdeck tries: it is somebody else's.
+    let path = house.home.path();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    for file in crate::support::house::files(path) {
+        let key = file.extension().is_some_and(|x| x == "key");
+        std::os::unix::fs::chown(&file, key.then_some(65534), None).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(if key { 0o400 } else { 0o444 })).unwrap();
+    }
+    let pty = crate::support::pty::Start::new("setpriv")
+        .args(["--reuid=65534", "--regid=65534", "--clear-groups", env!("CARGO_BIN_EXE_pairdeck"), "--home"])
+        .args([path.as_os_str()])
+        .env("HOME", "/nonexistent")
+        .cwd("/")
+        .size(120, 34)
+        .spawn();
+    pty.wait_for("NOT KEPT");
+    house.settle(&pty);
+    wait_row(&pty, "shop-a", "online");
+}
+
+#[test]
+fn a_database_that_is_damaged_under_the_deck_is_said_and_the_deck_stays_live() {
+    let house = house();
+    let mut pty = house.open(120, 34);
+    let path = house.home.path().join("vault.db");
+    // Everything into the one file, and then the file is somebody else's: all but its first hundred bytes.
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    let mut file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    let length = usize::try_from(file.metadata().unwrap().len()).unwrap();
+    file.seek(SeekFrom::Start(100)).unwrap();
+    file.write_all(&vec![0xaa; length - 100]).unwrap();
+    house.http("DELETE", "/instance/logout/shop-a", "");
+    wait_row(&pty, "shop-a", "logged out");
+    pty.wait_for("NOT KEPT");
+    house.http("DELETE", "/instance/logout/shop-b", "");
+    wait_row(&pty, "shop-b", "logged out");
+    pty.keys("q");
+    pty.assert_exit(0);
+    // The next one is told before anything is done, and nothing is made anew in its place.
+    let before = std::fs::read(&path).unwrap();
+    let (code, _) = house.headless(&["list"]);
+    assert_eq!(code, 1);
+    assert_eq!(std::fs::read(&path).unwrap(), before, "a damaged database is kept as it is");
+}
