@@ -109,6 +109,18 @@ fn key_in(at: &Path) -> KeyId {
     key.id()
 }
 
+/// The same, once gotd has written its file: it is ready a moment before.
+async fn key_written_in(at: &Path) -> KeyId {
+    let whole = |at: &Path| std::fs::read(at).is_ok_and(|b| serde_json::from_slice::<Value>(&b).is_ok());
+    let written = async {
+        while !whole(at) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), written).await.expect("gotd writes no session file");
+    key_in(at)
+}
+
 /// An account whose worker has a key from the start.
 fn with_worker(key: [u8; 256]) -> TelegramAccount {
     let session =
@@ -124,7 +136,7 @@ async fn gotd_logs_in_by_qr_over_two_data_centres_with_a_password_and_comes_back
     let tg = house.telegram("tg").unwrap();
     let Some(mut worker) = Worker::start("QR login", tg, 2, &file, "") else { return };
     worker.says("ready").await;
-    let first = key_in(&file);
+    let first = key_written_in(&file).await;
     let token = worker.asked(json!({ "do": "qr" }), "token").await;
     // gotd drops a notice that comes while it shows the code: as a person would, the phone takes a moment.
     tokio::time::sleep(Duration::from_millis(300)).await;

@@ -7,7 +7,7 @@ mod promises;
 
 use kinds::{Credential, KINDS, Kind, Renew, Wipe};
 use pairdeck::{
-    clock::now::TokioTime,
+    clock::{SystemTime, now::TokioTime},
     domain::*,
     engine::{
         Mailbox, World,
@@ -40,7 +40,8 @@ struct House {
 impl House {
     /// Everything is well there. With `secret` that stands in place of every credential, and nothing was asked yet.
     async fn of(kind: &'static Kind, read_only: bool, secret: Option<&str>) -> Self {
-        let time: Arc<dyn Time> = Arc::new(TokioTime::new());
+        // From this host's time on: Telegram's client stamps its messages by it, and the gate is asked before such a step.
+        let time: Arc<dyn Time> = Arc::new(TokioTime::at(SystemTime::new().now().wall));
         let options = Options { seed: Some(7), clock: Clock::virtual_from(time.now().wall.0), ..Options::default() };
         let sandbox = Sandbox::with(vec![("g".into(), (kind.part)())], &options).await.unwrap();
         let info = sandbox.gateways().remove(0);
