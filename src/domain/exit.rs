@@ -54,7 +54,14 @@ impl From<ReasonCode> for Exit {
         use ReasonCode as C;
         match code {
             C::AlreadyOnline => Self::Ok,
-            C::NumberNeeded | C::NumberInvalid | C::BadTarget | C::WrongAddress | C::Redirected | C::PlaintextRefused => Self::Usage,
+            C::SlotTaken
+            | C::SlotFileThere
+            | C::NumberNeeded
+            | C::NumberInvalid
+            | C::BadTarget
+            | C::WrongAddress
+            | C::Redirected
+            | C::PlaintextRefused => Self::Usage,
             C::NotFound | C::Gone => Self::Name,
             C::CredentialRefused
             | C::CredentialNarrow

@@ -78,13 +78,16 @@ async fn draw(cx: &Cx, account: &Account, told: &Result<Option<Remote>, Reason>,
         Err(why) => Standing::Out(why.clone()),
     };
     let mut own = rows::account(cx, account, known.as_ref(), standing);
-    let slots = slots.iter().filter(|s| s.account.as_str() == account.name);
+    let mut slots: Vec<Row> = slots.iter().filter(|s| s.account.as_str() == account.name).cloned().collect();
+    if let Ok(Some(remote)) = told {
+        super::worker::revoked(cx, remote, &mut slots).await;
+    }
     // A slot's conflict is the account's: a folded account must not look well.
-    if let Some(worst) = slots.clone().find(|s| s.link.state == State::Conflict).filter(|_| own.link.state == State::Ready) {
+    if let Some(worst) = slots.iter().find(|s| s.link.state == State::Conflict).filter(|_| own.link.state == State::Ready) {
         (own.link.state, own.link.reason) = (State::Conflict, worst.link.reason.clone());
     }
     let mut out = vec![own];
-    out.extend(slots.cloned());
+    out.extend(slots);
     if let Ok(Some(remote)) = told {
         out.extend(rows::sessions(cx, account, remote));
     }

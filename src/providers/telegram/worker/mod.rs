@@ -11,7 +11,7 @@ mod registry;
 mod steps;
 
 pub(super) use plan::{plan, plan_new};
-pub(super) use registry::remembered;
+pub(super) use registry::{remembered, revoked};
 pub(super) use steps::{back, check, run};
 
 use super::{

@@ -2,11 +2,12 @@
 //! a worker gives its session another name at its first start.
 
 use crate::{
-    domain::{Fact, FactValue, Reason, ReasonCode, Row, Stamp, State, Wall},
+    domain::{Fact, FactValue, Reason, ReasonCode, Row, Source, Stamp, State, Wall},
     i18n::telegram as w,
     providers::{
         Cx,
         telegram::{
+            rows::Remote,
             session::Patience,
             slots::{
                 trash::Trashed,
@@ -95,6 +96,20 @@ impl Kept {
     pub(super) fn made(&mut self, now_s: i64) {
         self.made.retain(|t| (0..SPAN_S).contains(&(now_s - t)));
         self.made.push(now_s);
+    }
+}
+
+/// Slots whose session the account does not list any more: their keys are dead, whoever holds the file. Only for keys that were put
+/// there from here, because only of those the session is known.
+pub(in crate::providers::telegram) async fn revoked(cx: &Cx, remote: &Remote, slots: &mut [Row]) {
+    for row in slots.iter_mut().filter(|r| matches!(r.link.state, State::Seen | State::Offline)) {
+        let (Some(slot), Some(key)) = (row.device.as_ref(), row.incarnation.as_deref()) else { continue };
+        let kept = Kept::of(cx, row.account.as_str(), slot.as_str()).await;
+        let is_gone = |hash: &i64| !remote.sessions.iter().any(|s| s.hash == *hash);
+        if kept.key.as_deref() == Some(key) && kept.hash.as_ref().is_some_and(is_gone) {
+            (row.link.state, row.link.reason) = (State::LoggedOut, Some(Reason::new(ReasonCode::SessionRevoked)));
+            (row.link.source, row.link.observed_at) = (Source::List, Some(remote.at));
+        }
     }
 }
 
