@@ -47,7 +47,9 @@ fn home(slots: &[(&str, u8)], more: &str) -> (Home, Vec<PathBuf>) {
 
 /// A worker that says its process id and then does what the script says.
 fn worker(home: &Home, args: &[&str], script: &str) -> (Child, u32, BufReader<std::process::ChildStdout>) {
-    let script = format!("echo $$; {script}");
+    // What it does on a signal is settled before it says its number.
+    let (trap, rest) = script.split_once("; ").filter(|(first, _)| first.starts_with("trap")).unwrap_or(("true", script));
+    let script = format!("{trap}; echo $$; {rest}");
     let mut all = vec!["run"];
     all.extend(args);
     all.extend(["--", "sh", "-c", &script]);

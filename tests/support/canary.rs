@@ -1,29 +1,28 @@
 //! A watch over everything that a test lets the program say or write: every credential of every server that a test starts is
-//! remembered for the life of the test process, and everything that goes through the harness (stdout, stderr, terminal bytes, every
+//! remembered by the thread of that test (another test's server may make up what is a token here), and everything that goes through the harness (stdout, stderr, terminal bytes, every
 //! file of a home when it is dropped) is looked through for it, in every spelling. A suite needs nothing for it but the harness.
 
 use super::house::{files, spellings};
-use std::{
-    io::Write,
-    path::Path,
-    sync::{Mutex, PoisonError},
-};
+use std::{cell::RefCell, io::Write, path::Path};
 
-static KNOWN: Mutex<Vec<String>> = Mutex::new(Vec::new());
+thread_local! {
+    static KNOWN: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
 
 /// Shorter ones could stand anywhere by chance.
 const SHORTEST: usize = 8;
 
 /// Watches for one more secret.
 pub fn watch(secret: &str) {
-    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    if secret.len() >= SHORTEST && !known.iter().any(|k| k == secret) {
-        known.push(secret.to_owned());
-    }
+    KNOWN.with_borrow_mut(|known| {
+        if secret.len() >= SHORTEST && !known.iter().any(|k| k == secret) {
+            known.push(secret.to_owned());
+        }
+    });
 }
 
 fn known() -> Vec<String> {
-    KNOWN.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    KNOWN.with_borrow(Clone::clone)
 }
 
 /// Fails when a secret is in `bytes`. What a failing test left is not looked at: its own failure is the one to be told.

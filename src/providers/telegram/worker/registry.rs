@@ -39,6 +39,8 @@ pub(in crate::providers::telegram) struct Kept {
     pub(super) vigil: Option<Vigil>,
     /// Sessions of former keys that could not be ended yet.
     pub(super) owed: Vec<Owed>,
+    /// Sessions whose end was owed when the file was put back: they live on.
+    pub(super) spared: Vec<i64>,
 }
 
 /// The session of a former key, which the server does not let end yet.
@@ -90,6 +92,12 @@ impl Kept {
     pub(super) fn owe(&mut self, hash: i64, from_s: Option<i64>) {
         self.owed.retain(|o| o.hash != hash);
         self.owed.extend(from_s.map(|from_s| Owed { hash, from_s }));
+    }
+
+    /// Notes that the file was put back: its session lives on, and that its key is there again is no news.
+    pub(super) fn put_back(&mut self) {
+        (self.trash, self.vigil) = (None, None);
+        self.spared = std::mem::take(&mut self.owed).into_iter().map(|o| o.hash).collect();
     }
 
     /// Notes a regeneration.

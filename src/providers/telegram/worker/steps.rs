@@ -71,12 +71,13 @@ pub(in super::super) async fn run(hub: &Hub, cx: &Cx, op: &Op, step: &str, answe
         "verify" => verify(hub, cx, op, account, me).await,
         "trash" => blocking(op, trash::wipe).await,
         "restore" => match blocking(op, trash::undo).await {
-            Ok(done) => keep(cx, account, me, |k| k.trash = None).await.map(|()| done),
+            // Its session lives on: nobody brought an old key back, and its end is owed no more.
+            Ok(done) => keep(cx, account, me, Kept::put_back).await.map(|()| done),
             Err(e) => Err(e),
         },
         "forget" => {
             let vigil = old_key(op).map(|old| Vigil::new(me.slot.file.clone(), &[old], None, cx.time.now()));
-            let kept = keep(cx, account, me, |k| (k.trash, k.vigil) = (trashed(op), vigil)).await;
+            let kept = keep(cx, account, me, |k| (k.trash, k.vigil, k.spared) = (trashed(op), vigil, Vec::new())).await;
             match kept {
                 Ok(()) => Ok(StepEnd::Done { clear: super::left::told(hub, cx, op, account).await, sealed: Secrets::new() }),
                 Err(e) => Err(e),
@@ -270,6 +271,9 @@ pub(super) fn old_key(op: &Op) -> Option<KeyId> {
 /// that the slot's row tells it.
 async fn end_old(hub: &Hub, cx: &Cx, op: &Op, account: &Account, me: &SlotRef) -> StepEnd {
     let Some(hash) = clear(op, "old_hash").and_then(Value::as_i64) else { return StepEnd::done() };
+    if Kept::of(cx, &account.name, &me.slot.name).await.spared.contains(&hash) {
+        return StepEnd::done();
+    }
     let line = match hub.line(cx, account).await {
         Ok(line) => line,
         Err(why) => return failed(why, false),
