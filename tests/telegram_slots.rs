@@ -103,7 +103,27 @@ fn a_wiped_slot_lies_in_the_trash_and_comes_back() {
     assert_eq!(fs::metadata(&trash).unwrap().permissions().mode() & 0o777, 0o700);
     floor.home.run(&["do", "restore", "tg:ada/w0", "--yes", "--json"]).exits(0);
     assert_eq!(lies(&floor.file("w0")), Some(key(1).id()));
+    // It was asked for: that the old key is there again is no news.
+    let told = floor.home.run(&["status", "tg:ada/w0", "--json"]).exits(0);
+    let told: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
+    assert_eq!((&told["state"], &told["reason"]), (&"offline".into(), &serde_json::Value::Null), "{told}");
     floor.no_workers_key_was_used(1);
+}
+
+#[test]
+fn a_slot_whose_session_the_account_lists_no_more_is_logged_out() {
+    let floor = Floor::open(1, 30);
+    floor.home.run(&["regenerate", "tg:ada/w0", "--yes", "--json"]).exits(0);
+    let state = || {
+        let told = floor.home.run(&["status", "tg:ada/w0", "--json"]);
+        let told: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
+        (told["state"].clone(), told["reason"]["code"].clone())
+    };
+    assert_eq!(state(), ("offline".into(), serde_json::Value::Null));
+    let key = lies(&floor.file("w0")).unwrap().0;
+    let session = floor.tg().devices(OWNER).into_iter().find(|d| d.key == Some(key)).unwrap();
+    assert!(floor.tg().revoke(OWNER, session.hash));
+    assert_eq!(state(), ("logged_out".into(), "session_revoked".into()));
 }
 
 #[test]

@@ -71,12 +71,20 @@ pub(super) fn fire(app: &mut App, out: &mut Vec<Do>) {
     out.push(Do::Send(Command::Fire(id)));
 }
 
+/// An op that still runs, the newest one. Before its pivot it can be stopped; the engine knows whether it is.
+fn running(app: &App) -> Option<i64> {
+    app.ops.values().rev().find(|o| matches!(o.phase, OpPhase::Planning | OpPhase::Running | OpPhase::Asking)).map(|o| o.id)
+}
+
+/// True while something is armed or runs.
+pub(super) fn can_stop(app: &App) -> bool {
+    !app.armed.is_empty() || running(app).is_some()
+}
+
 /// `u`, Esc: the newest, or an op that still runs.
 pub(super) fn undo_newest(app: &mut App, out: &mut Vec<Do>) {
     let Some(id) = app.armed.newest().map(|o| o.view.id) else {
-        // Before its pivot a running op can be stopped; the engine knows whether it is.
-        let running = app.ops.values().rev().find(|o| matches!(o.phase, OpPhase::Planning | OpPhase::Running | OpPhase::Asking)).map(|o| o.id);
-        match running {
+        match running(app) {
             Some(id) => out.push(Do::Send(Command::Undo(id))),
             None => app.say(Level::Hint, &Message::new(&w::NOTHING_ARMED)),
         }

@@ -1,6 +1,6 @@
 //! Keys on the deck: which act, and the cursor.
 
-use super::{act, armed};
+use super::{act, armed, slots};
 use crate::{
     i18n::{Message, deck as w},
     tui::{
@@ -10,6 +10,7 @@ use crate::{
         keys::Chord,
         rows::Node,
         toasts::Level,
+        view::overlays::{MenuWhat, menu_items},
     },
 };
 use crossterm::event::{KeyCode, KeyEvent};
@@ -125,7 +126,14 @@ pub(super) fn focus(app: &mut App) {
     }
 }
 
-/// `u` and `U`.
+/// `u` and `U`. With nothing left to be stopped, `u` arms what takes back on this row, where there is such a thing.
 pub(super) fn undo(app: &mut App, act: Act, out: &mut Vec<Do>) {
-    if act == Act::UndoAll { armed::undo_all(app, out, false) } else { armed::undo_newest(app, out) }
+    if act == Act::UndoAll {
+        return armed::undo_all(app, out, false);
+    }
+    let back = if armed::can_stop(app) { None } else { menu_items(app).into_iter().find(|i| i.key == 'u' && i.dead.is_none()) };
+    match back.map(|i| i.what) {
+        Some(MenuWhat::Verb(verb)) => slots::verb(app, verb, out),
+        _ => armed::undo_newest(app, out),
+    }
 }
