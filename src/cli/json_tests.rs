@@ -60,6 +60,7 @@ fn a_list_puts_devices_into_their_account_and_links_inline() {
         expires_at: Some(TEST_WALL),
         generation: 2,
         semantics: TokenSemantics::Lasting,
+        rejected: false,
     });
     let rows = [shop, row("a/b c", Some("0"), State::Online), row("other", None, State::Offline)];
     let v = list(&[GatewayLine { name: &id, kind: "evolution", link: &link }], &rows, Lang::En);

@@ -5,7 +5,7 @@ use crate::{
     clock::{SystemTime, kernel},
     domain::{GatewayId, OpPhase, Reason, ReasonCode, Row, Time, ids::TargetName},
     engine::{Mailbox, Parts, World, hosts::Quiet, look_all, names::Unresolved, ops},
-    i18n::{Lang, Message, command as c, reason, sessions},
+    i18n::{Lang, Message, command as c, reason, sessions, token},
     providers::registry,
     store::{Store, StoreError, config, locks::ProcessLock, paths::Paths},
     vault::{Vault, VaultState},
@@ -223,7 +223,21 @@ pub fn refused(why: &Reason, out: &mut Output) -> Exit {
 
 /// What to do, for somebody at a shell: where the sentence of the deck names its keys, the command stands instead.
 pub fn remedy(why: &Reason, lang: Lang) -> Option<String> {
+    let arg = |name: &str| why.args.iter().find(|(n, _)| &**n == name).map(|(_, v)| v.as_str());
     let words = match why.code {
+        ReasonCode::CredentialRefused if arg("account").is_some() => Some(&token::SECRET_REFUSED_SH_DO),
+        ReasonCode::CredentialMissing if arg("account").is_some() => Some(&token::SECRET_MISSING_SH_DO),
+        ReasonCode::AddressNotTrusted => Some(&token::ADDRESS_SH_DO),
+        ReasonCode::TokenExpired if arg("bot").is_some() => Some(&token::EXPIRED_BOT_SH_DO),
+        ReasonCode::TokenExpired => Some(&token::EXPIRED_SH_DO),
+        ReasonCode::TokenRejected => Some(&token::REJECTED_SH_DO),
+        ReasonCode::NeverFetched => Some(&token::FETCHED_SH_DO),
+        ReasonCode::RotateByHand => Some(&token::BY_HAND_SH_DO),
+        ReasonCode::TokenStorm => match arg("evidence") {
+            Some("died" | "changed") => Some(&token::STORM_RESET_SH_DO),
+            Some("bot") => Some(&token::STORM_BOT_SH_DO),
+            _ => None,
+        },
         ReasonCode::VaultLocked => Some(&c::VAULT_LOCKED_DO),
         ReasonCode::AttemptSpoilt | ReasonCode::ServerRestarted | ReasonCode::MayBeLinked | ReasonCode::BadSession => Some(&c::SPOILT_DO),
         ReasonCode::ServerRefused if !why.args.iter().any(|(n, _)| &**n == "account") => Some(&c::REFUSED_DO),
@@ -251,7 +265,7 @@ pub fn remedy(why: &Reason, lang: Lang) -> Option<String> {
         | ReasonCode::SlotResurrected => Some(&sessions::RENEW_SH_DO),
         _ => None,
     };
-    words.map_or_else(|| reason::remedy_sentence(why, lang), |w| Some(w.get(lang).to_owned()))
+    words.map_or_else(|| reason::remedy_sentence(why, lang), |w| Some(w.fill(lang, &why.args)))
 }
 
 /// Says what is wrong with the store, and the code that it ends with.
@@ -259,4 +273,24 @@ pub fn broken(e: &StoreError, out: &mut Output) -> Exit {
     let text = e.text(out.lang);
     out.complain_text(&text);
     Exit::from(e.reason().code).or_failed()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_remedy_about_a_token_names_commands_and_no_keys() {
+        use ReasonCode as C;
+        let of = |code| Reason::new(code).with("account", "corp:ops").with("target", "corp:ops").with("ip", "203.0.113.7");
+        let storm = |evidence| of(C::TokenStorm).with("evidence", evidence).with("n", "3").with("by", "desk");
+        let codes = [C::CredentialRefused, C::CredentialMissing, C::AddressNotTrusted, C::TokenExpired, C::TokenRejected, C::NeverFetched];
+        let all = codes.map(of).into_iter().chain(["died", "changed", "limited", "bot"].map(storm));
+        for why in all.chain([of(C::TokenExpired).with("bot", "desk"), of(C::RotateByHand), of(C::TokenStorm)]) {
+            let text = remedy(&why, Lang::En).unwrap();
+            assert!(!["`m ", "`r`", "`y`", "`L`", "{", "?"].iter().any(|k| text.contains(k)), "{:?}: {text}", why.code);
+        }
+        assert!(remedy(&of(C::CredentialRefused), Lang::En).unwrap().contains("`pairdeck secret set corp:ops`"));
+    }
 }

@@ -48,6 +48,9 @@ pub struct TokenInfo {
     pub generation: u64,
     /// How the platform renews it.
     pub semantics: TokenSemantics,
+    /// It was reported as refused before its time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rejected: bool,
 }
 
 /// How a platform renews a token.

@@ -189,6 +189,7 @@ fn special(reason: &Reason) -> Option<(&'static super::Words, &'static super::Wo
     let arg = |name: &str| reason.args.iter().find(|(n, _)| &**n == name).map(|(_, v)| v.as_str());
     arg("evidence")
         .and_then(|e| map::of_evidence(reason.code, e))
+        .or_else(|| arg("token").and_then(|_| map::of_token(reason.code)))
         .or_else(|| arg("bot").and_then(|_| map::of_bot(reason.code, arg("app").is_some())))
         .or_else(|| arg("account").and_then(|_| map::of_account(reason.code)))
 }

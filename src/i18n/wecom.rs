@@ -18,6 +18,7 @@ catalogue! { "wecom";
     FACT_LAST_SIGN = "Last sign", "最近迹象";
     FACT_IP = "Egress IP", "出口 IP";
     FACT_PROBED = "Tried", "验证于";
+    FACT_SHARED = "Shared", "多机共享";
     FACT_MIRRORS = "Mirrors", "镜像";
     FACT_OWNER = "Owner", "持有者";
     VERB_SECRET = "new Secret", "更换 Secret";

@@ -143,6 +143,8 @@ pub struct Ask {
     pub strict: bool,
     /// Never fetch.
     pub cached_only: bool,
+    /// Also a token that was reported as refused: to show it, or to try it.
+    pub refused_too: bool,
     /// Fetch whatever is there (the operator asked), as the platform allows.
     pub renew: Option<RenewWish>,
     /// Fetch although a clock is blocked.
@@ -177,6 +179,10 @@ pub trait Tokens: Send + Sync {
     fn held<'a>(&'a self, at: &'a Target) -> Fut<'a, Option<Held>>;
     /// A token, by one request at most however many ask: in this process, on this host and, with a shared store, on all hosts.
     fn obtain<'a>(&'a self, at: &'a Target, ask: Ask) -> Fut<'a, Result<Given, Reason>>;
+    /// True when hosts share tokens: a copy may be there although none is held here.
+    fn shares(&self) -> bool {
+        false
+    }
     /// Forgets the token of `at` everywhere: store, shared store, mirrors. Says nothing to the platform.
     fn forget<'a>(&'a self, at: &'a Target) -> Fut<'a, Result<(), Reason>>;
     /// Keeps a secret of the account `at` under `name`, in place of the one before; resolves when it is committed. What was fetched

@@ -95,4 +95,19 @@ mod tests {
         let back = Document::from_json(&d.to_json()).unwrap();
         assert_eq!(back.to_json(), d.to_json());
     }
+
+    #[test]
+    fn over_the_socket_trouble_keeps_what_its_sentence_needs() {
+        use crate::{
+            domain::{Reason, ReasonCode},
+            i18n::{Lang, reason},
+        };
+        let d = Document { trouble: Some(Reason::new(ReasonCode::SharedDown).with("why", "refused")), ..document("TOKEN-0123456789abcdef") };
+        let back = Document::from_json(&d.to_line()).unwrap();
+        assert_eq!((back.to_json(), &back.trouble), (d.to_json(), &d.trouble));
+        assert_eq!(reason::sentence(&back.trouble.unwrap(), Lang::En), "The shared store does not answer: refused.");
+        // What is printed stays as the contract has it.
+        assert_eq!(d.to_json()["trouble"], "shared_down");
+        assert!(d.to_json().get("trouble_reason").is_none());
+    }
 }

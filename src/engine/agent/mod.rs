@@ -51,6 +51,7 @@ impl Request {
             cached_only: self.no_fetch || self.read_only,
             renew: None,
             any_clock: self.allow_clock_skew,
+            refused_too: false,
         }
     }
 }

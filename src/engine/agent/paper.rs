@@ -139,10 +139,20 @@ impl Document {
         })
     }
 
+    /// The same as a line of the socket: the trouble with all that it says, so that whoever reads it back can tell it whole.
+    pub fn to_line(&self) -> Value {
+        let mut line = self.to_json();
+        if let (Some(fields), Some(why)) = (line.as_object_mut(), &self.trouble) {
+            fields.insert("trouble_reason".into(), json!(why));
+        }
+        line
+    }
+
     /// Reads one back.
     pub fn from_json(v: &Value) -> Option<Self> {
         let text = |name: &str| v.get(name)?.as_str().map(str::to_owned);
         let code = |name: &str| serde_json::from_value(Value::String(name.to_owned())).ok().map(Reason::new);
+        let whole = v.get("trouble_reason").and_then(|r| serde_json::from_value(r.clone()).ok());
         Some(Self {
             id: text("id")?,
             name: text("name")?,
@@ -155,7 +165,7 @@ impl Document {
             generation: v.get("generation")?.as_u64()?,
             fingerprint: Fingerprint::parse(&text("fingerprint")?)?,
             source: text("source")?,
-            trouble: text("trouble").and_then(|name| code(&name)),
+            trouble: whole.or_else(|| text("trouble").and_then(|name| code(&name))),
         })
     }
 }

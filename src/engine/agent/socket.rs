@@ -114,7 +114,7 @@ async fn client(world: &Arc<World>, stream: UnixStream) -> io::Result<()> {
                     to.write_all(b"{\"v\":1,\"heard\":true}\n").await?;
                 }
                 match super::answer(world, &request).await {
-                    Ok(document) => document.to_json(),
+                    Ok(document) => document.to_line(),
                     Err(why) => why.to_json(),
                 }
             }

@@ -29,6 +29,7 @@ fn row(n: usize, state: State, reason: Option<Reason>) -> Row {
             expires_at: Some(Wall(1_795_007_200_000)),
             generation: 1,
             semantics: TokenSemantics::SameUntilExpiry,
+            rejected: false,
         }],
         facts: vec![Fact { key: "fetches_10min", label: &w::FACT_FETCHES, value: FactValue::Count(2) }],
     }

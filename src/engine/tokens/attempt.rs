@@ -115,10 +115,11 @@ impl Broker {
         let now = e.subject.world.time.now();
         let before = e.row.as_ref().and_then(|r| r.token.as_ref());
         let same = before.is_some_and(|t| t.text.as_ref() == Some(&issued.token));
-        let expires = decide::expiry(before.filter(|_| same), &issued.sent, issued.life, e.rules.semantics, &now);
+        let new = Fingerprint::of(&e.cx.fingerprint_key, &issued.token);
+        let known = decide::known_end(e.row.as_ref(), &issued.token, &new);
+        let expires = decide::expiry(known, &issued.sent, issued.life, e.rules.semantics, &now);
         // What was asked for by a refusal or by an order to replace it is no surprise.
         let asked = e.cause == Cause::Rejected || e.ask.renew == Some(RenewWish::Rotate);
-        let new = Fingerprint::of(&e.cx.fingerprint_key, &issued.token);
         self.saw_here(e.subject, storm::changed(before.filter(|_| !same), &e.rules, asked, &new, &now).into_iter().collect()).await;
         let end = if same { End::Same { expires } } else { End::New { token: issued.token, issued: issued.sent, expires, generation } };
         self.ended(e, end, began).await?;
@@ -213,7 +214,7 @@ fn adopt(seen: &Seen, row: Option<&TokenRow>, ask: &Ask, now: &Stamp) -> Option<
     let row = row.filter(|r| r.attempts > seen.attempts)?;
     let token = decide::alive(Some(row), now);
     if let Some(why) = &row.trouble {
-        let useless = ask.renew.is_some() || token.is_none_or(|t| ask.rejected.as_ref() == Some(&t.fingerprint));
+        let useless = ask.renew.is_some() || token.is_none_or(|t| t.rejected || ask.rejected.as_ref() == Some(&t.fingerprint));
         let short = token.is_some_and(|t| ask.strict && decide::left(t, now) < ask.min_life);
         return Some(if useless || short { Err(why.clone()) } else { Ok(None) });
     }
@@ -235,7 +236,7 @@ async fn or_cached(subject: &Subject, ask: &Ask, why: Reason) -> Result<Given, R
     let row = subject.row().await?;
     let now = subject.world.time.now();
     match decide::alive(row.as_ref(), &now) {
-        Some(token) if ask.rejected.as_ref() != Some(&token.fingerprint) => {
+        Some(token) if !token.rejected && ask.rejected.as_ref() != Some(&token.fingerprint) => {
             let left = decide::left(token, &now);
             if ask.strict && left < ask.min_life { Err(why) } else { subject.give(row, Origin::Cache, None) }
         }

@@ -1,7 +1,7 @@
 //! What an ask comes to, from what is known: a pure function, so that every rule can be read and tested in one place.
 
 use crate::{
-    domain::{Fingerprint, Reason, ReasonCode, Stamp, row::TokenSemantics},
+    domain::{Fingerprint, Reason, ReasonCode, Secret, Stamp, row::TokenSemantics},
     providers::token::{Ask, TokenRules},
     store::tokens::{Cause, Hold, KeptToken, TokenRow},
 };
@@ -48,7 +48,8 @@ pub(super) fn decide(row: Option<&TokenRow>, ask: &Ask, rules: &TokenRules, now:
         return fetch(Cause::Operator);
     }
     let Some(token) = alive(row, now) else { return fetch(Cause::Cold) };
-    if ask.rejected.as_ref() == Some(&token.fingerprint) {
+    // Who asks plainly is not given what is known to be refused either; for a second word on it, it may still be tried.
+    if ask.rejected.as_ref() == Some(&token.fingerprint) || (token.rejected && !ask.refused_too) {
         let recent = row.and_then(|r| r.ended).is_some_and(|at| at.age(now) < AGAIN);
         if token.renewed && recent {
             return Next::Stop(Reason::new(ReasonCode::TokenRejectedAgain));
@@ -94,11 +95,22 @@ pub(super) fn early(rules: &TokenRules, life: Duration) -> Duration {
 
 /// Until when a token of this life is good: what the platform says of one that it gave again never lengthens a life that
 /// still lasts.
-pub(super) fn expiry(before: Option<&KeptToken>, sent: &Stamp, promised: Duration, semantics: TokenSemantics, now: &Stamp) -> Stamp {
+///
+/// `before`: the end of the same token as it was known before.
+pub(super) fn expiry(before: Option<Stamp>, sent: &Stamp, promised: Duration, semantics: TokenSemantics, now: &Stamp) -> Stamp {
     let new = sent.plus(promised);
-    match before.filter(|t| left(t, now) > Duration::ZERO) {
-        Some(t) if semantics != TokenSemantics::AutoRenewed && left(t, now) < new.left(now) => t.expires,
+    match before.filter(|t| t.left(now) > Duration::ZERO) {
+        Some(t) if semantics != TokenSemantics::AutoRenewed && t.left(now) < new.left(now) => t,
         _ => new,
+    }
+}
+
+/// The known end of the token that the platform gave, if it was held here before: as it is, or as what was forgotten.
+pub(super) fn known_end(row: Option<&TokenRow>, given: &Secret, fingerprint: &Fingerprint) -> Option<Stamp> {
+    let row = row?;
+    match &row.token {
+        Some(t) => (t.text.as_ref() == Some(given)).then_some(t.expires),
+        None => row.forgotten.as_ref().filter(|(f, _)| f == fingerprint).map(|(_, end)| *end),
     }
 }
 

@@ -150,11 +150,12 @@ impl Broker {
             Err(why) => return Err(self.failed(e, why, &began).await),
         };
         let now = world.time.now();
-        let before = e.row.as_ref().and_then(|r| r.token.as_ref()).filter(|t| t.text.as_ref() == Some(&issued.token));
-        let expires = decide::expiry(before, &issued.sent, issued.life, e.rules.semantics, &now);
+        let fingerprint = crate::domain::Fingerprint::of(&e.cx.fingerprint_key, &issued.token);
+        let known = decide::known_end(e.row.as_ref(), &issued.token, &fingerprint);
+        let expires = decide::expiry(known, &issued.sent, issued.life, e.rules.semantics, &now);
         let offer = SharedToken {
             token: issued.token.clone(),
-            fingerprint: crate::domain::Fingerprint::of(&e.cx.fingerprint_key, &issued.token),
+            fingerprint,
             generation: lease.fence,
             left: expires.left(&now),
             age: issued.sent.age(&now),

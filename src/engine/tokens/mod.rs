@@ -131,7 +131,13 @@ impl Broker {
         match decide::decide(row.as_ref(), &ask, &rules, &now) {
             Next::Give => return subject.give(row, Origin::Cache, None),
             Next::Stop(why) => {
-                if why.code == ReasonCode::TokenRejectedAgain {
+                if why.code == ReasonCode::TokenRejectedAgain
+                    && let Some(refused) = &ask.rejected
+                {
+                    // Nobody is given it from now on.
+                    if !subject.world.read_only {
+                        let _ = subject.world.store.token_rejected(&subject.key.id, refused).await;
+                    }
                     self.saw_here(&subject, ask.rejected.iter().map(|f| Sign::of_token(SignKind::Died, f, now.wall)).collect()).await;
                     let by = process_at_host();
                     let _ = subject.world.store.token_stopped(&subject.key.id, now, by.as_str(), crate::store::tokens::Cause::Rejected).await;
@@ -222,6 +228,10 @@ impl Subject {
 }
 
 impl Tokens for Broker {
+    fn shares(&self) -> bool {
+        self.0.shared.get().is_some() || self.0.world.upgrade().is_some_and(|w| w.is_sharing())
+    }
+
     fn held<'a>(&'a self, at: &'a Target) -> Fut<'a, Option<Held>> {
         Box::pin(async move {
             let subject = self.subject(at).ok()?;
@@ -307,6 +317,8 @@ impl Tokens for Broker {
             subject.world.store.secret_put(&kept, &secret).await.map_err(|e| e.reason())?;
             subject.world.load_account_secrets(&subject.gateway, at.account.as_str()).await.map_err(|e| e.reason())?;
             subject.world.store.token_forget(&subject.key.id).await.map_err(|e| e.reason())?;
+            // What cannot be noted is only shown a while longer.
+            let _ = subject.world.store.token_secret_replaced(&subject.key.id, subject.world.time.now()).await;
             super::ops::audit(&subject.world, &subject.target, "put secret", None, "done").await;
             self.told(&subject.target);
             Ok(())

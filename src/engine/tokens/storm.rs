@@ -68,7 +68,19 @@ mod tests {
 
     fn row(signs: Signs, fetches: u32) -> TokenRow {
         let key = TokenKey { id: "corp:ops".into(), gateway: "corp".into(), account: "ops".into(), kind: "mint".into(), form: "query".into() };
-        TokenRow { key, generation: 1, token: None, attempts: 1, ended: None, forced: false, trouble: None, hold: None, fetches, signs }
+        TokenRow {
+            key,
+            generation: 1,
+            token: None,
+            forgotten: None,
+            attempts: 1,
+            ended: None,
+            forced: false,
+            trouble: None,
+            hold: None,
+            fetches,
+            signs,
+        }
     }
 
     fn told(signs: Signs, fetches: u32) -> Option<String> {

@@ -301,6 +301,11 @@ pub(super) fn of_account(code: ReasonCode) -> Option<(&'static Words, &'static W
     })
 }
 
+/// Other words where the platform's refusal says nothing good of a token.
+pub(super) fn of_token(code: ReasonCode) -> Option<(&'static Words, &'static Words)> {
+    (code == ReasonCode::AddressNotTrusted).then_some((&t::ADDRESS_NOT_LISTED, &t::ADDRESS_NOT_TRUSTED_DO))
+}
+
 /// Other words for a storm, by what was seen of it.
 pub(super) fn of_evidence(code: ReasonCode, evidence: &str) -> Option<(&'static Words, &'static Words)> {
     Some(match (code, evidence) {

@@ -160,6 +160,7 @@ pub(super) fn row(gateway: &GatewayId, key: &[u8; 32], i: &Instance, memory: Opt
         expires_at: None,
         generation: 0,
         semantics: TokenSemantics::Lasting,
+        rejected: false,
     });
     Row {
         gateway: gateway.clone(),

@@ -18,6 +18,8 @@ pub(super) const CAP: usize = 256 << 10;
 
 /// Name of the reason's argument with the account that it is about.
 pub(super) const ACCOUNT: &str = "account";
+/// Name of the reason's argument that says why no token is called good: `none` was given, or it was `refused`.
+pub(super) const TOKEN: &str = "token";
 
 /// The answer's object, when its code says success.
 ///
@@ -37,7 +39,11 @@ pub(super) fn read(platform: &Platform, site: Site, answer: &Answer, cx: &Cx, ac
             None if !answer.is_ok() => Err(Reason::new(ReasonCode::WrongAddress).with("gateway", cx.gateway.as_str()).raw(answer.status.to_string())),
             None => Ok(body),
         },
-        Some(code) => Err(reason(platform.class(site, code), code, &answer.told(text), cx, account)),
+        Some(code) => {
+            let why = reason(platform.class(site, code), code, &answer.told(text), cx, account);
+            // Nothing is known then of any token.
+            Err(if site == Site::Obtain && why.code == ReasonCode::AddressNotTrusted { why.with(TOKEN, "none") } else { why })
+        }
     }
 }
 

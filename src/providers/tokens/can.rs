@@ -23,7 +23,10 @@ pub(super) fn can(platform: &Platform, row: &Row, action: &Action) -> Result<Eff
             Rotate::ByHand => effect(Tier::Swift, &w::SAYS_SAME, &[]),
             Rotate::Api { .. } => effect(Tier::Swift, &w::SAYS_ROTATE, &[&w::LOSES_OLD]),
         },
-        Action::Wipe if row.tokens.is_empty() => Err(Not::NotNow(Message::new(&w::NOT_CACHED))),
+        // Where hosts share tokens, the copy there may be the only one: nobody is asked for it here, so it can always be cleared.
+        Action::Wipe if row.tokens.is_empty() && !row.facts.iter().any(|f| f.key == super::rows::SHARED) => {
+            Err(Not::NotNow(Message::new(&w::NOT_CACHED)))
+        }
         Action::Wipe => effect(Tier::Swift, &w::SAYS_WIPE, &[&w::LOSES_CACHED]),
         Action::Do(verb) if &**verb == "secret" => effect(Tier::Now, &w::SAYS_SECRET, &[]),
         Action::Do(_) => Err(Not::Unsupported(Message::new(&w::NOT_VERB))),

@@ -77,12 +77,13 @@ pub(super) async fn known(cx: &Cx, account: &Account) -> Known {
         missing: fetch::secret(cx, account).is_none().then(|| fetch::missing(cx, account)),
         memory: Memory::of(cx, account).await,
         probed: None,
+        shared: cx.tokens.shares(),
     }
 }
 
 /// The cached token, if there is one that may be tried.
 pub(super) async fn cached(cx: &Cx, account: &Account) -> Option<Given> {
-    let ask = Ask { cached_only: true, ..Ask::default() };
+    let ask = Ask { cached_only: true, refused_too: true, ..Ask::default() };
     cx.tokens.obtain(&target(cx, account), ask).await.ok()
 }
 
@@ -148,7 +149,7 @@ async fn all(platform: &Platform, cx: &Cx) -> Result<Report, Reason> {
 /// Nothing is cached, the vault is locked, or no such account.
 pub(super) async fn reveal(cx: &Cx, at: &Target) -> Result<Secret, Reason> {
     fetch::account(cx, at)?;
-    match cx.tokens.obtain(at, Ask { cached_only: true, ..Ask::default() }).await {
+    match cx.tokens.obtain(at, Ask { cached_only: true, refused_too: true, ..Ask::default() }).await {
         Ok(given) => Ok(given.token),
         Err(why) if why.code == ReasonCode::NothingCached => Err(Reason::new(ReasonCode::NeverFetched)),
         Err(why) => Err(why),

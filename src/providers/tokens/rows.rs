@@ -1,6 +1,6 @@
 //! From what is known of an account to its row. Pure.
 
-use super::{memory::Memory, platform::Platform};
+use super::{answer, memory::Memory, platform::Platform};
 use crate::{
     domain::{
         Clean, Fact, FactValue, Fingerprint, GatewayId, Link, Reason, ReasonCode, RemoteId, Row, Source, Stamp, State, TokenInfo, Wall,
@@ -35,7 +35,12 @@ pub(super) struct Known {
     pub(super) probed: Option<Probed>,
     /// That somebody else holds the secret, as far as that was seen.
     pub(super) storm: Option<Reason>,
+    /// Hosts share tokens: a copy may be there although none is held here.
+    pub(super) shared: bool,
 }
+
+/// Key of the fact that hosts share this token.
+pub(super) const SHARED: &str = "shared";
 
 /// True for what only a person can put right: no request is worth anything until then.
 pub(super) const fn refusing(code: ReasonCode) -> bool {
@@ -86,7 +91,8 @@ impl Known {
         if let Some((p, why)) = self.probed.as_ref().and_then(|p| Some((p, p.said.as_ref()?))) {
             // An address or an app is refused whatever the token.
             if refusing(why.code) {
-                return of(State::Refused, Source::Probe, Some(why.clone()), p.at);
+                let why = if held.rejected { why.clone().without(answer::TOKEN).with(answer::TOKEN, "refused") } else { why.clone() };
+                return of(State::Refused, Source::Probe, Some(why), p.at);
             }
             if this.is_some() && matches!(why.code, ReasonCode::TokenRejected | ReasonCode::TokenRejectedAgain) {
                 return of(State::Expired, Source::Probe, Some(self.stormy(why.clone())), p.at);
@@ -130,6 +136,7 @@ pub(super) fn info(held: &Held, semantics: TokenSemantics) -> TokenInfo {
         expires_at: Some(held.expires.wall).filter(|w| *w > Wall(0)),
         generation: held.generation,
         semantics,
+        rejected: held.rejected,
     }
 }
 
@@ -167,6 +174,9 @@ pub(super) fn row(platform: &Platform, gateway: &GatewayId, account: &Account, k
     if let Some(p) = &known.probed {
         add("probed", &w::FACT_PROBED, FactValue::At(p.at));
     }
+    if known.shared {
+        add(SHARED, &w::FACT_SHARED, FactValue::Flag(true));
+    }
     if !account.mirror.is_empty() {
         let names: Vec<&str> = account.mirror.iter().map(|m| mirror_name(*m)).collect();
         add("mirrors", &w::FACT_MIRRORS, FactValue::Text(Clean::new(&names.join(" "))));
@@ -196,5 +206,40 @@ const fn mirror_name(m: Mirror) -> &'static str {
         Mirror::Wechatpy => "wechatpy",
         Mirror::Wechatpy2 => "wechatpy2",
         Mirror::Silenceper => "silenceper",
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::domain::Secret;
+
+    #[test]
+    fn a_token_that_was_refused_is_never_called_good_where_its_address_is_refused_too() {
+        let now = Stamp::wall_only(Wall(1_795_262_400_000));
+        let fingerprint = Fingerprint::of(&[7; 32], &Secret::new("TOKEN-0123456789abcdef".into()));
+        let said = |rejected| {
+            let held = Held {
+                fingerprint: fingerprint.clone(),
+                length: 22,
+                generation: 1,
+                issued: now,
+                expires: now.plus(std::time::Duration::from_secs(7200)),
+                by: Clean::new("deck"),
+                rejected,
+                trouble: None,
+                fetches: 1,
+                storm: None,
+                signs: crate::store::tokens::Signs::default(),
+            };
+            assert_eq!(info(&held, TokenSemantics::SameUntilExpiry).rejected, rejected);
+            let why = Reason::new(ReasonCode::AddressNotTrusted).with("ip", "203.0.113.7");
+            let probed = Some(Probed { fingerprint: fingerprint.clone(), at: now, said: Some(why) });
+            let known = Known { held: Some(held), missing: None, memory: Memory::default(), probed, storm: None, shared: false };
+            crate::i18n::reason::sentence(known.link(now).reason.as_ref().unwrap(), crate::i18n::Lang::En)
+        };
+        assert_eq!(said(false), "The token is good, but the platform does not trust the address 203.0.113.7.");
+        assert_eq!(said(true), "The platform does not trust the address 203.0.113.7.");
     }
 }

@@ -213,6 +213,7 @@ impl Maker<'_> {
             expires_at: None,
             generation: 0,
             semantics: TokenSemantics::Lasting,
+            rejected: false,
         });
         Row {
             gateway: self.gateway.clone(),

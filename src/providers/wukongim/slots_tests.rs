@@ -37,6 +37,7 @@ fn row(d: &Device) -> Row {
         expires_at: None,
         generation: 0,
         semantics: TokenSemantics::Lasting,
+        rejected: false,
     };
     Row {
         gateway: GatewayId::new("im"),

@@ -31,6 +31,7 @@ pub(in super::super) fn row(n: usize) -> Row {
             expires_at: None,
             generation: 2,
             semantics: TokenSemantics::Lasting,
+            rejected: false,
         }],
         facts: vec![
             Fact { key: "profile", label: &crate::i18n::common::YES, value: FactValue::Text(Clean::new("x")) },

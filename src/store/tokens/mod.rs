@@ -44,7 +44,12 @@ impl Store {
         let id = id.to_owned();
         self.ask(move |db| write::signs(db, &id, &now, &signs)).await
     }
-    /// Forgets the token of a target. Its generation, attempts and log stay; what stood against the next attempt does not.
+    /// Notes that a target's secret was replaced: signs from before `now` count no longer.
+    pub async fn token_secret_replaced(&self, id: &str, now: Stamp) -> Result<(), StoreError> {
+        let id = id.to_owned();
+        self.ask(move |db| write::replaced(db, &id, &now)).await
+    }
+    /// Forgets the token of a target but for its fingerprint and its end ([`TokenRow::forgotten`]). Its generation, attempts and log stay; what stood against the next attempt does not.
     pub async fn token_forget(&self, id: &str) -> Result<(), StoreError> {
         let id = id.to_owned();
         self.ask(move |db| write::forget(db, &id)).await

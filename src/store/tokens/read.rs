@@ -34,6 +34,7 @@ fn raw(db: &Connection, id: &str, since: i64) -> rusqlite::Result<Option<(TokenR
             let blob: Option<Vec<u8>> = r.get(7)?;
             let (issued, expires) = (json::<Stamp>(r, 8)?, json::<Stamp>(r, 9)?);
             let fingerprint = r.get::<_, Option<String>>(5)?.as_deref().and_then(Fingerprint::parse).or_else(|| Fingerprint::parse("-"));
+            let forgotten = if blob.is_none() { fingerprint.clone().filter(|f| f.as_str().is_some()).zip(expires) } else { None };
             let token = match (&blob, issued, expires, fingerprint) {
                 (Some(_), Some(issued), Some(expires), Some(fingerprint)) => Some(KeptToken {
                     fingerprint,
@@ -51,6 +52,7 @@ fn raw(db: &Connection, id: &str, since: i64) -> rusqlite::Result<Option<(TokenR
                 key,
                 generation: count(r, 4)?,
                 token,
+                forgotten,
                 attempts: count(r, 13)?,
                 ended: json(r, 14)?,
                 forced: r.get(15)?,
@@ -67,8 +69,11 @@ fn raw(db: &Connection, id: &str, since: i64) -> rusqlite::Result<Option<(TokenR
 /// What was seen of other holders since then.
 fn signs(db: &Connection, id: &str, since: i64) -> rusqlite::Result<Signs> {
     let sql = "SELECT cause, COUNT(*), MAX(wall), MAX(by) FROM token_fetch WHERE target = ?1 AND wall > ?2 AND result = 'seen' GROUP BY cause";
+    // What was seen before the secret was replaced tells nothing of the new one.
+    let replaced = "SELECT MAX(wall) FROM token_fetch WHERE target = ?1 AND result = 'seen' AND cause = 'replaced'";
+    let replaced: Option<i64> = db.prepare_cached(replaced)?.query_row([id], |r| r.get(0))?;
     let mut all = db.prepare_cached(sql)?;
-    let mut found = all.query(rusqlite::params![id, since])?;
+    let mut found = all.query(rusqlite::params![id, since.max(replaced.unwrap_or(since))])?;
     let mut out = Signs::default();
     while let Some(r) = found.next()? {
         let (kind, n) = (r.get::<_, String>(0)?, u32::try_from(count(r, 1)?).unwrap_or(u32::MAX));
@@ -110,7 +115,8 @@ pub(super) fn row(db: &mut Db, id: &str) -> Result<Option<TokenRow>, StoreError>
 pub(super) fn all(db: &mut Db) -> Result<Vec<TokenBrief>, StoreError> {
     let path = db.path.clone();
     let go = |db: &Connection| -> rusqlite::Result<Vec<TokenBrief>> {
-        let mut all = db.prepare_cached("SELECT gateway, account, issued, expires FROM token ORDER BY target")?;
+        let mut all =
+            db.prepare_cached("SELECT gateway, account, issued, CASE WHEN blob IS NULL THEN NULL ELSE expires END FROM token ORDER BY target")?;
         let brief = |r: &Row<'_>| Ok(TokenBrief { gateway: r.get(0)?, account: r.get(1)?, issued: json(r, 2)?, expires: json(r, 3)? });
         let found = all.query_map([], brief)?;
         found.collect()

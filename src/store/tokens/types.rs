@@ -48,6 +48,9 @@ pub struct TokenRow {
     pub generation: u64,
     /// The token, if there is one.
     pub token: Option<KeptToken>,
+    /// What is left of one that was forgotten: its fingerprint and when it dies. A platform may give the same one again, and its
+    /// life goes on where it was.
+    pub forgotten: Option<(Fingerprint, Stamp)>,
     /// How many attempts to get one have ended.
     pub attempts: u64,
     /// When the last one ended.

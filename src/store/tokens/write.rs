@@ -117,9 +117,14 @@ pub(super) fn signs(db: &mut Db, id: &str, now: &Stamp, signs: &[Sign]) -> Resul
     })
 }
 
+pub(super) fn replaced(db: &mut Db, id: &str, now: &Stamp) -> Result<(), StoreError> {
+    db.vault_tx(|tx, t| log(tx, t, id, now, &Clean::new("secret"), "replaced", "seen", 0))
+}
+
 pub(super) fn forget(db: &mut Db, id: &str) -> Result<(), StoreError> {
     db.journal_tx(|tx, t| {
-        let sql = "UPDATE token SET key_id = NULL, fp = NULL, len = 0, blob = NULL, issued = NULL, expires = NULL, by = NULL, rejected = 0,
+        // Fingerprint and end stay: the platform may give the same one again, and that lives no longer for having been forgotten.
+        let sql = "UPDATE token SET key_id = NULL, len = 0, blob = NULL, issued = NULL, by = NULL, rejected = 0,
             renewed = 0, trouble = NULL, hold = NULL WHERE target = ?1";
         tx.execute(sql, [id]).map(|_| ()).map_err(|e| t.explain(e))
     })

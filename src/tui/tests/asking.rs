@@ -63,6 +63,7 @@ fn the_life_of_a_token_is_a_bar_and_whole_minutes() {
         expires_at: Some(now.wall.plus_ms(3_600_000)),
         generation: 3,
         semantics: TokenSemantics::SameUntilExpiry,
+        rejected: false,
     };
     assert_eq!(crate::tui::view::detail::left(&t, &now).unwrap().as_secs(), 3600);
     assert_eq!(crate::tui::view::detail::left(&t, &later(3_600_000)), None);

@@ -114,6 +114,7 @@ pub(in crate::tui) fn row(gateway: &str, name: &str, number: Option<&str>, state
             expires_at: None,
             generation: 0,
             semantics: TokenSemantics::Lasting,
+            rejected: false,
         }],
         facts: vec![Fact { key: "profile", label: &w::LABEL_IDENTITY, value: FactValue::Text(Clean::new("Loja Centro")) }],
     }

@@ -122,7 +122,7 @@ fn row(app: &App, e: &Entry, g: &Gateway, width: usize) -> Vec<Row> {
             line.push_str(&Message::new(&w::TOKEN_GENERATION).with("n", t.generation.to_string()).text(lang));
         }
         out.push(Row::one(field(w::LABEL_TOKEN.get(lang)), Role::Dim).and(line, Role::Plain));
-        let refused = matches!(link.state, State::Refused | State::Expired);
+        let refused = t.rejected || matches!(link.state, State::Refused | State::Expired);
         if let Some(life) = life(t, refused, now, lang) {
             out.push(Row::one(" ".repeat(LABEL), Role::Dim).and(life.0, life.1));
         }

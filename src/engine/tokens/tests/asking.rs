@@ -127,8 +127,31 @@ async fn a_refused_token_is_replaced_once_and_a_loop_ends() {
         assert_eq!(code(get(&world, rejected(&second)).await), ReasonCode::TokenRejectedAgain);
     }
     assert_eq!(b.asked(), 2, "the loop asked the platform");
-    // Others are served: one client's word is no proof against it.
-    assert_eq!(get(&world, Ask::default()).await.unwrap().held.fingerprint, second.held.fingerprint);
+    // Others are not given what was refused twice, and nothing is asked for them.
+    assert_eq!(code(get(&world, Ask::default()).await), ReasonCode::TokenRejectedAgain);
+    let stored = Ask { cached_only: true, ..Ask::default() };
+    assert_eq!(code(get(&world, stored.clone()).await), ReasonCode::TokenRejectedAgain);
+    assert_eq!(b.asked(), 2);
+    // It can still be shown and tried; and after a while the platform's word is asked for again.
+    assert_eq!(get(&world, Ask { refused_too: true, ..stored }).await.unwrap().held.fingerprint, second.held.fingerprint);
+    tokio::time::sleep(S(601)).await;
+    b.far.lock().unwrap().living = None;
+    let third = get(&world, Ask::default()).await.unwrap();
+    assert_eq!((third.held.rejected, b.asked()), (false, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_token_is_not_given_while_the_platform_cannot_be_asked_for_another() {
+    let b = Bench::new(WECOM);
+    let world = b.process().await;
+    let first = get(&world, Ask::default()).await.unwrap();
+    b.fail(ReasonCode::RateLimited);
+    let ask = Ask { rejected: Some(first.held.fingerprint.clone()), ..Ask::default() };
+    assert_eq!(code(get(&world, ask).await), ReasonCode::RateLimited);
+    for _ in 0..5 {
+        assert_eq!(code(get(&world, Ask::default()).await), ReasonCode::RateLimited);
+    }
+    assert_eq!(b.asked(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -142,6 +165,7 @@ async fn a_refused_token_that_the_platform_gives_again_is_not_fetched_over_and_o
     for _ in 0..100 {
         assert_eq!(code(get(&world, ask.clone()).await), ReasonCode::TokenRejectedAgain);
     }
+    assert_eq!(code(get(&world, Ask::default()).await), ReasonCode::TokenRejectedAgain);
     assert_eq!(b.asked(), 2);
 }
 
@@ -239,7 +263,10 @@ async fn only_platforms_that_can_are_asked_for_a_forced_renewal_and_within_their
     let first = get(&world, Ask::default()).await.unwrap();
     let second = get(&world, rotate()).await.unwrap();
     assert_ne!(first.token, second.token);
-    assert_eq!(code(get(&world, rotate()).await), ReasonCode::QuotaUsed, "sooner than the gap");
+    let why = get(&world, rotate()).await.unwrap_err();
+    assert_eq!(why.code, ReasonCode::QuotaUsed, "sooner than the gap");
+    let text = crate::i18n::reason::full(&why, crate::i18n::Lang::En);
+    assert!(text.ends_with(" s]") && !text.contains('?'), "{text}");
     for _ in 0..2 {
         tokio::time::sleep(S(31)).await;
         get(&world, rotate()).await.unwrap();
@@ -316,6 +343,24 @@ async fn forgetting_leaves_no_token_and_a_generation_that_goes_on() {
     assert!(second.held.generation > first.held.generation);
 }
 
+#[tokio::test(start_paused = true)]
+async fn forgetting_a_token_that_the_platform_gives_again_never_lengthens_its_life() {
+    let b = Bench::new(WECOM);
+    b.far.lock().unwrap().full_again = true;
+    let world = b.process().await;
+    let first = get(&world, Ask::default()).await.unwrap();
+    for _ in 0..2 {
+        tokio::time::sleep(S(600)).await;
+        world.tokens().forget(&target(0)).await.unwrap();
+        let again = get(&world, Ask::default()).await.unwrap();
+        assert_eq!((&again.held.fingerprint, again.held.expires.wall), (&first.held.fingerprint, first.held.expires.wall));
+    }
+    // Another one has a life of its own.
+    world.tokens().forget(&target(0)).await.unwrap();
+    b.far.lock().unwrap().living = None;
+    assert!(get(&world, Ask::default()).await.unwrap().held.expires.wall > first.held.expires.wall);
+}
+
 fn evidence(held: &crate::providers::token::Held) -> Option<(String, String)> {
     let storm = held.storm.as_ref()?;
     let arg = |name: &str| storm.args.iter().find(|(n, _)| &**n == name).map(|(_, v)| v.to_string()).unwrap_or_default();
@@ -338,6 +383,11 @@ async fn tokens_that_die_early_are_counted_once_each_and_the_second_one_tells_of
     let held = world.tokens().held(&target(0)).await.unwrap();
     assert_eq!(evidence(&held), Some(("died".into(), "2".into())));
     assert!(held.signs.last.is_some());
+    // A new secret ends it: nobody else has that one.
+    tokio::time::sleep(S(1)).await;
+    world.tokens().put_secret(&target(0), "secret", Secret::new("another-secret-0123456789".into())).await.unwrap();
+    let renewed = get(&world, Ask::default()).await.unwrap();
+    assert_eq!((renewed.held.storm, renewed.held.signs), (None, crate::store::tokens::Signs::default()));
     tokio::time::sleep(S(601)).await;
     assert_eq!(world.tokens().held(&target(0)).await.unwrap().storm, None, "the window is over");
 }

@@ -119,6 +119,9 @@ async fn a_wrong_secret_of_an_official_account_and_an_address_that_it_does_not_l
     s.server.fault(TokenFault::Code(40164, Only::Fetch), 1, None);
     let why = s.fetch().await.unwrap_err();
     assert_eq!((why.code, arg(&why, "ip")), (ReasonCode::AddressNotTrusted, Some("203.0.113.7")), "{why:?}");
+    // No token was given: nothing is said of one.
+    let text = crate::i18n::reason::sentence(&why, crate::i18n::Lang::En);
+    assert_eq!(text, "The platform does not trust the address 203.0.113.7.");
 }
 
 #[tokio::test(start_paused = true)]

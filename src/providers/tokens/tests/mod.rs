@@ -59,6 +59,8 @@ struct Owner {
     issuer: Platforms,
     secrets: Mutex<Secrets>,
     held: Mutex<HashMap<String, (Secret, Held)>>,
+    /// Hosts share tokens.
+    shares: std::sync::atomic::AtomicBool,
 }
 
 impl Owner {
@@ -104,6 +106,9 @@ impl Owner {
 }
 
 impl Tokens for Owner {
+    fn shares(&self) -> bool {
+        self.shares.load(std::sync::atomic::Ordering::Relaxed)
+    }
     fn held<'a>(&'a self, at: &'a Target) -> Fut<'a, Option<Held>> {
         Box::pin(async move { self.held.lock().unwrap().get(at.account.as_str()).map(|(_, h)| h.clone()) })
     }
@@ -183,6 +188,7 @@ impl Stage {
             make: Box::new(move |secrets| inner(secrets, Arc::new(NoTokens))),
             issuer: Platforms::of(&settings.kind).unwrap(),
             secrets: Mutex::new(info.credentials.clone()),
+            shares: false.into(),
             held: Mutex::default(),
         });
         let cx = make(info.credentials, owner.clone());
