@@ -13,6 +13,7 @@ pub(super) async fn watch_or_follow(world: Arc<World>) {
     let mut lock = WatchLock::try_take(&world.paths).ok().flatten();
     if lock.is_none() {
         world.follow(true);
+        let mut secrets = Listed::now(&world).await;
         let mut standby = standby(world.paths.clone());
         // What the watcher wrote before we listened; what it writes from here on is told, also while this is read.
         world.store.watch_from_here().await;
@@ -24,7 +25,10 @@ pub(super) async fn watch_or_follow(world: Arc<World>) {
                     lock = got.ok();
                     break;
                 }
-                () = world.store.changed() => world.reread().await,
+                () = world.store.changed() => {
+                    secrets.heed(&world).await;
+                    world.reread().await;
+                }
             }
         }
         world.unhear_shared();
@@ -40,6 +44,7 @@ async fn hold(world: Arc<World>, lock: Option<WatchLock>) {
     }
     tokio::spawn(super::tokens::timer::run(world.clone()));
     tokio::spawn(super::ops::keep_owed(world.clone()));
+    tokio::spawn(heed_secrets(world.clone()));
     #[cfg(unix)]
     if lock.is_some()
         && let Err(e) = super::agent::serve(world.clone()).await
@@ -49,6 +54,35 @@ async fn hold(world: Arc<World>, lock: Option<WatchLock>) {
     }
     world.stop.cancelled().await;
     drop(lock);
+}
+
+/// Which secrets the store lists, each with when it was put: what is looked at before any of them is unsealed.
+struct Listed(Option<Vec<(String, Option<String>)>>);
+
+impl Listed {
+    async fn now(world: &World) -> Self {
+        Self(world.store.secret_list().await.ok())
+    }
+
+    /// Takes over what another process put in or took out since.
+    async fn heed(&mut self, world: &Arc<World>) {
+        let now = Self::now(world).await;
+        if now.0.is_some() && now.0 != self.0 {
+            *self = now;
+            watch::reload_secrets(world).await;
+        }
+    }
+}
+
+/// The watcher learns of secrets that other processes put in or take out; without that its rows would ask for them for ever.
+async fn heed_secrets(world: Arc<World>) {
+    let mut secrets = Listed::now(&world).await;
+    loop {
+        tokio::select! {
+            () = world.stop.cancelled() => return,
+            () = world.store.changed() => secrets.heed(&world).await,
+        }
+    }
 }
 
 /// The engine without a screen, for a process that has the watch lock: until the world is shut.
@@ -99,5 +133,37 @@ impl World {
             shared_trouble: self.shared_trouble(),
         };
         self.mailbox.put(|m| m.status = Some(status));
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::{GatewayId, Secret},
+        engine::{
+            tokens::tests::platform::{Bench, WECOM},
+            world::{lock, secret_name},
+        },
+    };
+
+    #[tokio::test(start_paused = true)]
+    async fn a_secret_that_another_process_put_in_is_taken_over_and_the_watch_begins_anew_once() {
+        let world = Bench::new(WECOM).process().await;
+        let gateway = world.gateways().remove(0);
+        let (mut secrets, mut anew) = (Listed::now(&world).await, gateway.anew.subscribe());
+        // Someone else tells; nothing that is about secrets.
+        secrets.heed(&world).await;
+        assert!(!anew.has_changed().unwrap());
+        let own = "account/app-0/secret";
+        let new = Secret::new("the-new-secret-of-this-app-987654".into());
+        world.store().secret_put(&secret_name(&GatewayId::new("corp"), own), &new).await.unwrap();
+        secrets.heed(&world).await;
+        assert_eq!(lock(&gateway.state).secrets.get(own), Some(&new));
+        assert!(anew.has_changed().unwrap());
+        anew.mark_unchanged();
+        secrets.heed(&world).await;
+        assert!(!anew.has_changed().unwrap(), "the same secret twice");
     }
 }

@@ -22,6 +22,8 @@ pub struct Gateway {
     pub(super) http: OnceLock<Result<Arc<http::Client>, Reason>>,
     pub(super) attention: watch::Sender<Attention>,
     pub(super) stop: CancellationToken,
+    /// Told when its secrets were replaced by another process: its watch begins anew with them.
+    pub(super) anew: watch::Sender<()>,
     /// A task watches it.
     pub(super) watched: AtomicBool,
     pub(super) state: Mutex<GatewayState>,
@@ -48,6 +50,7 @@ impl Gateway {
             settings: Arc::new(settings),
             attention: watch::Sender::new(Attention::default()),
             stop,
+            anew: watch::Sender::new(()),
             watched: AtomicBool::new(false),
             state: Mutex::new(GatewayState {
                 link: Link::unknown(),

@@ -2,7 +2,7 @@
 
 use super::{
     backoff::Backoff,
-    world::{Gateway, World},
+    world::{Gateway, World, lock},
 };
 use crate::{
     domain::{Reason, ReasonCode},
@@ -19,12 +19,37 @@ const QUEUE: usize = 64;
 
 /// Watches a gateway until the engine stops or the gateway is removed.
 pub(super) async fn run(world: Arc<World>, gateway: Arc<Gateway>) {
-    // Whoever was faster watches it.
-    if gateway.watched.swap(true, Ordering::AcqRel) {
+    loop {
+        // Whoever was faster watches it.
+        if gateway.watched.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        watch(&world, &gateway).await;
+        gateway.watched.store(false, Ordering::Release);
+        // A key that came while this one gave up for want of it found the place still taken.
+        if gateway.stop.is_cancelled() || !gateway.has_secrets() {
+            return;
+        }
+    }
+}
+
+/// Takes over what another process did to the stored secrets. A gateway whose secrets are others now is watched anew with them.
+pub(super) async fn reload_secrets(world: &Arc<World>) {
+    if world.locked() {
         return;
     }
-    watch(&world, &gateway).await;
-    gateway.watched.store(false, Ordering::Release);
+    for gateway in world.gateways() {
+        let of = |g: &Gateway| lock(&g.state).secrets.clone();
+        let had = of(&gateway);
+        // What cannot be read now leaves what is there; the store's own trouble is told elsewhere.
+        if world.load_gateway_secrets(&gateway).await.is_err() || of(&gateway) == had {
+            continue;
+        }
+        gateway.anew.send_replace(());
+        if !world.following.load(Ordering::Relaxed) {
+            tokio::spawn(run(world.clone(), gateway));
+        }
+    }
 }
 
 /// Watches a gateway whose settings an op changed under the new ones, where this process is the one that watches.
@@ -41,13 +66,21 @@ async fn watch(world: &Arc<World>, gateway: &Arc<Gateway>) {
     loop {
         if !gateway.has_secrets() {
             world.broken(gateway, Reason::new(ReasonCode::CredentialMissing).with("gateway", gateway.id.as_str()));
-            // A key comes only with a new start of this task.
+            // A key that comes starts this task anew.
             return;
         }
-        let reason = once(world, gateway, &mut backoff).await;
+        let mut anew = gateway.anew.subscribe();
+        let ended = tokio::select! {
+            reason = once(world, gateway, &mut backoff) => Some(reason),
+            Ok(()) = anew.changed() => None,
+        };
         if gateway.stop.is_cancelled() {
             return;
         }
+        let Some(reason) = ended else {
+            backoff.well();
+            continue;
+        };
         let wait = backoff.next(retry_after(&reason));
         world.broken(gateway, reason.with("gateway", gateway.id.as_str()));
         let mut attention = gateway.attention.subscribe();
@@ -65,6 +98,7 @@ async fn watch(world: &Arc<World>, gateway: &Arc<Gateway>) {
             () = gateway.stop.cancelled() => return,
             () = tokio::time::sleep(wait) => {}
             () = asked => {}
+            Ok(()) = anew.changed() => {}
         }
     }
 }

@@ -94,6 +94,7 @@ catalogue! { "store";
     CONFIG_REDIS_PLAIN = "redis:// to a host other than this machine shows tokens to everyone on the way", "以明文 redis:// 访问其他主机会使令牌暴露";
     CONFIG_REDIS_PLAIN_DO = "use rediss://, or say  allow_plaintext = true", "请用 rediss://，或写  allow_plaintext = true";
     CONFIG_KEY_WORD = "1 to 64 letters, digits, - _ . :", "1 到 64 个字母、数字或 - _ . :";
+    CONFIG_LINK_NOWHERE = "{name} is no account of this file", "本文件中没有账号 {name}";
     CONFIG_TARGET = "GATEWAY:ACCOUNT", "网关:账号";
     CONFIG_DC = "the number of a data centre and its ADDRESS:PORT", "数据中心编号及其 地址:端口";
     CONFIG_PHONE = "7 to 15 digits with the country code", "含国家代码的 7 到 15 位数字";

@@ -150,6 +150,7 @@ pub(super) fn read(text: &str, path: &Path) -> Result<Config, ConfigErrors> {
     }
     if r.errors.is_empty() {
         mirrors::check(&mut r, table.get_ref(), &config);
+        langbot::check(&mut r, table.get_ref(), &config);
     }
     if r.errors.is_empty() {
         beside(&mut config, path);
