@@ -46,6 +46,7 @@ impl Store {
             cache_db,
             written: cache::Written::new(),
             path: paths.vault_db(),
+            file: thread::file_at(&paths.vault_db()),
             locks: paths.locks(),
             vault: vault.clone(),
             time,
