@@ -181,6 +181,7 @@ pub async fn doctor(house: &Session, first: Vec<doctor::Check>, as_json: bool, o
         (None, Err(e)) => Check::failed("store", &e.reason()),
         (None, Ok(())) => Check::new("store", Mark::Ok, Message::new(&c::CHECK_STORE).with("path", house.paths.data.to_string_lossy())),
     });
+    checks.extend(house.world.broken_secrets().iter().map(|why| Check::failed("secret", why)));
     if let Some(shared) = house.world.shared().await {
         let asked = match shared {
             Ok(shared) => shared.holder("doctor").await.err(),

@@ -153,7 +153,8 @@ async fn keep_account(house: &Session, g: &Arc<Gateway>, at: &Target, spec: &Sec
             Exit::Ok
         }
         // This kind has no owner of tokens, or its address cannot be used yet: the secret is kept all the same.
-        Err(why) if matches!(why.code, ReasonCode::NotInVersion | ReasonCode::PlaintextRefused | ReasonCode::TlsFailed) => {
+        // So is one that takes the place of one that does not open.
+        Err(why) if matches!(why.code, ReasonCode::NotInVersion | ReasonCode::PlaintextRefused | ReasonCode::TlsFailed | ReasonCode::StoreBroken) => {
             let name = secret_name(&g.id, &account_secret(at.account.as_str(), spec.name));
             kept(house.world.store().secret_put(&name, &secret).await, &c::SECRET_KEPT, &at.id(), out)
         }
@@ -181,7 +182,7 @@ async fn forget(house: &Session, name: &str, out: &mut Output) -> Exit {
     {
         // A token that the secret fetched is as good as the secret for its time.
         if let Err(why) = cx.tokens.forget(at).await
-            && why.code != ReasonCode::NotInVersion
+            && !matches!(why.code, ReasonCode::NotInVersion | ReasonCode::StoreBroken)
         {
             return refused(&why, out);
         }
@@ -259,7 +260,7 @@ async fn init(house: &Session, source: Source, out: &mut Output) -> Exit {
 
 async fn secret_status(house: &Session, out: &mut Output) -> Ran {
     let state = house.world.open_vault().await;
-    let (line, exit) = match &state {
+    let (line, mut exit) = match &state {
         VaultState::Open(source) => (Message::new(&c::CHECK_VAULT).with("source", source.name()), Exit::Ok),
         VaultState::Absent => (Message::new(&c::CHECK_VAULT_ABSENT), Exit::Ok),
         VaultState::Locked(why) => (Message::from(why), Exit::Locked),
@@ -270,6 +271,11 @@ async fn secret_status(house: &Session, out: &mut Output) -> Ran {
         Ok(names) => {
             for (name, fingerprint) in names {
                 out.line(&format!("{name}  fp {}", fingerprint.as_deref().unwrap_or("-")))?;
+                if matches!(state, VaultState::Open(_))
+                    && let Err(e) = house.world.store().secret_get(&name).await
+                {
+                    exit = refused(&e.reason(), out);
+                }
             }
             Ok(exit)
         }

@@ -105,7 +105,12 @@ impl Session {
                 if let Some(why) = self.world.vault().restored() {
                     out.complain(&why);
                 }
-                self.world.load_secrets().await.map_err(|e| broken(&e, out))
+                self.world.load_secrets().await.map_err(|e| broken(&e, out))?;
+                // Each is its owner's trouble alone: the command goes on with the others.
+                for why in self.world.broken_secrets() {
+                    refused(&why, out);
+                }
+                Ok(())
             }
             VaultState::Locked(why) => Err(refused(&why, out)),
             VaultState::Opening => Err(refused(&Reason::new(ReasonCode::VaultLocked), out)),

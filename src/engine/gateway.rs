@@ -6,7 +6,10 @@ use crate::{
     providers::{Attention, GatewayFacts, KindSpec, Provider, http},
     store::config,
 };
-use std::sync::{Arc, Mutex, OnceLock, atomic::AtomicBool};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, OnceLock, atomic::AtomicBool},
+};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -35,6 +38,8 @@ pub(super) struct GatewayState {
     facts: GatewayFacts,
     stale: bool,
     pub(super) secrets: Secrets,
+    /// Secrets that are there and do not open, by their names, with why.
+    pub(super) broken: BTreeMap<String, Reason>,
     pub(super) book: Book,
 }
 
@@ -58,6 +63,7 @@ impl Gateway {
                 facts: GatewayFacts { whole: true, ..GatewayFacts::default() },
                 stale: true,
                 secrets: Secrets::new(),
+                broken: BTreeMap::new(),
                 book: Book::default(),
             }),
         }
@@ -70,7 +76,7 @@ impl Gateway {
         {
             let (mut to, from) = (lock(&new.state), lock(&self.state));
             (to.link, to.facts, to.stale) = (from.link.clone(), from.facts.clone(), from.stale);
-            (to.secrets, to.book) = (from.secrets.clone(), from.book.clone());
+            (to.secrets, to.broken, to.book) = (from.secrets.clone(), from.broken.clone(), from.book.clone());
         }
         new
     }
@@ -95,10 +101,17 @@ impl Gateway {
         lock(&self.state).link.clone()
     }
 
-    /// True when every secret that it cannot do without is loaded.
+    /// True when every secret that it cannot do without is loaded, or is there and does not open, which its calls tell.
     pub(super) fn has_secrets(&self) -> bool {
         let state = lock(&self.state);
-        self.spec.secrets.iter().filter(|s| !s.optional).all(|s| state.secrets.contains_key(s.name))
+        let there = |name| state.secrets.contains_key(name) || state.broken.contains_key(name);
+        self.spec.secrets.iter().filter(|s| !s.optional).all(|s| there(s.name))
+    }
+
+    /// Why nothing can be asked of it: a secret of its own, not of one of its accounts, does not open.
+    pub(super) fn sealed_shut(&self) -> Option<Reason> {
+        let state = lock(&self.state);
+        self.spec.secrets.iter().find_map(|s| state.broken.get(s.name).cloned())
     }
 
     /// As the deck shows it.

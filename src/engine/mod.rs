@@ -28,6 +28,7 @@ pub mod ops;
 mod outcome;
 pub mod pairing;
 mod rows;
+mod secrets;
 pub mod shared;
 pub mod tokens;
 mod watch;

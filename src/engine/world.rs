@@ -11,10 +11,10 @@ use super::{
 };
 use crate::{
     clock::{Limits, floor::BUILD_FLOOR, gate::Gate},
-    domain::{Action, Effect, GatewayId, Not, Reason, ReasonCode, Row, Secret, Secrets, Target, Time},
+    domain::{Action, Effect, GatewayId, Not, Reason, ReasonCode, Row, Secret, Target, Time},
     i18n::Message,
-    providers::{Cx, GatewayFacts, Provider, http, token::account_secret},
-    store::{Store, StoreError, config},
+    providers::{Cx, GatewayFacts, Provider, http},
+    store::{Store, config},
     vault::{Source, Vault, VaultState},
 };
 use std::{
@@ -74,7 +74,7 @@ pub struct World {
     pub(super) clock: config::Clock,
     pub(super) reference: Reference,
     pub(super) common: Common,
-    locked: AtomicBool,
+    pub(super) locked: AtomicBool,
     pub(super) following: AtomicBool,
     pub(super) tokens: Broker,
     pub(super) meter: super::metrics::Meter,
@@ -255,55 +255,15 @@ impl World {
         self.locked.load(Ordering::Relaxed)
     }
 
-    /// Loads every gateway's secrets. Call after the vault was opened.
-    pub async fn load_secrets(&self) -> Result<(), StoreError> {
-        for gateway in self.gateways() {
-            self.load_gateway_secrets(&gateway).await?;
-        }
-        self.locked.store(false, Ordering::Relaxed);
-        Ok(())
-    }
-
-    pub(super) async fn load_gateway_secrets(&self, gateway: &Gateway) -> Result<(), StoreError> {
-        let mut secrets = Secrets::new();
-        for spec in gateway.spec.secrets {
-            if let Some(secret) = self.store.secret_get(&secret_name(&gateway.id, spec.name)).await? {
-                secrets.insert(spec.name.to_owned(), secret);
-            }
-        }
-        if !gateway.spec.account_secrets.is_empty() {
-            let prefix = secret_name(&gateway.id, "");
-            for (name, _) in self.store.secret_list().await? {
-                if let Some(own) = name.strip_prefix(&prefix).filter(|n| n.starts_with("account/"))
-                    && let Some(secret) = self.store.secret_get(&name).await?
-                {
-                    secrets.insert(own.to_owned(), secret);
-                }
-            }
-        }
-        lock(&gateway.state).secrets = secrets;
-        Ok(())
-    }
-
-    /// Reads the secrets of one account anew: another process may have put one in.
-    pub(super) async fn load_account_secrets(&self, gateway: &Gateway, account: &str) -> Result<(), StoreError> {
-        for spec in gateway.spec.account_secrets {
-            let name = account_secret(account, spec.name);
-            let found = self.store.secret_get(&secret_name(&gateway.id, &name)).await?;
-            let mut state = lock(&gateway.state);
-            match found {
-                Some(secret) => state.secrets.insert(name, secret),
-                None => state.secrets.remove(&name),
-            };
-        }
-        Ok(())
-    }
-
     /// What a provider gets for one call or one task of this gateway.
     ///
     /// # Errors
-    /// The gateway's settings do not allow any call: plain http to another host, a CA file that cannot be read.
+    /// The gateway's settings do not allow any call: plain http to another host, a CA file that cannot be read. Or a secret of its
+    /// own is there and does not open: [`ReasonCode::StoreBroken`].
     pub fn cx(&self, gateway: &Arc<Gateway>, cancel: CancellationToken) -> Result<Cx, Reason> {
+        if let Some(why) = gateway.sealed_shut() {
+            return Err(why);
+        }
         // Built at the first call, not at start: reading the system's certificates takes longer than the first frame may.
         let http = gateway.http.get_or_init(|| http::Client::new(&gateway.settings).map(Arc::new)).clone();
         Ok(Cx {

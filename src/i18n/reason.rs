@@ -113,6 +113,8 @@ catalogue! { "reason";
     STORE_UNWRITABLE_DO = "On this host: check space and rights of pairdeck's folder.", "检查 pairdeck 目录的空间和权限。";
     STORE_BROKEN = "The store is broken or was written by a newer pairdeck.", "数据库已损坏或由更新版本写入。";
     STORE_BROKEN_DO = "On this host: run `pairdeck doctor`.", "在本机运行 pairdeck doctor。";
+    SEAL_BROKEN = "A sealed secret does not open; all others do.", "有一个密封的密钥无法打开；其余正常。";
+    SEAL_BROKEN_DO = "On this host: `pairdeck secret set {sealed} --name {name}`, or `secret forget {sealed}`.", "在本机运行 pairdeck secret set {sealed} --name {name}，或 secret forget {sealed}。";
     FOREIGN = "Somebody else changed it meanwhile.", "期间被他人更改。";
     FOREIGN_DO = "`t` shows what was found; decide, then start anew.", "按 t 查看，决定后重新开始。";
     BUSY = "Another action holds this account.", "该账号正有其他操作。";
@@ -187,6 +189,9 @@ pub fn words(reason: &Reason) -> &'static super::Words {
 /// Sentence and remedy of a reason that says more closely what it is about: one account's own secret, a bot, what was seen.
 fn special(reason: &Reason) -> Option<(&'static super::Words, &'static super::Words)> {
     let arg = |name: &str| reason.args.iter().find(|(n, _)| &**n == name).map(|(_, v)| v.as_str());
+    if reason.code == ReasonCode::StoreBroken && arg("sealed").is_some() {
+        return Some((&SEAL_BROKEN, &SEAL_BROKEN_DO));
+    }
     arg("evidence")
         .and_then(|e| map::of_evidence(reason.code, e))
         .or_else(|| arg("token").and_then(|_| map::of_token(reason.code)))

@@ -11,6 +11,7 @@ catalogue! { "store";
     HELD = "another program holds the store for too long: try again", "其他程序占用存储过久：请重试";
     CLOSED = "the store was closed", "存储已关闭";
     OP_GONE = "that action is not open any more", "该操作已不再进行";
+    VAULT_REPLACED = "{path} was deleted or replaced while pairdeck ran: nothing is kept; put it back, or start pairdeck again", "{path} 在 pairdeck 运行时被删除或替换：不再保存任何内容；请放回原文件，或重新启动 pairdeck";
     SEAL_BROKEN = "a sealed value does not open: {what} was changed outside pairdeck or belongs to another store", "密封数据无法打开：{what} 被外部修改，或属于另一个存储";
     KEY_CHANGED = "the vault key was replaced by another process: open the vault again", "保险库密钥已被其他进程更换：请重新打开保险库";
     VAULT_NONE = "this store has no vault yet", "此存储尚无保险库";

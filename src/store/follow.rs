@@ -15,6 +15,7 @@ impl Store {
     /// When the store was closed.
     pub async fn data_version(&self) -> Result<(i64, i64), StoreError> {
         self.ask(|db| {
+            db.look_in_place();
             let version = |c: &rusqlite::Connection| c.query_row("PRAGMA data_version", [], |r| r.get::<_, i64>(0));
             let cache = version(&db.cache_db).map_err(|e| StoreError::Trouble(e.to_string()))?;
             let vault = db.vault_db.as_ref().ok().and_then(|c| version(c).ok()).unwrap_or(0);

@@ -76,7 +76,20 @@ impl crate::vault::Keeper for Keeper {
         self.ask(|db| {
             let path = db.path.clone();
             let now = mark::now(db.vault_db()?).map_err(|e| schema::explain(&path, &e))?;
-            mark::keep(&path, now).map_err(|e| super::paths::unwritable(&path, &e))
+            mark::keep(&path, now).map_err(|e| super::paths::unwritable(&path, &e))?;
+            mark::accept_restored(db.vault_db()?).map_err(|e| schema::explain(&path, &e))
+        })
+    }
+
+    fn restored(&self, seen: Option<(i64, i64)>) -> Result<Option<(i64, i64)>, Message> {
+        self.ask(move |db| {
+            let path = db.path.clone();
+            let db = db.vault_db()?;
+            if let Some(seen) = seen {
+                // A store that cannot be written is told by the caller all the same.
+                let _ = mark::found_restored(db, seen);
+            }
+            mark::restored(db).map_err(|e| schema::explain(&path, &e))
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Opening a store: what can be kept, what can only be read, and who does the work.
 
-use super::{Back, Inner, QUEUE, Store, StoreError, cache, floor, keeper, paths::Paths, schema, secrets, thread};
+use super::{Back, Inner, QUEUE, Store, StoreError, cache, floor, keeper, mark, paths::Paths, schema, secrets, thread};
 use crate::{
     domain::Time,
     i18n::{Message, store as words},
@@ -18,6 +18,10 @@ impl Store {
             && [&words::NEWER, &words::BROKEN].contains(&m.words)
         {
             return Err(StoreError::Said(m.clone()));
+        }
+        if let Ok(db) = &vault_db {
+            // Before this process writes anything. What fails here is seen when the vault is opened.
+            let _ = mark::look(db, &paths.vault_db());
         }
         let unwritable = vault_db.as_ref().err().map(StoreError::reason);
         if unwritable.is_some() {
@@ -42,6 +46,7 @@ impl Store {
             cache_db,
             written: cache::Written::new(),
             path: paths.vault_db(),
+            file: thread::file_at(&paths.vault_db()),
             locks: paths.locks(),
             vault: vault.clone(),
             time,

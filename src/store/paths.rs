@@ -128,13 +128,30 @@ pub(crate) fn mend(path: &Path, mode: u32) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Opens (making it if need be) a file that only its owner may read.
+/// Opens (making it if need be) a file that only its owner may read. What others may have put under its name in a folder that they
+/// share, a link to somewhere else or a pipe that nobody reads, is refused.
 pub(crate) fn private_file(path: &Path) -> io::Result<fs::File> {
     let mut open = fs::OpenOptions::new();
     open.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut open, 0o600);
-    open.open(path)
+    plain_file(&mut open, path)
+}
+
+/// Opens a regular file and nothing else: no link is followed, no pipe or device is waited for.
+pub(super) fn plain_file(open: &mut fs::OpenOptions, path: &Path) -> io::Result<fs::File> {
+    let odd = || io::Error::new(io::ErrorKind::InvalidInput, "a link, a pipe or a device stands there, not a file of pairdeck's");
+    #[cfg(unix)]
+    {
+        use rustix::fs::OFlags;
+        let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
+        std::os::unix::fs::OpenOptionsExt::custom_flags(open, i32::try_from(flags).unwrap_or_default());
+    }
+    let file = open.open(path).map_err(|e| {
+        let stands = fs::symlink_metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir());
+        if stands { odd() } else { e }
+    })?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(odd()) }
 }
 
 #[cfg(test)]

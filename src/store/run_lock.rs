@@ -86,7 +86,7 @@ impl RunLock {
 
 /// Who holds the lock at `path`; `None` when nobody does. What a dead process left is nobody.
 pub fn owner(path: &Path) -> Option<Owner> {
-    let mut file = File::open(path).ok()?;
+    let mut file = paths::plain_file(fs::OpenOptions::new().read(true), path).ok()?;
     // Shared, so that two who look at once do not take each other for the owner.
     match file.try_lock_shared() {
         Ok(()) => None,
@@ -105,7 +105,7 @@ fn record(file: &mut File) -> Owner {
 fn same(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let id = |m: fs::Metadata| (m.dev(), m.ino());
-    matches!((file.metadata().map(id), fs::metadata(path).map(id)), (Ok(a), Ok(b)) if a == b)
+    matches!((file.metadata().map(id), fs::symlink_metadata(path).map(id)), (Ok(a), Ok(b)) if a == b)
 }
 
 #[cfg(not(unix))]
@@ -138,5 +138,22 @@ mod tests {
         fs::write(&path, r#"{"pid":1,"who":"ops@a","command":"bot"}"#).unwrap();
         assert_eq!(owner(&path), None);
         assert!(RunLock::take(&path, &Owner::default()).unwrap().is_ok());
+    }
+
+    #[test]
+    fn a_link_or_a_pipe_under_its_name_is_refused_and_what_it_points_to_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, victim) = (dir.path().join(".s.json.pairdeck-run"), dir.path().join("victim"));
+        fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, &path).unwrap();
+        let why = RunLock::take(&path, &Owner::default()).unwrap_err();
+        assert!(why.to_string().contains("a link, a pipe"), "{why}");
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+        assert_eq!(owner(&path), None);
+        fs::remove_file(&path).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let why = RunLock::take(&path, &Owner::default()).unwrap_err();
+        assert!(why.to_string().contains("a link, a pipe"), "{why}");
+        assert_eq!(owner(&path), None, "who looks waits for the pipe");
     }
 }

@@ -87,7 +87,7 @@ pub(super) fn get(db: &mut Db, name: &str) -> Result<Option<Secret>, StoreError>
         db.query_row("SELECT gen, blob FROM secret WHERE name = ?1", [name], |r| Ok((r.get(0)?, r.get(1)?))).optional().map_err(|e| t.explain(e))?;
     let Some((generation, blob)) = found else { return Ok(None) };
     let plain = unseal(db, &t, &Place { table: "secret", id: name, column: "blob", generation }, &blob)?;
-    let broken = || StoreError::said(Message::new(&words::SEAL_BROKEN).with("what", name));
+    let broken = || StoreError::said(Message::new(&words::SEAL_BROKEN).with("what", format!("secret {name}")));
     let text = String::from_utf8(plain.to_vec()).map_err(|_| broken())?;
     Ok(Some(Secret::new(text)))
 }
@@ -127,6 +127,8 @@ pub(super) fn memo_put(db: &mut Db, gateway: &GatewayId, key: &str, value: &serd
 /// Forgets a gateway that was removed: its secrets (`gateway/NAME/…`) and memos.
 pub(super) fn forget_gateway(db: &mut Db, gateway: &GatewayId) -> Result<(), StoreError> {
     db.vault_tx(|tx, t| {
+        // A copy of before would bring them back.
+        mark::step(tx).map_err(|e| t.explain(e))?;
         let prefix = format!("gateway/{gateway}/");
         tx.execute("DELETE FROM secret WHERE substr(name, 1, length(?1)) = ?1", [&prefix]).map_err(|e| t.explain(e))?;
         tx.execute("DELETE FROM memo WHERE gateway = ?1", [gateway.as_str()]).map_err(|e| t.explain(e))?;

@@ -85,6 +85,8 @@ pub(super) struct Db {
     pub(super) written: cache::Written,
     /// Path of `vault.db`, for sentences.
     pub(super) path: PathBuf,
+    /// Which file that was when it was opened.
+    pub(super) file: Option<(u64, u64)>,
     /// Folder of lock files.
     pub(super) locks: PathBuf,
     /// Sealing.
@@ -109,17 +111,24 @@ impl Db {
         let db = self.vault_db.as_mut().map_err(|m| StoreError::said(m.clone()))?;
         let explain = |e| schema::explain(&self.path, &e);
         let go = || {
+            in_place(self.file, &self.path)?;
             let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(explain)?;
             let out = work(&tx, &tools)?;
             tx.commit().map_err(explain)?;
             Ok(out)
         };
         let done = go();
+        self.tell(done.as_ref().err());
+        done
+    }
+
+    /// Tells how the last write of `vault.db` went.
+    fn tell(&self, failed: Option<&StoreError>) {
         // Whatever keeps it from being written, damage included, comes to the same for who watches: nothing is kept now.
         let unwritable = |e: &StoreError| Reason { code: ReasonCode::StoreUnwritable, ..e.reason() };
-        let trouble = done.as_ref().err().filter(|e: &&StoreError| e.unwritten()).map(unwritable);
+        let trouble = failed.filter(|e| e.unwritten()).map(unwritable);
         // What failed for a reason of its own says nothing of the disk.
-        if done.is_ok() || trouble.is_some() {
+        if failed.is_none() || trouble.is_some() {
             self.live.send_if_modified(|t| {
                 *t != trouble && {
                     *t = trouble;
@@ -127,7 +136,13 @@ impl Db {
                 }
             });
         }
-        done
+    }
+
+    /// Looks, without a write, whether `vault.db` still is the file that was opened, and tells if not.
+    pub(super) fn look_in_place(&self) {
+        if let Err(e) = in_place(self.file, &self.path) {
+            self.tell(Some(&e));
+        }
     }
 
     /// As [`Db::vault_tx`], for writes of the journal, of secrets and of tokens: the points where tests kill the process.
@@ -143,6 +158,7 @@ impl Db {
 
     /// Commits what is pending. What fails stays pending and is tried again with the next batch.
     pub(super) fn commit_pending(&mut self) {
+        self.look_in_place();
         mark::raise(self);
         let taken = std::mem::take(&mut *lock(&self.pending));
         if taken.is_empty() {
@@ -169,6 +185,26 @@ impl Db {
             pending.trim();
         }
     }
+}
+
+/// Which file stands at `path`: device and number. `None`: none, or a system that does not tell.
+pub(super) fn file_at(path: &std::path::Path) -> Option<(u64, u64)> {
+    #[cfg(unix)]
+    return std::fs::metadata(path).ok().map(|m| (std::os::unix::fs::MetadataExt::dev(&m), std::os::unix::fs::MetadataExt::ino(&m)));
+    #[cfg(not(unix))]
+    return {
+        _ = path;
+        None
+    };
+}
+
+/// Refuses when another file, or none, stands where `vault.db` was opened: what were written would go with the open file.
+fn in_place(opened: Option<(u64, u64)>, path: &std::path::Path) -> Result<(), StoreError> {
+    if opened.is_none() || file_at(path) == opened {
+        return Ok(());
+    }
+    let m = crate::i18n::Message::new(&crate::i18n::store::VAULT_REPLACED).with("path", path.to_string_lossy());
+    Err(StoreError::said(m))
 }
 
 /// What a transaction needs besides the connection.

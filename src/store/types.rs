@@ -38,7 +38,7 @@ impl StoreError {
     pub(super) fn unwritten(&self) -> bool {
         use crate::i18n::store as w;
         match self {
-            Self::Said(m) => [&w::DISK_FULL, &w::READ_ONLY_FILE, &w::HELD, &w::FOLDER_UNWRITABLE, &w::BROKEN].contains(&m.words),
+            Self::Said(m) => [&w::DISK_FULL, &w::READ_ONLY_FILE, &w::HELD, &w::FOLDER_UNWRITABLE, &w::BROKEN, &w::VAULT_REPLACED].contains(&m.words),
             Self::Trouble(_) => true,
             Self::Busy(_) | Self::Locked => false,
         }
@@ -62,12 +62,29 @@ impl StoreError {
                 if m.words == &crate::i18n::store::KEY_CHANGED {
                     return Reason::new(ReasonCode::VaultLocked).raw(m.text(Lang::En));
                 }
+                if let Some(why) = sealed_secret(m) {
+                    return why;
+                }
                 let broken = [&crate::i18n::store::BROKEN, &crate::i18n::store::NEWER, &crate::i18n::store::SEAL_BROKEN];
                 let code = if broken.contains(&m.words) { ReasonCode::StoreBroken } else { ReasonCode::StoreUnwritable };
                 Reason::new(code).raw(m.text(Lang::En))
             }
         }
     }
+}
+
+/// A secret of a gateway or account that does not open: the remedy names whose it is, as the command line takes it.
+fn sealed_secret(m: &Message) -> Option<Reason> {
+    let what = m.args.iter().find(|(n, _)| m.words == &crate::i18n::store::SEAL_BROKEN && &**n == "what")?;
+    let name = what.1.as_str().strip_prefix("secret ")?;
+    let (gateway, own) = name.strip_prefix("gateway/")?.split_once('/')?;
+    let (own, secret) = own.rsplit_once('/').unwrap_or(("", own));
+    let target = match own.strip_prefix("account/").map(|a| a.split_once("/slot/").map_or((a, None), |(a, s)| (a, Some(s)))) {
+        Some((account, Some(slot))) => format!("{gateway}:{account}/{slot}"),
+        Some((account, None)) => format!("{gateway}:{account}"),
+        None => gateway.to_owned(),
+    };
+    Some(Reason::new(ReasonCode::StoreBroken).with("sealed", target).with("name", secret).raw(name))
 }
 
 /// An op to be armed.

@@ -148,17 +148,21 @@ impl Vault {
     /// key. The keyring's is raised at most daily. A keyring that does not answer here has given the key a moment ago: not fatal.
     pub(super) fn look_for_restored(&self, home: &Home, line: &KeyMeta, person: bool) {
         let Ok((now, mut mark)) = home.keeper.progress() else { return };
+        let before = home.keeper.restored(None).ok().flatten();
         if line.source == Source::Keyring
             && let Ok(kept) = keyring::ask(keyring::mark(&line.store), keyring::Ask::Get, person)
         {
             let (at, day) = kept.as_ref().and_then(|text| text.split_once(' ')).unwrap_or(("0", "0"));
             let (at, day): (i64, u64) = (at.parse().unwrap_or(0), day.parse().unwrap_or(0));
             mark = mark.max(at);
-            if now > at && day != today() {
+            if before.is_none() && now > at && day != today() {
                 let _ = keyring::ask(keyring::mark(&line.store), keyring::Ask::Set(written(now)), false);
             }
         }
-        *lock(&self.0.restored) = (now < mark).then_some((now, mark));
+        // Writes of its own would bring an older copy past its mark: what was seen once stays until it is accepted.
+        let seen = (now < mark).then_some((now, mark));
+        let kept = if before.is_none() && seen.is_some() { home.keeper.restored(seen).ok().flatten() } else { before };
+        *lock(&self.0.restored) = kept.or(seen);
     }
 }
 

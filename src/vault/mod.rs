@@ -73,6 +73,9 @@ pub(crate) trait Keeper: Send + Sync {
     fn progress(&self) -> Result<(i64, i64), Message>;
     /// Sets the mark to where the store stands now.
     fn mark_here(&self) -> Result<(), Message>;
+    /// Where the store stood and where its mark, when it was first seen to be an older copy; until [`Keeper::mark_here`]. `seen`: the
+    /// caller sees it now.
+    fn restored(&self, seen: Option<(i64, i64)>) -> Result<Option<(i64, i64)>, Message>;
 }
 
 /// A handle to the vault. Cheap to clone.

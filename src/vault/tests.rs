@@ -262,3 +262,71 @@ async fn a_store_that_was_put_back_from_a_copy_is_noticed_until_somebody_accepts
     settled(&vault).await;
     assert_eq!(vault.restored(), None);
 }
+
+#[tokio::test]
+async fn an_older_copy_is_not_accepted_by_what_is_written_to_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = Paths::in_home(dir.path());
+    let (store, vault) = open(&dir);
+    vault.create(Source::KeyFile, None).await.unwrap();
+    store.secret_put("a", &Secret::new("old".into())).await.unwrap();
+    store.close();
+    let copy = std::fs::read(paths.vault_db()).unwrap();
+    let (store, vault) = open(&dir);
+    vault.open_in_background();
+    settled(&vault).await;
+    store.secret_put("a", &Secret::new("new".into())).await.unwrap();
+    store.close();
+    std::fs::write(paths.vault_db(), &copy).unwrap();
+    // The first writer has not even opened the vault; the next ones write far past the mark.
+    let (store, _) = open(&dir);
+    store.secret_forget("b").await.unwrap();
+    store.close();
+    for _ in 0..2 {
+        let (store, vault) = open(&dir);
+        vault.open_in_background();
+        settled(&vault).await;
+        assert!(vault.restored().unwrap().text(Lang::En).contains("1 of 2"), "{:?}", vault.restored());
+        for n in 0..5 {
+            store.secret_put("c", &Secret::new(format!("secret {n}"))).await.unwrap();
+        }
+        store.forget_gateway(&crate::domain::GatewayId::new("g")).await.unwrap();
+        store.flush().await;
+        assert_eq!(std::fs::read_to_string(dir.path().join("vault.mark")).unwrap().trim(), "2", "the mark follows the copy");
+        store.close();
+    }
+    let (store, vault) = open(&dir);
+    vault.open_in_background();
+    settled(&vault).await;
+    vault.accept_restored().await.unwrap();
+    store.close();
+    let (store, vault) = open(&dir);
+    vault.open_in_background();
+    settled(&vault).await;
+    assert_eq!(vault.restored(), None);
+    store.secret_put("a", &Secret::new("newest".into())).await.unwrap();
+    store.close();
+    let (_store, vault) = open(&dir);
+    vault.open_in_background();
+    settled(&vault).await;
+    assert_eq!(vault.restored(), None, "the mark does not rise again");
+}
+
+#[tokio::test]
+async fn a_gateway_that_was_forgotten_does_not_come_back_with_a_copy_unnoticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = Paths::in_home(dir.path());
+    let (store, vault) = open(&dir);
+    vault.create(Source::KeyFile, None).await.unwrap();
+    store.secret_put("gateway/g/key", &Secret::new("old".into())).await.unwrap();
+    store.close();
+    let copy = std::fs::read(paths.vault_db()).unwrap();
+    let (store, _) = open(&dir);
+    store.forget_gateway(&crate::domain::GatewayId::new("g")).await.unwrap();
+    store.close();
+    std::fs::write(paths.vault_db(), &copy).unwrap();
+    let (_store, vault) = open(&dir);
+    vault.open_in_background();
+    settled(&vault).await;
+    assert!(vault.restored().is_some());
+}

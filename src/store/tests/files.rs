@@ -95,3 +95,28 @@ async fn a_vault_without_its_key_is_locked_and_nothing_is_made_anew() {
     assert!(matches!(store.secret_get("a").await, Err(StoreError::Locked)));
     assert!(other.create(crate::vault::Source::KeyFile, None).await.is_err());
 }
+
+#[tokio::test]
+async fn a_vault_that_is_deleted_or_replaced_under_a_running_process_is_said_and_refuses_until_it_is_back() {
+    let home = home();
+    let store = home.open();
+    store.secret_put("a", &crate::domain::Secret::new("x".into())).await.unwrap();
+    let (db, aside) = (home.paths.vault_db(), home.paths.data.join("aside"));
+    std::fs::rename(&db, &aside).unwrap();
+    for replaced in [false, true] {
+        if replaced {
+            std::fs::copy(&aside, &db).unwrap();
+        }
+        let error = store.secret_put("b", &crate::domain::Secret::new("y".into())).await.unwrap_err();
+        assert_eq!(error.reason().code, ReasonCode::StoreUnwritable);
+        assert!(error.to_string().contains("deleted or replaced"), "{error}");
+        assert_eq!(store.trouble().unwrap().code, ReasonCode::StoreUnwritable);
+    }
+    std::fs::rename(&aside, &db).unwrap();
+    store.secret_put("b", &crate::domain::Secret::new("y".into())).await.unwrap();
+    assert_eq!(store.trouble(), None);
+    // One that writes nothing of its own learns it too.
+    std::fs::remove_file(&db).unwrap();
+    store.flush().await;
+    assert!(store.trouble().is_some());
+}
