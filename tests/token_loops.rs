@@ -124,13 +124,17 @@ fn a_platform_that_asks_to_slow_down_gets_one_request_whoever_asks_and_how_often
 }
 
 #[test]
-fn a_limit_reached_while_a_token_lives_serves_that_one_on_and_asks_once() {
+fn a_limit_reached_while_a_token_lives_serves_that_one_until_it_is_refused_and_asks_once() {
     let b = Bench::new(TokenSettings::default());
     let token = b.token().exits(0).stdout;
     b.fault("rate");
-    for _ in 0..10 {
+    for _ in 0..3 {
         assert_eq!(b.token().exits(0).stdout, token);
+    }
+    // Once it was reported as refused it is given to nobody, and the limit stands against another.
+    for _ in 0..10 {
         b.rejected(token.trim_end()).exits(6);
+        assert_eq!(b.token().exits(6).stdout, "");
     }
     assert_eq!(b.fetches(), 2, "the first one, and one try");
 }

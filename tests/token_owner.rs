@@ -165,16 +165,18 @@ fn a_loop_of_42001_ends_after_one_fetch() {
 }
 
 #[test]
-fn a_limit_is_told_with_its_code_and_the_living_token_is_served() {
+fn a_limit_is_told_with_its_code_and_the_living_token_is_served_until_it_is_refused() {
     let b = Bench::new();
     let doc = b.document();
     b.server().fault(TokenFault::parse("rate", None, false).unwrap(), 1000, Some(FETCH));
+    b.token(&[]).exits(0);
     let fp = doc["fingerprint"].as_str().unwrap();
     for _ in 0..5 {
         b.token(&["--rejected", fp]).exits(6).says(&["rate_limited"]);
     }
     assert_eq!(b.fetches(), 2);
-    b.token(&[]).exits(0);
+    // It is known to be refused now: nobody is given it.
+    b.token(&[]).exits(6).says(&["rate_limited"]);
 }
 
 #[test]
