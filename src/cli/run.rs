@@ -204,11 +204,16 @@ pub async fn doctor(house: &Session, first: Vec<doctor::Check>, as_json: bool, o
     for g in house.world.gateways() {
         checks.push(match failed.iter().find(|(id, _)| *id == g.id) {
             Some((_, why)) => Check::failed(g.id.as_str(), why),
+            None if !g.provider().is_asked() => Check::new(g.id.as_str(), Mark::Skipped, &crate::i18n::token::NOT_ASKED),
             None => {
                 let kind = g.facts().version.map_or_else(|| g.spec.name.to_owned(), |v| format!("{} {v}", g.spec.name));
                 Check::new(g.id.as_str(), Mark::Ok, Message::new(&c::CHECK_GATEWAY).with("kind", kind))
             }
         });
+        if let Some(note) = g.facts().note {
+            let remedy = crate::i18n::reason::remedy(note.code).map(Message::new);
+            checks.push(Check::new(g.id.as_str(), Mark::Warn, Message::from(&note)).remedy(remedy));
+        }
         checks.extend(g.facts().warnings.into_iter().map(|m| Check::new(g.id.as_str(), Mark::Warn, m)));
     }
     checks.extend(doctor::accounts(&house.world.rows(), out.lang));

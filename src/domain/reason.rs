@@ -278,6 +278,8 @@ codes! {
     BotSecretRefused = "bot_secret_refused",
     /// Nobody has claimed the server yet: whoever comes first owns it.
     Unclaimed = "unclaimed",
+    /// The gateway is never asked from here: whether it answers is not known.
+    NotAsked = "not_asked",
     /// Another client took the place of this connection.
     EvictedBySubscriber = "evicted_by_subscriber",
     /// pairdeck ended while a code was out whose credential is given once.
@@ -358,6 +360,7 @@ impl ReasonCode {
                 | Self::NotCompared
                 | Self::StateNotReported
                 | Self::NeverFetched
+                | Self::NotAsked
                 | Self::OwnSession
         )
     }

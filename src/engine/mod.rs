@@ -82,7 +82,19 @@ async fn look_list(world: &Arc<World>, gateway: &Arc<Gateway>, limit: Duration) 
         Err(Reason::new(ReasonCode::VaultLocked))
     } else if gateway.has_secrets() {
         match world.cx(gateway, CancellationToken::new()) {
-            Ok(cx) => tokio::time::timeout(limit, gateway.provider.look(&cx, None, Look::All)).await.unwrap_or(Err(Reason::new(ReasonCode::Slow))),
+            Ok(cx) => {
+                let list = gateway.provider.look(&cx, None, Look::All);
+                let list = tokio::time::timeout(limit, list).await.unwrap_or(Err(Reason::new(ReasonCode::Slow)));
+                // After the list: where that is refused, nothing more is sent with a key that does not fit.
+                let facts = match &list {
+                    Ok(_) => tokio::time::timeout(limit, gateway.provider.facts(&cx)).await.ok().flatten(),
+                    Err(_) => None,
+                };
+                if let Some(facts) = facts {
+                    world.merge(gateway, Report::Gateway(facts));
+                }
+                list
+            }
             Err(why) => Err(why),
         }
     } else {

@@ -48,7 +48,8 @@ impl World {
                 .collect()
         };
         // The exact id stands above a label, which the server's users choose: no label can take another account's name.
-        let (id, label): (fn(&Row) -> &str, fn(&Row) -> &str) = (|r| r.account.as_str(), |r| r.label.as_str());
+        let id: fn(&Row) -> &str = |r| r.account.as_str();
+        let label: fn(&Row) -> &str = |r| r.label.as_str();
         let wanted = TargetName::parse(name).ok_or(Unresolved::Malformed)?;
         // What was typed without escapes: exactly that account.
         let plain = TargetName { gateway: None, account: name.to_owned(), device: None };

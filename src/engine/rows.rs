@@ -5,9 +5,9 @@ use super::{
     world::{Gateway, World},
 };
 use crate::{
-    domain::{Clean, Link, Reason, RemoteId, Row, Source, Stamp, State, Target},
+    domain::{Clean, Link, Reason, ReasonCode, RemoteId, Row, Source, Stamp, State, Target},
     i18n::{Message, engine as words},
-    providers::Report,
+    providers::{GatewayFacts, Report},
     store::Change,
 };
 use std::{
@@ -142,6 +142,8 @@ impl World {
     pub(super) fn merge(&self, gateway: &Arc<Gateway>, report: Report) {
         let now = self.time.now();
         let mut diff = Diff::default();
+        let asked = gateway.provider.is_asked();
+        let heard = |link: &mut Link, facts: &GatewayFacts, at, source| if asked { well(link, at, source, &facts.note) } else { unasked(link, at) };
         let was_broken = gateway.link().state.is_problem() && gateway.link().reason.is_some();
         let gateway_changed = gateway.with_state(|link, facts, stale, book| match report {
             Report::All { rows, complete } => {
@@ -152,7 +154,7 @@ impl World {
                 if complete {
                     book.drop_missing(&keep, &mut diff);
                 }
-                well(link, now, Source::List) | std::mem::replace(stale, false)
+                heard(link, facts, now, Source::List) | std::mem::replace(stale, false)
             }
             Report::Part(rows) => {
                 for row in rows {
@@ -170,9 +172,12 @@ impl World {
                 }
                 false
             }
-            Report::Alive(at) => well(link, at, link.source),
+            Report::Alive(at) => heard(link, facts, at, link.source),
             Report::Gateway(new) => {
                 *facts = new;
+                if link.state == State::Online {
+                    link.reason = facts.note.clone();
+                }
                 true
             }
             Report::Trouble(reason) => {
@@ -214,7 +219,8 @@ impl World {
             }
             book.drop_missing(&keep, &mut diff);
             let known = known.unwrap_or_else(Link::unknown);
-            let old = known.state != State::Online || known.observed_at.is_none_or(|at| at.age(&now) > HEARD);
+            let unasked = known.reason.as_ref().is_some_and(|r| r.code == ReasonCode::NotAsked);
+            let old = (known.state != State::Online && !unasked) || known.observed_at.is_none_or(|at| at.age(&now) > HEARD);
             let changed = *stale != old || *link != known;
             *stale = old;
             *link = known;
@@ -300,13 +306,21 @@ const fn is_up(state: State) -> bool {
     matches!(state, State::Online | State::Ready | State::Seen | State::Loaded)
 }
 
-fn well(link: &mut Link, at: Stamp, source: Source) -> bool {
-    let changed = link.state != State::Online || link.reason.is_some() || link.observed_at.is_none_or(|then| then.age(&at) >= CONFIRM);
+/// A gateway that is never asked: its rows are as fresh as they can be, and whether it answers is not known.
+fn unasked(link: &mut Link, at: Stamp) -> bool {
+    let changed = link.reason.as_ref().map(|r| r.code) != Some(ReasonCode::NotAsked) || link.state != State::Unknown;
+    *link = Link { observed_at: Some(at), source: Source::Own, reason: Some(Reason::new(ReasonCode::NotAsked)), ..Link::unknown() };
+    changed
+}
+
+fn well(link: &mut Link, at: Stamp, source: Source, note: &Option<Reason>) -> bool {
+    let told = |r: &Option<Reason>| r.as_ref().map(|r| r.code);
+    let changed = link.state != State::Online || told(&link.reason) != told(note) || link.observed_at.is_none_or(|then| then.age(&at) >= CONFIRM);
     if link.state != State::Online {
         link.since = Some(at);
     }
     link.state = State::Online;
-    link.reason = None;
+    link.reason = note.clone();
     link.source = source;
     if changed {
         link.observed_at = Some(at);
@@ -318,10 +332,7 @@ fn well(link: &mut Link, at: Stamp, source: Source) -> bool {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::{
-        domain::ReasonCode,
-        engine::tokens::tests::platform::{Bench, WECOM, target},
-    };
+    use crate::engine::tokens::tests::platform::{Bench, WECOM, target};
 
     fn row(n: usize, state: State, reason: Option<ReasonCode>) -> Row {
         let at = target(n);
@@ -346,5 +357,20 @@ mod tests {
         assert_eq!(world.mailbox().take().toasts.len(), 1);
         world.take(&gateway, Report::Part(vec![row(0, State::Expired, Some(ReasonCode::TokenExpired))]));
         assert!(world.mailbox().take().toasts.is_empty(), "it was told already");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_person_should_mend_stays_the_reason_of_a_gateway_that_is_online() {
+        let world = Bench::new(WECOM).process().await;
+        let gateway = world.gateways().remove(0);
+        let told = || (gateway.link().state, gateway.link().reason.map(|r| r.code));
+        let list = || Report::All { rows: Vec::new(), complete: true };
+        let facts = |note: Option<ReasonCode>| Report::Gateway(GatewayFacts { note: note.map(Reason::new), ..GatewayFacts::default() });
+        world.take(&gateway, facts(Some(ReasonCode::Unclaimed)));
+        world.take(&gateway, list());
+        world.take(&gateway, list());
+        assert_eq!(told(), (State::Online, Some(ReasonCode::Unclaimed)));
+        world.take(&gateway, facts(None));
+        assert_eq!(told(), (State::Online, None), "mended");
     }
 }

@@ -179,12 +179,14 @@ pub struct GatewayFacts {
     pub whole: bool,
     /// Warnings worth a badge or a line.
     pub warnings: Vec<Message>,
+    /// What a person should mend although it answers: stands as the reason of a gateway that is online.
+    pub note: Option<Reason>,
 }
 
 impl Default for GatewayFacts {
     /// Before anything was told: nothing is denied yet. A plan proves its rights before it destroys anything.
     fn default() -> Self {
-        Self { version: None, feed: Feed::Polling, whole: true, warnings: Vec::new() }
+        Self { version: None, feed: Feed::Polling, whole: true, warnings: Vec::new(), note: None }
     }
 }
 
@@ -297,6 +299,14 @@ pub trait Provider: Send + Sync {
     fn watch<'a>(&'a self, cx: &'a Cx, out: Tx<Report>) -> Fut<'a, Reason>;
     /// Reads once.
     fn look<'a>(&'a self, cx: &'a Cx, at: Option<&'a Target>, how: Look) -> Fut<'a, Result<Report, Reason>>;
+    /// What is known of the gateway itself, where [`Look::All`] tells only its rows. `None`: nothing more.
+    fn facts<'a>(&'a self, _cx: &'a Cx) -> Fut<'a, Option<GatewayFacts>> {
+        Box::pin(async { None })
+    }
+    /// False for a kind whose servers are never asked from here: then nobody knows whether they answer.
+    fn is_asked(&self) -> bool {
+        true
+    }
     /// Makes a plan. Reads only; proves the right to do every step before the first one destroys anything.
     fn plan<'a>(&'a self, cx: &'a Cx, at: &'a Target, action: &'a Action, given: Inputs) -> Fut<'a, Result<Plan, Reason>>;
     /// Whether the effect of `step` is there.

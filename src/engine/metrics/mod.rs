@@ -181,7 +181,10 @@ fn links(world: &World, registry: &mut Registry) {
     let (links, up) = (Family::<OfState, Gauge>::default(), Family::<OfGateway, Gauge>::default());
     for gateway in world.gateways() {
         let name = gateway.id.as_str().to_owned();
-        up.get_or_create(&OfGateway { gateway: name.clone() }).set(i64::from(gateway.link().state == State::Online));
+        // Of one that is never asked neither 1 nor 0 is true.
+        if gateway.provider().is_asked() {
+            up.get_or_create(&OfGateway { gateway: name.clone() }).set(i64::from(gateway.link().state == State::Online));
+        }
         // All states, so that one that is left reads nought and does not stand still.
         for state in State::ALL {
             links.get_or_create(&OfState { gateway: name.clone(), kind: gateway.spec.kind, state: state.name() }).set(0);

@@ -114,6 +114,7 @@ pub fn text(code: ReasonCode) -> &'static Words {
         C::StateNotReported => &t::STATE_NOT_REPORTED,
         C::BotSecretRefused => &t::BOT_SECRET_REFUSED,
         C::Unclaimed => &t::UNCLAIMED,
+        C::NotAsked => &t::NOT_ASKED,
         C::EvictedBySubscriber => &t::EVICTED_BY_SUBSCRIBER,
         C::WrongAccount => &WRONG_ACCOUNT,
         C::OtherServer => &OTHER_SERVER,
@@ -275,6 +276,7 @@ pub fn remedy(code: ReasonCode) -> Option<&'static Words> {
         | C::QuotaUsed
         | C::LeaseLost
         | C::StateNotReported
+        | C::NotAsked
         | C::Asking
         | C::WaitingForPhone
         | C::EndingOldSession

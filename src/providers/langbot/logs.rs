@@ -1,7 +1,7 @@
 //! What a bot's log tells: the only place where the real error of a failed send or a lost connection stands (recordings 21, 22).
 
 use super::wire::Line;
-use crate::domain::{Reason, ReasonCode, Stamp, Wall};
+use crate::domain::{Clean, Reason, ReasonCode, Stamp, Wall};
 
 /// What the log comes to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,11 +17,51 @@ pub(super) struct Judged {
     /// Lines that tell that the platform refused the bot's token or its request for one: after each the bot asks for a token
     /// (`libs/wecom_api/api.py`). When, and the line's number.
     pub(super) refusals: Vec<(Wall, i64)>,
+    /// The newest lines, newest first, as the row lists them.
+    pub(super) recent: Vec<Clean>,
+}
+
+/// Lines of a log that a row lists.
+pub(super) const RECENT: usize = 8;
+/// Runs of letters and digits from this length on are taken for a token or a secret (those of WeCom have 43 and more).
+const LIKE_A_SECRET: usize = 24;
+
+/// A line as it is listed: when by the server's clock, how bad, the platform's code if there is one, the first and the last line of
+/// its text. What may be a token is left out: rows are kept and shown.
+fn listed(line: &Line) -> Clean {
+    let at = Wall(line.at_s.saturating_mul(1000)).rfc3339();
+    let at = at.get(..19).unwrap_or(&at).replace('T', " ");
+    let code = errcode(&line.text).map_or_else(String::new, |n| format!(" {n}"));
+    Clean::long(&format!("{at}Z {}{code} {}", line.level, masked(&ends(&line.text))))
+}
+
+/// The first line of a text, and the last one where it is another: a traceback tells its cause in its last line.
+fn ends(text: &str) -> String {
+    let first = text.lines().next().unwrap_or_default();
+    let last = text.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or(first);
+    if first == last { first.to_owned() } else { format!("{first} … {last}") }
+}
+
+/// A text without what may be a token or a secret.
+fn masked(text: &str) -> String {
+    let part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let secret =
+        |run: &str| run.len() >= LIKE_A_SECRET && run.contains(|c: char| c.is_ascii_digit()) && run.contains(|c: char| c.is_ascii_alphabetic());
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let (run, after) = rest.split_at(rest.find(|c| !part(c)).unwrap_or(rest.len()));
+        out.push_str(if secret(run) { "…" } else { run });
+        let (other, after) = after.split_at(after.find(part).unwrap_or(after.len()));
+        out.push_str(other);
+        rest = after;
+    }
+    out
 }
 
 /// Judges the lines, oldest first. Only what came after the last sign of success counts.
 pub(super) fn judge(lines: &[Line]) -> Judged {
-    let mut out = Judged::default();
+    let mut out = Judged { recent: lines.iter().rev().take(RECENT).map(listed).collect(), ..Judged::default() };
     for line in lines {
         let text = line.text.as_str();
         let at = Wall(line.at_s.saturating_mul(1000));
@@ -55,10 +95,7 @@ fn is_success(text: &str) -> bool {
 }
 
 fn error(text: &str) -> Reason {
-    let first = text.lines().next().unwrap_or_default();
-    // A traceback tells its cause in its last line.
-    let last = text.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or(first);
-    let raw = if first == last { first.to_owned() } else { format!("{first} … {last}") };
+    let raw = ends(text);
     let code = match errcode(text) {
         Some(42001 | 40014) => ReasonCode::TokenExpired,
         Some(40001 | 40013) => ReasonCode::BotSecretRefused,
@@ -131,6 +168,18 @@ mod tests {
         assert_eq!(judge(&[bad.clone(), good]).reason, None);
         let told = judge(&[bad, line("error", "Authentication failed"), line("info", "Reconnecting in 1.0s (attempt 1)...")]);
         assert_eq!((told.reason.unwrap().code, told.reconnecting, told.errors), (ReasonCode::BotSecretRefused, true, 2));
+    }
+
+    #[test]
+    fn the_newest_lines_are_listed_with_time_level_and_code_and_without_tokens() {
+        let token = "AbC0".repeat(20);
+        let mut lines: Vec<Line> = (0..20).map(|n| line("info", &format!("line {n}"))).collect();
+        lines.push(line("error", &format!("failed: {{'errcode': 60020}}\nFile x\nGET /send?access_token={token}&x=1\n")));
+        let recent = judge(&lines).recent;
+        assert_eq!(recent.len(), RECENT);
+        assert!(recent[0].as_str().starts_with("2026-11-21 "), "{}", recent[0]);
+        assert!(recent[0].as_str().ends_with("Z error 60020 failed: {'errcode': 60020} … GET /send?access_token=…&x=1"), "{}", recent[0]);
+        assert!(recent[1].as_str().ends_with("Z info line 19"), "{}", recent[1]);
     }
 
     proptest! {

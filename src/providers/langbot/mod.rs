@@ -61,6 +61,9 @@ impl Provider for LangBot {
     fn look<'a>(&'a self, cx: &'a Cx, at: Option<&'a Target>, how: Look) -> Fut<'a, Result<Report, Reason>> {
         Box::pin(watch::look(cx, at, how))
     }
+    fn facts<'a>(&'a self, cx: &'a Cx) -> Fut<'a, Option<GatewayFacts>> {
+        Box::pin(watch::known(cx))
+    }
     fn plan<'a>(&'a self, cx: &'a Cx, at: &'a Target, action: &'a Action, given: Inputs) -> Fut<'a, Result<Plan, Reason>> {
         Box::pin(act::plan(cx, at, action, given))
     }

@@ -10,6 +10,9 @@ use crate::{
 /// Key of the fact that names the adapter.
 pub(super) const ADAPTER: &str = "adapter";
 
+/// Keys of the facts that hold the newest lines of its log.
+const LOG: [&str; super::logs::RECENT] = ["log_1", "log_2", "log_3", "log_4", "log_5", "log_6", "log_7", "log_8"];
+
 /// A bot, with what its log tells and what is known of the app that it uses.
 pub(super) fn row(cx: &Cx, bot: &Bot, log: Option<&Judged>, app: Option<(&str, Option<&Held>)>) -> Row {
     let now = cx.time.now();
@@ -37,6 +40,9 @@ pub(super) fn row(cx: &Cx, bot: &Bot, log: Option<&Judged>, app: Option<(&str, O
         if log.reconnecting {
             add("reconnecting", &w::FACT_RECONNECTS, FactValue::Flag(true));
         }
+    }
+    for (key, line) in LOG.iter().zip(log.iter().flat_map(|l| &l.recent)) {
+        add(key, &w::FACT_LOG, FactValue::Text(line.clone()));
     }
     add("created", &w::FACT_CREATED, text(&bot.created));
     add("updated", &w::FACT_UPDATED, text(&bot.updated));

@@ -253,7 +253,10 @@ async fn a_server_that_nobody_claimed_is_warned_of() {
     let stage = Stage::of(server, Vec::new(), By::Key).await;
     let Report::Gateway(facts) = LangBot.look(&stage.cx, None, Look::Probe).await.unwrap() else { panic!() };
     assert_eq!(facts.version.unwrap().as_str(), "4.11.2");
-    assert!(facts.warnings.iter().any(|m| m.words == &w::WARN_UNCLAIMED));
+    assert_eq!(facts.note.unwrap().code, ReasonCode::Unclaimed);
+    assert_eq!(LangBot.facts(&stage.cx).await.unwrap().note.unwrap().code, ReasonCode::Unclaimed);
+    let claimed = Stage::of(LangBotSettings::default(), Vec::new(), By::Key).await;
+    assert_eq!(LangBot.facts(&claimed.cx).await.unwrap().note, None);
 }
 
 async fn first_offer(stage: &Stage, pairing: &mut Box<dyn Pairing>) -> crate::domain::Offer {

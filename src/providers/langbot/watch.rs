@@ -79,15 +79,13 @@ async fn facts(api: &Api<'_>) -> Result<GatewayFacts, Reason> {
         version: Some(Clean::new(version.trim_start_matches('v'))),
         feed: Feed::Polling,
         whole: true,
-        warnings: warnings(&health, claimed),
+        warnings: warnings(&health),
+        note: (!claimed).then(|| Reason::new(ReasonCode::Unclaimed)),
     })
 }
 
-fn warnings(health: &Health, claimed: bool) -> Vec<Message> {
+fn warnings(health: &Health) -> Vec<Message> {
     let mut out = Vec::new();
-    if !claimed {
-        out.push(Message::new(&w::WARN_UNCLAIMED));
-    }
     if health.lag_ms >= LAG_MS {
         out.push(Message::new(&w::WARN_LAG).with("ms", format!("{:.0}", health.lag_ms)));
     }
@@ -95,6 +93,11 @@ fn warnings(health: &Health, claimed: bool) -> Vec<Message> {
         out.push(Message::new(&w::WARN_REJECTED).with("n", health.rejected.to_string()));
     }
     out
+}
+
+/// See [`crate::providers::Provider::facts`].
+pub(super) async fn known(cx: &Cx) -> Option<GatewayFacts> {
+    facts(&Api::new(cx).ok()?).await.ok()
 }
 
 async fn all(cx: &Cx, api: &Api<'_>, turn: &mut usize) -> Result<Vec<Row>, Reason> {

@@ -128,6 +128,9 @@ impl Provider for AiBots {
             Action::Do(_) => Err(Not::Unsupported(Message::new(&w::NOT_VERB))),
         }
     }
+    fn is_asked(&self) -> bool {
+        false
+    }
     fn watch<'a>(&'a self, cx: &'a Cx, out: Tx<Report>) -> Fut<'a, Reason> {
         Box::pin(watch(cx, out))
     }

@@ -146,7 +146,11 @@ fn row(app: &App, e: &Entry, g: &Gateway, width: usize) -> Vec<Row> {
             FactValue::At(s) => Message::new(&w::AGO).with("age", text::age(s.age(now))).text(lang),
             FactValue::Flag(b) => if *b { i18n::common::YES.get(lang) } else { i18n::common::NO.get(lang) }.to_owned(),
         };
-        out.push(Row::one(field(f.label.get(lang)), Role::Dim).and(value, Role::Plain));
+        if LABEL + text::width(&value) > width {
+            wrapped(&mut out, &field(f.label.get(lang)), &value, width, Role::Plain);
+        } else {
+            out.push(Row::one(field(f.label.get(lang)), Role::Dim).and(value, Role::Plain));
+        }
     }
     out.push(Row::gap());
     can(app, &mut out, width);

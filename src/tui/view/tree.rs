@@ -125,10 +125,10 @@ fn gateway(app: &App, frame: &mut Frame, areas: &Areas, row: Rect, line: &Line, 
         say = Message::new(words).with("n", g.accounts.to_string()).with("age", ago).text(lang);
         role = Role::Warn;
     } else if say.is_empty()
-        && let Some(reason) = g.view.link.reason.as_ref().filter(|r| r.code.is_problem())
+        && let Some(reason) = g.view.link.reason.as_ref()
     {
         say = i18n::reason::full(reason, lang);
-        role = Role::Warn;
+        role = if reason.code.is_problem() { Role::Warn } else { Role::Dim };
     } else if say.is_empty()
         && let Some(warning) = g.view.facts.warnings.first()
     {
