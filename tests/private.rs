@@ -216,3 +216,46 @@ fn a_key_from_systemd_opens_the_vault_and_is_replaced_by_the_next_one() {
     run(&["secret", "move", "--to", "keyring"]).exits(12);
     run(&["secret", "move"]).exits(2);
 }
+
+#[test]
+fn one_broken_secret_is_named_with_its_remedy_and_holds_neither_the_others_nor_a_change_of_keys() {
+    let part = |name| (name, quick(KEY), vec![instance("shop", Past::Online)]);
+    let servers = Servers::start(vec![part("wa"), part("wb")]);
+    let home = Home::of(&servers);
+    {
+        let db = rusqlite::Connection::open(home.file("vault.db")).unwrap();
+        let sql = "SELECT name, blob FROM secret WHERE name LIKE 'gateway/wa/%'";
+        let (name, mut blob): (String, Vec<u8>) = db.query_row(sql, [], |r| Ok((r.get(0)?, r.get(1)?))).unwrap();
+        *blob.last_mut().unwrap() ^= 1;
+        db.execute("UPDATE secret SET blob = ?1 WHERE name = ?2", rusqlite::params![blob, name]).unwrap();
+    }
+    let told = ["gateway/wa/", "pairdeck secret set wa"];
+    let list = home.run(&["list", "--json"]);
+    assert!(list.stdout.contains("wb:shop"), "{} {}", list.stdout, list.stderr);
+    let status = home.run(&["secret", "status"]).says(&told);
+    assert_ne!(status.code, 0);
+    assert_eq!(status.stderr.matches("gateway/wb/").count(), 0, "{}", status.stderr);
+    let doctor = home.run(&["doctor"]);
+    assert!(doctor.stdout.contains("pairdeck secret set wa --name"), "{}", doctor.stdout);
+    let rotated = home.run(&["secret", "rotate-key"]).says(&["left as it is", "gateway/wa/"]);
+    assert_ne!(rotated.code, 0);
+    assert!(home.run(&["list", "--json"]).stdout.contains("wb:shop"));
+    home.run_with(&["secret", "set", "wa", "--file", "-"], KEY).exits(0);
+    home.run(&["secret", "status"]).exits(0);
+    assert!(home.run(&["list", "--json"]).exits(0).stdout.contains("wa:shop"));
+}
+
+#[test]
+fn a_key_over_plain_http_passes_no_proxy_of_the_environment() {
+    let (servers, home) = one();
+    let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    proxy.set_nonblocking(true).unwrap();
+    // Not this machine by its name, and reached all the same.
+    let config = fs::read_to_string(home.file("config.toml")).unwrap().replace("http://127.0.0.1:", "http://0.0.0.0:");
+    home.write_config(&config.replace("url =", "allow_plaintext = true\nurl ="));
+    let address = format!("http://{}", proxy.local_addr().unwrap());
+    let child = home.command(&["list"]).envs(["http_proxy", "HTTP_PROXY", "ALL_PROXY"].map(|n| (n, &address))).spawn().unwrap();
+    home.finish(child).exits(0);
+    assert!(proxy.accept().is_err(), "the proxy was asked");
+    assert!(!servers.asked("wa").is_empty());
+}

@@ -262,6 +262,28 @@ fn a_command_gets_its_token_over_a_descriptor_or_a_file_and_ends_as_it_ends() {
 }
 
 #[test]
+fn a_token_file_that_a_killed_exec_left_is_warned_of_and_gone_with_the_next_start() {
+    let b = Bench::new();
+    let script = "echo $PAIRDECK_TOKEN_FILE; for i in $(seq 400); do [ -e go ] && exit; sleep 0.05; done";
+    let mut child = b.home.command(&["exec", "corp:ops-bot", "--file", "--", "sh", "-c", script]).current_dir(b.home.path()).spawn().unwrap();
+    let mut file = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut file).unwrap();
+    let file = std::path::PathBuf::from(file.trim());
+    let doctor = b.home.run(&["doctor"]);
+    assert!(!doctor.stdout.contains("pairdeck-token-"), "one in use is warned of: {}", doctor.stdout);
+    b.token(&[]).exits(0);
+    assert!(file.exists(), "one in use is swept");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    std::fs::write(b.home.file("go"), "").unwrap();
+    assert!(file.exists());
+    let doctor = b.home.run(&["doctor"]);
+    assert!(doctor.stdout.contains("pairdeck-token-"), "{}", doctor.stdout);
+    b.token(&[]).exits(0);
+    assert!(!file.exists(), "a token is left");
+}
+
+#[test]
 fn a_storm_made_by_somebody_else_is_told_with_its_evidence_count_and_window() {
     let b = Bench::new();
     for _ in 0..2 {

@@ -49,11 +49,11 @@ fn decide(cli: Cli, out: &mut Output) -> Result<Next, Gone> {
         Some(Command::Config(which)) => config(which, &globals, out)?,
         // Without configuration, runtime or store as far as that goes: callers wait for these.
         Some(Command::Token(args)) => match paths(&globals) {
-            Ok(paths) => token::run(&args, &globals, paths, out)?,
+            Ok(paths) => swept(&paths, || token::run(&args, &globals, paths.clone(), out))?,
             Err(text) => usage(&text, out),
         },
         Some(Command::Exec(args)) => match paths(&globals) {
-            Ok(paths) => exec::run(&args, &globals, paths, out),
+            Ok(paths) => swept(&paths, || exec::run(&args, &globals, paths.clone(), out)),
             Err(text) => usage(&text, out),
         },
         other => {
@@ -61,6 +61,9 @@ fn decide(cli: Cli, out: &mut Output) -> Result<Next, Gone> {
                 Ok(paths) => paths,
                 Err(text) => return ended(Next::Ended(usage(&text, out))),
             };
+            if matches!(other, None | Some(Command::Watch(_))) {
+                exec::file::sweep(&paths.data);
+            }
             let loaded = Config::load(&paths.config);
             if let (Ok(config), None) = (&loaded, globals.lang) {
                 // Asked for on the command line, else written in the file, else the locale's.
@@ -76,6 +79,12 @@ fn decide(cli: Cli, out: &mut Output) -> Result<Next, Gone> {
         }
     };
     Ok(Next::Ended(exit))
+}
+
+/// Does it after files with tokens that a killed process left are gone.
+fn swept<T>(paths: &Paths, run: impl FnOnce() -> T) -> T {
+    exec::file::sweep(&paths.data);
+    run()
 }
 
 /// Where everything lies: `--home`, `PAIRDECK_HOME` or the usual places; `--config` moves the configuration alone.

@@ -78,7 +78,7 @@ impl Check {
     /// A check that failed for a reason.
     pub fn failed(check: impl Into<String>, why: &Reason) -> Self {
         let message = |words| Message { words, args: why.args.clone(), nested: Vec::new() };
-        Self::new(check, Mark::Fail, message(reason::text(why.code))).remedy(reason::remedy(why.code).map(message))
+        Self::new(check, Mark::Fail, message(reason::words(why))).remedy(reason::remedy_words(why).map(message))
     }
 }
 

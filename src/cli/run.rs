@@ -181,6 +181,10 @@ pub async fn doctor(house: &Session, first: Vec<doctor::Check>, as_json: bool, o
         (None, Err(e)) => Check::failed("store", &e.reason()),
         (None, Ok(())) => Check::new("store", Mark::Ok, Message::new(&c::CHECK_STORE).with("path", house.paths.data.to_string_lossy())),
     });
+    for (path, _) in super::exec::file::left(&house.paths.data) {
+        let found = Message::new(&c::TOKEN_LEFT).with("path", path.to_string_lossy());
+        checks.push(Check::new("token-file", Mark::Warn, found));
+    }
     checks.extend(house.world.broken_secrets().iter().map(|why| Check::failed("secret", why)));
     if let Some(shared) = house.world.shared().await {
         let asked = match shared {

@@ -199,9 +199,14 @@ fn special(reason: &Reason) -> Option<(&'static super::Words, &'static super::Wo
         .or_else(|| arg("account").and_then(|_| map::of_account(reason.code)))
 }
 
+/// The words of its remedy, likewise.
+pub fn remedy_words(reason: &Reason) -> Option<&'static super::Words> {
+    special(reason).map(|w| w.1).or_else(|| remedy(reason.code))
+}
+
 /// The remedy for a reason, if there is one.
 pub fn remedy_sentence(reason: &Reason, lang: Lang) -> Option<String> {
-    special(reason).map(|w| w.1).or_else(|| remedy(reason.code)).map(|w| w.fill(lang, &reason.args))
+    remedy_words(reason).map(|w| w.fill(lang, &reason.args))
 }
 
 /// Sentence with the raw code in brackets behind it.

@@ -139,7 +139,7 @@ pub(crate) fn private_file(path: &Path) -> io::Result<fs::File> {
 }
 
 /// Opens a regular file and nothing else: no link is followed, no pipe or device is waited for.
-pub(super) fn plain_file(open: &mut fs::OpenOptions, path: &Path) -> io::Result<fs::File> {
+pub(crate) fn plain_file(open: &mut fs::OpenOptions, path: &Path) -> io::Result<fs::File> {
     let odd = || io::Error::new(io::ErrorKind::InvalidInput, "a link, a pipe or a device stands there, not a file of pairdeck's");
     #[cfg(unix)]
     {

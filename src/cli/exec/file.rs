@@ -9,9 +9,10 @@ use crate::{
     clock::SystemTime,
     domain::{Secret, Time},
     engine::agent::Document,
-    store::Paths,
+    store::{Paths, paths},
 };
 use std::{
+    fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -26,18 +27,53 @@ const SPARE: Duration = Duration::from_millis(200);
 /// First and longest wait after no new token could be had.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
 
+/// How its name begins.
+const PREFIX: &str = "pairdeck-token-";
+
+/// The file and the open one in its place, whose lock tells that somebody looks after it: it ends with the process.
+type Kept = (tempfile::TempPath, File);
+
 /// The file while it may be written; `None`: the command has ended and it is gone.
 pub(super) struct TokenFile {
     path: PathBuf,
-    kept: Arc<Mutex<Option<tempfile::TempPath>>>,
+    kept: Arc<Mutex<Option<Kept>>>,
+}
+
+/// Files with tokens that nobody looks after any more: their `exec` was killed before it could take them away. Each with its lock.
+pub(in crate::cli) fn left(folder: &Path) -> Vec<(PathBuf, File)> {
+    let mut all = Vec::new();
+    for path in [runtime(), Some(folder.to_owned())].into_iter().flatten().filter_map(|d| fs::read_dir(d).ok()).flatten().flatten().map(|e| e.path())
+    {
+        let ours = path.file_name().and_then(|n| n.to_str()).is_some_and(|n| n.starts_with(PREFIX));
+        if ours
+            && let Ok(file) = paths::plain_file(fs::OpenOptions::new().read(true), &path)
+            && file.try_lock().is_ok()
+            // One that is just being made holds nothing yet.
+            && file.metadata().is_ok_and(|m| m.len() > 0)
+        {
+            all.push((path, file));
+        }
+    }
+    all
+}
+
+/// Takes away what killed ones left.
+pub(in crate::cli) fn sweep(folder: &Path) {
+    for (path, _lock) in left(folder) {
+        let _ = fs::remove_file(path);
+    }
+}
+
+fn runtime() -> Option<PathBuf> {
+    std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|d| d.is_dir())
 }
 
 impl TokenFile {
     /// A file with this token, 0600 from birth, under a name that cannot be guessed.
     pub(super) fn new(token: &Secret, folder: &Path) -> io::Result<Self> {
-        let at = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|d| d.is_dir()).unwrap_or_else(|| folder.to_owned());
-        let file = written(token, &at)?.into_temp_path();
-        Ok(Self { path: file.to_path_buf(), kept: Arc::new(Mutex::new(Some(file))) })
+        let at = runtime().unwrap_or_else(|| folder.to_owned());
+        let (file, path) = written(token, &at)?.into_parts();
+        Ok(Self { path: path.to_path_buf(), kept: Arc::new(Mutex::new(Some((path, file)))) })
     }
 
     /// Its name, which stays.
@@ -90,21 +126,24 @@ impl TokenFile {
 }
 
 fn written(token: &Secret, at: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let mut file = tempfile::Builder::new().prefix("pairdeck-token-").tempfile_in(at)?;
+    let mut file = tempfile::Builder::new().prefix(PREFIX).tempfile_in(at)?;
+    // Before there is anything in it; a folder without locks has no sweep either. Whoever looks holds it for a moment only.
+    let _ = file.as_file().lock();
     file.write_all(token.expose().as_bytes())?;
     file.flush()?;
     Ok(file)
 }
 
 /// Puts another token in its place: whoever reads sees the old one or the new one. `None`: the command has ended.
-fn replace(kept: &Mutex<Option<tempfile::TempPath>>, path: &Path, token: &Secret) -> Option<()> {
-    let kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-    kept.as_ref()?;
+fn replace(kept: &Mutex<Option<Kept>>, path: &Path, token: &Secret) -> Option<()> {
+    let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+    let (_, current) = kept.as_mut()?;
     // A disk that is full keeps the old one there; the next look tries again.
     if let Some(folder) = path.parent()
         && let Ok(file) = written(token, folder)
+        && let Ok(file) = file.persist(path)
     {
-        let _ = file.persist(path);
+        *current = file;
     }
     Some(())
 }
@@ -118,14 +157,28 @@ mod tests {
     fn another_token_takes_the_place_of_the_first_whole_and_nothing_is_written_after_the_end() {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
-        let file = written(&Secret::new("one".into()), dir.path()).unwrap().into_temp_path();
-        let path = file.to_path_buf();
-        let kept = Mutex::new(Some(file));
+        let (file, at) = written(&Secret::new("one".into()), dir.path()).unwrap().into_parts();
+        let path = at.to_path_buf();
+        let kept = Mutex::new(Some((at, file)));
+        sweep(dir.path());
         assert!(replace(&kept, &path, &Secret::new("another".into())).is_some());
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "another");
+        sweep(dir.path());
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "another", "what is in use is swept");
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         drop(kept.lock().unwrap().take());
         assert!(replace(&kept, &path, &Secret::new("late".into())).is_none());
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "a token is left behind");
+    }
+
+    #[test]
+    fn what_a_killed_one_left_is_swept_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["pairdeck-token-abc", "other", "pairdeck-token-new"] {
+            fs::write(dir.path().join(name), if name.ends_with("new") { "" } else { "token" }).unwrap();
+        }
+        std::os::unix::fs::symlink(dir.path().join("other"), dir.path().join("pairdeck-token-link")).unwrap();
+        sweep(dir.path());
+        assert!(!dir.path().join("pairdeck-token-abc").exists());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3);
     }
 }

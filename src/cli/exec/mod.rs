@@ -1,6 +1,6 @@
 //! `pairdeck exec`: runs a command that gets a token over a descriptor or a file, never in its arguments.
 
-mod file;
+pub(super) mod file;
 
 use super::{Exit, Globals, Output, args::ExecArgs, token};
 use crate::{
