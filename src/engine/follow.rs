@@ -150,7 +150,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_secret_that_another_process_put_in_is_taken_over_and_the_watch_begins_anew_once() {
-        let world = Bench::new(WECOM).process().await;
+        // Its folder lasts as long as it does.
+        let bench = Bench::new(WECOM);
+        let world = bench.process().await;
         let gateway = world.gateways().remove(0);
         let (mut secrets, mut anew) = (Listed::now(&world).await, gateway.anew.subscribe());
         // Someone else tells; nothing that is about secrets.
