@@ -2,7 +2,7 @@
 //! accounts, fingerprints, counts; never a secret, never a server's text.
 //!
 //! Instants are absolute and counters are of this process. What stands in series is bounded: gateways times states, and
-//! [`MOST`] tokens.
+//! `MOST` tokens.
 
 mod serve;
 #[cfg(test)]

@@ -6,7 +6,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Seq
 use serde_json::{Map, Value};
 use std::{cell::Cell, fmt};
 
-/// Most memory that one decoded tree may take, in bytes, as [`ENTRY`] and its neighbours reckon it.
+/// Most memory that one decoded tree may take, in bytes, as `ENTRY` and its neighbours reckon it.
 pub const TREE: usize = 48 << 20;
 /// Most memory for one row of a list that is read row by row.
 pub const ROW: usize = 4 << 20;
