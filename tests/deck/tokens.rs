@@ -52,9 +52,11 @@ fn add(pty: &Pty, kind: &str, texts: &[&str]) {
         if pty.text().contains(&format!("‹{kind}›")) {
             break;
         }
-        let before = pty.text();
+        // Anything else on the screen may change meanwhile.
+        let chosen = |text: &str| text.split_once('‹').and_then(|(_, rest)| rest.split_once('›')).map(|(kind, _)| kind.to_owned());
+        let before = chosen(&pty.text());
         pty.keys("<Right>");
-        pty.wait_until("another kind", |s| (s.contents() != before).then_some(()));
+        pty.wait_until("another kind", |s| (chosen(&s.contents()) != before).then_some(()));
     }
     pty.wait_for(&format!("‹{kind}›"));
     for text in texts {

@@ -187,7 +187,8 @@ async fn a_server_whose_clock_runs_away_ends_the_connection_instead_of_a_storm()
     let c = fresh(&net, 4).await;
     tg.run_away(true);
     let got = c.invoke(&f::help::GetConfig {}).await.map(drop);
-    assert!(matches!(got, Err(Error::Refused(16 | 17))), "{got:?}");
+    // Refused, or without an answer that could be believed: it depends on which packet the clock leapt at.
+    assert!(matches!(got, Err(Error::Refused(16 | 17) | Error::Timeout(_))), "{got:?}");
     assert!(tg.counts().packets < 20, "{:?}", tg.counts());
 }
 
