@@ -32,7 +32,7 @@ pub async fn check(world: &Arc<World>, new: &NewGateway) -> AddCheck {
         }
         return check;
     }
-    if (world.providers)(&new.kind).is_some_and(|p| p.spec().secrets.is_empty() && !p.spec().account_secrets.is_empty()) {
+    if world_spec(world, &new.kind).is_some_and(|s| s.secrets.is_empty() && !s.account_secrets.is_empty()) {
         if new.account.is_some() {
             check_account(world, new, &mut check).await;
             return check;
@@ -112,8 +112,7 @@ fn bad(new: &NewGateway, errors: &config::ConfigErrors) -> Reason {
 }
 
 fn described(new: &NewGateway) -> Result<(config::NewGateway, Described), Reason> {
-    let listed = config::NewGateway { name: new.name.clone(), kind: new.kind.clone(), url: new.url.clone(), allow_plaintext: new.allow_plaintext };
-    registry::describe(&new.kind, &new.given).map(|d| (listed, d)).ok_or_else(|| Reason::new(ReasonCode::Internal))
+    registry::describe(&new.kind, &new.given).map(|d| (listed(new), d)).ok_or_else(|| Reason::new(ReasonCode::Internal))
 }
 
 /// Secrets first: one without a gateway is harmless, a gateway without its secrets is not.
@@ -138,7 +137,7 @@ async fn save(world: &Arc<World>, new: &NewGateway) -> Result<(), Reason> {
         let settings = save_account(world, new).await?;
         return shown(world, id, settings).await;
     }
-    let spec = (world.providers)(&new.kind).map(|p| p.spec()).ok_or_else(|| Reason::new(ReasonCode::Internal))?;
+    let spec = world_spec(world, &new.kind).ok_or_else(|| Reason::new(ReasonCode::Internal))?;
     let settings = settings(world, new)?;
     let name = match (&new.account, spec.account_secrets.first()) {
         (Some((account, _)), Some(secret)) => Some(account_secret(account, secret.name)),
