@@ -9,7 +9,7 @@ use pairdeck::{
     clock::SystemTime,
     domain::{Clean, Fingerprint, ReasonCode, Secret},
     shared::{
-        Lease, Mirror, MirrorForm, News, Put, Shared, SharedToken,
+        Gone, Lease, Mirror, MirrorForm, News, Put, Shared, SharedToken,
         redis::{Means, PATIENCE, Redis},
     },
     store::config::SharedStore,
@@ -47,6 +47,7 @@ fn token(text: &str, left: u64) -> SharedToken {
         age: Duration::ZERO,
         by: Clean::new("pairdeck[1]@a"),
         renewed: false,
+        good: None,
     }
 }
 
@@ -116,7 +117,7 @@ async fn every_host_hears_of_a_new_token_and_of_a_forgotten_one() {
     }
     a.put(&lease, &token("token-that-is-news", 7200), &[]).await.unwrap();
     assert_eq!(heard(&mut news).await, News::Token(NAME.into()));
-    a.forget(NAME, &[]).await.unwrap();
+    a.forget(NAME, &[], &Gone::default()).await.unwrap();
     assert_eq!(heard(&mut news).await, News::Token(NAME.into()));
     assert!(b.get(NAME).await.unwrap().is_none());
 }
@@ -191,7 +192,7 @@ async fn mirrors_are_written_with_a_life_and_wiped_with_the_token() {
     server.cli(&["SET", &format!("pairdeck:{{{NAME}}}:fence"), "99"]);
     assert_eq!(a.put(&held, &token("a-late-token", 7200), &both).await.unwrap(), Put::Fenced);
     assert_eq!(server.cli(&["GET", "go:tok"]), "mirrored-token");
-    a.forget(NAME, &both).await.unwrap();
+    a.forget(NAME, &both, &Gone::default()).await.unwrap();
     assert_eq!(server.cli(&["EXISTS", "m:tok", "m:at", "go:tok"]), "0");
 }
 

@@ -237,6 +237,7 @@ pub fn remedy(why: &Reason, lang: Lang) -> Option<String> {
         ReasonCode::TokenExpired => Some(&token::EXPIRED_SH_DO),
         ReasonCode::TokenRejected => Some(&token::REJECTED_SH_DO),
         ReasonCode::NeverFetched => Some(&token::FETCHED_SH_DO),
+        ReasonCode::TokenForgotten => Some(&token::FORGOTTEN_SH_DO),
         ReasonCode::RotateByHand => Some(&token::BY_HAND_SH_DO),
         ReasonCode::TokenStorm => match arg("evidence") {
             Some("died" | "changed") => Some(&token::STORM_RESET_SH_DO),
@@ -290,7 +291,8 @@ mod tests {
         use ReasonCode as C;
         let of = |code| Reason::new(code).with("account", "corp:ops").with("target", "corp:ops").with("ip", "203.0.113.7");
         let storm = |evidence| of(C::TokenStorm).with("evidence", evidence).with("n", "3").with("by", "desk");
-        let codes = [C::CredentialRefused, C::CredentialMissing, C::AddressNotTrusted, C::TokenExpired, C::TokenRejected, C::NeverFetched];
+        let codes =
+            [C::CredentialRefused, C::CredentialMissing, C::AddressNotTrusted, C::TokenExpired, C::TokenRejected, C::NeverFetched, C::TokenForgotten];
         let all = codes.map(of).into_iter().chain(["died", "changed", "limited", "bot"].map(storm));
         for why in all.chain([of(C::TokenExpired).with("bot", "desk"), of(C::RotateByHand), of(C::TokenStorm)]) {
             let text = remedy(&why, Lang::En).unwrap();

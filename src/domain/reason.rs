@@ -250,6 +250,8 @@ codes! {
     WrongApp = "wrong_app",
     /// No token was ever fetched for this account, as far as is known here.
     NeverFetched = "never_fetched",
+    /// Somebody wiped the token: none is fetched until somebody asks for one.
+    TokenForgotten = "token_forgotten",
     /// The platform does not know the corporation's or the app's id.
     WrongId = "wrong_id",
     /// The platform does not permit the app to use an interface.
@@ -360,6 +362,7 @@ impl ReasonCode {
                 | Self::NotCompared
                 | Self::StateNotReported
                 | Self::NeverFetched
+                | Self::TokenForgotten
                 | Self::NotAsked
                 | Self::OwnSession
         )
