@@ -275,14 +275,30 @@ async fn may_rotate(subject: &Subject, rules: &TokenRules) -> Result<(), Reason>
     let Rotate::Api { per_day, min_gap } = rules.rotate else { return Err(Reason::new(ReasonCode::RotateByHand)) };
     let now = subject.world.time.now().wall.0;
     let day = now.saturating_sub(86_400_000);
-    let (n, last) = subject.world.store.token_forced(&subject.key.id, day).await.map_err(|e| e.reason())?;
-    if per_day.is_some_and(|most| n >= most) {
-        return Err(Reason::new(ReasonCode::QuotaUsed).raw(format!("{n}/24 h")));
+    let (n, oldest, last) = subject.world.store.token_forced(&subject.key.id, day).await.map_err(|e| e.reason())?;
+    // Always with the time to wait: a person or a script that tries again sooner only wastes it.
+    let later = |evidence: &str, n: u64, wait: i64| {
+        let s = (wait.max(1) + 999) / 1000;
+        let span = wait_words(s);
+        let why = Reason::new(ReasonCode::QuotaUsed).with("evidence", evidence).with("n", n.to_string()).with("wait", span);
+        Err(why.with("retry_after", s.to_string()))
+    };
+    if let Some(most) = per_day.filter(|most| n >= *most) {
+        return later("day", u64::from(most), oldest.unwrap_or(now).saturating_add(86_400_000).saturating_sub(now));
     }
     let gap = i64::try_from(min_gap.as_millis()).unwrap_or(i64::MAX);
     match last.map(|at| at.saturating_add(gap).saturating_sub(now)) {
-        Some(wait) if wait > 0 && wait <= gap => Err(Reason::new(ReasonCode::QuotaUsed).raw(format!("{} s", (wait + 999) / 1000))),
+        Some(wait) if wait > 0 && wait <= gap => later("gap", min_gap.as_secs(), wait),
         _ => Ok(()),
+    }
+}
+
+/// A time to wait as people say it.
+fn wait_words(s: i64) -> String {
+    match s {
+        0..=119 => format!("{s} s"),
+        120..=7199 => format!("{} min", (s + 59) / 60),
+        _ => format!("{} h {} min", s / 3600, s % 3600 / 60),
     }
 }
 

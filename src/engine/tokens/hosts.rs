@@ -39,8 +39,10 @@ const TOLD: Duration = Duration::from_secs(60);
 /// The name under which hosts share a token: the platform's own ids, because hosts may call a gateway as they like, and where it
 /// is not the platform's own address (a deployment of one's own has its own numbers), a hash of that.
 pub(super) fn name(subject: &Subject) -> String {
-    let settings = &subject.gateway.settings;
-    let account = subject.target.account.as_str();
+    name_of(&subject.gateway.settings, subject.target.account.as_str())
+}
+
+fn name_of(settings: &config::Gateway, account: &str) -> String {
     let id = settings.accounts.iter().find(|a| a.name == account).map_or(account, |a| if a.id.is_empty() { account } else { &a.id });
     let corp = settings.corp_id.as_deref().unwrap_or(&settings.name);
     let part = crate::domain::ids::escape;
@@ -384,4 +386,21 @@ async fn about(news: &mut tokio::sync::broadcast::Receiver<News>, name: &str) {
 fn jitter() -> Duration {
     let r = u64::from(getrandom::u32().unwrap_or(0));
     Duration::from_millis(LOOK_MS.0 + r % (LOOK_MS.1 - LOOK_MS.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deployments_that_number_their_apps_alike_share_no_token() {
+        let of = |url: &str| {
+            let settings = config::Gateway { kind: "wecom".into(), url: url.into(), corp_id: Some("ww1".into()), ..config::Gateway::default() };
+            name_of(&settings, "1000002")
+        };
+        assert_eq!(of("https://qyapi.weixin.qq.com/cgi-bin"), "wecom/ww1/1000002", "the platform's own stays as it was");
+        let (one, two) = (of("https://wecom.one.example/cgi-bin"), of("https://wecom.two.example/cgi-bin"));
+        assert!(one != two && one.starts_with("wecom@") && one.ends_with("/ww1/1000002"), "{one} {two}");
+        assert_eq!(one, of("https://wecom.one.example/cgi-bin/"));
+    }
 }

@@ -74,8 +74,8 @@ impl Store {
         let id = id.to_owned();
         self.ask(move |db| read::log(db, &id, limit)).await
     }
-    /// How many forced attempts of a target succeeded since `wall` (ms), and when the last one was.
-    pub async fn token_forced(&self, id: &str, since: i64) -> Result<(u32, Option<i64>), StoreError> {
+    /// How many forced attempts of a target succeeded since `wall` (ms), and when the first and the last one of them was.
+    pub async fn token_forced(&self, id: &str, since: i64) -> Result<(u32, Option<i64>, Option<i64>), StoreError> {
         let id = id.to_owned();
         self.ask(move |db| read::forced(db, &id, since)).await
     }

@@ -152,12 +152,12 @@ pub(super) fn log(db: &mut Db, id: &str, limit: usize) -> Result<Vec<FetchLine>,
     go(db.vault_db()?).map_err(|e| super::super::schema::explain(&path, &e))
 }
 
-pub(super) fn forced(db: &mut Db, id: &str, since: i64) -> Result<(u32, Option<i64>), StoreError> {
+pub(super) fn forced(db: &mut Db, id: &str, since: i64) -> Result<(u32, Option<i64>, Option<i64>), StoreError> {
     let path = db.path.clone();
-    let sql = "SELECT COUNT(*), MAX(wall) FROM token_fetch WHERE target = ?1 AND wall > ?2 AND result IN ('new', 'unchanged') AND cause = 'forced'";
-    let go = |db: &Connection| db.query_row(sql, rusqlite::params![id, since], |r| Ok((r.get::<_, i64>(0)?, r.get(1)?)));
-    let (n, last) = go(db.vault_db()?).map_err(|e| super::super::schema::explain(&path, &e))?;
-    Ok((u32::try_from(n).unwrap_or(u32::MAX), last))
+    let sql = "SELECT COUNT(*), MIN(wall), MAX(wall) FROM token_fetch WHERE target = ?1 AND wall > ?2 AND result IN ('new', 'unchanged') AND cause = 'forced'";
+    let go = |db: &Connection| db.query_row(sql, rusqlite::params![id, since], |r| Ok((r.get::<_, i64>(0)?, r.get(1)?, r.get(2)?)));
+    let (n, first, last) = go(db.vault_db()?).map_err(|e| super::super::schema::explain(&path, &e))?;
+    Ok((u32::try_from(n).unwrap_or(u32::MAX), first, last))
 }
 
 pub(super) fn shared_down(db: &mut Db) -> Result<Option<(Stamp, Reason)>, StoreError> {
