@@ -232,6 +232,8 @@ pub fn remedy(why: &Reason, lang: Lang) -> Option<String> {
     let words = match why.code {
         ReasonCode::CredentialRefused if arg("account").is_some() => Some(&token::SECRET_REFUSED_SH_DO),
         ReasonCode::CredentialMissing if arg("account").is_some() => Some(&token::SECRET_MISSING_SH_DO),
+        // The code is the official accounts' own.
+        ReasonCode::AddressNotTrusted if arg("errcode") == Some("40164") => Some(&token::ADDRESS_OA_SH_DO),
         ReasonCode::AddressNotTrusted => Some(&token::ADDRESS_SH_DO),
         ReasonCode::TokenExpired if arg("bot").is_some() => Some(&token::EXPIRED_BOT_SH_DO),
         ReasonCode::TokenExpired => Some(&token::EXPIRED_SH_DO),

@@ -370,6 +370,11 @@ impl ReasonCode {
 }
 
 impl ReasonCode {
+    /// True when it says why an account has no token.
+    pub const fn is_tokenless(self) -> bool {
+        matches!(self, Self::NeverFetched | Self::TokenForgotten | Self::CredentialMissing | Self::CredentialRefused)
+    }
+
     /// The state of a gateway that is in trouble for this reason.
     pub const fn gateway_state(self) -> super::State {
         match self {

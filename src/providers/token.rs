@@ -82,6 +82,13 @@ pub trait Issuer: Send + Sync {
     fn tries<'a>(&'a self, _cx: &'a Cx, _at: &'a Target, _token: &'a Secret) -> Fut<'a, Tried> {
         Box::pin(async { Tried::Untriable })
     }
+    /// Tries a fresh token by every call that tells whom it belongs to; yields the name of the app where one tells it.
+    ///
+    /// # Errors
+    /// What the platform has against it: another app's token, an address that is not trusted, ….
+    fn belongs<'a>(&'a self, _cx: &'a Cx, _at: &'a Target, _token: &'a Secret) -> Fut<'a, Result<Option<Clean>, Reason>> {
+        Box::pin(async { Ok(None) })
+    }
     /// How a token travels in a client's request: `query`, `bearer`, …, as JSON shows it.
     fn token_type(&self) -> &'static str;
     /// The copies for client libraries that the account's configuration asks for, below `prefix` where the account names none of its

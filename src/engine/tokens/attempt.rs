@@ -272,7 +272,7 @@ async fn or_cached(subject: &Subject, ask: &Ask, why: Reason) -> Result<Given, R
 
 /// Whether the platform takes a forced renewal now.
 async fn may_rotate(subject: &Subject, rules: &TokenRules) -> Result<(), Reason> {
-    let Rotate::Api { per_day, min_gap } = rules.rotate else { return Err(Reason::new(ReasonCode::RotateByHand)) };
+    let Rotate::Api { per_day, min_gap } = rules.rotate else { return Err(Reason::new(ReasonCode::RotateByHand).with("target", &subject.key.id)) };
     let now = subject.world.time.now().wall.0;
     let day = now.saturating_sub(86_400_000);
     let (n, oldest, last) = subject.world.store.token_forced(&subject.key.id, day).await.map_err(|e| e.reason())?;

@@ -216,6 +216,11 @@ fn not_wiped(row: Option<&TokenRow>) -> Result<(), Reason> {
 }
 
 impl Subject {
+    /// Accounts of such gateways are those that the configuration names.
+    fn is_configured(&self) -> bool {
+        self.gateway.settings.accounts.iter().any(|a| a.name == self.target.account.as_str())
+    }
+
     async fn row(&self) -> Result<Option<TokenRow>, Reason> {
         self.world.store.token(&self.key.id).await.map_err(|e| e.reason())
     }

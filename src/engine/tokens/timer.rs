@@ -157,8 +157,9 @@ impl Timer {
 
     /// Puts a target at its next instant, not before `wait` from now.
     async fn schedule(&mut self, target: &Target, wait: Option<Duration>) {
-        let Ok(subject) = self.broker.subject(target) else {
-            // Its gateway was removed.
+        let found = self.broker.subject(target).ok().filter(|s| s.is_configured());
+        let Some(subject) = found else {
+            // Its gateway or itself was removed.
             if let Some(known) = self.known.remove(target) {
                 self.by_number.remove(&known.number);
             }

@@ -49,6 +49,9 @@ impl Issuer for Platforms {
     fn tries<'a>(&'a self, cx: &'a Cx, at: &'a Target, token: &'a Secret) -> Fut<'a, Tried> {
         Box::pin(look::tries(self.0, cx, at, token))
     }
+    fn belongs<'a>(&'a self, cx: &'a Cx, at: &'a Target, token: &'a Secret) -> Fut<'a, Result<Option<crate::domain::Clean>, Reason>> {
+        Box::pin(async move { probe::probe(self.0, cx, fetch::account(cx, at)?, token, probe::Depth::Whole).await })
+    }
     fn token_type(&self) -> &'static str {
         self.0.token_type
     }

@@ -127,7 +127,7 @@ impl Provider for AiBots {
     }
     fn can(&self, _row: &Row, action: &Action, _facts: &GatewayFacts) -> Result<Effect, Not> {
         match action {
-            Action::Pair => Err(Not::Unsupported(Message::new(&w::NOT_PAIR))),
+            Action::Pair => Err(Not::Unsupported(Message::new(&w::NOT_PAIR_BOT))),
             Action::Regenerate | Action::Wipe => Err(Not::Unsupported(Message::new(&w::NOT_TOKEN))),
             Action::Do(verb) if &**verb == "secret" => {
                 Ok(Effect { tier: Tier::Now, loses: Vec::new(), says: Message::new(&w::SAYS_SECRET_UNTRIED), restorable: false })
