@@ -35,6 +35,7 @@ pub mod run_cmd;
 pub mod sandbox;
 pub mod secret;
 pub mod session;
+pub mod short;
 pub mod since;
 pub mod status;
 pub mod tally;
