@@ -1,7 +1,7 @@
 //! From arguments to a command's end. What opens a screen is handed back to the caller; all else runs here.
 
 use super::{
-    Cli, Command, Exit, Globals, Gone, Output,
+    Cli, Command, Exit, Globals, Gone, Output, add,
     args::{ConfigCommand, Demo},
     attempt, check, completions, doctor, exec, man, new_slot, op, remove, run, run_cmd, sandbox, secret,
     session::{Session, Settings},
@@ -167,7 +167,7 @@ async fn command_in(house: &Session, command: Command, out: &mut Output) -> run:
         Command::Check(args) => check::run(house, &args, out).await,
         Command::History(args) => run::history(house, &args, out).await,
         Command::Clock(args) => run::clock(house, &args, out).await,
-        Command::Add(args) => run::add(house, &args, out).await,
+        Command::Add(args) => add::run(house, &args, out).await,
         Command::Remove(args) => remove::run(house, &args, out).await,
         Command::Secret(which) => secret::run(house, &which, out).await,
         Command::Pair(args) if args.slot.is_some() => new_slot::run(house, &args, out).await,
