@@ -10,6 +10,7 @@ mod clock;
 mod connection;
 mod error;
 mod exchange;
+mod factor;
 mod group;
 mod guard;
 mod key;
