@@ -274,7 +274,12 @@ impl World {
             time: self.time.clone(),
             fingerprint_key: self.store.fingerprint_key(),
             cancel,
-            memo: Arc::new(StoreMemo { store: self.store.clone(), gateway: gateway.id.clone(), reconfigured: self.reconfigured.clone() }),
+            memo: Arc::new(StoreMemo {
+                store: self.store.clone(),
+                gateway: gateway.id.clone(),
+                time: self.time.clone(),
+                reconfigured: self.reconfigured.clone(),
+            }),
             samples: Arc::new(GateSamples {
                 gateway: gateway.id.clone(),
                 elsewhere: ntp::is_elsewhere(&gateway.settings.url),

@@ -117,6 +117,7 @@ pub async fn run(world: &Arc<World>, id: i64, host: &mut dyn Host, cancel: &Canc
         Ok(cx) => cx,
         Err(why) => return super::end(world, id, OpPhase::Ambiguous, Some(why)).await,
     };
+    let _engaged = gateway.provider.engage(&cx, &op.target);
     let mut runner = Runner { world, provider: gateway.provider.clone(), gateway, cx, host, cancel, op };
     let (phase, reason) = match runner.forwards().await {
         Ok(end) => end,

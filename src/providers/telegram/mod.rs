@@ -9,6 +9,8 @@ mod can;
 mod door;
 mod elsewhere;
 mod fail;
+mod held;
+mod lend;
 mod login;
 mod memo;
 pub mod mtproto;
@@ -27,7 +29,7 @@ mod tests;
 /// Keys and their names, as the protocol has them.
 pub use mtproto::{AuthKey, KeyId};
 
-use super::{AskSpec, Becomes, Cx, Fut, GatewayFacts, KindSpec, Look, MethodSpec, On, Pairing, Provider, Report, SecretSpec, Tx, VerbSpec};
+use super::{AskSpec, Becomes, Cx, Fut, GatewayFacts, KindSpec, Look, MethodSpec, On, Pairing, Provider, Report, Right, SecretSpec, Tx, VerbSpec};
 use crate::{
     clock::Limits,
     domain::{Action, Answer, Effect, Finding, Inputs, Method, Not, Op, Plan, Reason, ReasonCode, Row, Secret, StepEnd, Target, Want},
@@ -103,6 +105,9 @@ impl Provider for Telegram {
     }
     fn look<'a>(&'a self, cx: &'a Cx, at: Option<&'a Target>, how: Look) -> Fut<'a, Result<Report, Reason>> {
         Box::pin(watch::look(&self.hub, cx, at, how))
+    }
+    fn engage(&self, cx: &Cx, at: &Target) -> Right {
+        Box::new(self.hub.engage(cx, at.account.as_str()))
     }
     fn plan<'a>(&'a self, cx: &'a Cx, at: &'a Target, action: &'a Action, given: Inputs) -> Fut<'a, Result<Plan, Reason>> {
         Box::pin(async move {
