@@ -356,6 +356,14 @@ pub trait Provider: Send + Sync {
     fn run<'a>(&'a self, cx: &'a Cx, op: &'a Op, step: &'a str, answer: Option<Answer>) -> Fut<'a, StepEnd>;
     /// Takes `step` back: only before the pivot.
     fn back<'a>(&'a self, cx: &'a Cx, op: &'a Op, step: &'a str) -> Fut<'a, StepEnd>;
+    /// True when a pairing by that method asks for something that must be typed here, whoever pairs.
+    fn is_typed_here(&self, _method: crate::domain::Method) -> bool {
+        false
+    }
+    /// What would have answered a question that nobody answers, as a reason with its remedy.
+    fn unanswered(&self, _at: &Target, _prompt: &Prompt) -> Option<Reason> {
+        None
+    }
     /// Begins a pairing attempt. Nothing was sent before this call; the gate was asked.
     fn pair<'a>(&'a self, cx: &'a Cx, at: &'a Target, want: Want) -> Fut<'a, Result<Box<dyn Pairing>, Reason>>;
     /// True when a pairing of this row is with another server than the one that the watch hears. Its clock counts too, so the

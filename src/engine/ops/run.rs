@@ -221,7 +221,8 @@ impl Runner<'_> {
                             self.world.store.op_phase(self.op.id, OpPhase::Running).await?;
                             self.world.store.op_step(self.op.id, self.op.step, false).await?;
                             let refused = prompt.hint.as_ref().map(|h| Reason::new(ReasonCode::CredentialRefused).raw(h.as_str()));
-                            return Ok(Tried::GaveUp(refused.filter(|_| prompt.wrong > 0).unwrap_or(Reason::new(ReasonCode::PersonNeeded))));
+                            let why = refused.filter(|_| prompt.wrong > 0).or_else(|| self.provider.unanswered(&self.op.target, &prompt));
+                            return Ok(Tried::GaveUp(why.unwrap_or(Reason::new(ReasonCode::PersonNeeded))));
                         }
                         return Ok(Tried::Stop(OpPhase::Asking, Reason::new(ReasonCode::PersonNeeded)));
                     };

@@ -32,7 +32,9 @@ pub use mtproto::{AuthKey, KeyId};
 use super::{AskSpec, Becomes, Cx, Fut, GatewayFacts, KindSpec, Look, MethodSpec, On, Pairing, Provider, Report, Right, SecretSpec, Tx, VerbSpec};
 use crate::{
     clock::Limits,
-    domain::{Action, Answer, Effect, Finding, Inputs, Method, Not, Op, Plan, Reason, ReasonCode, Row, Secret, StepEnd, Target, Want},
+    domain::{
+        Action, Answer, Effect, Finding, Inputs, Method, Not, Op, Plan, Prompt, PromptKind, Reason, ReasonCode, Row, Secret, StepEnd, Target, Want,
+    },
     i18n::telegram as w,
 };
 use std::{sync::Arc, time::Duration};
@@ -144,6 +146,14 @@ impl Provider for Telegram {
                 None => StepEnd::done(),
             }
         })
+    }
+    fn is_typed_here(&self, method: Method) -> bool {
+        method == Method::Code
+    }
+    fn unanswered(&self, at: &Target, prompt: &Prompt) -> Option<Reason> {
+        let account = Target { device: None, incarnation: None, ..at.clone() }.id();
+        let why = || Reason::new(ReasonCode::PersonNeeded).with("account", account).with("secret", setup::PASSWORD);
+        (prompt.kind == PromptKind::Password).then(why)
     }
     fn pair<'a>(&'a self, cx: &'a Cx, at: &'a Target, want: Want) -> Fut<'a, Result<Box<dyn Pairing>, Reason>> {
         Box::pin(login::begin(self.hub.clone(), cx, at, want))

@@ -85,6 +85,8 @@ pub(super) struct Hub {
     opening: Mutex<HashMap<Box<str>, Arc<tokio::sync::Mutex<()>>>>,
     /// A key for the next login.
     pub(super) warm: super::warm::Warm,
+    /// Passwords that a person gave ahead, by op.
+    given: Mutex<HashMap<i64, Secret>>,
 }
 
 /// How much a connection is wanted where another process has the key.
@@ -199,6 +201,14 @@ impl Hub {
                 };
             }
             tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Keeps a password for a later step of an op, or takes it.
+    pub(super) fn given(&self, op: i64, password: Option<Secret>) -> Option<Secret> {
+        match password {
+            Some(password) => lock(&self.given).insert(op, password),
+            None => lock(&self.given).remove(&op),
         }
     }
 

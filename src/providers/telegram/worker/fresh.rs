@@ -7,7 +7,7 @@ use super::{
             Error, create_key,
             tl::{enums, functions as f, types},
         },
-        operator::{Hub, ask_time, measured},
+        operator::{Hub, Line, ask_time, measured},
         rows::Remote,
         setup,
         watch::remote,
@@ -15,7 +15,7 @@ use super::{
     Made, device_name,
 };
 use crate::{
-    domain::{Op, Reason, ReasonCode, Secret},
+    domain::{Clean, Op, Reason, ReasonCode, Secret},
     providers::Cx,
     store::config::Account,
 };
@@ -96,6 +96,16 @@ pub(super) async fn who(door: &Door) -> Result<Who, Error> {
         Err(e) if e.verdict() == Some(super::super::mtproto::Verdict::Unregistered) => Ok(Who::Nobody),
         Err(e) => Err(e),
     }
+}
+
+/// Whether the account wants a password beside a new key's acceptance; its hint, where there is one. `None`: it does not.
+///
+/// # Errors
+/// The call's.
+pub(super) async fn second_step(hub: &Hub, cx: &Cx, account: &Account, line: &Line) -> Result<Option<Option<Clean>>, Reason> {
+    let told = line.conn.invoke(&f::account::GetPassword {}).await;
+    let enums::account::Password::Password(p) = told.map_err(|e| hub.refused(cx, &account.name, line.conn.key(), &e))?;
+    Ok(p.has_password.then(|| p.hint.map(|h| Clean::new(&h))))
 }
 
 /// The row of the new key among the account's sessions.
