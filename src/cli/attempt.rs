@@ -42,6 +42,10 @@ use tokio_util::sync::CancellationToken;
 /// # Errors
 /// When the reader of stdout has gone.
 pub(super) async fn run(house: &Session, args: &Pair, out: &mut Output) -> Ran {
+    let attended = !args.json && std::io::stdin().is_terminal();
+    if args.method() == Method::Code && args.number.is_none() && !attended {
+        return Ok(said(&Message::new(&c::PAIR_NUMBER), Exit::Usage, out));
+    }
     if let Err(exit) = house.ready(out).await {
         return Ok(exit);
     }
@@ -52,7 +56,6 @@ pub(super) async fn run(house: &Session, args: &Pair, out: &mut Output) -> Ran {
     if let Some(exit) = cannot(house, &row, args.method(), out) {
         return Ok(exit);
     }
-    let attended = !args.json && std::io::stdin().is_terminal();
     let number = match number(house, &row, args, attended, out) {
         Ok(number) => number,
         Err(exit) => return Ok(exit),

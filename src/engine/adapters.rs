@@ -19,14 +19,16 @@ pub(super) struct StoreMemo {
     pub(super) store: Store,
     pub(super) gateway: GatewayId,
     pub(super) time: Arc<dyn Time>,
+    /// Nothing may be changed.
+    pub(super) read_only: bool,
     /// Gateways of which the operator's file was changed from here: they are read anew.
     pub(super) reconfigured: Arc<Mutex<HashSet<GatewayId>>>,
 }
 
 impl StoreMemo {
-    /// Goes with the gateway when that is removed, and is none of the secrets that its contexts get.
+    /// Goes with the gateway when that is removed.
     fn own(&self, key: &str) -> String {
-        secret_name(&self.gateway, &format!("own/{key}"))
+        secret_name(&self.gateway, key)
     }
 }
 
@@ -69,7 +71,12 @@ impl Memo for StoreMemo {
         })
     }
     fn sealed<'a>(&'a self, key: &'a str) -> Fut<'a, Result<Option<Secret>, Reason>> {
-        Box::pin(async move { self.store.secret_get(&self.own(key)).await.map_err(|e| e.reason()) })
+        Box::pin(async move {
+            if self.read_only {
+                return Ok(None);
+            }
+            self.store.secret_get(&self.own(key)).await.map_err(|e| e.reason())
+        })
     }
     fn seal<'a>(&'a self, key: &'a str, value: Option<&'a Secret>) -> Fut<'a, Result<(), Reason>> {
         Box::pin(async move {

@@ -278,6 +278,7 @@ impl World {
                 store: self.store.clone(),
                 gateway: gateway.id.clone(),
                 time: self.time.clone(),
+                read_only: self.read_only,
                 reconfigured: self.reconfigured.clone(),
             }),
             samples: Arc::new(GateSamples {

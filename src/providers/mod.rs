@@ -283,7 +283,7 @@ pub trait Memo: Send + Sync {
     fn kept_rows(&self, _fresh: bool) -> Fut<'_, Vec<Row>> {
         Box::pin(async { Vec::new() })
     }
-    /// A sealed value that is nobody's secret but the provider's own.
+    /// A sealed value of the gateway's, such as what a provider must not lose while it is at work. Nothing, where nothing may be changed.
     fn sealed<'a>(&'a self, _key: &'a str) -> Fut<'a, Result<Option<Secret>, Reason>> {
         Box::pin(async { Ok(None) })
     }

@@ -15,6 +15,7 @@ mod login;
 mod memo;
 pub mod mtproto;
 mod operator;
+mod pending;
 mod rows;
 pub mod session;
 mod setup;

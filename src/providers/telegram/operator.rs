@@ -159,11 +159,17 @@ impl Hub {
         let place = name(cx, &account.name);
         let opening = lock(&self.opening).entry(place.clone()).or_default().clone();
         let _one_at_a_time = opening.lock().await;
-        let operator = self.operator(cx, &account.name).ok_or_else(|| Reason::new(ReasonCode::NeverPaired))?;
-        let id = operator.key.id();
-        if let Some(line) = self.places.open_line(&place, id)? {
+        let open = |o: Operator| Ok((self.places.open_line(&place, o.key.id())?, o));
+        let mut found = self.operator(cx, &account.name).map(open).transpose();
+        if let Ok(Some((Some(line), _))) = found {
             return Ok(line);
         }
+        // A login that a killed process began may have succeeded since.
+        if super::pending::recover(self, cx, account).await {
+            found = self.operator(cx, &account.name).map(open).transpose();
+        }
+        let (_, operator) = found?.ok_or_else(|| Reason::new(ReasonCode::NeverPaired))?;
+        let id = operator.key.id();
         not_a_workers(cx, id).await?;
         let right = match self.right(cx, id, wish).await? {
             Ok(right) => right,
