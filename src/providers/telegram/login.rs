@@ -72,6 +72,7 @@ pub(super) async fn begin(hub: Arc<Hub>, cx: &Cx, at: &Target, want: Want) -> Re
     };
     let except = memo::users(cx, &account.name).await;
     let stake = Some(Stake::of(cx, &account.name).await);
+    hub.warm.login(true);
     Ok(Box::new(Login {
         hub,
         account,
@@ -241,7 +242,7 @@ impl Login {
         if self.door.is_none() {
             let home = memo::home(cx, &self.account.name).await;
             let home = home.filter(|dc| self.net.dcs.contains_key(dc));
-            let ready = match self.hub.warm.take(cx, home) {
+            let ready = match self.hub.warm.take(cx, home).await {
                 // A server that does not know it any more, or does not answer: from the beginning then.
                 Some(k) => Door::with(&self.net, &self.app, k.dc, k.key, k.salt, k.clock).await.ok(),
                 None => None,
@@ -428,6 +429,12 @@ impl Login {
     }
 }
 
+impl Drop for Login {
+    fn drop(&mut self) {
+        self.hub.warm.login(false);
+    }
+}
+
 impl Pairing for Login {
     fn next<'a>(&'a mut self, cx: &'a Cx, mut answer: Option<Answer>) -> Fut<'a, PairEvent> {
         Box::pin(async move {
@@ -449,9 +456,9 @@ impl Pairing for Login {
         })
     }
 
-    fn end<'a>(self: Box<Self>, cx: &'a Cx) -> Fut<'a, ()> {
+    fn end<'a>(mut self: Box<Self>, cx: &'a Cx) -> Fut<'a, ()> {
         Box::pin(async move {
-            let Some(door) = self.door else { return };
+            let Some(door) = self.door.take() else { return };
             // A bot is logged in by the first call.
             let sent = !matches!(self.stage, Stage::Start) || matches!(self.way, Way::Bot(_));
             // Handed out: whether it was committed, the next start finds out.
@@ -464,7 +471,7 @@ impl Pairing for Login {
                 !handed
             };
             let over = tokio::time::timeout(END, last).await;
-            if let (Ok(true), Some(stake)) = (over, self.stake) {
+            if let (Ok(true), Some(stake)) = (over, self.stake.take()) {
                 stake.settle(cx).await;
             }
         })

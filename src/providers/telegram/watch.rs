@@ -258,8 +258,16 @@ fn wait(why: &Reason, pause: Duration) -> Duration {
 /// See [`crate::providers::Provider::look`].
 pub(super) async fn look(hub: &Hub, cx: &Cx, at: Option<&Target>, how: Look) -> Result<Report, Reason> {
     match (how, at) {
-        (Look::Probe, _) => {
+        (Look::Probe, at) => {
             let net = setup::network(cx)?;
+            // Of an account that nobody is logged in to: what is asked is of use for its login.
+            let account = at.map(|at| at.account.as_str()).filter(|a| hub.operator(cx, a).is_none());
+            if let Some(account) = account {
+                let home = memo::home(cx, account).await;
+                if hub.warm.begin(cx, &net, home).await.map_err(|e| super::fail::at(cx, &e))? {
+                    return Ok(Report::Alive(cx.time.now()));
+                }
+            }
             ask_time(cx, &net).await.map_err(|e| super::fail::at(cx, &e))?;
             Ok(Report::Alive(cx.time.now()))
         }
