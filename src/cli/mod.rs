@@ -15,6 +15,7 @@ mod clock_host;
 pub mod completions;
 pub mod deck;
 pub mod demo;
+mod desk;
 pub mod dispatch;
 pub mod doctor;
 mod exec;

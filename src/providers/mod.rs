@@ -157,6 +157,34 @@ pub trait Memo: Send + Sync {
     fn exclusive<'a>(&'a self, _name: &'a str) -> Fut<'a, Result<Option<Right>, Reason>> {
         Box::pin(async { Ok(Some(Box::new(()) as Right)) })
     }
+    /// The same right, asked for: who has it is asked to lend it, and waited for so long. The inner error: who has it and did not let go.
+    fn borrow<'a>(&'a self, name: &'a str, _within: Duration) -> Fut<'a, Result<Result<Right, crate::domain::Clean>, Reason>> {
+        Box::pin(async move { Ok(self.exclusive(name).await?.ok_or_else(|| crate::domain::Clean::new(""))) })
+    }
+    /// Who has that right. `None`: nobody, or nobody knows.
+    fn holder(&self, _name: &str) -> Option<Holder> {
+        None
+    }
+    /// Resolves when another process asks for that right.
+    fn wanted(&self, _name: &str) -> Fut<'static, ()> {
+        Box::pin(std::future::pending())
+    }
+    /// Resolves when nobody has that right and nobody asks for it.
+    fn given_back(&self, _name: &str) -> Fut<'static, ()> {
+        Box::pin(std::future::pending())
+    }
+    /// The gateway's rows as the process that watches it keeps them. `fresh`: none, unless it was heard of lately.
+    fn kept_rows(&self, _fresh: bool) -> Fut<'_, Vec<Row>> {
+        Box::pin(async { Vec::new() })
+    }
+    /// A sealed value of the gateway's, such as what a provider must not lose while it is at work. Nothing, where nothing may be changed.
+    fn sealed<'a>(&'a self, _key: &'a str) -> Fut<'a, Result<Option<Secret>, Reason>> {
+        Box::pin(async { Ok(None) })
+    }
+    /// Keeps it, or with `None` forgets it; resolves when that is committed.
+    fn seal<'a>(&'a self, _key: &'a str, _value: Option<&'a Secret>) -> Fut<'a, Result<(), Reason>> {
+        Box::pin(async { Err(Reason::new(crate::domain::ReasonCode::StoreUnwritable)) })
+    }
     /// What the operator's file says at this moment; `None` where there is none that can be read.
     fn configured(&self) -> Option<config::Config> {
         None
@@ -170,6 +198,15 @@ pub trait Memo: Send + Sync {
     fn enlist<'a>(&'a self, _slot: &'a config::NewSlot, _there: bool) -> Fut<'a, Result<(), Reason>> {
         Box::pin(async { Err(Reason::new(crate::domain::ReasonCode::StoreUnwritable)) })
     }
+}
+
+/// Who has a right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The process, by its command and number.
+    pub who: crate::domain::Clean,
+    /// It is this one.
+    pub here: bool,
 }
 
 /// An exclusive right, let go when it is dropped.
@@ -201,6 +238,10 @@ pub trait Provider: Send + Sync {
     fn is_asked(&self) -> bool {
         true
     }
+    /// Held for as long as an op on `at` is planned and run: what its steps share stays here meanwhile and is lent to nobody.
+    fn engage(&self, _cx: &Cx, _at: &Target) -> Right {
+        Box::new(())
+    }
     /// Makes a plan. Reads only; proves the right to do every step before the first one destroys anything.
     fn plan<'a>(&'a self, cx: &'a Cx, at: &'a Target, action: &'a Action, given: Inputs) -> Fut<'a, Result<Plan, Reason>>;
     /// Whether the effect of `step` is there.
@@ -209,6 +250,14 @@ pub trait Provider: Send + Sync {
     fn run<'a>(&'a self, cx: &'a Cx, op: &'a Op, step: &'a str, answer: Option<Answer>) -> Fut<'a, StepEnd>;
     /// Takes `step` back: only before the pivot.
     fn back<'a>(&'a self, cx: &'a Cx, op: &'a Op, step: &'a str) -> Fut<'a, StepEnd>;
+    /// True when a pairing by that method asks for something that must be typed here, whoever pairs.
+    fn is_typed_here(&self, _method: crate::domain::Method) -> bool {
+        false
+    }
+    /// What would have answered a question that nobody answers, as a reason with its remedy.
+    fn unanswered(&self, _at: &Target, _prompt: &Prompt) -> Option<Reason> {
+        None
+    }
     /// Begins a pairing attempt. Nothing was sent before this call; the gate was asked.
     fn pair<'a>(&'a self, cx: &'a Cx, at: &'a Target, want: Want) -> Fut<'a, Result<Box<dyn Pairing>, Reason>>;
     /// True when a pairing of this row is with another server than the one that the watch hears. Its clock counts too, so the

@@ -56,15 +56,15 @@ impl Store {
     }
 }
 
-/// The kernel's word that a file of the store was written.
-struct Files {
+/// The kernel's word that a file in a folder was written.
+pub(super) struct Files {
     #[cfg(target_os = "linux")]
     fd: Option<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>>,
 }
 
 #[cfg(target_os = "linux")]
 impl Files {
-    fn watch(dir: &std::path::Path) -> Self {
+    pub(super) fn watch(dir: &std::path::Path) -> Self {
         use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init};
         let fd = init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).ok().and_then(|fd| {
             add_watch(&fd, dir, WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::DELETE).ok()?;
@@ -75,7 +75,7 @@ impl Files {
         Self { fd }
     }
 
-    async fn moved(&self) {
+    pub(super) async fn moved(&self) {
         let Some(fd) = &self.fd else { return tokio::time::sleep(POLL).await };
         let Ok(mut ready) = fd.readable().await else { return tokio::time::sleep(POLL).await };
         // What happened does not matter: the version tells. Read until nothing is left, so that it wakes anew.
@@ -87,10 +87,10 @@ impl Files {
 
 #[cfg(not(target_os = "linux"))]
 impl Files {
-    fn watch(_: &std::path::Path) -> Self {
+    pub(super) fn watch(_: &std::path::Path) -> Self {
         Self {}
     }
-    async fn moved(&self) {
+    pub(super) async fn moved(&self) {
         tokio::time::sleep(POLL).await;
     }
 }
