@@ -94,8 +94,9 @@ fn the_round_trips_until_a_code_are_counted() {
     child.kill().unwrap();
     all.home.finish(child);
     println!("figure: telegram-qr where=command round_trips={} questions={asked:?}", asked.len());
-    // The gate's probe, the exchange of a key, one call.
-    assert!(asked.len() <= 6, "{asked:?}");
+    // The exchange of a key, whose first two questions are the gate's look at the clock, and one call that introduces us as well: nothing
+    // of it can be left out, and each needs the answer to the one before.
+    assert_eq!(asked, ["req_pq", "req_DH_params", "set_client_DH_params", "auth.exportLoginToken"]);
     // On a deck there is a key in hand when the account is on screen.
     let all = Tg::with(TelegramSettings::default(), None, 1, 1);
     let path = all.home.path();
@@ -108,7 +109,6 @@ fn the_round_trips_until_a_code_are_counted() {
     until("a code", || all.tg().token().is_some());
     let there = all.tg().questions();
     println!("figure: telegram-qr where=deck round_trips={} questions={there:?}", there.len());
-    assert!(there.len() <= 3, "{there:?}");
-    let login = &asked[asked.iter().rposition(|q| *q == "req_pq").unwrap()..];
-    assert_eq!(login, ["req_pq", "req_DH_params", "set_client_DH_params", "auth.exportLoginToken"]);
+    // Perhaps the watch looked at the clock just then.
+    assert!(there.len() <= 3 && there.last() == Some(&"auth.exportLoginToken"), "{there:?}");
 }

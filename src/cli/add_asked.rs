@@ -1,11 +1,11 @@
 //! `pairdeck add` for kinds that ask for more than an address and a key: what is not given is asked for on a terminal. The servers are
 //! asked before anything is kept; nobody is logged in.
 
-use super::{Exit, Output, args::Add, json, prompt, run::Ran, session::Session};
+use super::{Exit, Output, args::Add, prompt, run::Ran, session::Session};
 use crate::{
     domain::Secret,
-    engine::{add, command::NewGateway},
-    i18n::{Message, command as c, reason},
+    engine::command::NewGateway,
+    i18n::{Message, command as c},
     providers::AddAsk,
 };
 use std::{collections::BTreeMap, path::PathBuf};
@@ -42,7 +42,7 @@ pub(super) async fn run(house: &Session, args: &Add, asks: &'static [AddAsk], ou
             }
         }
     }
-    let mut new = NewGateway {
+    let new = NewGateway {
         name: args.name.clone(),
         kind: args.kind.clone(),
         url: String::new(),
@@ -54,32 +54,7 @@ pub(super) async fn run(house: &Session, args: &Add, asks: &'static [AddAsk], ou
         own: Vec::new(),
         passphrase: None,
     };
-    let _ = house.world.open_vault().await;
-    let mut done = add::add(&house.world, new.clone()).await;
-    let wants = done.trouble.as_ref().is_some_and(|why| why.code == crate::domain::ReasonCode::KeyringAbsent);
-    if wants && std::io::IsTerminal::is_terminal(&std::io::stdin()) {
-        new.passphrase = prompt::secret(None, &c::ASK_NEW_PASSPHRASE, out).ok();
-        if new.passphrase.is_some() {
-            done = add::add(&house.world, new).await;
-        }
-    }
-    for (_, line) in done.lines.iter().filter(|(well, _)| *well) {
-        out.note(line);
-    }
-    if args.json {
-        let reason = done.trouble.as_ref().map(|r| json::reason(r, out.lang));
-        out.json(&serde_json::json!({ "v": json::V, "name": done.name, "added": done.added, "reason": reason }))?;
-    }
-    Ok(match &done.trouble {
-        None => Exit::Ok,
-        Some(why) => {
-            if !args.json {
-                out.complain_text(&reason::full(why, out.lang));
-                out.complain(&Message::new(&c::ADD_NOT_KEPT));
-            }
-            Exit::from(why.code).or_failed()
-        }
-    })
+    super::add::keep(house, new, args.json, out).await
 }
 
 /// What was given for one of them: by name, by the options that every kind has, or on the terminal.

@@ -318,8 +318,8 @@ pub struct Pair {
     /// Pair by QR (the default).
     #[arg(long, conflicts_with_all = ["code", "number"])]
     pub qr: bool,
-    /// Pair by a code to type; needs --number.
-    #[arg(long, requires = "number")]
+    /// Pair by a code to type; needs --number, or a terminal to ask for it.
+    #[arg(long)]
     pub code: bool,
     /// The phone's number with its country code.
     #[arg(long, value_name = "N")]

@@ -1,30 +1,35 @@
 //! Runs `pairdeck pair`: what a person would press is decided by flags, and everything that happens is told.
 //!
+//! A question is put to whoever sits at the terminal; without one it ends with 4 and the command that stores the answer.
+//!
 //! An Offer that nothing proves is shown only to somebody on a terminal who presses Enter. A clock that nothing told lets the
 //! code through with a warning; one that blocks ends with 7 unless `--allow-clock-skew` was given.
 
 use super::{
     Exit, Gone, Output,
     args::Pair,
+    desk::Desk,
     json::PairLine,
     op::stop_on_signal,
     pair::{self, Teller},
+    prompt,
     run::Ran,
-    session::{LIMIT, Session},
+    session::{LIMIT, Session, broken},
 };
 use crate::{
     clock::gate::Shown,
-    domain::{Action, Method, Not, OfferKind, Reason, ReasonCode, Row, Time, Want},
+    domain::{Action, Method, Not, OfferKind, Prompt, Reason, ReasonCode, Row, Time, Want},
     engine::{
         command::PairKey,
         pairing::{self as engine, News, PairEnd, Start, Watcher},
+        world::secret_name,
     },
     i18n::{Message, command as c},
-    providers::Look,
+    providers::{Look, SecretSpec, token::account_secret},
     tui::{png, widget::qr},
 };
 use std::{
-    io::{BufRead, IsTerminal},
+    io::IsTerminal,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -37,6 +42,10 @@ use tokio_util::sync::CancellationToken;
 /// # Errors
 /// When the reader of stdout has gone.
 pub(super) async fn run(house: &Session, args: &Pair, out: &mut Output) -> Ran {
+    let attended = !args.json && std::io::stdin().is_terminal();
+    if args.method() == Method::Code && args.number.is_none() && !attended {
+        return Ok(said(&Message::new(&c::PAIR_NUMBER), Exit::Usage, out));
+    }
     if let Err(exit) = house.ready(out).await {
         return Ok(exit);
     }
@@ -47,14 +56,25 @@ pub(super) async fn run(house: &Session, args: &Pair, out: &mut Output) -> Ran {
     if let Some(exit) = cannot(house, &row, args.method(), out) {
         return Ok(exit);
     }
+    let number = match number(house, &row, args, attended, out) {
+        Ok(number) => number,
+        Err(exit) => return Ok(exit),
+    };
+    let desk = attended.then(Desk::open);
     let cancel = CancellationToken::new();
     let signal = stop_on_signal(cancel.clone());
     let clocks = tokio::spawn(crate::engine::clock::watch(house.world.clone()));
     let mut left = args.retries;
     let exit = loop {
-        let exit = once(house, &row, args, out, &cancel).await?;
+        let (exit, missing) = once(house, &row, (args, number.as_deref()), desk.as_ref(), out, &cancel).await?;
         if cancel.is_cancelled() {
             break Exit::Interrupted;
+        }
+        if let (Some(spec), Some(desk)) = (missing, &desk) {
+            match seal(house, &row, spec, desk, out, &cancel).await {
+                None => continue,
+                Some(exit) => break exit,
+            }
         }
         if exit != Exit::Failed || left == 0 {
             break exit;
@@ -106,16 +126,70 @@ fn said(m: &Message, exit: Exit, out: &mut Output) -> Exit {
     exit
 }
 
-async fn once(house: &Session, row: &Row, args: &Pair, out: &mut Output, cancel: &CancellationToken) -> Ran {
-    let spec = house.world.gateway(&row.gateway).map(|g| g.spec);
+/// The phone's number, asked for where a code is wanted and somebody can be asked. What would have to be typed later is refused now,
+/// before anything is sent, where nobody sits.
+fn number(house: &Session, row: &Row, args: &Pair, attended: bool, out: &mut Output) -> Result<Option<String>, Exit> {
+    let typed_here = house.world.gateway(&row.gateway).filter(|g| g.provider().is_typed_here(args.method()));
+    if let Some(gateway) = typed_here.as_ref().filter(|_| !attended) {
+        return Err(said(&Message::new(&c::PAIR_TYPED_HERE).with("platform", gateway.spec.platform), Exit::Person, out));
+    }
+    if args.method() != Method::Code || args.number.is_some() {
+        return Ok(args.number.clone());
+    }
+    let line = if attended { prompt::line(&c::PAIR_NUMBER_ASK, out) } else { None };
+    let number = line.map(|l| l.trim().to_owned()).filter(|l| !l.is_empty());
+    if number.is_none() && typed_here.is_none() {
+        return Err(said(&Message::new(&c::PAIR_NUMBER), Exit::Usage, out));
+    }
+    Ok(number)
+}
+
+/// Asks for a secret that the account lacks and seals it. `None`: it is there, and the attempt may begin anew.
+async fn seal(house: &Session, row: &Row, spec: &SecretSpec, desk: &Desk, out: &mut Output, cancel: &CancellationToken) -> Option<Exit> {
+    let question = Message::new(spec.words);
+    let given = tokio::select! {
+        given = desk.obtain(&question, out) => Some(given),
+        () = cancel.cancelled() => None,
+    };
+    let Some(given) = given else {
+        desk.rise();
+        out.asked();
+        return Some(Exit::Interrupted);
+    };
+    let Some(given) = given else { return Some(said(&Message::new(&c::NOT_AGREED), Exit::Person, out)) };
+    let name = secret_name(&row.gateway, &account_secret(row.account.as_str(), spec.name));
+    let kept = match house.world.store().secret_put(&name, &given).await {
+        Ok(()) => house.world.load_secrets().await,
+        Err(e) => Err(e),
+    };
+    match kept {
+        Ok(()) => {
+            out.note(&Message::new(&c::SECRET_KEPT).with("name", row.target().id()));
+            None
+        }
+        Err(e) => Some(broken(&e, out)),
+    }
+}
+
+/// One attempt: how it ended, and the secret for want of which it did.
+async fn once(
+    house: &Session,
+    row: &Row,
+    (args, number): (&Pair, Option<&str>),
+    desk: Option<&Desk>,
+    out: &mut Output,
+    cancel: &CancellationToken,
+) -> Result<(Exit, Option<&'static SecretSpec>), Gone> {
+    let gateway = house.world.gateway(&row.gateway);
+    let spec = gateway.as_ref().map(|g| g.spec);
     let method = args.method();
     let phone = spec.map_or(&[][..], |s| if method == Method::Code { s.phone_code } else { s.phone_qr });
-    let number = args.number.as_deref().map(digits);
+    let number = number.map(digits);
     let (keys, mut pressed) = mpsc::channel(16);
-    let attended = !args.json && std::io::stdin().is_terminal();
-    if attended {
-        press_on_enter(keys.clone());
+    if let Some(desk) = desk {
+        desk.sit(keys.clone());
     }
+    let unanswered = |prompt: &Prompt| gateway.as_ref().and_then(|g| g.provider().unanswered(&row.target(), prompt));
     let mut policy = Policy(Mutex::new(Inner {
         teller: Teller::new(row.label.as_str(), phone, args.json),
         out,
@@ -123,7 +197,10 @@ async fn once(house: &Session, row: &Row, args: &Pair, out: &mut Output, cancel:
         allow_skew: args.allow_clock_skew,
         wipe_spoilt: args.wipe_spoilt,
         wiped: false,
-        attended,
+        desk,
+        asked: false,
+        lacks: spec.map_or(&[][..], |s| s.account_secrets),
+        unanswered: &unanswered,
         png: args.png.as_deref(),
         time: house.world.time().clone(),
         offer: 0,
@@ -133,32 +210,39 @@ async fn once(house: &Session, row: &Row, args: &Pair, out: &mut Output, cancel:
     let want = Want { method, number, wipe_spoilt: args.wipe_spoilt };
     let end = engine::run(&house.world, Start { target: row.target(), want }, &mut pressed, &mut policy, cancel).await;
     let told = policy.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let gave_up = desk.is_some_and(Desk::rise);
+    if cancel.is_cancelled() && told.asked {
+        told.out.asked();
+    }
     if told.gone {
         return Err(Gone);
     }
-    Ok(match (end, told.ended) {
+    let lacks = told.lacks;
+    if let (PairEnd::Failed(why), None) = (&end, told.ended)
+        && let Some(spec) = lacking(lacks, why).filter(|_| desk.is_some())
+    {
+        return Ok((Exit::Person, Some(spec)));
+    }
+    let exit = match (end, told.ended) {
+        _ if gave_up => Exit::Person,
         (PairEnd::Linked, _) => Exit::Ok,
         (_, Some(exit)) => exit,
         (PairEnd::Left { blocked: true }, None) => Exit::Clock,
         (PairEnd::Left { blocked: false }, None) => Exit::Failed,
         (PairEnd::Failed(why), None) => Exit::from(why.code).or_failed(),
-    })
+    };
+    Ok((exit, None))
+}
+
+/// The secret that an attempt failed for, where a person may give it.
+fn lacking(of: &'static [SecretSpec], why: &Reason) -> Option<&'static SecretSpec> {
+    let (_, name) = why.args.iter().find(|(n, _)| &**n == "secret").filter(|_| why.code == ReasonCode::CredentialMissing)?;
+    of.iter().find(|s| s.name == name.as_str())
 }
 
 /// A phone number as people write it, down to its digits.
 fn digits(number: &str) -> Box<str> {
     number.chars().filter(|c| !matches!(c, '+' | ' ' | '-' | '(' | ')' | '.')).collect::<String>().into()
-}
-
-/// Each Enter on the terminal shows what is held back. The thread ends with the process or the attempt.
-fn press_on_enter(keys: mpsc::Sender<PairKey>) {
-    let _ = std::thread::Builder::new().name("enter".into()).spawn(move || {
-        for _line in std::io::stdin().lock().lines().map_while(Result::ok) {
-            if keys.blocking_send(PairKey::Show).is_err() {
-                return;
-            }
-        }
-    });
 }
 
 struct Policy<'a>(Mutex<Inner<'a>>);
@@ -170,7 +254,11 @@ struct Inner<'a> {
     allow_skew: bool,
     wipe_spoilt: bool,
     wiped: bool,
-    attended: bool,
+    desk: Option<&'a Desk>,
+    /// A question stands open.
+    asked: bool,
+    lacks: &'static [SecretSpec],
+    unanswered: &'a (dyn Fn(&Prompt) -> Option<Reason> + Send + Sync),
     png: Option<&'a Path>,
     time: Arc<dyn Time>,
     offer: u32,
@@ -224,7 +312,7 @@ impl Inner<'_> {
                 match why.code {
                     // With an unknown clock it goes on and says so; what is not proven needs somebody's Enter.
                     ReasonCode::ClockUnknown => self.press(PairKey::Show),
-                    ReasonCode::NotProven if self.attended => self.out.note(&Message::new(&c::PAIR_ENTER_SHOWS)),
+                    ReasonCode::NotProven if self.desk.is_some() => self.out.note(&Message::new(&c::PAIR_ENTER_SHOWS)),
                     _ => {}
                 }
                 Ok(())
@@ -239,7 +327,14 @@ impl Inner<'_> {
                 told
             }
             News::Ask(prompt) => {
+                self.asked = true;
+                if self.desk.is_some_and(|desk| desk.ask(prompt, self.out)) {
+                    return Ok(());
+                }
                 let told = self.tell(&PairLine::Ask(prompt));
+                if let Some(remedy) = (self.unanswered)(prompt).and_then(|why| super::session::remedy(&why, self.out.lang)) {
+                    self.out.complain_text(&remedy);
+                }
                 self.leave(Exit::Person);
                 told
             }
@@ -254,6 +349,11 @@ impl Inner<'_> {
                 told
             }
             News::Linked(facts, took_s) => self.tell(&PairLine::Linked(facts, took_s, self.offer)),
+            // Asked for, and then it begins anew.
+            News::Failed(why) if self.desk.is_some() && lacking(self.lacks, why).is_some() => {
+                self.press(PairKey::Leave);
+                Ok(())
+            }
             News::Failed(why) => {
                 if self.wipe_spoilt && engine::spoilt(why.code) && !std::mem::replace(&mut self.wiped, true) {
                     // Agreed to beforehand. A session that is spoilt again after that is another matter.

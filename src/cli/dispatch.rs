@@ -1,7 +1,7 @@
 //! From arguments to a command's end. What opens a screen is handed back to the caller; all else runs here.
 
 use super::{
-    Cli, Command, Exit, Globals, Gone, Output,
+    Cli, Command, Exit, Globals, Gone, Output, add,
     args::{ConfigCommand, Demo},
     attempt, check, completions, doctor, exec, man, new_slot, op, remove, run, run_cmd, sandbox, secret,
     session::{Session, Settings},
@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     domain::Action,
+    engine::who,
     i18n::{Message, command as c},
     store::{
         Paths,
@@ -61,6 +62,10 @@ fn decide(cli: Cli, out: &mut Output) -> Result<Next, Gone> {
                 Ok(paths) => paths,
                 Err(text) => return ended(Next::Ended(usage(&text, out))),
             };
+            who::started_as(match &other {
+                None => "deck",
+                Some(command) => name(command),
+            });
             if matches!(other, None | Some(Command::Watch(_))) {
                 exec::file::sweep(&paths.data);
             }
@@ -79,6 +84,22 @@ fn decide(cli: Cli, out: &mut Output) -> Result<Next, Gone> {
         }
     };
     Ok(Next::Ended(exit))
+}
+
+/// What another process is told of this one.
+const fn name(command: &Command) -> &'static str {
+    match command {
+        Command::Watch(_) => "watch",
+        Command::Run(_) => "run",
+        Command::Pair(_) => "pair",
+        Command::Regenerate(_) => "regenerate",
+        Command::Wipe(_) => "wipe",
+        Command::Do(_) => "do",
+        Command::List(_) => "list",
+        Command::Status(_) => "status",
+        Command::Doctor(_) => "doctor",
+        _ => "command",
+    }
 }
 
 /// Does it after files with tokens that a killed process left are gone.
@@ -167,7 +188,7 @@ async fn command_in(house: &Session, command: Command, out: &mut Output) -> run:
         Command::Check(args) => check::run(house, &args, out).await,
         Command::History(args) => run::history(house, &args, out).await,
         Command::Clock(args) => run::clock(house, &args, out).await,
-        Command::Add(args) => run::add(house, &args, out).await,
+        Command::Add(args) => add::run(house, &args, out).await,
         Command::Remove(args) => remove::run(house, &args, out).await,
         Command::Secret(which) => secret::run(house, &which, out).await,
         Command::Pair(args) if args.slot.is_some() => new_slot::run(house, &args, out).await,

@@ -3,6 +3,7 @@
 //! Files here say things; they do not act. What needs a gateway is done by the engine's rooms, and the answer is handed to a
 //! `render` or `json` function here. Results go to stdout, all else to stderr, and no secret to either of them unasked.
 
+pub mod add;
 pub mod add_account;
 mod add_asked;
 pub mod aim;
@@ -14,6 +15,7 @@ mod clock_host;
 pub mod completions;
 pub mod deck;
 pub mod demo;
+mod desk;
 pub mod dispatch;
 pub mod doctor;
 mod exec;

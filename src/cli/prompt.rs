@@ -125,6 +125,49 @@ fn unreadable(path: &str, e: &io::Error) -> NoSecret {
     NoSecret(Message::new(&c::SECRET_UNREADABLE).with("path", path).with("why", e.to_string()))
 }
 
+/// A terminal that does not show what is typed, until this is dropped. Lines and ctrl-c are the kernel's as ever; it cannot be put
+/// into the background meanwhile, where a shell would be left without an echo.
+#[cfg(unix)]
+pub(super) struct Unseen(rustix::termios::Termios);
+
+#[cfg(unix)]
+impl Unseen {
+    /// Turns the echo off. What was typed before is thrown away.
+    ///
+    /// # Errors
+    /// Stdin is no terminal.
+    pub(super) fn begin() -> Result<Self, NoSecret> {
+        use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, tcgetattr, tcsetattr};
+        let before = tcgetattr(io::stdin()).map_err(|e| unreadable("-", &e.into()))?;
+        let mut hidden = before.clone();
+        hidden.local_modes.remove(LocalModes::ECHO);
+        hidden.local_modes.insert(LocalModes::ECHONL);
+        // 0 is `_POSIX_VDISABLE`.
+        hidden.special_codes[SpecialCodeIndex::VSUSP] = 0;
+        tcsetattr(io::stdin(), OptionalActions::Flush, &hidden).map_err(|e| unreadable("-", &e.into()))?;
+        Ok(Self(before))
+    }
+}
+
+#[cfg(unix)]
+impl Drop for Unseen {
+    fn drop(&mut self) {
+        // What was not read yet is no secret's rest for a shell to run.
+        let _ = rustix::termios::tcsetattr(io::stdin(), rustix::termios::OptionalActions::Flush, &self.0);
+    }
+}
+
+/// Without a way to turn the echo off nothing is asked.
+#[cfg(not(unix))]
+pub(super) struct Unseen;
+
+#[cfg(not(unix))]
+impl Unseen {
+    pub(super) fn begin() -> Result<Self, NoSecret> {
+        Err(NoSecret(Message::new(&c::SECRET_NO_TERMINAL)))
+    }
+}
+
 /// Asks with the echo off, and puts it back whatever happens in between. Keys are read one by one and signals are off, so
 /// that ctrl-c cannot leave a terminal without an echo.
 #[cfg(unix)]

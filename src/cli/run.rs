@@ -2,22 +2,20 @@
 //! function, and end. Everything is said in the renderers; every decision is the engine's.
 
 use super::{
-    Exit, Gone, Output, add_account, add_asked,
-    args::{Add, ClockArgs, History, One},
-    clock as clock_out, clock_host, doctor, history, json, list, prompt,
-    session::{LIMIT, Session, broken, refused},
+    Exit, Gone, Output,
+    args::{ClockArgs, History, One},
+    clock as clock_out, clock_host, doctor, history, json, list,
+    session::{LIMIT, Session, broken},
     status,
 };
 use crate::{
     clock::gate::GateView,
-    domain::{GatewayId, ReasonCode, Stamp, State},
-    engine::{add, command::NewGateway},
+    domain::{GatewayId, Stamp, State},
     i18n::{Message, command as c},
     providers::{Look, registry},
-    store::{Cursor, HistoryQuery, config},
+    store::{Cursor, HistoryQuery},
     vault::VaultState,
 };
-use std::collections::BTreeMap;
 use tokio_util::sync::CancellationToken;
 
 /// Lines of the audit that one document holds at most: it is kept whole, and exported whole.
@@ -224,94 +222,4 @@ pub async fn doctor(house: &Session, first: Vec<doctor::Check>, as_json: bool, o
     let views: Vec<_> = house.world.gateways().iter().map(|g| house.world.gate().view(&g.id)).collect();
     checks.extend(doctor::clocks(&views, &host, out.lang));
     doctor::render(&checks, as_json, out)
-}
-
-/// `add`: URL and key come from options, else from the terminal; the server is asked before anything is kept.
-///
-/// # Errors
-/// When the reader of stdout has gone.
-pub async fn add(house: &Session, args: &Add, out: &mut Output) -> Ran {
-    let Some(provider) = registry::provider(&args.kind) else {
-        let kinds: Vec<&str> = registry::kinds().iter().map(|k| k.kind).collect();
-        out.complain(&Message::new(&c::KIND_UNKNOWN).with("kind", &args.kind).with("kinds", kinds.join(", ")));
-        return Ok(Exit::Usage);
-    };
-    let asks = registry::add_asks(&args.kind);
-    if !asks.is_empty() {
-        return add_asked::run(house, args, asks, out).await;
-    }
-    if let (true, Some(secret)) = (config::default_url(&args.kind).is_some(), provider.spec().account_secrets.first()) {
-        return add_account::run(house, args, secret, out).await;
-    }
-    let url = match args.url.clone().or_else(|| prompt::line(&c::ASK_URL, out)) {
-        Some(url) if !url.trim().is_empty() => url.trim().to_owned(),
-        _ => {
-            out.complain(&Message::new(&c::URL_NEEDED));
-            return Ok(Exit::Usage);
-        }
-    };
-    let listed = config::NewGateway { name: args.name.clone(), kind: args.kind.clone(), url: url.clone(), allow_plaintext: args.allow_plaintext };
-    if let Err(errors) = config::check_gateway(&house.paths.config, &listed) {
-        // Before a key is asked for or sent anywhere.
-        for line in errors.text(out.lang).lines() {
-            out.complain_text(line);
-        }
-        return Ok(Exit::Usage);
-    }
-    let spec = provider.spec().secrets.first();
-    let question = spec.map_or(&c::ASK_KEY, |s| s.words);
-    let ask = if spec.is_some_and(|s| s.optional) { prompt::secret_or_none } else { prompt::secret };
-    let secret = match ask(args.api_key_file.as_deref(), question, out) {
-        Ok(secret) => secret,
-        Err(why) => {
-            out.complain(&why.0);
-            return Ok(Exit::Usage);
-        }
-    };
-    if matches!(house.world.open_vault().await, VaultState::Locked(_))
-        && let Err(exit) = house.unlock(out).await
-    {
-        return Ok(exit);
-    }
-    let mut new = NewGateway {
-        name: args.name.clone(),
-        kind: args.kind.clone(),
-        url,
-        secret,
-        allow_plaintext: args.allow_plaintext,
-        n: 0,
-        given: BTreeMap::new(),
-        passphrase: None,
-        account: None,
-        own: Vec::new(),
-    };
-    let mut done = add::add(&house.world, new.clone()).await;
-    if let Some(why) = done.trouble.as_ref().filter(|why| why.code == ReasonCode::KeyringAbsent)
-        && std::io::IsTerminal::is_terminal(&std::io::stdin())
-    {
-        refused(why, out);
-        new.passphrase = prompt::secret(None, &c::ASK_NEW_PASSPHRASE, out).ok();
-        if new.passphrase.is_some() {
-            done = add::add(&house.world, new).await;
-        }
-    }
-    // What failed is told once, with its remedy, below.
-    for (_, line) in done.lines.iter().filter(|(well, _)| *well) {
-        out.note(line);
-    }
-    if args.json {
-        let reason = done.trouble.as_ref().map(|r| json::reason(r, out.lang));
-        out.json(&serde_json::json!({ "v": json::V, "name": done.name, "added": done.added, "reason": reason }))?;
-    }
-    Ok(match &done.trouble {
-        None => Exit::Ok,
-        Some(why) if args.json => Exit::from(why.code).or_failed(),
-        Some(why) if why.code == ReasonCode::KeyringAbsent => refused(why, out),
-        // Its remedy speaks of a gateway that is kept; this one is not.
-        Some(why) => {
-            out.complain_text(&crate::i18n::reason::full(why, out.lang));
-            out.complain(&Message::new(&c::ADD_NOT_KEPT));
-            Exit::from(why.code).or_failed()
-        }
-    })
 }

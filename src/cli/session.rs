@@ -231,6 +231,7 @@ pub fn remedy(why: &Reason, lang: Lang) -> Option<String> {
     let arg = |name: &str| why.args.iter().find(|(n, _)| &**n == name).map(|(_, v)| v.as_str());
     let words = match why.code {
         ReasonCode::CredentialRefused if arg("account").is_some() => Some(&token::SECRET_REFUSED_SH_DO),
+        ReasonCode::CredentialMissing if arg("secret").is_some() => Some(&crate::i18n::telegram::PASSWORD_NEEDED_DO),
         ReasonCode::CredentialMissing if arg("account").is_some() => Some(&token::SECRET_MISSING_SH_DO),
         // The code is the official accounts' own.
         ReasonCode::AddressNotTrusted if arg("errcode") == Some("40164") => Some(&token::ADDRESS_OA_SH_DO),

@@ -1,24 +1,35 @@
 //! What a provider's context is made of: its memo in the store, its clock samples on the way to the gate.
 
-use super::{alarm::Alarm, mailbox::Mailbox};
+use super::{alarm::Alarm, mailbox::Mailbox, rows::HEARD, who, world::secret_name};
 use crate::{
     clock::{gate::Gate, sample::Sample},
-    domain::{GatewayId, Reason, ReasonCode},
+    domain::{Clean, GatewayId, Reason, ReasonCode, Row, Secret, State, Time},
     i18n::Lang,
-    providers::{Fut, Memo, Right, Samples},
-    store::{Store, config, locks::NamedLock},
+    providers::{Fut, Holder, Memo, Right, Samples},
+    store::{KnownGateway, Store, config},
 };
 use std::{
     collections::HashSet,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 /// A gateway's memo, kept by the store.
 pub(super) struct StoreMemo {
     pub(super) store: Store,
     pub(super) gateway: GatewayId,
+    pub(super) time: Arc<dyn Time>,
+    /// Nothing may be changed.
+    pub(super) read_only: bool,
     /// Gateways of which the operator's file was changed from here: they are read anew.
     pub(super) reconfigured: Arc<Mutex<HashSet<GatewayId>>>,
+}
+
+impl StoreMemo {
+    /// Goes with the gateway when that is removed.
+    fn own(&self, key: &str) -> String {
+        secret_name(&self.gateway, key)
+    }
 }
 
 impl Memo for StoreMemo {
@@ -29,8 +40,53 @@ impl Memo for StoreMemo {
         Box::pin(async move { self.store.memo_put(&self.gateway, key, value).await.map_err(|e| e.reason()) })
     }
     fn exclusive<'a>(&'a self, name: &'a str) -> Fut<'a, Result<Option<Right>, Reason>> {
-        let taken = NamedLock::try_take(self.store.paths(), name);
+        let taken = self.store.right(name, who::process());
         Box::pin(async move { taken.map(|l| l.map(|l| Box::new(l) as Right)).map_err(|e| e.reason()) })
+    }
+    fn borrow<'a>(&'a self, name: &'a str, within: Duration) -> Fut<'a, Result<Result<Right, Clean>, Reason>> {
+        Box::pin(async move {
+            let got = self.store.borrow(name, who::process(), within).await.map_err(|e| e.reason())?;
+            let who = || Clean::new(&self.store.right_of(name).unwrap_or_default());
+            Ok(got.map(|l| Box::new(l) as Right).ok_or_else(who))
+        })
+    }
+    fn holder(&self, name: &str) -> Option<Holder> {
+        self.store.right_of(name).map(|of| Holder { here: of == who::process(), who: Clean::new(&of) })
+    }
+    fn wanted(&self, name: &str) -> Fut<'static, ()> {
+        Box::pin(self.store.wanted(name))
+    }
+    fn given_back(&self, name: &str) -> Fut<'static, ()> {
+        Box::pin(self.store.given_back(name))
+    }
+    fn kept_rows(&self, fresh: bool) -> Fut<'_, Vec<Row>> {
+        Box::pin(async move {
+            let known = self.store.gateways().await.unwrap_or_default();
+            let now = self.time.now();
+            let heard = |k: &KnownGateway| k.link.state == State::Online && k.link.observed_at.is_some_and(|at| at.age(&now) <= HEARD);
+            if fresh && !known.iter().any(|k| k.id == self.gateway && heard(k)) {
+                return Vec::new();
+            }
+            self.store.rows(Some(self.gateway.clone())).await.unwrap_or_default()
+        })
+    }
+    fn sealed<'a>(&'a self, key: &'a str) -> Fut<'a, Result<Option<Secret>, Reason>> {
+        Box::pin(async move {
+            if self.read_only {
+                return Ok(None);
+            }
+            self.store.secret_get(&self.own(key)).await.map_err(|e| e.reason())
+        })
+    }
+    fn seal<'a>(&'a self, key: &'a str, value: Option<&'a Secret>) -> Fut<'a, Result<(), Reason>> {
+        Box::pin(async move {
+            let name = self.own(key);
+            let done = match value {
+                Some(value) => self.store.secret_put(&name, value).await,
+                None => self.store.secret_forget(&name).await,
+            };
+            done.map_err(|e| e.reason())
+        })
     }
     fn configured(&self) -> Option<config::Config> {
         config::Config::load(&self.store.paths().config).ok()

@@ -14,6 +14,7 @@ mod alarm;
 mod backoff;
 pub mod clock;
 pub mod command;
+mod deeds;
 mod errands;
 pub mod follow;
 mod gateway;

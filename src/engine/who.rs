@@ -1,11 +1,26 @@
 //! Who acts, for the audit: what the kernel says of this process, never what its environment says.
 
 use crate::domain::Clean;
+use std::sync::OnceLock;
 
 /// `user@host` of this process: the name of its user id, and before it the name of who logged in where that is somebody else
 /// (`ana as root@desk`).
 pub fn user_at_host() -> Clean {
     Clean::new(&format!("{}@{}", user(), host()))
+}
+
+/// What this process was started as, once that is known.
+static COMMAND: OnceLock<&'static str> = OnceLock::new();
+
+/// Says what this process was started as. The first word stands.
+pub fn started_as(command: &'static str) {
+    let _ = COMMAND.set(command);
+}
+
+/// This process for another one of the same host: `pairdeck watch (pid 4711)`.
+pub fn process() -> &'static str {
+    static NAME: OnceLock<String> = OnceLock::new();
+    NAME.get_or_init(|| format!("pairdeck{} (pid {})", COMMAND.get().map(|c| format!(" {c}")).unwrap_or_default(), std::process::id()))
 }
 
 /// `pairdeck[pid]@host` of this process.

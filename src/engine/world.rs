@@ -287,7 +287,13 @@ impl World {
             time: self.time.clone(),
             fingerprint_key: self.store.fingerprint_key(),
             cancel,
-            memo: Arc::new(StoreMemo { store: self.store.clone(), gateway: gateway.id.clone(), reconfigured: self.reconfigured.clone() }),
+            memo: Arc::new(StoreMemo {
+                store: self.store.clone(),
+                gateway: gateway.id.clone(),
+                time: self.time.clone(),
+                read_only: self.read_only,
+                reconfigured: self.reconfigured.clone(),
+            }),
             samples: Arc::new(GateSamples {
                 gateway: gateway.id.clone(),
                 elsewhere: ntp::is_elsewhere(&gateway.settings.url),

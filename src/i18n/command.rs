@@ -66,6 +66,9 @@ catalogue! { "command";
 
     PAIR_ENTER_SHOWS = "Enter shows it all the same", "按 Enter 仍可显示";
     PAIR_WIPE_SPOILT = "the session must be wiped first: --wipe-spoilt does that", "须先清除会话：--wipe-spoilt 可执行";
+    PAIR_NUMBER = "a pairing code needs the phone's number: --number N", "配对码需要手机号码：--number N";
+    PAIR_NUMBER_ASK = "phone number with its country code (Enter: the configured one): ", "含国家代码的手机号码（回车：用已配置的）：";
+    PAIR_TYPED_HERE = "the code that {platform} sends must be typed here: run it on a terminal, without --json", "{platform} 发来的验证码须在此输入：请在终端运行，不带 --json";
     PAIR_NO_SUCH = "{platform} has no pairing code: --qr", "{platform} 没有配对码：用 --qr";
     STEP = "step {n} of {of}: {step}", "第 {n}/{of} 步：{step}";
     STEP_AGAIN = "trying again: {reason}", "重试：{reason}";

@@ -4,12 +4,14 @@
 //! Adding one = one folder, one line in [`registry`], one sandbox server, one row in the contract tests.
 
 mod add;
+mod diagnosis;
 pub mod duty;
 pub mod evolution;
 pub mod form;
 pub mod http;
 pub mod langbot;
 pub mod registry;
+mod spec;
 pub mod telegram;
 pub mod token;
 pub mod tokens;
@@ -17,17 +19,19 @@ pub mod wecom_aibot;
 pub mod wukongim;
 
 pub use add::{AddAsk, Described};
+pub use diagnosis::{Claim, DiagLine, Diagnosis, Mark, SlotLine, SlotTable, Suggestion};
+pub use spec::{AskSpec, Becomes, KindSpec, MethodSpec, On, SecretSpec, VerbSpec};
 
 use crate::{
-    clock::{Limits, sample::Sample},
+    clock::sample::Sample,
     domain::{
         Action, Answer, Effect, Finding, GatewayId, Inputs, Not, Op, Plan, Prompt, Reason, RemoteId, Row, Secret, Secrets, Stamp, StepEnd, Target,
         Time, Ungated, Want,
     },
-    i18n::{Message, Words},
+    i18n::Message,
     store::config,
 };
-use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{future::Future, pin::Pin, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 /// A boxed future that may run on any thread.
@@ -35,116 +39,6 @@ pub type Fut<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Verb of kinds whose accounts have slots for workers: makes a new one. `p` opens it on an account that is paired already.
 pub const NEW_SLOT: &str = "new-slot";
-
-/// What a kind of gateway is, as constants: words, limits, verbs.
-#[derive(Debug)]
-pub struct KindSpec {
-    /// The word in the configuration and on the command line.
-    pub kind: &'static str,
-    /// Its name for people (a proper name: the same in every language).
-    pub name: &'static str,
-    /// The platform that its accounts live on.
-    pub platform: &'static str,
-    /// Clock thresholds.
-    pub limits: Limits,
-    /// Secrets that a gateway of this kind needs, by name; the first is asked for by `add`.
-    pub secrets: &'static [SecretSpec],
-    /// Secrets that each account of such a gateway needs, kept under [`token::account_secret`].
-    pub account_secrets: &'static [SecretSpec],
-    /// Rarer verbs of the `m` menu.
-    pub verbs: &'static [VerbSpec],
-    /// Methods of pairing, the preferred one for a small terminal first. Empty: nothing to pair.
-    pub methods: &'static [MethodSpec],
-    /// Poll interval while its rows are on screen and no events come.
-    pub poll_seen: Duration,
-    /// Poll interval while off screen.
-    pub poll_unseen: Duration,
-    /// Interval of the check while events come.
-    pub poll_events: Duration,
-    /// What to do on the phone, step by step, for a QR.
-    pub phone_qr: &'static [&'static Words],
-    /// What to do on the phone, step by step, for a code.
-    pub phone_code: &'static [&'static Words],
-}
-
-/// One secret of a gateway.
-#[derive(Debug)]
-pub struct SecretSpec {
-    /// Its name in the vault.
-    pub name: &'static str,
-    /// The question that asks for it.
-    pub words: &'static Words,
-    /// True when a gateway may work without it.
-    pub optional: bool,
-}
-
-/// One verb of the `m` menu.
-#[derive(Debug)]
-pub struct VerbSpec {
-    /// The verb of `pairdeck do VERB`.
-    pub id: &'static str,
-    /// Its letter in the menu, unique within the kind.
-    pub key: char,
-    /// What it does.
-    pub words: &'static Words,
-    /// The rows whose menu shows it.
-    pub on: On,
-    /// What a person is asked before it is armed, in this order. Headless: `--set NAME=VALUE`.
-    pub asks: &'static [AskSpec],
-}
-
-impl VerbSpec {
-    /// True when it makes a new row: then its target is completed by what was asked and need not be there yet.
-    pub fn creates(&self) -> bool {
-        self.asks.iter().any(|a| a.becomes != Becomes::Input)
-    }
-}
-
-/// The rows that a verb is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum On {
-    /// The gateway (and any row of it): makes a new account.
-    Gateway,
-    /// An account (and its devices, meaning their account).
-    Account,
-    /// One device.
-    Device,
-    /// An account or one of its devices, whichever the cursor is on.
-    Row,
-}
-
-/// One thing asked for a verb.
-#[derive(Debug)]
-pub struct AskSpec {
-    /// Its name in [`Inputs`] and in `--set NAME=VALUE`.
-    pub name: &'static str,
-    /// The question.
-    pub words: &'static Words,
-    /// What the answer is for.
-    pub becomes: Becomes,
-    /// Taken when nothing is typed; `None`: something must be.
-    pub default: Option<&'static str>,
-}
-
-/// What an answer to an [`AskSpec`] is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Becomes {
-    /// The account of the target.
-    Account,
-    /// The device of the target.
-    Device,
-    /// An input of the plan.
-    Input,
-}
-
-/// One method of pairing.
-#[derive(Debug)]
-pub struct MethodSpec {
-    /// The form of Offer.
-    pub method: crate::domain::Method,
-    /// True when a phone number is asked for before any request.
-    pub needs_number: bool,
-}
 
 /// What a watch or a look yields. An incomplete list never deletes.
 #[derive(Debug)]
@@ -263,6 +157,34 @@ pub trait Memo: Send + Sync {
     fn exclusive<'a>(&'a self, _name: &'a str) -> Fut<'a, Result<Option<Right>, Reason>> {
         Box::pin(async { Ok(Some(Box::new(()) as Right)) })
     }
+    /// The same right, asked for: who has it is asked to lend it, and waited for so long. The inner error: who has it and did not let go.
+    fn borrow<'a>(&'a self, name: &'a str, _within: Duration) -> Fut<'a, Result<Result<Right, crate::domain::Clean>, Reason>> {
+        Box::pin(async move { Ok(self.exclusive(name).await?.ok_or_else(|| crate::domain::Clean::new(""))) })
+    }
+    /// Who has that right. `None`: nobody, or nobody knows.
+    fn holder(&self, _name: &str) -> Option<Holder> {
+        None
+    }
+    /// Resolves when another process asks for that right.
+    fn wanted(&self, _name: &str) -> Fut<'static, ()> {
+        Box::pin(std::future::pending())
+    }
+    /// Resolves when nobody has that right and nobody asks for it.
+    fn given_back(&self, _name: &str) -> Fut<'static, ()> {
+        Box::pin(std::future::pending())
+    }
+    /// The gateway's rows as the process that watches it keeps them. `fresh`: none, unless it was heard of lately.
+    fn kept_rows(&self, _fresh: bool) -> Fut<'_, Vec<Row>> {
+        Box::pin(async { Vec::new() })
+    }
+    /// A sealed value of the gateway's, such as what a provider must not lose while it is at work. Nothing, where nothing may be changed.
+    fn sealed<'a>(&'a self, _key: &'a str) -> Fut<'a, Result<Option<Secret>, Reason>> {
+        Box::pin(async { Ok(None) })
+    }
+    /// Keeps it, or with `None` forgets it; resolves when that is committed.
+    fn seal<'a>(&'a self, _key: &'a str, _value: Option<&'a Secret>) -> Fut<'a, Result<(), Reason>> {
+        Box::pin(async { Err(Reason::new(crate::domain::ReasonCode::StoreUnwritable)) })
+    }
     /// What the operator's file says at this moment; `None` where there is none that can be read.
     fn configured(&self) -> Option<config::Config> {
         None
@@ -276,6 +198,15 @@ pub trait Memo: Send + Sync {
     fn enlist<'a>(&'a self, _slot: &'a config::NewSlot, _there: bool) -> Fut<'a, Result<(), Reason>> {
         Box::pin(async { Err(Reason::new(crate::domain::ReasonCode::StoreUnwritable)) })
     }
+}
+
+/// Who has a right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The process, by its command and number.
+    pub who: crate::domain::Clean,
+    /// It is this one.
+    pub here: bool,
 }
 
 /// An exclusive right, let go when it is dropped.
@@ -307,6 +238,10 @@ pub trait Provider: Send + Sync {
     fn is_asked(&self) -> bool {
         true
     }
+    /// Held for as long as an op on `at` is planned and run: what its steps share stays here meanwhile and is lent to nobody.
+    fn engage(&self, _cx: &Cx, _at: &Target) -> Right {
+        Box::new(())
+    }
     /// Makes a plan. Reads only; proves the right to do every step before the first one destroys anything.
     fn plan<'a>(&'a self, cx: &'a Cx, at: &'a Target, action: &'a Action, given: Inputs) -> Fut<'a, Result<Plan, Reason>>;
     /// Whether the effect of `step` is there.
@@ -315,6 +250,14 @@ pub trait Provider: Send + Sync {
     fn run<'a>(&'a self, cx: &'a Cx, op: &'a Op, step: &'a str, answer: Option<Answer>) -> Fut<'a, StepEnd>;
     /// Takes `step` back: only before the pivot.
     fn back<'a>(&'a self, cx: &'a Cx, op: &'a Op, step: &'a str) -> Fut<'a, StepEnd>;
+    /// True when a pairing by that method asks for something that must be typed here, whoever pairs.
+    fn is_typed_here(&self, _method: crate::domain::Method) -> bool {
+        false
+    }
+    /// What would have answered a question that nobody answers, as a reason with its remedy.
+    fn unanswered(&self, _at: &Target, _prompt: &Prompt) -> Option<Reason> {
+        None
+    }
     /// Begins a pairing attempt. Nothing was sent before this call; the gate was asked.
     fn pair<'a>(&'a self, cx: &'a Cx, at: &'a Target, want: Want) -> Fut<'a, Result<Box<dyn Pairing>, Reason>>;
     /// True when a pairing of this row is with another server than the one that the watch hears. Its clock counts too, so the
@@ -345,99 +288,6 @@ pub trait Provider: Send + Sync {
     fn slots(&self, _settings: &crate::store::config::Gateway, _account: &Row, _devices: &[Row]) -> Option<SlotTable> {
         None
     }
-}
-
-/// What a client is about to use, or was seen to use when it was refused.
-#[derive(Debug, Default)]
-pub struct Claim {
-    /// The slot that it logs in on, as typed: a number or a configured name.
-    pub slot: Option<Box<str>>,
-    /// The level that it should have, as typed.
-    pub level: Option<Box<str>>,
-    /// The family of its library, where that implies a slot.
-    pub sdk: Option<Box<str>>,
-    /// The token that it holds.
-    pub token: Option<Secret>,
-    /// A line of the server's log, exactly as pasted: hostile text that holds tokens. Never kept, never shown as it is.
-    pub log: Option<Secret>,
-}
-
-/// What was found out about a client that cannot log in.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Diagnosis {
-    /// What was compared, in the order in which a person reads it.
-    pub lines: Vec<DiagLine>,
-    /// The verdict; `None` when nothing speaks against the client.
-    pub reason: Option<Reason>,
-    /// True when the client's own token was compared with that of its own flag. Without, `None` above says only that nothing
-    /// was seen.
-    pub compared: bool,
-}
-
-impl Diagnosis {
-    /// The verdict in words: where no cause was found, how much that is worth.
-    pub fn verdict(&self) -> Reason {
-        use crate::domain::ReasonCode;
-        let none = if self.compared { ReasonCode::NothingAgainst } else { ReasonCode::NotCompared };
-        self.reason.clone().unwrap_or_else(|| Reason::new(none))
-    }
-}
-
-/// One compared thing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DiagLine {
-    /// How it stands.
-    pub mark: Mark,
-    /// What was found, secrets as fingerprints only.
-    pub text: Message,
-}
-
-/// How a compared thing stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mark {
-    /// As it should be.
-    Good,
-    /// The cause, or one of them.
-    Bad,
-    /// Worth knowing.
-    Note,
-}
-
-/// The slots of one account: what is in use, what is planned, what would happen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SlotTable {
-    /// Column heads, as many as each line has cells.
-    pub head: Vec<&'static Words>,
-    /// One line a slot.
-    pub lines: Vec<SlotLine>,
-    /// What is wrong with the plan or its use: collisions, drift, limits.
-    pub warnings: Vec<Message>,
-    /// What to do, one act each.
-    pub advice: Vec<Message>,
-    /// The first advice as a verb that can be armed, if it is one.
-    pub suggest: Option<Suggestion>,
-}
-
-/// A verb with its answers filled in, for a person to look over.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Suggestion {
-    /// The verb's id.
-    pub verb: &'static str,
-    /// Answers by the name of their [`AskSpec`].
-    pub given: Vec<(&'static str, Box<str>)>,
-}
-
-/// One slot.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SlotLine {
-    /// The device's id, as in targets.
-    pub slot: Box<str>,
-    /// One text a column.
-    pub cells: Vec<Message>,
-    /// The device's state; [`crate::domain::State::Unknown`] for a planned slot that nobody uses.
-    pub state: crate::domain::State,
-    /// What a login on this slot would do now, said before it happens.
-    pub would: Option<Message>,
 }
 
 /// A running attempt. Asking for the next event acknowledges that the last one is committed.

@@ -2,13 +2,14 @@
 
 use super::{
     Part,
-    settings::{DateMode, Events, InstanceSpec, Past, Settings},
+    scenario_rows::{DeviceFile, InstanceFile, Make, UserFile, WukongFile},
+    settings::{DateMode, Events, InstanceSpec, Settings},
     telegram::TelegramFile,
     wecom::{
         Platform,
         file::{AppFile, TokensFile, part},
     },
-    wukongim::{DeviceSpec, FightSpec, Manager, UidSpec, Version, WukongSettings},
+    wukongim::{DeviceSpec, FightSpec, UidSpec, WukongSettings},
 };
 use serde::Deserialize;
 use std::time::Duration;
@@ -144,89 +145,6 @@ pub(crate) struct GatewaySpec {
     make: Option<Make>,
     #[serde(default)]
     instance: Vec<InstanceFile>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Make {
-    prefix: String,
-    count: usize,
-    #[serde(default)]
-    past: Past,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct InstanceFile {
-    name: String,
-    #[serde(default)]
-    past: Past,
-    #[serde(default)]
-    number: String,
-    #[serde(default)]
-    profile: String,
-    #[serde(default)]
-    link_delay_ms: Option<u64>,
-    #[serde(default)]
-    scans_after_s: Option<f64>,
-    #[serde(default)]
-    never_scans: bool,
-    #[serde(default)]
-    subscribed: Option<bool>,
-    #[serde(default)]
-    idle_s: u64,
-    #[serde(default)]
-    deleted_after_s: Option<u64>,
-}
-
-/// A server of kind `wukongim`.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct WukongFile {
-    version: Version,
-    version_text: String,
-    /// The API port asks for nothing.
-    open: bool,
-    manager_token: Option<String>,
-    token_auth_off: bool,
-    managers: Vec<Manager>,
-    /// For the configuration: uids whose tokens a business server owns.
-    business: Vec<String>,
-    /// For the configuration: names of flags.
-    flags: std::collections::BTreeMap<String, u8>,
-}
-
-/// One user.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct UserFile {
-    uid: String,
-    device: Vec<DeviceFile>,
-    ban: bool,
-    send_ban: bool,
-    system: bool,
-    fight: Option<FightFile>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct DeviceFile {
-    flag: u8,
-    level: u8,
-    token: String,
-    wiped: bool,
-    online: Vec<String>,
-    age_s: u64,
-    up_s: u64,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FightFile {
-    flag: u8,
-    level: u8,
-    devices: [String; 2],
-    every_s: f64,
 }
 
 fn yes() -> bool {
@@ -406,7 +324,7 @@ fn seconds(s: Option<f64>) -> Option<Duration> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
-    use super::*;
+    use super::{super::settings::Past, *};
 
     #[test]
     fn every_built_in_scenario_can_be_read_and_found_by_its_name() {

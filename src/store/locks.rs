@@ -118,6 +118,11 @@ impl NamedLock {
         let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(who.as_bytes()));
     }
 
+    /// True while somebody has it.
+    pub fn is_held(paths: &Paths, name: &str) -> bool {
+        held(&Self::path(paths, name))
+    }
+
     /// Who signed it last.
     pub fn signed(paths: &Paths, name: &str) -> Option<String> {
         let text = fs::read_to_string(Self::path(paths, name)).ok()?;

@@ -9,6 +9,7 @@ pub(crate) mod follow;
 mod history;
 mod keeper;
 mod kill;
+mod loan;
 pub mod locks;
 mod mark;
 mod open;
@@ -62,6 +63,7 @@ struct Inner {
     vault: Vault,
     paths: Paths,
     seen: Mutex<Option<(i64, i64)>>,
+    knocks: loan::Knocks,
     life: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 

@@ -85,6 +85,8 @@ async fn plan_and_run(world: &Arc<World>, armed: &Armed, host: &mut dyn Host, ca
         Ok(cx) => cx,
         Err(why) => return end(world, armed.id, OpPhase::Failed, Some(why)).await,
     };
+    // From the plan to the last step.
+    let _engaged = gateway.provider.engage(&cx, &armed.target);
     let mut inputs = armed.inputs.clone();
     let allowed = gate::take_consent(&mut inputs);
     let plan = match gateway.provider.plan(&cx, &armed.target, &armed.action, inputs).await {

@@ -117,6 +117,7 @@ pub async fn run(world: &Arc<World>, id: i64, host: &mut dyn Host, cancel: &Canc
         Ok(cx) => cx,
         Err(why) => return super::end(world, id, OpPhase::Ambiguous, Some(why)).await,
     };
+    let _engaged = gateway.provider.engage(&cx, &op.target);
     let mut runner = Runner { world, provider: gateway.provider.clone(), gateway, cx, host, cancel, op };
     let (phase, reason) = match runner.forwards().await {
         Ok(end) => end,
@@ -220,7 +221,8 @@ impl Runner<'_> {
                             self.world.store.op_phase(self.op.id, OpPhase::Running).await?;
                             self.world.store.op_step(self.op.id, self.op.step, false).await?;
                             let refused = prompt.hint.as_ref().map(|h| Reason::new(ReasonCode::CredentialRefused).raw(h.as_str()));
-                            return Ok(Tried::GaveUp(refused.filter(|_| prompt.wrong > 0).unwrap_or(Reason::new(ReasonCode::PersonNeeded))));
+                            let why = refused.filter(|_| prompt.wrong > 0).or_else(|| self.provider.unanswered(&self.op.target, &prompt));
+                            return Ok(Tried::GaveUp(why.unwrap_or(Reason::new(ReasonCode::PersonNeeded))));
                         }
                         return Ok(Tried::Stop(OpPhase::Asking, Reason::new(ReasonCode::PersonNeeded)));
                     };

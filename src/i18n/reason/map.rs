@@ -300,6 +300,7 @@ pub(super) fn of_account(code: ReasonCode) -> Option<(&'static Words, &'static W
     Some(match code {
         ReasonCode::CredentialRefused => (&t::SECRET_REFUSED, &t::SECRET_REFUSED_DO),
         ReasonCode::CredentialMissing => (&t::SECRET_MISSING, &t::SECRET_MISSING_DO),
+        ReasonCode::PersonNeeded => (&tg::PASSWORD_NEEDED, &tg::PASSWORD_NEEDED_DO),
         ReasonCode::ServerRefused => (&t::NOT_ACCEPTED, &t::NOT_ACCEPTED_DO),
         _ => return None,
     })

@@ -25,7 +25,9 @@ fn fresh(row: &Row) -> Result<(), Not> {
 /// Whether the operator is logged in: so it is where only a slot's trouble stands on the account.
 fn is_in(row: &Row) -> bool {
     let of_slot = |r: &crate::domain::Reason| matches!(r.code, ReasonCode::KeyTwin | ReasonCode::SpacesTwin | ReasonCode::SlotResurrected);
-    row.link.state == State::Ready || (row.link.state == State::Conflict && row.link.reason.as_ref().is_some_and(of_slot))
+    // Another process has the key: the plan asks for it, and is told what is the matter.
+    let held = row.link.reason.as_ref().is_some_and(|r| r.code == ReasonCode::OtherHolder);
+    held || row.link.state == State::Ready || (row.link.state == State::Conflict && row.link.reason.as_ref().is_some_and(of_slot))
 }
 
 fn effect(tier: Tier, says: &'static Words, loses: &[&'static Words]) -> Effect {

@@ -31,6 +31,8 @@ pub(super) enum Step {
     Password,
     /// A token that waits for somebody to accept it: what it is, and the second of the server's clock at which it dies.
     Token(Vec<u8>, i64),
+    /// It was accepted, and goes on at another data centre with that token.
+    Move(i32, Vec<u8>),
 }
 
 impl Door {
@@ -65,63 +67,42 @@ impl Door {
         Self::with(net, app, dc, key, salt, clock).await
     }
 
-    /// Exports a token, or hears what became of the last one; follows the server to another data centre, with another key.
+    /// Exports a token, or hears what became of the last one.
     ///
     /// # Errors
-    /// [`Error`]; the door is then as it was, unless the move had begun.
-    pub(super) async fn export(&mut self, cx: &Cx, net: &Network, app: &App, except: &[i64]) -> Result<Step, Error> {
+    /// [`Error`].
+    pub(super) async fn export(&self, app: &App, except: &[i64]) -> Result<Step, Error> {
         let call = f::auth::ExportLoginToken { api_id: app.id, api_hash: app.hash.expose().to_owned(), except_ids: except.to_vec() };
-        let mut told = self.conn.invoke(&call).await;
-        // Twice at the most: a home has no further home.
-        for _ in 0..2 {
-            let to = match told {
-                Ok(enums::auth::LoginToken::MigrateTo(to)) => to,
-                other => return ended(other),
-            };
-            // The first key belongs to nobody and is forgotten.
-            let next = Self::make(cx, net, app, Some(to.dc_id)).await?;
-            std::mem::replace(self, next).conn.close().await;
-            told = self.conn.invoke(&f::auth::ImportLoginToken { token: to.token }).await;
-        }
-        ended(told)
+        ended(self.conn.invoke(&call).await)
     }
 
-    /// Moves to where the server says that it belongs.
+    /// Takes a token over that was accepted for a key of another data centre.
     ///
     /// # Errors
-    /// The error itself, if it names no other data centre.
-    pub(super) async fn follow(&mut self, cx: &Cx, net: &Network, app: &App, error: Error) -> Result<(), Error> {
-        let Some(moved) = error.moved() else { return Err(error) };
-        let next = Self::make(cx, net, app, Some(moved.dc())).await?;
-        std::mem::replace(self, next).conn.close().await;
-        Ok(())
+    /// [`Error`].
+    pub(super) async fn import(&self, token: Vec<u8>) -> Result<Step, Error> {
+        ended(self.conn.invoke(&f::auth::ImportLoginToken { token }).await)
     }
 
     /// Logs a bot in.
     ///
     /// # Errors
-    /// [`Error`].
-    pub(super) async fn bot(&mut self, cx: &Cx, net: &Network, app: &App, token: &Secret) -> Result<Step, Error> {
+    /// [`Error`], one that names its data centre among them.
+    pub(super) async fn bot(&self, app: &App, token: &Secret) -> Result<Step, Error> {
         let call = f::auth::ImportBotAuthorization {
             flags: 0,
             api_id: app.id,
             api_hash: app.hash.expose().to_owned(),
             bot_auth_token: token.expose().to_owned(),
         };
-        match self.conn.invoke(&call).await {
-            Err(e) if e.moved().is_some() => {
-                self.follow(cx, net, app, e).await?;
-                entered(self.conn.invoke(&call).await)
-            }
-            told => entered(told),
-        }
+        entered(self.conn.invoke(&call).await)
     }
 
     /// Sends a code to the account's other devices; gives its name.
     ///
     /// # Errors
-    /// [`Error`].
-    pub(super) async fn send_code(&mut self, cx: &Cx, net: &Network, app: &App, phone: &str) -> Result<String, Error> {
+    /// [`Error`], one that names the account's data centre among them.
+    pub(super) async fn send_code(&self, app: &App, phone: &str) -> Result<String, Error> {
         let call = f::auth::SendCode {
             phone_number: phone.to_owned(),
             api_id: app.id,
@@ -138,12 +119,7 @@ impl Door {
                 app_sandbox: None,
             }),
         };
-        let mut told = self.conn.invoke(&call).await;
-        if let Err(e) = told {
-            self.follow(cx, net, app, e).await?;
-            told = self.conn.invoke(&call).await;
-        }
-        match told? {
+        match self.conn.invoke(&call).await? {
             enums::auth::SentCode::Code(c) => Ok(c.phone_code_hash),
             _ => Err(Error::Unreadable),
         }
@@ -188,11 +164,12 @@ impl Door {
         self.conn.invoke(&f::auth::CheckPassword { password }).await
     }
 
-    /// Ends the session of this key, if it has one, and the connection.
-    pub(super) async fn leave(self) {
+    /// Ends the session of this key, if it has one, and the connection. False: whether it is ended is not known.
+    pub(super) async fn leave(self) -> bool {
         // Bounded by the call's own limit of time.
-        let _ = self.conn.invoke_within(&f::auth::LogOut {}, std::time::Duration::from_secs(5)).await;
+        let told = self.conn.invoke_within(&f::auth::LogOut {}, std::time::Duration::from_secs(5)).await;
         self.conn.close().await;
+        told.map_or_else(|e| e.verdict().is_some(), |_| true)
     }
 }
 
@@ -213,7 +190,7 @@ fn ended(told: Result<enums::auth::LoginToken, Error>) -> Result<Step, Error> {
     match told {
         Ok(enums::auth::LoginToken::Token(t)) => Ok(Step::Token(t.token, i64::from(t.expires))),
         Ok(enums::auth::LoginToken::Success(s)) => entered(Ok(s.authorization)),
-        Ok(enums::auth::LoginToken::MigrateTo(_)) => Err(Error::Unreadable),
+        Ok(enums::auth::LoginToken::MigrateTo(to)) => Ok(Step::Move(to.dc_id, to.token)),
         Err(e) if e.name() == Some("SESSION_PASSWORD_NEEDED") => Ok(Step::Password),
         Err(e) => Err(e),
     }

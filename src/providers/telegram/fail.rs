@@ -38,6 +38,9 @@ pub(super) fn reason(error: &Error) -> Reason {
         },
     };
     let why = Reason::new(code).raw(error.to_string());
+    if code == Code::OtherHolder {
+        return why.with("holder", "pairdeck");
+    }
     // Counted from a login whose instant is not known here.
     if code == Code::NotYet { why.with("time", "login + 24 h") } else { why }
 }

@@ -1,13 +1,15 @@
 //! The operator's login: QR in the server's time, a code to another device, or a bot's token; then the second factor.
 //!
-//! The key is handed out sealed before anybody hears that the login succeeded. An attempt that ends before that logs its key out, so
-//! that no session is left which nobody holds.
+//! Each key is sealed before anything is sent with it that the servers may authorise it for (see [`super::pending`]), and handed out as
+//! the operator's before anybody hears that the login succeeded. An attempt that ends before that logs its key out, so that no session is
+//! left which nobody holds.
 
 use super::{
     door::{Door, Step, label, why},
     memo,
     mtproto::{App, Error, KeyId, Network, Update, tl::types},
     operator::{Hub, Operator, measured},
+    pending::{self, Stake},
     rows, setup,
 };
 use crate::{
@@ -43,9 +45,17 @@ pub(super) async fn begin(hub: Arc<Hub>, cx: &Cx, at: &Target, want: Want) -> Re
     let app = setup::app(cx, &account)?;
     let net = setup::network(cx)?;
     let token = setup::secret(cx, &account.name, setup::BOT_TOKEN).cloned();
+    if pending::recover(&hub, cx, &account).await {
+        // What an ended process began was done already.
+        return Err(Reason::new(ReasonCode::AlreadyOnline).with("gateway", cx.gateway.as_str()));
+    }
     if account.telegram.bot && token.is_none() {
         let name = format!("{}:{}", cx.gateway.as_str(), account.name);
-        return Err(Reason::new(ReasonCode::CredentialMissing).with("gateway", &name).with("account", name).raw(setup::BOT_TOKEN));
+        return Err(Reason::new(ReasonCode::CredentialMissing)
+            .with("gateway", &name)
+            .with("account", name)
+            .with("secret", setup::BOT_TOKEN)
+            .raw(setup::BOT_TOKEN));
     }
     let way = match (token.filter(|_| account.telegram.bot), want.method) {
         (Some(token), _) => Way::Bot(token),
@@ -61,7 +71,23 @@ pub(super) async fn begin(hub: Arc<Hub>, cx: &Cx, at: &Target, want: Want) -> Re
         }
     };
     let except = memo::users(cx, &account.name).await;
-    Ok(Box::new(Login { hub, account, app, net, way, except, door: None, ears: None, stage: Stage::Start, said: false, pause: None, reconnects: 0 }))
+    let stake = Some(Stake::of(cx, &account.name).await);
+    hub.warm.login(true);
+    Ok(Box::new(Login {
+        hub,
+        account,
+        app,
+        net,
+        way,
+        except,
+        door: None,
+        stake,
+        ears: None,
+        stage: Stage::Start,
+        said: false,
+        pause: None,
+        reconnects: 0,
+    }))
 }
 
 enum Way {
@@ -105,6 +131,8 @@ struct Login {
     /// Accounts that are logged in here already: their phones are told so.
     except: Vec<i64>,
     door: Option<Door>,
+    /// Its keys, sealed.
+    stake: Option<Stake>,
     /// What the server says unasked, from before the present token was asked for, on the connection of that key.
     ears: Option<(KeyId, broadcast::Receiver<Update>)>,
     stage: Stage,
@@ -114,11 +142,53 @@ struct Login {
     reconnects: u32,
 }
 
-type Event = Result<Option<PairEvent>, Error>;
+/// Why a step did not go on.
+enum Halt {
+    /// The wire's or the server's word.
+    Told(Error),
+    /// The key could not be sealed: nothing is sent with it.
+    Kept(Reason),
+}
+
+impl From<Error> for Halt {
+    fn from(e: Error) -> Self {
+        Self::Told(e)
+    }
+}
+
+type Event = Result<Option<PairEvent>, Halt>;
 
 impl Login {
     fn gone(&self) -> Error {
         self.door.as_ref().and_then(|d| d.conn.ended()).unwrap_or(Error::Closed)
+    }
+
+    fn at_door(&self) -> Result<&Door, Error> {
+        self.door.as_ref().ok_or(Error::Closed)
+    }
+
+    /// Goes on with this key, sealed before anything is sent with it. The former one belongs to nobody and is forgotten.
+    async fn enter(&mut self, cx: &Cx, next: Door) -> Result<(), Halt> {
+        if let Some(stake) = &mut self.stake {
+            stake.add(cx, &next).await.map_err(Halt::Kept)?;
+        }
+        if let Some(old) = self.door.replace(next) {
+            old.conn.close().await;
+        }
+        Ok(())
+    }
+
+    async fn move_to(&mut self, cx: &Cx, dc: i32) -> Result<(), Halt> {
+        let next = Door::make(cx, &self.net, &self.app, Some(dc)).await?;
+        self.enter(cx, next).await
+    }
+
+    /// Moves to where the server says that it belongs.
+    async fn follow(&mut self, cx: &Cx, error: Error) -> Result<(), Halt> {
+        match error.moved() {
+            Some(moved) => self.move_to(cx, moved.dc()).await,
+            None => Err(error.into()),
+        }
     }
 
     /// What a step of a login leads to.
@@ -134,13 +204,15 @@ impl Login {
                 self.stage = Stage::Password { wrong: 0, asked: false, hint, sealed };
             }
             Step::Token(token, dies_s) => return self.show(cx, &token, dies_s),
+            // A home has no further home.
+            Step::Move(..) => return Err(Error::Unreadable.into()),
         }
         Ok(None)
     }
 
     /// A token becomes an Offer. How long it lives is counted in the server's time.
     fn show(&mut self, cx: &Cx, token: &[u8], dies_s: i64) -> Event {
-        let Some(door) = &self.door else { return Err(self.gone()) };
+        let Some(door) = &self.door else { return Err(self.gone().into()) };
         measured(cx, door.conn.offset(), "login token");
         // Its latest: a code may die early on the screen, never late.
         let left_ms = dies_s.saturating_mul(1000).saturating_sub(door.conn.server_now().hi_ms);
@@ -170,26 +242,40 @@ impl Login {
         if self.door.is_none() {
             let home = memo::home(cx, &self.account.name).await;
             let home = home.filter(|dc| self.net.dcs.contains_key(dc));
-            let ready = match self.hub.warm.take(cx, home) {
+            let ready = match self.hub.warm.take(cx, home).await {
                 // A server that does not know it any more, or does not answer: from the beginning then.
                 Some(k) => Door::with(&self.net, &self.app, k.dc, k.key, k.salt, k.clock).await.ok(),
                 None => None,
             };
-            self.door = Some(match ready {
+            let door = match ready {
                 Some(door) => door,
                 None => Door::make(cx, &self.net, &self.app, home).await?,
-            });
+            };
+            self.enter(cx, door).await?;
         }
-        let gone = self.gone();
-        let Some(door) = &mut self.door else { return Err(gone) };
         match &self.way {
             Way::Qr => self.stage = Stage::Export,
             Way::Bot(token) => {
-                let step = door.bot(cx, &self.net, &self.app, token).await?;
-                return self.took(cx, step).await;
+                let token = token.clone();
+                let step = match self.at_door()?.bot(&self.app, &token).await {
+                    Err(e) => {
+                        self.follow(cx, e).await?;
+                        self.at_door()?.bot(&self.app, &token).await
+                    }
+                    told => told,
+                };
+                return self.took(cx, step?).await;
             }
             Way::Code(phone) => {
-                let hash = door.send_code(cx, &self.net, &self.app, phone).await?;
+                let phone = phone.clone();
+                let sent = match self.at_door()?.send_code(&self.app, &phone).await {
+                    Err(e) => {
+                        self.follow(cx, e).await?;
+                        self.at_door()?.send_code(&self.app, &phone).await
+                    }
+                    told => told,
+                };
+                let hash = sent?;
                 self.stage = Stage::Code { hash, wrong: 0, asked: false };
             }
         }
@@ -203,14 +289,18 @@ impl Login {
         match &mut self.stage {
             Stage::Start => self.start(cx).await,
             Stage::Export => {
-                let gone = self.gone();
-                let Some(door) = &mut self.door else { return Err(gone) };
-                self.ears = Some((door.conn.key(), door.conn.updates()));
-                let step = door.export(cx, &self.net, &self.app, &self.except).await?;
+                let door = self.at_door()?;
+                let ears = (door.conn.key(), door.conn.updates());
+                let mut step = door.export(&self.app, &self.except).await?;
+                self.ears = Some(ears);
+                if let Step::Move(dc, token) = step {
+                    self.move_to(cx, dc).await?;
+                    step = self.at_door()?.import(token).await?;
+                }
                 self.took(cx, step).await
             }
             Stage::Shown { renew, updates } => {
-                let Some(door) = &self.door else { return Err(Error::Closed) };
+                let Some(door) = &self.door else { return Err(Error::Closed.into()) };
                 let renew = *renew;
                 loop {
                     tokio::select! {
@@ -220,9 +310,9 @@ impl Login {
                                 return Ok(Some(PairEvent::Scanned));
                             }
                             Ok(_) => {}
-                            Err(broadcast::error::RecvError::Closed) => return Err(door.conn.wait().await),
+                            Err(broadcast::error::RecvError::Closed) => return Err(door.conn.wait().await.into()),
                         },
-                        why = door.conn.wait() => return Err(why),
+                        why = door.conn.wait() => return Err(why.into()),
                         // Also the answer to a word of the server that was lost: export tells of a scan as well.
                         () = sleep_until(renew) => break,
                     }
@@ -236,7 +326,7 @@ impl Login {
                     let prompt = Prompt { kind: PromptKind::Code, words: Message::new(&w::ASK_CODE), hint: None, wrong: *wrong };
                     return Ok(Some(PairEvent::Ask(prompt)));
                 };
-                let (Some(door), Way::Code(phone)) = (&self.door, &self.way) else { return Err(Error::Closed) };
+                let (Some(door), Way::Code(phone)) = (&self.door, &self.way) else { return Err(Error::Closed.into()) };
                 let code: String = given.expose().chars().filter(char::is_ascii_alphanumeric).collect();
                 match door.sign_in(phone, hash, &code).await {
                     Err(e) if matches!(e.name(), Some("PHONE_CODE_INVALID" | "PHONE_CODE_EMPTY")) => {
@@ -258,7 +348,7 @@ impl Login {
                     return Ok(Some(PairEvent::Ask(prompt)));
                 };
                 *asked = false;
-                let Some(door) = &self.door else { return Err(Error::Closed) };
+                let Some(door) = &self.door else { return Err(Error::Closed.into()) };
                 match door.password(&given).await {
                     Err(e) if matches!(e.name(), Some("PASSWORD_HASH_INVALID" | "SRP_PASSWORD_CHANGED")) => {
                         *wrong += 1;
@@ -301,16 +391,12 @@ impl Login {
             door.conn.close().await;
         }
         let Some(operator) = operator else { return PairEvent::Failed(Reason::new(ReasonCode::Internal)) };
-        let known = memo::Known {
-            user: user.id,
-            dc: operator.dc,
-            label: label(&user).as_str().to_owned(),
-            username: user.username.clone(),
-            phone: user.phone.clone(),
-        };
-        self.hub.committed(cx, &self.account.name, operator);
+        if let Some(stake) = self.stake.take() {
+            stake.settle(cx).await;
+        }
         // Nothing depends on it but names.
-        let _ = memo::keep(cx, &self.account.name, &known).await;
+        let known = remember(cx, &self.account.name, &operator, &user).await;
+        self.hub.committed(cx, &self.account.name, operator);
         PairEvent::Linked(Box::new(rows::account(cx, &self.account, Some(&known), rows::Standing::In(None))))
     }
 
@@ -343,6 +429,12 @@ impl Login {
     }
 }
 
+impl Drop for Login {
+    fn drop(&mut self) {
+        self.hub.warm.login(false);
+    }
+}
+
 impl Pairing for Login {
     fn next<'a>(&'a mut self, cx: &'a Cx, mut answer: Option<Answer>) -> Fut<'a, PairEvent> {
         Box::pin(async move {
@@ -357,18 +449,44 @@ impl Pairing for Login {
                 match told {
                     Ok(Some(event)) => return event,
                     Ok(None) => {}
-                    Err(e) => return self.trouble(cx, e).await,
+                    Err(Halt::Told(e)) => return self.trouble(cx, e).await,
+                    Err(Halt::Kept(why)) => return PairEvent::Failed(why),
                 }
             }
         })
     }
 
-    fn end<'a>(self: Box<Self>, _cx: &'a Cx) -> Fut<'a, ()> {
+    fn end<'a>(mut self: Box<Self>, cx: &'a Cx) -> Fut<'a, ()> {
         Box::pin(async move {
-            let Some(door) = self.door else { return };
-            let entered = !matches!(self.stage, Stage::Start | Stage::Kept(_));
-            let last = async { if entered { door.leave().await } else { door.conn.close().await } };
-            let _ = tokio::time::timeout(END, last).await;
+            let Some(door) = self.door.take() else { return };
+            // A bot is logged in by the first call.
+            let sent = !matches!(self.stage, Stage::Start) || matches!(self.way, Way::Bot(_));
+            // Handed out: whether it was committed, the next start finds out.
+            let handed = matches!(self.stage, Stage::Kept(_));
+            let last = async {
+                if sent && !handed {
+                    return door.leave().await;
+                }
+                door.conn.close().await;
+                !handed
+            };
+            let over = tokio::time::timeout(END, last).await;
+            if let (Ok(true), Some(stake)) = (over, self.stake.take()) {
+                stake.settle(cx).await;
+            }
         })
     }
+}
+
+/// Keeps who an account is.
+pub(super) async fn remember(cx: &Cx, account: &str, operator: &Operator, user: &types::User) -> memo::Known {
+    let known = memo::Known {
+        user: user.id,
+        dc: operator.dc,
+        label: label(user).as_str().to_owned(),
+        username: user.username.clone(),
+        phone: user.phone.clone(),
+    };
+    let _ = memo::keep(cx, account, &known).await;
+    known
 }

@@ -9,10 +9,13 @@ mod can;
 mod door;
 mod elsewhere;
 mod fail;
+mod held;
+mod lend;
 mod login;
 mod memo;
 pub mod mtproto;
 mod operator;
+mod pending;
 mod rows;
 pub mod session;
 mod setup;
@@ -27,10 +30,12 @@ mod tests;
 /// Keys and their names, as the protocol has them.
 pub use mtproto::{AuthKey, KeyId};
 
-use super::{AskSpec, Becomes, Cx, Fut, GatewayFacts, KindSpec, Look, MethodSpec, On, Pairing, Provider, Report, SecretSpec, Tx, VerbSpec};
+use super::{AskSpec, Becomes, Cx, Fut, GatewayFacts, KindSpec, Look, MethodSpec, On, Pairing, Provider, Report, Right, SecretSpec, Tx, VerbSpec};
 use crate::{
     clock::Limits,
-    domain::{Action, Answer, Effect, Finding, Inputs, Method, Not, Op, Plan, Reason, ReasonCode, Row, Secret, StepEnd, Target, Want},
+    domain::{
+        Action, Answer, Effect, Finding, Inputs, Method, Not, Op, Plan, Prompt, PromptKind, Reason, ReasonCode, Row, Secret, StepEnd, Target, Want,
+    },
     i18n::telegram as w,
 };
 use std::{sync::Arc, time::Duration};
@@ -104,6 +109,9 @@ impl Provider for Telegram {
     fn look<'a>(&'a self, cx: &'a Cx, at: Option<&'a Target>, how: Look) -> Fut<'a, Result<Report, Reason>> {
         Box::pin(watch::look(&self.hub, cx, at, how))
     }
+    fn engage(&self, cx: &Cx, at: &Target) -> Right {
+        Box::new(self.hub.engage(cx, at.account.as_str()))
+    }
     fn plan<'a>(&'a self, cx: &'a Cx, at: &'a Target, action: &'a Action, given: Inputs) -> Fut<'a, Result<Plan, Reason>> {
         Box::pin(async move {
             if action.name() == worker::new_slot::VERB {
@@ -139,6 +147,14 @@ impl Provider for Telegram {
                 None => StepEnd::done(),
             }
         })
+    }
+    fn is_typed_here(&self, method: Method) -> bool {
+        method == Method::Code
+    }
+    fn unanswered(&self, at: &Target, prompt: &Prompt) -> Option<Reason> {
+        let account = Target { device: None, incarnation: None, ..at.clone() }.id();
+        let why = || Reason::new(ReasonCode::PersonNeeded).with("account", account).with("secret", setup::PASSWORD);
+        (prompt.kind == PromptKind::Password).then(why)
     }
     fn pair<'a>(&'a self, cx: &'a Cx, at: &'a Target, want: Want) -> Fut<'a, Result<Box<dyn Pairing>, Reason>> {
         Box::pin(login::begin(self.hub.clone(), cx, at, want))

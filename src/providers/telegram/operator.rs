@@ -1,11 +1,12 @@
 //! The operator's own session of an account: its sealed form, and the one connection that this process has with it.
 //!
 //! Two connections with one key are a duplicate and the end of the session, so everybody here shares one, and a lock of the store
-//! keeps other processes away for as long as it is open.
+//! keeps other processes away for as long as it is open. They may ask for it: see [`super::lend`].
 
 use super::{
     fail,
-    mtproto::{AuthKey, Connection, Error, KeyId, Network, Options, Probe, Update, probe},
+    lend::{Engaged, Places},
+    mtproto::{AuthKey, Connection, Error, KeyId, Network, Options, Probe, probe},
     session::Patience,
     setup,
     slots::{self, holder::Viewer},
@@ -13,7 +14,7 @@ use super::{
 use crate::{
     clock::sample::{By, Interval, Sample, Subject},
     domain::{Clean, Reason, ReasonCode, Secret},
-    providers::Cx,
+    providers::{Cx, Right},
     store::config::Account,
 };
 use serde::{Deserialize, Serialize};
@@ -22,7 +23,6 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
-use tokio::sync::{Notify, broadcast::error::RecvError};
 
 /// How long a connection that is closing is waited for.
 const CLOSING: Duration = Duration::from_secs(3);
@@ -78,40 +78,30 @@ pub(super) struct Line {
     pub(super) operator: Operator,
 }
 
-#[derive(Default)]
-struct Place {
-    /// Made here and committed: newer than what this context read.
-    fresh: Option<Operator>,
-    /// Why a key is dead; it is never used again.
-    dead: Option<(KeyId, Reason)>,
-    line: Weak<Line>,
-}
-
 /// All operator connections of one gateway.
 #[derive(Default)]
 pub(super) struct Hub {
-    places: Mutex<HashMap<Box<str>, Place>>,
+    pub(super) places: Arc<Places>,
     opening: Mutex<HashMap<Box<str>, Arc<tokio::sync::Mutex<()>>>>,
-    news: Arc<News>,
     /// A key for the next login.
     pub(super) warm: super::warm::Warm,
+    /// Passwords that a person gave ahead, by op.
+    given: Mutex<HashMap<i64, Secret>>,
 }
 
-/// Accounts of which something was heard that is worth a look.
-#[derive(Default)]
-struct News {
-    of: Mutex<HashSet<Box<str>>>,
-    rung: Notify,
+/// How much a connection is wanted where another process has the key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wish {
+    /// Not enough to disturb it.
+    IfFree,
+    /// It is asked to lend it, and waited for so long.
+    Within(Duration),
 }
 
-impl News {
-    fn ring(&self, account: &str) {
-        lock(&self.of).insert(account.into());
-        self.rung.notify_one();
-    }
-}
+/// For what a person asked for: longer than a call of the holder's may take.
+pub(super) const ASKED: Wish = Wish::Within(Duration::from_secs(30));
 
-fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
     m.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -119,10 +109,15 @@ fn name(cx: &Cx, account: &str) -> Box<str> {
     format!("{}:{account}", cx.gateway.as_str()).into()
 }
 
+/// The lock of a key.
+pub(super) fn right_of(id: KeyId) -> String {
+    format!("tg-{id}")
+}
+
 impl Hub {
     /// The operator's session of an account, if there is one.
     pub(super) fn operator(&self, cx: &Cx, account: &str) -> Option<Operator> {
-        if let Some(fresh) = lock(&self.places).get(&name(cx, account)).and_then(|p| p.fresh.clone()) {
+        if let Some(fresh) = self.places.with(&name(cx, account), |p| p.fresh.clone()) {
             return Some(fresh);
         }
         Operator::from_secret(setup::secret(cx, account, setup::OPERATOR)?)
@@ -130,45 +125,59 @@ impl Hub {
 
     /// A new session was committed: contexts that were made before do not know it.
     pub(super) fn committed(&self, cx: &Cx, account: &str, operator: Operator) {
-        *lock(&self.places).entry(name(cx, account)).or_default() = Place { fresh: Some(operator), ..Place::default() };
-        self.news.ring(account);
+        let old = self.places.with(&name(cx, account), |p| {
+            (p.fresh, p.dead, p.line) = (Some(operator), None, Weak::new());
+            p.kept.take()
+        });
+        drop(old);
+        self.places.news.ring(account);
     }
 
     /// Waits until something was heard of an account, and says of which. For one listener.
     pub(super) async fn heard(&self) -> HashSet<Box<str>> {
-        loop {
-            let of = std::mem::take(&mut *lock(&self.news.of));
-            if !of.is_empty() {
-                return of;
-            }
-            self.news.rung.notified().await;
-        }
+        self.places.news.heard().await
     }
 
-    /// The one connection of an account: the open one, or a new one.
+    /// Held while an op on the account runs: its connection stays open, and is lent to nobody.
+    pub(super) fn engage(&self, cx: &Cx, account: &str) -> Engaged {
+        self.places.engage(name(cx, account))
+    }
+
+    /// The one connection of an account: the open one, or a new one. Another process that has it is asked to lend it.
     ///
     /// # Errors
     /// [`ReasonCode::NeverPaired`], [`ReasonCode::OtherHolder`] (another process has it), what makes the key dead, or the wire's.
     pub(super) async fn line(&self, cx: &Cx, account: &Account) -> Result<Arc<Line>, Reason> {
+        self.line_for(cx, account, ASKED).await
+    }
+
+    /// The same, wanted so much.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) async fn line_for(&self, cx: &Cx, account: &Account, wish: Wish) -> Result<Arc<Line>, Reason> {
         let place = name(cx, &account.name);
         let opening = lock(&self.opening).entry(place.clone()).or_default().clone();
         let _one_at_a_time = opening.lock().await;
-        let operator = self.operator(cx, &account.name).ok_or_else(|| Reason::new(ReasonCode::NeverPaired))?;
-        let id = operator.key.id();
-        let old = {
-            let places = lock(&self.places);
-            let known = places.get(&place);
-            if let Some((_, why)) = known.and_then(|p| p.dead.as_ref()).filter(|d| d.0 == id) {
-                return Err(why.clone());
-            }
-            known.and_then(|p| p.line.upgrade())
-        };
-        if let Some(line) = old.filter(|l| l.conn.ended().is_none() && l.conn.key() == id) {
+        let open = |o: Operator| Ok((self.places.open_line(&place, o.key.id())?, o));
+        let mut found = self.operator(cx, &account.name).map(open).transpose();
+        if let Ok(Some((Some(line), _))) = found {
             return Ok(line);
         }
+        // A login that a killed process began may have succeeded since.
+        if super::pending::recover(self, cx, account).await {
+            found = self.operator(cx, &account.name).map(open).transpose();
+        }
+        let (_, operator) = found?.ok_or_else(|| Reason::new(ReasonCode::NeverPaired))?;
+        let id = operator.key.id();
         not_a_workers(cx, id).await?;
-        let busy = || Reason::new(ReasonCode::OtherHolder).with("gateway", cx.gateway.as_str());
-        let right = self.right(cx, id).await?.ok_or_else(busy)?;
+        let right = match self.right(cx, id, wish).await? {
+            Ok(right) => right,
+            Err(who) => {
+                self.places.wait_for_right(cx, &place, &account.name, id);
+                return Err(held(cx, &who));
+            }
+        };
         let net = setup::network(cx)?;
         let app = setup::app(cx, account)?;
         let to = net.address(operator.dc).ok_or_else(|| Reason::new(ReasonCode::WrongAddress).raw(format!("dc {}", operator.dc)))?;
@@ -176,57 +185,66 @@ impl Hub {
         let clock = ask_time(cx, &net).await.map_err(|e| fail::at(cx, &e))?;
         let options = Options { app, salt: operator.salt, clock: clock.offset };
         let conn = Connection::open(&net, to, operator.key.clone(), options).await.map_err(|e| fail::at(cx, &e))?;
-        let (over, mut updates) = (conn.over(), conn.updates());
-        let (news, of) = (self.news.clone(), account.name.clone());
-        tokio::spawn(async move {
-            tokio::pin!(over);
-            loop {
-                tokio::select! {
-                    () = &mut over => break,
-                    heard = updates.recv() => match heard {
-                        Ok(Update::NewDevice { .. }) | Err(RecvError::Lagged(_)) => news.ring(&of),
-                        Ok(_) => {}
-                        Err(RecvError::Closed) => {
-                            over.await;
-                            break;
-                        }
-                    },
-                }
-            }
-            drop(right);
-        });
         let line = Arc::new(Line { conn, operator });
-        lock(&self.places).entry(place).or_default().line = Arc::downgrade(&line);
+        self.places.opened(cx, place, &account.name, &line, right);
         Ok(line)
     }
 
-    /// The lock of a key. One that is just being let go is waited for.
-    async fn right(&self, cx: &Cx, id: KeyId) -> Result<Option<crate::providers::Right>, Reason> {
+    /// The lock of a key. One that is just being let go here is waited for. The inner error: who has it.
+    async fn right(&self, cx: &Cx, id: KeyId, wish: Wish) -> Result<Result<Right, Clean>, Reason> {
+        let name = right_of(id);
         let until = tokio::time::Instant::now() + CLOSING;
         loop {
-            let right = cx.memo.exclusive(&format!("tg-{id}")).await?;
-            if right.is_some() || tokio::time::Instant::now() >= until {
-                return Ok(right);
+            if let Some(right) = cx.memo.exclusive(&name).await? {
+                return Ok(Ok(right));
+            }
+            let holder = cx.memo.holder(&name);
+            let ours = holder.as_ref().is_none_or(|h| h.here);
+            if !ours || tokio::time::Instant::now() >= until {
+                return match wish {
+                    Wish::IfFree => Ok(Err(holder.map_or_else(|| Clean::new(""), |h| h.who))),
+                    Wish::Within(patience) => cx.memo.borrow(&name, patience).await,
+                };
             }
             tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Keeps a password for a later step of an op, or takes it.
+    pub(super) fn given(&self, op: i64, password: Option<Secret>) -> Option<Secret> {
+        match password {
+            Some(password) => lock(&self.given).insert(op, password),
+            None => lock(&self.given).remove(&op),
         }
     }
 
     /// The session was logged out from here: its key is dead, and its connection is closed when nobody waits on it any more.
     pub(super) fn ended(&self, cx: &Cx, account: &str, line: &Line) {
         let why = Reason::new(ReasonCode::LoggedOut).with("gateway", cx.gateway.as_str());
-        lock(&self.places).entry(name(cx, account)).or_default().dead = Some((line.conn.key(), why));
-        self.news.ring(account);
+        let old = self.places.with(&name(cx, account), |p| {
+            p.dead = Some((line.conn.key(), why));
+            p.kept.take()
+        });
+        drop(old);
+        self.places.news.ring(account);
     }
 
     /// What an error of a call means. One that makes the key dead is remembered, so that the key is never used again.
     pub(super) fn refused(&self, cx: &Cx, account: &str, key: KeyId, error: &Error) -> Reason {
         let why = fail::at(cx, error);
         if error.verdict().is_some() {
-            lock(&self.places).entry(name(cx, account)).or_default().dead = Some((key, why.clone()));
+            self.places.with(&name(cx, account), |p| p.dead = Some((key, why.clone())));
+        } else if error.ends_connection() && self.places.with(&name(cx, account), |p| p.lending) {
+            return held(cx, &Clean::new(""));
         }
         why
     }
+}
+
+/// Another process has the key.
+fn held(cx: &Cx, who: &Clean) -> Reason {
+    let who = if who.is_empty() { "pairdeck" } else { who.as_str() };
+    Reason::new(ReasonCode::OtherHolder).with("gateway", cx.gateway.as_str()).with("holder", who)
 }
 
 /// A key that lies in a worker's file is never connected with: two connections would end its session.

@@ -66,6 +66,11 @@ pub(super) fn id(session: &types::Authorization) -> String {
     if session.current { "~own".to_owned() } else { hash_id(session.hash) }
 }
 
+/// True for the row of a session, as against that of a slot.
+pub(super) fn is_session(row: &Row) -> bool {
+    row.device.as_ref().is_some_and(|d| d.as_str().starts_with('~'))
+}
+
 /// The device id of a session's hash. No slot can be called so.
 pub(super) fn hash_id(hash: i64) -> String {
     format!("~{hash:016x}")

@@ -1,9 +1,9 @@
 //! The watch: each account's sessions from time to time, at once when the server tells of a new one.
 
 use super::{
-    SPEC, memo,
+    SPEC, held, memo,
     mtproto::tl::{enums, functions as f},
-    operator::{Hub, Line, ask_time, measured},
+    operator::{ASKED, Hub, Line, Wish, ask_time, measured},
     rows::{self, Remote, Standing},
     setup, slots,
 };
@@ -26,6 +26,9 @@ const FILES_UNSEEN: Duration = Duration::from_secs(60);
 /// Until another try where somebody else has the key, or nothing answers.
 const AGAIN: Duration = Duration::from_secs(15);
 
+/// For a look that a command takes: it is bounded itself.
+const GLANCE: Wish = Wish::Within(Duration::from_secs(10));
+
 /// What one reading of an account gave.
 #[derive(Clone, Debug)]
 struct Reading {
@@ -38,7 +41,11 @@ struct Reading {
 /// # Errors
 /// [`Hub::line`]'s, or the call's.
 pub(super) async fn remote(hub: &Hub, cx: &Cx, account: &Account) -> Result<(Arc<Line>, Option<Remote>), Reason> {
-    let line = hub.line(cx, account).await?;
+    remote_for(hub, cx, account, ASKED).await
+}
+
+async fn remote_for(hub: &Hub, cx: &Cx, account: &Account, wish: Wish) -> Result<(Arc<Line>, Option<Remote>), Reason> {
+    let line = hub.line_for(cx, account, wish).await?;
     if line.operator.bot {
         // What any session may ask proves that the key lives.
         let told = line.conn.invoke(&f::users::GetUsers { id: vec![enums::InputUser::UserSelf] }).await;
@@ -58,7 +65,20 @@ pub(super) async fn remote(hub: &Hub, cx: &Cx, account: &Account) -> Result<(Arc
 }
 
 async fn one<'a>(hub: &Hub, cx: &Cx, account: &'a Account) -> (&'a Account, Result<(Arc<Line>, Option<Remote>), Reason>) {
-    (account, remote(hub, cx, account).await)
+    (account, remote_for(hub, cx, account, Wish::IfFree).await)
+}
+
+/// As [`one`], for a command: where another process has the key and nobody watches the account, it is asked for.
+async fn glance(hub: &Hub, cx: &Cx, account: &Account) -> Result<Option<Remote>, Reason> {
+    let mut told = one(hub, cx, account).await.1;
+    if told.as_ref().is_err_and(is_held) && held::rows(cx, account, true).await.is_none() {
+        told = remote_for(hub, cx, account, GLANCE).await;
+    }
+    told.map(|(_, remote)| remote)
+}
+
+fn is_held(why: &Reason) -> bool {
+    why.code == ReasonCode::OtherHolder
 }
 
 /// The slots of all accounts, as files and processes of this host tell.
@@ -77,6 +97,10 @@ async fn draw(cx: &Cx, account: &Account, told: &Result<Option<Remote>, Reason>,
         Ok(remote) => Standing::In(remote.as_ref()),
         Err(why) => Standing::Out(why.clone()),
     };
+    let kept = match told {
+        Err(why) if is_held(why) => held::rows(cx, account, false).await,
+        _ => None,
+    };
     let mut own = rows::account(cx, account, known.as_ref(), standing);
     let mut slots: Vec<Row> = slots.iter().filter(|s| s.account.as_str() == account.name).cloned().collect();
     if let Ok(Some(remote)) = told {
@@ -85,6 +109,11 @@ async fn draw(cx: &Cx, account: &Account, told: &Result<Option<Remote>, Reason>,
     // A slot's conflict is the account's: a folded account must not look well.
     if let Some(worst) = slots.iter().find(|s| s.link.state == State::Conflict).filter(|_| own.link.state == State::Ready) {
         (own.link.state, own.link.reason) = (State::Conflict, worst.link.reason.clone());
+    }
+    if let Some(mut kept) = kept {
+        // Told by who has the key.
+        kept.extend(slots);
+        return kept;
     }
     let mut out = vec![own];
     out.extend(slots);
@@ -136,6 +165,11 @@ async fn run(hub: &Hub, cx: &Cx, out: Tx<Report>) -> Reason {
             });
             if let Err(why) = &told {
                 lines.remove(&name);
+                if let Some(last) = readings.get_mut(&name).filter(|r| is_held(why) && r.told.is_ok()) {
+                    // Lent: what was read last stands until it is back, which is told.
+                    last.due = Instant::now() + pause;
+                    continue;
+                }
                 answered |= why.code == ReasonCode::RateLimited;
             }
             answered |= told.is_ok();
@@ -174,7 +208,8 @@ async fn run(hub: &Hub, cx: &Cx, out: Tx<Report>) -> Reason {
             tokio::select! {
                 () = sleep_until(next) => break,
                 of = hub.heard() => {
-                    readings.retain(|name, r| !of.contains(name) || is_limited(r));
+                    let now = Instant::now();
+                    readings.iter_mut().filter(|(name, r)| of.contains(*name) && !is_limited(r)).for_each(|(_, r)| r.due = now);
                     break;
                 }
                 changed = seen.changed() => {
@@ -223,14 +258,22 @@ fn wait(why: &Reason, pause: Duration) -> Duration {
 /// See [`crate::providers::Provider::look`].
 pub(super) async fn look(hub: &Hub, cx: &Cx, at: Option<&Target>, how: Look) -> Result<Report, Reason> {
     match (how, at) {
-        (Look::Probe, _) => {
+        (Look::Probe, at) => {
             let net = setup::network(cx)?;
+            // Of an account that nobody is logged in to: what is asked is of use for its login.
+            let account = at.map(|at| at.account.as_str()).filter(|a| hub.operator(cx, a).is_none());
+            if let Some(account) = account {
+                let home = memo::home(cx, account).await;
+                if hub.warm.begin(cx, &net, home).await.map_err(|e| super::fail::at(cx, &e))? {
+                    return Ok(Report::Alive(cx.time.now()));
+                }
+            }
             ask_time(cx, &net).await.map_err(|e| super::fail::at(cx, &e))?;
             Ok(Report::Alive(cx.time.now()))
         }
         (Look::Row, Some(at)) => {
             let Ok(account) = setup::account(cx, at.account.as_str()) else { return Ok(Report::Gone(vec![at.clone()])) };
-            let told = remote(hub, cx, account).await.map(|(_, remote)| remote);
+            let told = glance(hub, cx, account).await;
             let rows = draw(cx, account, &told, &local(cx).await).await;
             let there = |d: &RemoteId| rows.iter().any(|r| r.device.as_ref() == Some(d));
             if told.is_ok() && at.device.as_ref().is_some_and(|d| !there(d)) {
@@ -239,9 +282,8 @@ pub(super) async fn look(hub: &Hub, cx: &Cx, at: Option<&Target>, how: Look) -> 
             Ok(Report::Part(rows))
         }
         _ => {
-            let asks: Vec<_> = cx.settings.accounts.iter().map(|a| one(hub, cx, a)).collect();
+            let asks: Vec<_> = cx.settings.accounts.iter().map(async |a| (a, glance(hub, cx, a).await)).collect();
             let all: Vec<_> = futures_util::stream::iter(asks).buffered(AT_ONCE).collect().await;
-            let all: Vec<_> = all.into_iter().map(|(a, told)| (a, told.map(|(_, remote)| remote))).collect();
             let (mut rows, slots) = (Vec::new(), local(cx).await);
             let complete = all.iter().all(|(_, told)| told.is_ok());
             for (account, told) in &all {

@@ -127,6 +127,11 @@ impl Telegram {
         qr::accept(&mut self.inner.world(), &self.inner, account, &token).map(|r| r.hash).map_err(|e| e.1)
     }
 
+    /// From now on a phone scans every code by itself, so long after it was made; or none does.
+    pub fn scans(&self, by_itself: Option<(Duration, i64)>) {
+        self.inner.world().settings.scans = by_itself;
+    }
+
     /// The code that an account's phone shows.
     pub fn code(&self, account: i64) -> Option<String> {
         self.inner.world().codes.values().find(|c| c.account == account).map(|c| c.code.clone())

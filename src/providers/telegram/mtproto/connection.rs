@@ -95,6 +95,22 @@ impl Drop for Hold {
     }
 }
 
+/// Counts a call as long as somebody waits for it.
+struct UnderWay<'a>(&'a watch::Sender<u32>);
+
+impl<'a> UnderWay<'a> {
+    fn new(busy: &'a watch::Sender<u32>) -> Self {
+        busy.send_modify(|n| *n += 1);
+        Self(busy)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|n| *n = n.saturating_sub(1));
+    }
+}
+
 /// A connection. Dropping it closes it; [`Connection::close`] waits until it is closed.
 #[derive(Debug)]
 pub struct Connection {
@@ -104,6 +120,8 @@ pub struct Connection {
     updates: broadcast::Sender<Update>,
     offset: watch::Receiver<Interval>,
     ended: watch::Receiver<Option<Error>>,
+    /// Calls under way.
+    busy: watch::Sender<u32>,
 }
 
 impl Connection {
@@ -127,7 +145,7 @@ impl Connection {
             drop(hold);
             end.send_replace(Some(why));
         });
-        Ok(Self { dc: to.dc, key: id, asks, updates, offset, ended })
+        Ok(Self { dc: to.dc, key: id, asks, updates, offset, ended, busy: watch::Sender::new(0) })
     }
 
     /// The data centre.
@@ -158,6 +176,7 @@ impl Connection {
             return Err(Error::Unreadable);
         }
         let (reply, answer) = oneshot::channel();
+        let _under_way = UnderWay::new(&self.busy);
         let talk = async {
             self.asks.send(Asked::Call { body, reply }).await.map_err(|_| self.why())?;
             answer.await.map_err(|_| self.why())?
@@ -192,6 +211,20 @@ impl Connection {
         async move {
             // An error: its sender is gone, which comes after the end.
             let _ = ended.wait_for(Option::is_some).await;
+        }
+    }
+
+    /// Closes it once no call is under way, or after `patience`, and resolves when the socket is closed and the key is free. Holds
+    /// nothing of the connection.
+    pub fn farewell(&self, patience: Duration) -> impl Future<Output = ()> + Send + 'static {
+        let (mut busy, asks, over) = (self.busy.subscribe(), self.asks.downgrade(), self.over());
+        async move {
+            // An error: nobody has it any more, and it closes by itself.
+            let _ = timeout(patience, busy.wait_for(|n| *n == 0)).await;
+            if let Some(asks) = asks.upgrade() {
+                let _ = asks.send(Asked::Close).await;
+            }
+            over.await;
         }
     }
 

@@ -3,8 +3,8 @@
 //! `Pq → ask → Dh → offer → Confirm → key`. core.telegram.org/mtproto/auth_key tells each check; the vectors that grammers-mtproto
 //! recorded (its `authentication.rs`) are the test.
 
-use super::{AuthKey, Error, RsaKey, group};
-use grammers_crypto::{aes, factorize, generate_key_data_from_nonce, rsa};
+use super::{AuthKey, Error, RsaKey, factor::factors, group};
+use grammers_crypto::{aes, generate_key_data_from_nonce, rsa};
 use grammers_tl_types::{self as tl, Cursor, Deserializable, Serializable};
 use num_bigint::BigUint;
 use sha1::{Digest, Sha1};
@@ -72,11 +72,7 @@ impl Pq {
         let tl::enums::ResPq::Pq(answer) = answer;
         same(answer.nonce == self.nonce, "nonce")?;
         let pq = <[u8; 8]>::try_from(answer.pq.as_slice()).map_err(|_| Error::Exchange("size of pq"))?;
-        let number = u64::from_be_bytes(pq);
-        // A number without two factors would keep the factoring busy for ever.
-        same(number > 3 && number < 1 << 63 && !prime(number), "pq")?;
-        let (p, q) = factorize(number);
-        same(p > 1 && q > 1 && p.checked_mul(q) == Some(number), "factors of pq")?;
+        let (p, q) = factors(u64::from_be_bytes(pq)).ok_or(Error::Exchange("pq"))?;
         let known = |f: &i64| keys.iter().find(|k| k.fingerprint() == *f);
         let key = answer.server_public_key_fingerprints.iter().find_map(known).ok_or(Error::UnknownServerKey)?;
         let mut new_nonce = Zeroizing::new([0; 32]);
@@ -204,48 +200,4 @@ impl Confirm {
 /// A check of the exchange.
 fn same(fine: bool, what: &'static str) -> Result<(), Error> {
     if fine { Ok(()) } else { Err(Error::Exchange(what)) }
-}
-
-/// True for a prime (Miller-Rabin with bases that decide every 64-bit number).
-fn prime(n: u64) -> bool {
-    let mul = |a: u64, b: u64| (u128::from(a) * u128::from(b) % u128::from(n)) as u64;
-    let pow = |mut base: u64, mut e: u64| {
-        let mut out = 1;
-        while e > 0 {
-            if e & 1 == 1 {
-                out = mul(out, base);
-            }
-            base = mul(base, base);
-            e >>= 1;
-        }
-        out
-    };
-    const BASES: [u64; 12] = [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37];
-    if n < 2 || BASES.iter().any(|b| n.is_multiple_of(*b)) {
-        return BASES.contains(&n);
-    }
-    let (s, d) = ((n - 1).trailing_zeros(), (n - 1) >> (n - 1).trailing_zeros());
-    BASES.iter().all(|b| {
-        let mut x = pow(*b, d);
-        if x == 1 || x == n - 1 {
-            return true;
-        }
-        (1..s).any(|_| {
-            x = mul(x, x);
-            x == n - 1
-        })
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn primes_are_told_from_products_so_that_factoring_ends() {
-        for p in [2u64, 3, 37, 41, 65_537, 4_294_967_291, 18_446_744_073_709_551_557] {
-            assert!(super::prime(p), "{p}");
-        }
-        for c in [1u64, 4, 1369, 561, 3_215_031_751, 4_294_967_291 * 3, 0x1546_9f94_2a11_278d] {
-            assert!(!super::prime(c), "{c}");
-        }
-    }
 }

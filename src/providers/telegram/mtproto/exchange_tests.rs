@@ -80,7 +80,7 @@ fn a_wrong_nonce_is_refused_at_every_step() {
 
 #[test]
 fn a_pq_that_is_prime_or_too_long_is_refused_instead_of_factored_for_ever() {
-    for pq in [18_446_744_073_709_551_557u64, 4_294_967_291, 3, 1, 0] {
+    for pq in [18_446_744_073_709_551_557u64, 4_294_967_291, 2_147_483_647 * 2_147_483_647, 9, 3, 1, 0] {
         let mut answer: tl::enums::ResPq = read(STEP1_RESPONSE);
         let tl::enums::ResPq::Pq(a) = &mut answer;
         a.pq = pq.to_be_bytes().to_vec();

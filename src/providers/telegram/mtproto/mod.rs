@@ -10,6 +10,7 @@ mod clock;
 mod connection;
 mod error;
 mod exchange;
+mod factor;
 mod group;
 mod guard;
 mod key;
@@ -30,7 +31,7 @@ pub use error::{Error, Moved, Verdict};
 pub use key::{AuthKey, KeyId};
 pub use network::{Address, Network};
 pub use password::{PasswordAnswer, answer_password};
-pub use probe::{Fresh, Probe, create_key, probe};
+pub use probe::{Fresh, Half, Probe, begin_key, create_key, probe};
 pub use rsa::{BadKey, RsaKey};
 pub use wire::{Framing, WireError};
 

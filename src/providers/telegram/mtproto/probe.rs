@@ -54,7 +54,37 @@ pub async fn probe(network: &Network, to: Address) -> Result<Probe, Error> {
 /// [`Error`]: as [`probe`], or a check that failed.
 pub async fn create_key(network: &Network, to: Address) -> Result<Fresh, Error> {
     for _ in 0..TRIES {
-        let (mut wire, params, clock) = begin(network, to).await?;
+        if let Some(made) = begin_key(network, to).await?.finish().await? {
+            return Ok(made);
+        }
+    }
+    Err(Error::Exchange("asked for another try too often"))
+}
+
+/// The making of a key that has come as far as a [`probe`] goes: the server's time is known, no key is made.
+pub struct Half {
+    wire: Wire,
+    params: Params,
+    /// The server's clock.
+    pub clock: Probe,
+}
+
+/// Asks a data centre for its time and stays: the same two questions are the first two of three for a key.
+///
+/// # Errors
+/// [`Error`]: as [`probe`].
+pub async fn begin_key(network: &Network, to: Address) -> Result<Half, Error> {
+    let (wire, params, clock) = begin(network, to).await?;
+    Ok(Half { wire, params, clock })
+}
+
+impl Half {
+    /// The third question. `None`: the server wants another try.
+    ///
+    /// # Errors
+    /// [`Error`]: the server has hung up meanwhile, or a check failed.
+    pub async fn finish(self) -> Result<Option<Fresh>, Error> {
+        let Self { mut wire, params, clock } = self;
         let mut random = [0; 256 + 16];
         getrandom::fill(&mut random).map_err(|_| Error::NoRandom)?;
         // Big numbers, and perhaps a proof that the prime is one.
@@ -62,11 +92,8 @@ pub async fn create_key(network: &Network, to: Address) -> Result<Fresh, Error> 
         let (question, confirm) = work.await.map_err(|_| Error::Broken)??;
         let answer = ask(&mut wire, &question).await?;
         wire.close().await;
-        if let Some(done) = confirm.finish(answer)? {
-            return Ok(Fresh { key: done.key, salt: done.salt, clock });
-        }
+        Ok(confirm.finish(answer)?.map(|done| Fresh { key: done.key, salt: done.salt, clock }))
     }
-    Err(Error::Exchange("asked for another try too often"))
 }
 
 /// The part that both have in common: up to the server's parameters, which hold its time.

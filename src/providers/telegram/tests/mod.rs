@@ -45,6 +45,18 @@ impl Memo for Keeper {
         self.0.memo.lock().unwrap().insert(key.to_owned(), value);
         Box::pin(async { Ok(()) })
     }
+    fn sealed<'a>(&'a self, key: &'a str) -> Fut<'a, Result<Option<Secret>, Reason>> {
+        let text = self.0.memo.lock().unwrap().get(&format!("sealed:{key}")).and_then(|v| v.as_str().map(str::to_owned));
+        Box::pin(async { Ok(text.map(Secret::new)) })
+    }
+    fn seal<'a>(&'a self, key: &'a str, value: Option<&'a Secret>) -> Fut<'a, Result<(), Reason>> {
+        let (key, mut memo) = (format!("sealed:{key}"), self.0.memo.lock().unwrap());
+        match value {
+            Some(value) => memo.insert(key, value.expose().into()),
+            None => memo.remove(&key),
+        };
+        Box::pin(async { Ok(()) })
+    }
     fn exclusive<'a>(&'a self, name: &'a str) -> Fut<'a, Result<Option<Right>, Reason>> {
         let free = self.0.locks.lock().unwrap().insert(name.to_owned());
         let lock = free.then(|| Box::new(Lock(self.0.clone(), name.to_owned())) as Right);

@@ -169,10 +169,10 @@ async fn the_watch_sees_a_new_session_as_soon_as_the_server_tells() {
                 let tg = sandbox.telegram("tg").unwrap();
                 let net = setup::network(&stage.cx).unwrap();
                 let app = setup::app(&stage.cx, setup::account(&stage.cx, "shop").unwrap()).unwrap();
-                let mut door = door::Door::make(&stage.cx, &net, &app, Some(4)).await.unwrap();
-                door.export(&stage.cx, &net, &app, &[]).await.unwrap();
+                let door = door::Door::make(&stage.cx, &net, &app, Some(4)).await.unwrap();
+                door.export(&app, &[]).await.unwrap();
                 tg.scan(OWNER, None).unwrap();
-                assert!(matches!(door.export(&stage.cx, &net, &app, &[]).await.unwrap(), door::Step::In(_)));
+                assert!(matches!(door.export(&app, &[]).await.unwrap(), door::Step::In(_)));
             } else if n == 4 {
                 break;
             }

@@ -7,7 +7,7 @@ use super::{
             Error, create_key,
             tl::{enums, functions as f, types},
         },
-        operator::{Hub, ask_time, measured},
+        operator::{Hub, Line, ask_time, measured},
         rows::Remote,
         setup,
         watch::remote,
@@ -15,7 +15,7 @@ use super::{
     Made, device_name,
 };
 use crate::{
-    domain::{Op, Reason, ReasonCode, Secret},
+    domain::{Clean, Op, Reason, ReasonCode, Secret},
     providers::Cx,
     store::config::Account,
 };
@@ -61,17 +61,19 @@ pub(super) async fn door(cx: &Cx, account: &Account, op: &Op) -> Tried<Door> {
 /// Export, accepted by the operator, and taken over at once.
 pub(super) async fn accept(hub: &Hub, cx: &Cx, account: &Account, op: &Op) -> Tried<()> {
     let line = hub.line(cx, account).await.map_err(unsent)?;
-    let net = setup::network(cx).map_err(unsent)?;
-    let mut door = door(cx, account, op).await?;
+    let door = door(cx, account, op).await?;
     let own = super::slot_of_op(cx, op).map(|(_, s)| s.slot);
     let app = setup::named(cx, account, own.as_ref(), "").map_err(unsent)?;
     let told = async {
-        let Step::Token(token, _) = door.export(cx, &net, &app, &[]).await? else {
+        let token = match door.export(&app, &[]).await? {
+            Step::Token(token, _) => token,
+            // It was made at the account's home: nobody moves it.
+            Step::Move(..) => return Err(Error::Unreadable),
             // Accepted already.
-            return Ok(());
+            Step::In(_) | Step::Password => return Ok(()),
         };
         line.conn.invoke(&f::auth::AcceptLoginToken { token }).await?;
-        door.export(cx, &net, &app, &[]).await.map(drop)
+        door.export(&app, &[]).await.map(drop)
     };
     let told: Result<(), Error> = told.await;
     let _ = tokio::time::timeout(CLOSE, door.conn.close()).await;
@@ -79,14 +81,14 @@ pub(super) async fn accept(hub: &Hub, cx: &Cx, account: &Account, op: &Op) -> Tr
 }
 
 /// Who the new key is logged in as; `None`: nobody, or its password is missing.
-pub(super) enum Who {
+pub(in super::super) enum Who {
     User(Box<types::User>),
     Password(Option<crate::domain::Clean>),
     Nobody,
 }
 
 /// Asks the servers.
-pub(super) async fn who(door: &Door) -> Result<Who, Error> {
+pub(in super::super) async fn who(door: &Door) -> Result<Who, Error> {
     match door.conn.invoke(&f::users::GetUsers { id: vec![enums::InputUser::UserSelf] }).await {
         Ok(users) => match users.into_iter().next() {
             Some(enums::User::User(u)) => Ok(Who::User(Box::new(u))),
@@ -96,6 +98,16 @@ pub(super) async fn who(door: &Door) -> Result<Who, Error> {
         Err(e) if e.verdict() == Some(super::super::mtproto::Verdict::Unregistered) => Ok(Who::Nobody),
         Err(e) => Err(e),
     }
+}
+
+/// Whether the account wants a password beside a new key's acceptance; its hint, where there is one. `None`: it does not.
+///
+/// # Errors
+/// The call's.
+pub(super) async fn second_step(hub: &Hub, cx: &Cx, account: &Account, line: &Line) -> Result<Option<Option<Clean>>, Reason> {
+    let told = line.conn.invoke(&f::account::GetPassword {}).await;
+    let enums::account::Password::Password(p) = told.map_err(|e| hub.refused(cx, &account.name, line.conn.key(), &e))?;
+    Ok(p.has_password.then(|| p.hint.map(|h| Clean::new(&h))))
 }
 
 /// The row of the new key among the account's sessions.
@@ -111,13 +123,12 @@ pub(super) async fn undo(hub: &Hub, cx: &Cx, account: &Account, op: &Op) -> Trie
     if Made::of(op).is_none() {
         return Ok(());
     }
-    let net = setup::network(cx).map_err(unsent)?;
     let own = super::slot_of_op(cx, op).map(|(_, s)| s.slot);
     let app = setup::named(cx, account, own.as_ref(), "").map_err(unsent)?;
-    let mut door = door(cx, account, op).await.map_err(|(why, _)| (why, true))?;
+    let door = door(cx, account, op).await.map_err(|(why, _)| (why, true))?;
     if !account.telegram.bot && matches!(who(&door).await, Ok(Who::Nobody)) {
         // Takes an accepted token over, if there is one, so that there is something to log out.
-        let _ = door.export(cx, &net, &app, &[]).await;
+        let _ = door.export(&app, &[]).await;
     }
     let told = door.conn.invoke(&f::auth::LogOut {}).await;
     let _ = tokio::time::timeout(CLOSE, door.conn.close()).await;

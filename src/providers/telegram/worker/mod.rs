@@ -10,6 +10,7 @@ mod plan;
 mod registry;
 mod steps;
 
+pub(super) use fresh::{Who, who};
 pub(super) use plan::{plan, plan_new};
 pub(super) use registry::{remembered, revoked};
 pub(super) use steps::{back, check, run};

@@ -105,13 +105,26 @@ async fn regenerate(hub: &Hub, cx: &Cx, account: &Account, me: &SlotRef, kept: &
         // A bot has nobody who accepts its new key: its token is enough.
         let token = setup::secret(cx, &account.name, setup::BOT_TOKEN);
         let name = format!("{}:{}", cx.gateway.as_str(), account.name);
-        token.ok_or_else(|| Reason::new(ReasonCode::CredentialMissing).with("gateway", &name).with("account", name).raw(setup::BOT_TOKEN))?;
+        token.ok_or_else(|| {
+            Reason::new(ReasonCode::CredentialMissing)
+                .with("gateway", &name)
+                .with("account", name)
+                .with("secret", setup::BOT_TOKEN)
+                .raw(setup::BOT_TOKEN)
+        })?;
         plan.clear["user"] = Value::Null;
     } else {
         // A closed account is told here, and nothing is rebuilt.
         let (line, _) = remote(hub, cx, account).await?;
         plan.clear["user"] = json!(line.operator.user);
         plan.clear["dc"] = json!(line.operator.dc);
+        // Before there is a key: what nobody can give must not leave one half made.
+        if setup::secret(cx, &account.name, setup::PASSWORD).is_none()
+            && let Some(hint) = super::fresh::second_step(hub, cx, account, &line).await?
+        {
+            plan.clear["hint"] = json!(hint.as_ref().map(|h| h.as_str()));
+            plan.steps.push(step("password", &w::STEP_PASSWORD, Replay::Free));
+        }
     }
     let login = if bot { step("bot", &w::STEP_BOT, Replay::AfterCheck) } else { step("accept", &w::STEP_ACCEPT, Replay::AfterCheck) };
     plan.steps.extend([

@@ -56,6 +56,17 @@ pub(in super::super) async fn run(hub: &Hub, cx: &Cx, op: &Op, step: &str, answe
     let end = match step {
         "enlist" => new_slot::enlist(cx, op).await.map(|()| StepEnd::done()).map_err(fresh::unsent),
         "stopped" => stopped(cx, me, answer).await,
+        "password" => Ok(match answer {
+            None => {
+                let hint = clear(op, "hint").and_then(Value::as_str).map(crate::domain::Clean::new);
+                ask(PromptKind::Password, Message::new(&w::ASK_PASSWORD), hint, 0)
+            }
+            // In memory only: another process takes the op back, and needs none.
+            Some(given) => {
+                hub.given(op.id, Some(given));
+                StepEnd::done()
+            }
+        }),
         "key" => {
             let dc = clear(op, "dc").and_then(Value::as_i64).and_then(|d| i32::try_from(d).ok());
             let token = setup::secret(cx, &account.name, setup::BOT_TOKEN).filter(|_| account.telegram.bot);
@@ -65,7 +76,10 @@ pub(in super::super) async fn run(hub: &Hub, cx: &Cx, op: &Op, step: &str, answe
         }
         "accept" => fresh::accept(hub, cx, account, op).await.map(|()| StepEnd::done()),
         "bot" => bot(cx, op, account, &me.slot).await,
-        "login" => login(cx, op, account, &me.slot, answer).await,
+        "login" => {
+            let answer = answer.or_else(|| hub.given(op.id, None));
+            login(cx, op, account, &me.slot, answer).await
+        }
         "identity" => identity(hub, cx, op, account).await,
         "replace" => replace(cx, op, me).await,
         "verify" => verify(hub, cx, op, account, me).await,

@@ -1,0 +1,23 @@
+//! Accounts whose key another process works with: their rows are the ones that the watching process keeps.
+
+use super::rows::is_session;
+use crate::{
+    domain::{ReasonCode, Row, State},
+    providers::Cx,
+    store::config::Account,
+};
+
+/// The account's row and those of its sessions as they are kept. `fresh`: only if they were confirmed lately. `None`: there are none
+/// that tell anything.
+pub(super) async fn rows(cx: &Cx, account: &Account, fresh: bool) -> Option<Vec<Row>> {
+    let kept = cx.memo.kept_rows(fresh).await;
+    let mut own: Vec<Row> = kept.into_iter().filter(|r| r.account.as_str() == account.name).filter(|r| r.device.is_none() || is_session(r)).collect();
+    // The account before its sessions.
+    own.sort_by_key(|r| r.device.is_some());
+    own.first().filter(|r| tells(r)).is_some().then_some(own)
+}
+
+fn tells(row: &Row) -> bool {
+    let elsewhere = row.link.reason.as_ref().is_some_and(|r| r.code == ReasonCode::OtherHolder);
+    row.device.is_none() && row.link.state != State::Unknown && row.link.observed_at.is_some() && !elsewhere
+}

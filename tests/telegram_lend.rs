@@ -1,0 +1,191 @@
+//! A deck, or a `watch`, is open all day and has the operator's connection; whoever is on call runs a command meanwhile. The command
+//! gets the connection lent and does its work, the deck shows the last state and has it back afterwards, and the servers never see two
+//! connections with the operator's key at once. A process that does not lend is named, and one that was killed locks nobody out.
+
+#![cfg(target_os = "linux")]
+#![allow(unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs)]
+
+#[allow(dead_code)]
+mod deck {
+    pub mod hands;
+}
+mod support;
+
+use deck::hands::wait_row;
+use pairdeck::sandbox::{TelegramCall, TelegramSession};
+use std::{
+    fs,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+use support::{
+    house::{Ran, until},
+    pty::{Pty, Start},
+    tg::{OWNER, Tg, lies},
+};
+
+/// The operator's own key.
+fn own(all: &Tg) -> [u8; 8] {
+    all.tg().devices(OWNER).into_iter().find(|d| d.device.starts_with("pairdeck@")).and_then(|d| d.key).unwrap()
+}
+
+fn open_deck(all: &Tg) -> Pty {
+    let path = all.home.path();
+    let pty = Start::new(env!("CARGO_BIN_EXE_pairdeck")).args(["--home".as_ref(), path.as_os_str()]).size(130, 45).spawn();
+    wait_row(&pty, "ada", "ready");
+    until("its connection", || connected(all));
+    pty
+}
+
+/// Somebody is connected with the operator's key.
+fn connected(all: &Tg) -> bool {
+    let own = own(all);
+    all.tg().connected().iter().any(|c| c.key == Some(own))
+}
+
+/// A `watch` with the operator's connection, ended with the value.
+struct Watch(Child);
+
+impl Watch {
+    fn open(all: &Tg) -> Self {
+        let child = all.home.command(&["watch"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        until("its connection", || connected(all));
+        // What it keeps is its own by now: at the login the operator was too young to end others.
+        until("rows of its own", || {
+            let now = account(&all.home.run(&["list", "--json"]).exits(0));
+            now["state"] == "ready" && !now.to_string().contains("ends_others_from")
+        });
+        Self(child)
+    }
+
+    fn signal(&self, name: &str) {
+        assert!(Command::new("kill").args(["-s", name, &self.0.id().to_string()]).status().unwrap().success());
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn account(ran: &Ran) -> serde_json::Value {
+    ran.json()["accounts"].as_array().unwrap().iter().find(|a| a["name"] == "ada").unwrap().clone()
+}
+
+/// One connection after the other: none speaks again once a later one has spoken.
+fn one_at_a_time(all: &Tg) {
+    let own = own(all);
+    let calls: Vec<TelegramCall> = all.tg().calls().into_iter().filter(|c| c.key == own).collect();
+    assert!(calls.iter().all(|c| !c.outcome.contains("DUPLICATED")), "{calls:?}");
+    let mut spoke: Vec<u64> = calls.iter().map(|c| c.conn).collect();
+    spoke.dedup();
+    let mut sorted = spoke.clone();
+    sorted.sort_unstable();
+    sorted.dedup();
+    assert_eq!(spoke, sorted, "two connections at once: {calls:?}");
+    assert!(spoke.len() > 1, "nothing was lent: {calls:?}");
+}
+
+/// What is done by commands while somebody else has the connection.
+fn everyday(all: &Tg) {
+    let old = all.seat(OWNER, "s1", 1).1;
+    let run = |args: &[&str]| all.home.run(args);
+    for args in [&["list", "--json"][..], &["status", "tg:ada", "--json"]] {
+        let calls = all.tg().calls().len();
+        let ran = run(args).exits(0);
+        let state = if args[0] == "list" { account(&ran) } else { ran.json() };
+        assert_eq!(state["state"], "ready", "{args:?}: {}", ran.stdout);
+        assert_eq!(all.tg().calls().len(), calls, "{args:?} took the connection from a watch that is well");
+    }
+    run(&["regenerate", "tg:ada/s1", "--yes", "--json"]).exits(0);
+    let new = lies(&all.file("s1")).unwrap();
+    assert!(new != old && all.tg().alive(new.0) && !all.tg().alive(old.0));
+    let file = all.home.file("workers").join("n").join("session.json");
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    run(&["pair", "tg:ada", "--slot", "n", "--file", file.to_str().unwrap(), "--json"]).exits(0);
+    assert!(all.tg().alive(lies(&file).unwrap().0));
+    let lives = all.home.file("lives");
+    let script = format!("echo x >> {0}; [ $(wc -l < {0}) = 1 ] && {{ echo AUTH_KEY_DUPLICATED >&2; exit 1; }}; exit 0", lives.display());
+    let mut heal = all.home.command(&["run", "tg:ada/s1", "--heal", "--", "sh", "-c", &script]);
+    let ran = all.home.finish(heal.env("PAIRDECK_DEBUG_HEAL_SECOND_MS", "10").spawn().unwrap()).exits(0);
+    assert!(lies(&all.file("s1")).unwrap() != new, "{}", ran.stderr);
+    all.tg().add_session(OWNER, &TelegramSession { device: "stranger".into(), ..TelegramSession::default() }).unwrap();
+    run(&["do", "end-others", "tg:ada", "--yes", "--json"]).exits(0);
+    assert_eq!(all.tg().devices(OWNER).len(), 1, "{:?}", all.tg().devices(OWNER));
+}
+
+#[test]
+fn commands_do_their_work_beside_an_open_deck_which_shows_its_account_as_ready_all_along() {
+    let all = Tg::open(2, 1);
+    let pty = open_deck(&all);
+    all.tg().clear();
+    let from = pty.raw().len();
+    everyday(&all);
+    wait_row(&pty, "ada", "ready");
+    until("the deck to have it back", || connected(&all));
+    assert!(!String::from_utf8_lossy(&pty.raw()[from..]).contains("unknown"), "{}", pty.text());
+    one_at_a_time(&all);
+    // The deck works on: its own keys act with the same connection.
+    let calls = all.tg().calls().len();
+    pty.keys("R");
+    until("a look of the deck's", || all.tg().calls().len() > calls);
+    wait_row(&pty, "ada", "ready");
+    one_at_a_time(&all);
+}
+
+#[test]
+fn commands_do_their_work_beside_a_watch() {
+    let all = Tg::open(2, 1);
+    let _watch = Watch::open(&all);
+    all.tg().clear();
+    everyday(&all);
+    until("the watch to have it back", || connected(&all));
+    one_at_a_time(&all);
+}
+
+#[test]
+fn a_process_that_does_not_lend_is_named_and_its_end_frees_the_key() {
+    let all = Tg::open(2, 1);
+    let mut watch = Watch::open(&all);
+    all.seat(OWNER, "s1", 1);
+    let old = lies(&all.file("s1"));
+    watch.signal("STOP");
+    // It was well a moment ago: its word counts.
+    assert_eq!(all.home.run(&["status", "tg:ada", "--json"]).exits(0).json()["state"], "ready");
+    let pid = format!("pairdeck watch (pid {})", watch.0.id());
+    for args in [&["regenerate", "tg:ada/s1", "--yes"][..], &["do", "end-others", "tg:ada", "--yes"]] {
+        let began = Instant::now();
+        let ran = all.home.run(args);
+        assert_ne!(ran.code, 0);
+        assert!(began.elapsed() < Duration::from_secs(50), "{:?}", began.elapsed());
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(said.contains(&pid) && said.contains("or end it"), "{args:?}: {said}");
+        assert!(!said.contains("Not logged in"), "{said}");
+    }
+    assert_eq!(lies(&all.file("s1")), old);
+    watch.0.kill().unwrap();
+    watch.0.wait().unwrap();
+    all.home.run(&["regenerate", "tg:ada/s1", "--yes"]).exits(0);
+    assert_ne!(lies(&all.file("s1")), old);
+}
+
+#[test]
+fn a_command_that_is_killed_with_the_connection_in_its_hands_leaves_it_to_the_deck() {
+    let all = Tg::open(2, 1);
+    all.seat(OWNER, "s1", 1);
+    let pty = open_deck(&all);
+    all.tg().clear();
+    let mut child = all.home.command(&["regenerate", "tg:ada/s1", "--yes"]).spawn().unwrap();
+    until("the command at work", || all.tg().calls().iter().any(|c| c.method == "auth.exportLoginToken"));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let calls = all.tg().calls().len();
+    until("the deck to have it back", || {
+        let own = own(&all);
+        all.tg().calls()[calls..].iter().any(|c| c.key == own && c.method == "account.getAuthorizations")
+    });
+    wait_row(&pty, "ada", "ready");
+    one_at_a_time(&all);
+}
