@@ -183,7 +183,7 @@ impl Link {
     /// True when two links say the same, whenever they were observed.
     pub fn same_story(&self, other: &Self) -> bool {
         self.state == other.state
-            && self.reason.as_ref().map(|r| (r.code, &r.raw)) == other.reason.as_ref().map(|r| (r.code, &r.raw))
+            && self.reason.as_ref().map(|r| (r.code, &r.args, &r.raw)) == other.reason.as_ref().map(|r| (r.code, &r.args, &r.raw))
             && self.witnesses.iter().map(|w| (w.source, w.state)).eq(other.witnesses.iter().map(|w| (w.source, w.state)))
     }
 }

@@ -140,6 +140,13 @@ impl World {
 
     /// Takes a report: stores what changed, writes history, tells the mailbox.
     pub(super) fn merge(&self, gateway: &Arc<Gateway>, report: Report) {
+        let report = match report {
+            Report::Lost { rows, why } => {
+                self.merge(gateway, Report::Part(rows));
+                return self.broken(gateway, why.or_with("gateway", gateway.id.as_str()));
+            }
+            report => report,
+        };
         let now = self.time.now();
         let mut diff = Diff::default();
         let asked = gateway.provider.is_asked();
@@ -156,12 +163,23 @@ impl World {
                 }
                 heard(link, facts, now, Source::List) | std::mem::replace(stale, false)
             }
+            Report::AllBut { rows, unasked } => {
+                let mut keep: HashSet<Key> = rows.iter().map(|r| (r.account.clone(), r.device.clone())).collect();
+                keep.extend(book.rows.keys().filter(|k| unasked.contains(&k.0)).cloned());
+                for row in rows {
+                    book.put(self.overlay(row), now, &mut diff);
+                }
+                book.drop_missing(&keep, &mut diff);
+                heard(link, facts, now, Source::List) | std::mem::replace(stale, false)
+            }
             Report::Part(rows) => {
                 for row in rows {
                     book.put(self.overlay(row), now, &mut diff);
                 }
                 false
             }
+            // Told above.
+            Report::Lost { .. } => false,
             Report::Gone(targets) => {
                 for t in targets {
                     let key = (t.account.clone(), t.device.clone());

@@ -42,6 +42,8 @@ catalogue! { "sessions";
     SESSION_DUPLICATED_DO = "Find the other copy first; then `r` makes a key of its own.", "先找到另一份副本，再按 r 生成单独密钥。";
     SESSION_REVOKED = "The platform does not know this session any more.", "平台已不再承认该会话。";
     SESSION_REVOKED_DO = "`r` makes a new one, once its worker is stopped.", "停掉工作进程后按 r 重新生成。";
+    SESSION_LIVES = "It says {what}, but the account still lists its session: nothing was replaced.", "它称 {what}，但账号仍列有其会话：未作更换。";
+    SESSION_LIVES_DO = "In its log: look for what it really died of.", "在其日志中查找真正的退出原因。";
     REBUILD_LOOP = "It reconnected {n} times and failed alike: {what}. It was stopped.", "重连 {n} 次均同样失败：{what}。已停止。";
     REBUILD_LOOP_DO = "`r` makes a key of its own, once every copy is found.", "找到所有副本后按 r 生成单独密钥。";
     REBUILD_NONE = "The session is dead ({what}), and nothing here can rebuild it.", "会话已失效（{what}），此处无法重建。";
@@ -80,6 +82,9 @@ catalogue! { "sessions";
     RUN_LEASE_LOST = "{target} was taken over by another host; the command is stopped", "{target} 已被另一台主机接管；停止命令";
     RUN_NOT_FOUND = "{cmd}: {why}", "{cmd}：{why}";
     RUN_HEALED = "{target} was rebuilt; the command starts again in {s} s", "{target} 已重建；{s} 秒后重新启动命令";
+    RUN_SPARED = "{target}: its session lives; the command starts again in {s} s", "{target} 的会话仍有效；{s} 秒后重新启动命令";
+    RUN_GOES_ON = "{target} says {what} again and again; its session lives, so it goes on", "{target} 反复称 {what}；其会话仍有效，继续运行";
+    RUN_ENDED_WELL = "{target} said {what} and ended well; whether its session lives is not known", "{target} 称 {what} 但正常结束；其会话是否有效未知";
     RUN_NO_HEAL = "{target}: there is nothing to heal for this kind", "{target}：此类目标没有可修复的内容";
 
     FACT_FILE = "File", "文件";

@@ -5,7 +5,7 @@
 
 use super::{
     door::{Door, Step, label, why},
-    memo,
+    fail, memo,
     mtproto::{App, Error, KeyId, Network, Update, tl::types},
     operator::{Hub, Operator, measured},
     rows, setup,
@@ -357,7 +357,12 @@ impl Pairing for Login {
                 match told {
                     Ok(Some(event)) => return event,
                     Ok(None) => {}
-                    Err(e) => return self.trouble(cx, e).await,
+                    Err(e) => {
+                        return match self.trouble(cx, e).await {
+                            PairEvent::Failed(why) => PairEvent::Failed(fail::named(cx, &self.account.name, why)),
+                            event => event,
+                        };
+                    }
                 }
             }
         })

@@ -2,7 +2,7 @@
 //! the other. So the possible ones are told, and a person ends the right one.
 
 use super::{
-    super::{operator::Hub, rows::Remote, setup, watch::remote},
+    super::{ask::remote, operator::Hub, rows::Remote, setup},
     registry::Kept,
     steps::{clear, old_key},
 };

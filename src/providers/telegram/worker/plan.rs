@@ -2,11 +2,11 @@
 
 use super::{
     super::{
+        ask::remote,
         operator::Hub,
         session::Format,
         setup,
         slots::{SlotRef, clash, trash},
-        watch::remote,
     },
     new_slot,
     registry::Kept,
