@@ -187,3 +187,16 @@ impl Link {
             && self.witnesses.iter().map(|w| (w.source, w.state)).eq(other.witnesses.iter().map(|w| (w.source, w.state)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ReasonCode;
+
+    #[test]
+    fn a_conflict_with_somebody_else_is_another_story() {
+        let with = |who: &str| Link { state: State::Conflict, reason: Some(Reason::new(ReasonCode::KeyTwin).with("where", who)), ..Link::unknown() };
+        assert!(with("tg:ada/copy").same_story(&with("tg:ada/copy")));
+        assert!(!with("tg:ada/copy").same_story(&with("tg:ada/spare")));
+    }
+}

@@ -391,4 +391,37 @@ mod tests {
         world.take(&gateway, facts(None));
         assert_eq!(told(), (State::Online, None), "mended");
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_an_account_that_could_not_be_asked_nothing_is_dropped_and_of_the_others_what_is_gone() {
+        let world = Bench::new(WECOM).process().await;
+        let gateway = world.gateways().remove(0);
+        let device = |n: usize, name: &str| Row { device: Some(RemoteId::new(name)), ..row(n, State::Seen, None) };
+        let all =
+            vec![row(0, State::Ready, None), device(0, "a"), device(0, "b"), row(1, State::Ready, None), device(1, "c"), row(2, State::Ready, None)];
+        world.take(&gateway, Report::All { rows: all, complete: true });
+        let rows = vec![row(0, State::Ready, None), device(0, "a"), row(1, State::Unreachable, Some(ReasonCode::Unreachable))];
+        world.take(&gateway, Report::AllBut { rows, unasked: vec![target(1).account] });
+        let left: Vec<_> = world.rows().iter().map(|r| (r.account == target(1).account, r.device.as_ref().map(|d| d.as_str().to_owned()))).collect();
+        let named = |d: &str| Some(d.to_owned());
+        assert_eq!(left, [(false, None), (false, named("a")), (true, None), (true, named("c"))]);
+        assert_eq!(gateway.link().state, State::Online);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_gateway_of_which_nobody_was_heard_is_lost_and_its_rows_are_told_all_the_same() {
+        let world = Bench::new(WECOM).process().await;
+        let gateway = world.gateways().remove(0);
+        world.take(&gateway, Report::All { rows: vec![row(0, State::Ready, None)], complete: true });
+        let lost = || Report::Lost { rows: vec![row(0, State::Unreachable, Some(ReasonCode::Slow))], why: Reason::new(ReasonCode::Slow) };
+        world.take(&gateway, lost());
+        world.take(&gateway, lost());
+        let view = gateway.view();
+        assert_eq!((view.link.state, view.link.reason.map(|r| r.code), view.stale), (State::Unreachable, Some(ReasonCode::Slow), true));
+        assert_eq!(world.rows()[0].link.state, State::Unreachable);
+        let told = world.mailbox().take().toasts;
+        assert_eq!(told.iter().filter(|t| t.target.is_none()).count(), 1, "told once: {told:?}");
+        world.take(&gateway, Report::AllBut { rows: vec![row(0, State::Ready, None)], unasked: Vec::new() });
+        assert_eq!((gateway.link().state, gateway.link().reason), (State::Online, None));
+    }
 }

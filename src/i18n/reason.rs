@@ -195,8 +195,11 @@ fn special(reason: &Reason) -> Option<(&'static super::Words, &'static super::Wo
     if let Some(refused) = arg("refused").filter(|_| arg("account").is_some()) {
         return map::of_refused(reason.code, refused);
     }
-    if arg("dc").is_some() {
-        return map::of_dc(reason.code);
+    if let Some(words) = arg("needs").and_then(|needs| map::of_needs(reason.code, needs)) {
+        return Some(words);
+    }
+    if let Some(words) = arg("dc").and_then(|_| map::of_dc(reason.code)) {
+        return Some(words);
     }
     arg("evidence")
         .and_then(|e| map::of_evidence(reason.code, e))

@@ -62,7 +62,7 @@ catalogue! { "sessions";
     STALE_REUSED = "{path}: {pid} is another process by now; it holds nothing", "{path}：{pid} 已是另一个进程，并未持有";
     STALE_BOOT = "{path}: {pid} is from before this host was started; it holds nothing", "{path}：{pid} 属于上次开机，并未持有";
     STALE_CLEANED = "removed: {what}", "已移除：{what}";
-    STALE_DO = "It is removed at the next `pairdeck run`, `r` or `w` of this slot.", "下次对该槽位 pairdeck run、r 或 w 时会移除。";
+    STALE_DO = "It is removed at the next `pairdeck run`, `regenerate` or `wipe` of this slot.", "下次对该槽位运行 pairdeck run、regenerate 或 wipe 时会移除。";
     BY_PIDFILE = "pidfile {path}", "pid 文件 {path}";
     BY_UNIT = "systemd unit {unit}", "systemd 单元 {unit}";
     BY_RUN = "pairdeck run", "pairdeck run";
@@ -72,6 +72,7 @@ catalogue! { "sessions";
 
     RENEW_SH_DO = "`pairdeck regenerate` gives it a key of its own, once its worker is stopped.", "停掉工作进程后，用 pairdeck regenerate 给它单独的密钥。";
     TWIN_SH_DO = "Stop all but one; `pairdeck regenerate` gives each of the others a key of its own.", "只留一个，其余停掉并用 pairdeck regenerate 各给单独密钥。";
+    FILE_THERE_SH_DO = "Choose a new file; or name this one in config.toml, then `pairdeck regenerate`.", "换一个新文件；或先把它写进 config.toml，再运行 pairdeck regenerate。";
     PAIR_SH_DO = "Its worker makes a session at its first login; or put the right path into config.toml.", "工作进程首次登录时会建立会话；或在 config.toml 中改正路径。";
 
     RUN_NOTHING = "{target}: nothing is held for this kind of target", "{target}：此类目标无需持有";

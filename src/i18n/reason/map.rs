@@ -314,6 +314,16 @@ pub(super) fn of_refused(code: ReasonCode, what: &str) -> Option<(&'static Words
     })
 }
 
+/// Other words where it is known what of an account's own is missing.
+pub(super) fn of_needs(code: ReasonCode, what: &str) -> Option<(&'static Words, &'static Words)> {
+    Some(match (code, what) {
+        (ReasonCode::CredentialMissing, "api_id") => (&tg::APP_MISSING, &tg::APP_MISSING_DO),
+        (ReasonCode::CredentialMissing, "api_hash") => (&tg::HASH_MISSING, &tg::HASH_MISSING_DO),
+        (ReasonCode::CredentialMissing, "bot_token") => (&tg::BOT_MISSING, &tg::BOT_MISSING_DO),
+        _ => return None,
+    })
+}
+
 /// Other words where one data centre is meant, and not its gateway.
 pub(super) fn of_dc(code: ReasonCode) -> Option<(&'static Words, &'static Words)> {
     Some(match code {

@@ -45,7 +45,11 @@ pub(super) async fn begin(hub: Arc<Hub>, cx: &Cx, at: &Target, want: Want) -> Re
     let token = setup::secret(cx, &account.name, setup::BOT_TOKEN).cloned();
     if account.telegram.bot && token.is_none() {
         let name = format!("{}:{}", cx.gateway.as_str(), account.name);
-        return Err(Reason::new(ReasonCode::CredentialMissing).with("gateway", &name).with("account", name).raw(setup::BOT_TOKEN));
+        return Err(Reason::new(ReasonCode::CredentialMissing)
+            .with("gateway", &name)
+            .with("account", name)
+            .with("needs", setup::BOT_TOKEN)
+            .raw(setup::BOT_TOKEN));
     }
     let way = match (token.filter(|_| account.telegram.bot), want.method) {
         (Some(token), _) => Way::Bot(token),

@@ -246,6 +246,7 @@ async fn verify(hub: &Hub, cx: &Cx, op: &Op, account: &Account, me: &SlotRef) ->
         (k.key, k.hash, k.vigil) = (Some(key.id().to_string()), hash, Some(vigil));
     })
     .await?;
+    super::left::hand_on(cx, op).await;
     Ok(StepEnd::Done { clear: super::left::told(hub, cx, op, account).await, sealed: Secrets::new() })
 }
 
