@@ -73,7 +73,7 @@ catalogue! { "sessions";
     RENEW_SH_DO = "`pairdeck regenerate` gives it a key of its own, once its worker is stopped.", "停掉工作进程后，用 pairdeck regenerate 给它单独的密钥。";
     TWIN_SH_DO = "Stop all but one; `pairdeck regenerate` gives each of the others a key of its own.", "只留一个，其余停掉并用 pairdeck regenerate 各给单独密钥。";
     FILE_THERE_SH_DO = "Choose a new file; or name this one in config.toml, then `pairdeck regenerate`.", "换一个新文件；或先把它写进 config.toml，再运行 pairdeck regenerate。";
-    PAIR_SH_DO = "Its worker makes a session at its first login; or put the right path into config.toml.", "工作进程首次登录时会建立会话；或在 config.toml 中改正路径。";
+    PAIR_SH_DO = "`pairdeck regenerate` makes one, as its worker's first login does; or mend its path in config.toml.", "用 pairdeck regenerate 新建，或由工作进程首次登录建立；或在 config.toml 中改正路径。";
 
     RUN_NOTHING = "{target}: nothing is held for this kind of target", "{target}：此类目标无需持有";
     RUN_LOCKED = "{target} is run already by {holder}", "{target} 已由 {holder} 运行";
