@@ -1,12 +1,11 @@
 //! The program: arguments in, exit code out. Everything else lives in the library.
 
-use clap::Parser;
 use pairdeck::cli::{
-    Cli, Output,
+    Output,
     deck::{self, Scene},
     demo,
     dispatch::{Next, dispatch},
-    private,
+    private, short,
 };
 use std::process::ExitCode;
 
@@ -29,7 +28,7 @@ fn thrifty() {}
 fn main() -> ExitCode {
     thrifty();
     private::private();
-    let cli = match Cli::try_parse() {
+    let cli = match short::parse(std::env::args_os()) {
         Ok(cli) => cli,
         // Help and version are answers, not mistakes: clap knows which stream and code each of them has.
         Err(e) => {

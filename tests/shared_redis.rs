@@ -9,7 +9,7 @@ use pairdeck::{
     clock::SystemTime,
     domain::{Clean, Fingerprint, ReasonCode, Secret},
     shared::{
-        Lease, Mirror, MirrorForm, News, Put, Shared, SharedToken,
+        Gone, Lease, Mirror, MirrorForm, News, Put, Shared, SharedToken, mark,
         redis::{Means, PATIENCE, Redis},
     },
     store::config::SharedStore,
@@ -47,6 +47,7 @@ fn token(text: &str, left: u64) -> SharedToken {
         age: Duration::ZERO,
         by: Clean::new("pairdeck[1]@a"),
         renewed: false,
+        good: None,
     }
 }
 
@@ -116,9 +117,54 @@ async fn every_host_hears_of_a_new_token_and_of_a_forgotten_one() {
     }
     a.put(&lease, &token("token-that-is-news", 7200), &[]).await.unwrap();
     assert_eq!(heard(&mut news).await, News::Token(NAME.into()));
-    a.forget(NAME, &[]).await.unwrap();
+    a.forget(NAME, &[], &Gone::default()).await.unwrap();
     assert_eq!(heard(&mut news).await, News::Token(NAME.into()));
     assert!(b.get(NAME).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_forgotten_token_is_kept_as_a_hash_for_its_life_and_a_new_token_ends_the_wipe() {
+    let Some(server) = RedisServer::start("what is left", &[]) else { return };
+    let (a, b) = (host(&server, "a"), host(&server, "b"));
+    assert_eq!(b.gone(NAME).await.unwrap(), None);
+    let first = token("a-token-that-is-wiped", 6000);
+    a.put(&lease(&a).await, &first, &[]).await.unwrap();
+    let wiped = Gone { wiped: Some(Duration::ZERO), ..Gone::default() };
+    a.forget(NAME, &[], &wiped).await.unwrap();
+    let gone = b.gone(NAME).await.unwrap().unwrap();
+    assert_eq!(gone.mark, mark(NAME, &first.token));
+    assert!(gone.left <= Duration::from_secs(6000) && gone.left > Duration::from_secs(5990), "{:?}", gone.left);
+    assert!(gone.wiped.unwrap() < Duration::from_secs(10));
+    let key = |part: &str| format!("pairdeck:{{{NAME}}}:{part}");
+    assert!(!server.cli(&["HGETALL", &key("gone")]).contains("a-token-that-is-wiped"));
+    assert!(server.cli(&["PTTL", &key("gone")]).parse::<i64>().unwrap() > 0, "it ends by itself");
+    // Wiped once more with nothing there: the mark stays.
+    a.forget(NAME, &[], &wiped).await.unwrap();
+    assert_eq!(b.gone(NAME).await.unwrap().unwrap().mark, gone.mark);
+    // Somebody asked: the wipe is over, what is left of the old one is not.
+    server.cli(&["DEL", &key("lease")]);
+    b.put(&lease(&b).await, &token("another-token-of-it", 7000), &[]).await.unwrap();
+    let gone = a.gone(NAME).await.unwrap().unwrap();
+    assert_eq!((gone.mark, gone.wiped), (mark(NAME, &first.token), None));
+    // Known to this host only: what it says counts.
+    server.cli(&["DEL", &key("token"), &key("gone")]);
+    let own = Gone { mark: Some("0123".into()), left: Duration::from_secs(50), wiped: None };
+    a.forget(NAME, &[], &own).await.unwrap();
+    let gone = b.gone(NAME).await.unwrap().unwrap();
+    assert_eq!((gone.mark, gone.wiped), (own.mark, None));
+    assert!((1..=50_000).contains(&server.cli(&["PTTL", &key("gone")]).parse::<i64>().unwrap()));
+}
+
+#[tokio::test]
+async fn that_a_token_is_good_is_told_of_that_very_token() {
+    let Some(server) = RedisServer::start("good ones", &[]) else { return };
+    let (a, b) = (host(&server, "a"), host(&server, "b"));
+    let given = token("a-token-that-is-good", 6000);
+    a.put(&lease(&a).await, &given, &[]).await.unwrap();
+    a.good(NAME, "another").await.unwrap();
+    assert_eq!(b.get(NAME).await.unwrap().unwrap().good, None);
+    a.good(NAME, &mark(NAME, &given.token).unwrap()).await.unwrap();
+    assert!(b.get(NAME).await.unwrap().unwrap().good.unwrap() < Duration::from_secs(10));
 }
 
 async fn heard(news: &mut tokio::sync::broadcast::Receiver<News>) -> News {
@@ -191,7 +237,7 @@ async fn mirrors_are_written_with_a_life_and_wiped_with_the_token() {
     server.cli(&["SET", &format!("pairdeck:{{{NAME}}}:fence"), "99"]);
     assert_eq!(a.put(&held, &token("a-late-token", 7200), &both).await.unwrap(), Put::Fenced);
     assert_eq!(server.cli(&["GET", "go:tok"]), "mirrored-token");
-    a.forget(NAME, &both).await.unwrap();
+    a.forget(NAME, &both, &Gone::default()).await.unwrap();
     assert_eq!(server.cli(&["EXISTS", "m:tok", "m:at", "go:tok"]), "0");
 }
 

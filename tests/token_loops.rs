@@ -7,7 +7,7 @@ mod support;
 
 use pairdeck::sandbox::{AppSpec, Part, TokenFault, TokenServer, TokenSettings};
 use serde_json::json;
-use support::house::{Home, Ran, Servers, http};
+use support::house::{Home, Ran, Servers, http, until};
 
 const SECRET: &str = "CANARY-OPS-b41c07-0123456789";
 /// Without end: never used up.
@@ -131,7 +131,8 @@ fn a_limit_reached_while_a_token_lives_serves_that_one_until_it_is_refused_and_a
     for _ in 0..3 {
         assert_eq!(b.token().exits(0).stdout, token);
     }
-    // Once it was reported as refused it is given to nobody, and the limit stands against another.
+    // Once the platform refuses it, as a client says, it is given to nobody, and the limit stands against another.
+    b.server().revoke("ops");
     for _ in 0..10 {
         b.rejected(token.trim_end()).exits(6);
         assert_eq!(b.token().exits(6).stdout, "");
@@ -185,4 +186,39 @@ fn a_watching_process_that_hands_out_tokens_asks_for_one_more_and_then_waits_for
     assert!(std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
     b.home.finish(child).exits(0);
     b.home.keeps_secrets();
+}
+
+#[test]
+fn a_client_that_calls_a_good_token_refused_takes_it_from_nobody_and_causes_no_fetch() {
+    let b = Bench::new(TokenSettings::default());
+    let token = b.token().exits(0).stdout;
+    // The platform gives no other one now: what is withheld here would be gone for all.
+    b.fault("rate");
+    for _ in 0..10 {
+        assert_eq!(b.rejected(token.trim_end()).exits(0).stdout, token);
+        assert_eq!(b.token().exits(0).stdout, token);
+    }
+    assert_eq!(b.fetches(), 1);
+    let tried: u64 = b.server().requests().iter().filter(|c| c.path.contains("get_api_domain_ip")).map(|c| c.count).sum();
+    assert!(tried <= 3, "{tried} tries for ten reports within seconds");
+}
+
+#[test]
+fn what_is_wiped_while_a_watch_runs_stays_away_until_somebody_asks() {
+    let b = Bench::new(TokenSettings::default());
+    let mut watch = b.home.command(&["watch"]).spawn().unwrap();
+    until("the first token", || b.fetches() == 1);
+    until("the token in the store", || b.home.run(&["token", "corp:ops", "--no-fetch"]).code == 0);
+    b.home.run(&["wipe", "corp:ops", "--yes"]).exits(0);
+    let row = || b.home.run(&["list", "--json"]).exits(0).json()["accounts"][0].clone();
+    assert_eq!(row()["reason"]["code"], "token_forgotten");
+    assert!(row()["reason"]["text"].as_str().unwrap().starts_with("Wiped; fetched again when asked"), "{}", row());
+    b.home.run(&["token", "corp:ops", "--no-fetch"]).exits(10);
+    // Longer than the timer takes for a token that is merely not there.
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    assert_eq!(b.fetches(), 1, "the watch brought it back");
+    assert!(!b.token().exits(0).stdout.is_empty());
+    assert_eq!(b.fetches(), 2);
+    assert!(std::process::Command::new("kill").arg(watch.id().to_string()).status().unwrap().success());
+    watch.wait().unwrap();
 }

@@ -158,6 +158,7 @@ fn a_loop_of_42001_ends_after_one_fetch() {
     assert_ne!(first, second);
     // Another client, still with the old one: no request.
     assert_eq!(b.home.run_with(&rejected, &first).exits(0).stdout, second);
+    b.server().revoke("ops-bot");
     for _ in 0..20 {
         b.home.run_with(&rejected, &second).exits(4).says(&["token_rejected_again"]);
     }
@@ -171,6 +172,7 @@ fn a_limit_is_told_with_its_code_and_the_living_token_is_served_until_it_is_refu
     b.server().fault(TokenFault::parse("rate", None, false).unwrap(), 1000, Some(FETCH));
     b.token(&[]).exits(0);
     let fp = doc["fingerprint"].as_str().unwrap();
+    b.server().revoke("ops-bot");
     for _ in 0..5 {
         b.token(&["--rejected", fp]).exits(6).says(&["rate_limited"]);
     }

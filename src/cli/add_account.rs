@@ -49,8 +49,9 @@ pub async fn run(house: &Session, args: &Add, secret: &SecretSpec, out: &mut Out
         return Ok(refused(&why, out));
     }
     let tried = add::try_account(&house.world, settings, name, secret, given.clone()).await;
-    if let Err(why) = tried {
-        return failed(args, &why, out);
+    match tried {
+        Ok(said) => said.iter().for_each(|(_, line)| out.note(line)),
+        Err(why) => return failed(args, &why, out),
     }
     // The secret first: one without a gateway is harmless, a gateway without its secret is not.
     let sealed = secret_name(&GatewayId::new(&args.name), &account_secret(name, secret.name));

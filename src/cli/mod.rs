@@ -38,6 +38,7 @@ mod run_heal;
 pub mod sandbox;
 pub mod secret;
 pub mod session;
+pub mod short;
 pub mod since;
 pub mod status;
 pub mod tally;

@@ -75,7 +75,7 @@ async fn forget_tokens(house: &Session, gateway: &Arc<Gateway>, out: &mut Output
     names.dedup();
     let mut left: Vec<(String, Reason)> = Vec::new();
     for name in names {
-        if let Err(why) = cx.tokens.forget(&Target::account(&gateway.id, &RemoteId::new(&name))).await {
+        if let Err(why) = cx.tokens.let_go(&Target::account(&gateway.id, &RemoteId::new(&name))).await {
             left.push((name, why));
         }
     }

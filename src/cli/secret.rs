@@ -181,7 +181,7 @@ async fn forget(house: &Session, name: &str, out: &mut Output) -> Exit {
         && let Ok(cx) = house.world.cx(g, CancellationToken::new())
     {
         // A token that the secret fetched is as good as the secret for its time.
-        if let Err(why) = cx.tokens.forget(at).await
+        if let Err(why) = cx.tokens.let_go(at).await
             && !matches!(why.code, ReasonCode::NotInVersion | ReasonCode::StoreBroken)
         {
             return refused(&why, out);

@@ -248,7 +248,8 @@ mod tests {
         use ReasonCode as C;
         let of = |code| Reason::new(code).with("account", "corp:ops").with("target", "corp:ops").with("ip", "203.0.113.7");
         let storm = |evidence| of(C::TokenStorm).with("evidence", evidence).with("n", "3").with("by", "desk");
-        let codes = [C::CredentialRefused, C::CredentialMissing, C::AddressNotTrusted, C::TokenExpired, C::TokenRejected, C::NeverFetched];
+        let codes =
+            [C::CredentialRefused, C::CredentialMissing, C::AddressNotTrusted, C::TokenExpired, C::TokenRejected, C::NeverFetched, C::TokenForgotten];
         let all = codes.map(of).into_iter().chain(["died", "changed", "limited", "bot"].map(storm));
         for why in all.chain([of(C::TokenExpired).with("bot", "desk"), of(C::RotateByHand), of(C::TokenStorm)]) {
             let text = remedy(&why, Lang::En).unwrap();

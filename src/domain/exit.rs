@@ -93,7 +93,7 @@ impl From<ReasonCode> for Exit {
             C::RateLimited | C::QuotaUsed => Self::RateLimited,
             C::LeaseTimeout | C::LeaseLost => Self::Lease,
             C::AddressNotTrusted => Self::Address,
-            C::NothingCached | C::LifeTooShort => Self::NotCached,
+            C::NothingCached | C::LifeTooShort | C::TokenForgotten => Self::NotCached,
             C::ClockBlocked | C::ClockMoved => Self::Clock,
             C::ReadOnly => Self::ReadOnly,
             C::VaultLocked | C::KeyringAbsent => Self::Locked,

@@ -255,6 +255,8 @@ codes! {
     WrongApp = "wrong_app",
     /// No token was ever fetched for this account, as far as is known here.
     NeverFetched = "never_fetched",
+    /// Somebody wiped the token: none is fetched until somebody asks for one.
+    TokenForgotten = "token_forgotten",
     /// The platform does not know the corporation's or the app's id.
     WrongId = "wrong_id",
     /// The platform does not permit the app to use an interface.
@@ -367,6 +369,7 @@ impl ReasonCode {
                 | Self::NotCompared
                 | Self::StateNotReported
                 | Self::NeverFetched
+                | Self::TokenForgotten
                 | Self::NotAsked
                 | Self::OwnSession
         )
@@ -374,6 +377,11 @@ impl ReasonCode {
 }
 
 impl ReasonCode {
+    /// True when it says why an account has no token.
+    pub const fn is_tokenless(self) -> bool {
+        matches!(self, Self::NeverFetched | Self::TokenForgotten | Self::CredentialMissing | Self::CredentialRefused)
+    }
+
     /// The state of a gateway that is in trouble for this reason.
     pub const fn gateway_state(self) -> super::State {
         match self {

@@ -72,8 +72,8 @@ async fn check_account(world: &Arc<World>, new: &NewGateway, check: &mut AddChec
     let name = new.account.as_ref().map_or("", |(name, _)| name.as_str());
     let issues = (world.providers)(&new.kind).is_some_and(|p| p.issuer().is_some());
     match try_account(world, settings, name, spec, new.secret.clone()).await {
-        Ok(()) if issues => check.lines.push((true, Message::new(&w::TRIED))),
-        Ok(()) => check.lines.push((true, Message::new(&w::UNTRIED))),
+        Ok(said) if issues => check.lines.extend(said),
+        Ok(_) => check.lines.push((true, Message::new(&w::UNTRIED))),
         Err(why) => check.trouble = Some(why.with("gateway", &new.name)),
     }
 }
@@ -203,14 +203,34 @@ fn settings(world: &World, new: &NewGateway) -> Result<config::Gateway, Reason> 
 ///
 /// # Errors
 /// Why there is no token.
-pub async fn try_account(world: &Arc<World>, settings: config::Gateway, account: &str, spec: &SecretSpec, secret: Secret) -> Result<(), Reason> {
+pub async fn try_account(
+    world: &Arc<World>,
+    settings: config::Gateway,
+    account: &str,
+    spec: &SecretSpec,
+    secret: Secret,
+) -> Result<Vec<(bool, Message)>, Reason> {
     let id = GatewayId::new(&settings.name);
     let trial = world.trial(settings, secret.clone()).ok_or_else(|| Reason::new(ReasonCode::Internal))?;
     let mut cx = world.cx(&trial, CancellationToken::new())?;
     cx.secrets.insert(account_secret(account, spec.name), secret);
     match trial.provider.issuer() {
-        Some(issuer) => issuer.fetch(&cx, &Target::account(&id, &RemoteId::new(account)), Renew::Plain).await.map(drop),
-        None => Ok(()),
+        Some(issuer) => {
+            let at = Target::account(&id, &RemoteId::new(account));
+            let issued = issuer.fetch(&cx, &at, Renew::Plain).await?;
+            let mut said = vec![(true, Message::new(&w::TRIED))];
+            let named = cx.settings.accounts.iter().any(|a| a.name == account && !a.id.is_empty());
+            match issuer.belongs(&cx, &at, &issued.token).await {
+                // Right secret, wrong id: each call of a client would fail.
+                Err(why) if matches!(why.code, ReasonCode::WrongApp | ReasonCode::WrongId) => return Err(why),
+                Err(why) => said.push((false, Message::new(&w::ID_UNTRIED).nest("why", Message::from(&why)))),
+                Ok(Some(app)) => said.push((true, Message::new(&w::ID_TRIED).with("app", app.as_str()))),
+                Ok(None) if !named => said.push((true, Message::new(&w::ID_NONE))),
+                Ok(None) => {}
+            }
+            Ok(said)
+        }
+        None => Ok(Vec::new()),
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::{Arc, atomic::Ordering};
 
 /// The watcher polls; everybody else learns from the store until the watcher is gone.
 pub(super) async fn watch_or_follow(world: Arc<World>) {
+    tokio::spawn(super::settings::follow(world.clone()));
     let mut lock = WatchLock::try_take(&world.paths).ok().flatten();
     if lock.is_none() {
         world.follow(true);
@@ -89,6 +90,7 @@ async fn heed_secrets(world: Arc<World>) {
 pub async fn watch(world: Arc<World>, lock: WatchLock) {
     tokio::spawn(super::clock::watch(world.clone()));
     tokio::spawn(super::ntp::run(world.clone()));
+    tokio::spawn(super::settings::follow(world.clone()));
     hold(world, Some(lock)).await;
 }
 

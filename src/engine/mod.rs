@@ -30,6 +30,7 @@ mod outcome;
 pub mod pairing;
 mod rows;
 mod secrets;
+mod settings;
 pub mod shared;
 pub mod tokens;
 mod watch;

@@ -136,6 +136,19 @@ impl World {
         Some(gateway)
     }
 
+    /// Takes a gateway away that the operator's file names no more: its watch ends, its rows go.
+    pub(super) fn take_out(&self, id: &GatewayId) -> Option<Arc<Gateway>> {
+        let old = self.gateways.write().unwrap_or_else(PoisonError::into_inner).remove(id)?;
+        old.stop.cancel();
+        self.gate.forget(id);
+        Some(old)
+    }
+
+    /// True while an op of this process is to take over itself what it wrote about this gateway.
+    pub(super) fn is_reconfigured(&self, id: &GatewayId) -> bool {
+        lock(&self.reconfigured).contains(id)
+    }
+
     /// Takes over what an op of this process wrote into the operator's file about this gateway. Its client, rows and secrets stay; its
     /// old watch ends. `None`: nothing was written, or nothing about this one.
     pub fn reconfigure(&self, id: &GatewayId) -> Option<Arc<Gateway>> {

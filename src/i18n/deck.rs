@@ -119,6 +119,7 @@ catalogue! { "deck";
     SCROLL = "{a}-{b} of {n}", "{a}-{b} / {n}";
     MARKED = "{n} marked", "已标记 {n}";
     GATEWAY_READY = "{a}/{n} ready", "{a}/{n} 可用";
+    GATEWAY_LOADED = "{a}/{n} loaded", "{a}/{n} 已加载";
     GATEWAY_WELL = "{a}/{n} online", "{a}/{n} 在线";
     NOTE_CLOCK = "⚠ clock {skew}", "⚠ 时钟 {skew}";
     NOTE_CLOCK_HOST = "⚠ this host {skew}", "⚠ 本机 {skew}";

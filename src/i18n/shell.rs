@@ -10,11 +10,14 @@ pub fn remedy_words(why: &Reason) -> Option<&'static Words> {
     let words = match why.code {
         C::CredentialRefused if arg("account").is_some() && arg("refused").is_none() => &t::SECRET_REFUSED_SH_DO,
         C::CredentialMissing if arg("account").is_some() && arg("needs").is_none() => &t::SECRET_MISSING_SH_DO,
+        // The code is the official accounts' own.
+        C::AddressNotTrusted if arg("errcode") == Some("40164") => &t::ADDRESS_OA_SH_DO,
         C::AddressNotTrusted => &t::ADDRESS_SH_DO,
         C::TokenExpired if arg("bot").is_some() => &t::EXPIRED_BOT_SH_DO,
         C::TokenExpired => &t::EXPIRED_SH_DO,
         C::TokenRejected => &t::REJECTED_SH_DO,
         C::NeverFetched => &t::FETCHED_SH_DO,
+        C::TokenForgotten => &t::FORGOTTEN_SH_DO,
         C::RotateByHand => &t::BY_HAND_SH_DO,
         C::TokenStorm if matches!(arg("evidence"), Some("died" | "changed")) => &t::STORM_RESET_SH_DO,
         C::TokenStorm if arg("evidence") == Some("bot") => &t::STORM_BOT_SH_DO,

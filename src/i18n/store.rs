@@ -90,6 +90,8 @@ catalogue! { "store";
     CONFIG_MIRROR_SEAL = "a mirror cannot be sealed: client libraries read it in clear", "镜像无法密封：客户端库以明文读取";
     CONFIG_MIRROR_SEAL_DO = "leave out  mirror,  or  seal = true", "请去掉  mirror  或  seal = true";
     CONFIG_MIRROR_TWICE = "wechatpy 2 keeps one expiry for all apps of a corporation, and {name} has this mirror already: each needs a prefix of its own", "wechatpy 2 让同一企业的应用共用过期时间，{name} 已有此镜像：各应用需使用自己的前缀";
+    CONFIG_MIRROR_BASE = "silenceper keeps the token of {name}, of another deployment with the same corp_id and id, under the same key: one would be given the other's", "silenceper 会把 {name}（另一部署，corp_id 与 id 相同）的令牌存于同一个键：会取到对方的令牌";
+    CONFIG_MIRROR_BASE_DO = "leave this mirror out at one of the two; its clients can ask `pairdeck token`", "其中一处去掉此镜像；其客户端可改用 pairdeck token";
     CONFIG_REDIS = "redis:// or rediss://, a host, perhaps a port and a database number", "redis:// 或 rediss://、主机，可带端口和数据库号";
     CONFIG_REDIS_SECRET_DO = "name the user as  user = \"…\"  and run  pairdeck secret set shared/redis", "用户写为  user = \"…\"，并运行  pairdeck secret set shared/redis";
     CONFIG_REDIS_PLAIN = "redis:// to a host other than this machine shows tokens to everyone on the way", "以明文 redis:// 访问其他主机会使令牌暴露";

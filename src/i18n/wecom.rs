@@ -30,6 +30,7 @@ catalogue! { "wecom";
     LOSES_OLD = "the old token: clients that keep it stop working within 5 min", "旧令牌：仍在用它的客户端将在 5 分钟内失效";
     LOSES_CACHED = "every cached copy of the token, mirrors included", "令牌的所有缓存副本，包括镜像";
     NOT_PAIR = "There is nothing to pair: its Secret is all that it needs.", "无需配对：只需要 Secret。";
+    NOT_PAIR_BOT = "There is nothing to pair: it is connected once its own client connects with its Secret.", "无需配对：机器人自己的客户端用 Secret 连接后即在线。";
     NOT_SECRET = "No Secret is stored: `m s` takes it.", "没有保存 Secret：按 m s 填入。";
     NOT_CACHED = "No token is cached.", "没有缓存的令牌。";
     NOT_TOKEN = "It has no token: it is one connection, held by its bot.", "它没有令牌：只有机器人自己的一条连接。";

@@ -6,7 +6,7 @@
 
 use super::{Cx, Fut};
 use crate::{
-    domain::{Clean, Fingerprint, Reason, Secret, Stamp, Target, row::TokenSemantics},
+    domain::{Clean, Fingerprint, Reason, ReasonCode, Secret, Stamp, Target, row::TokenSemantics},
     store::tokens::{Sign, Signs},
 };
 use std::time::Duration;
@@ -59,12 +59,36 @@ pub struct Issued {
     pub sent: Stamp,
 }
 
+/// What a platform said of a token that was tried.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tried {
+    /// It takes it.
+    Good,
+    /// It refuses it.
+    Refused,
+    /// It says something else, or nothing: an address that it does not trust, a limit, a network that is down.
+    Unclear(ReasonCode),
+    /// There is no call without an effect to try it by.
+    Untriable,
+}
+
 /// Asks a platform for tokens.
 pub trait Issuer: Send + Sync {
     /// How the platform treats them.
     fn rules(&self) -> TokenRules;
     /// Asks once. Never retried here, except what the platform itself calls busy.
     fn fetch<'a>(&'a self, cx: &'a Cx, at: &'a Target, how: Renew) -> Fut<'a, Result<Issued, Reason>>;
+    /// Tries a token by one call that costs little and has no effect: whether what a client reported of it is so.
+    fn tries<'a>(&'a self, _cx: &'a Cx, _at: &'a Target, _token: &'a Secret) -> Fut<'a, Tried> {
+        Box::pin(async { Tried::Untriable })
+    }
+    /// Tries a fresh token by every call that tells whom it belongs to; yields the name of the app where one tells it.
+    ///
+    /// # Errors
+    /// What the platform has against it: another app's token, an address that is not trusted, ….
+    fn belongs<'a>(&'a self, _cx: &'a Cx, _at: &'a Target, _token: &'a Secret) -> Fut<'a, Result<Option<Clean>, Reason>> {
+        Box::pin(async { Ok(None) })
+    }
     /// How a token travels in a client's request: `query`, `bearer`, …, as JSON shows it.
     fn token_type(&self) -> &'static str;
     /// The copies for client libraries that the account's configuration asks for, below `prefix` where the account names none of its
@@ -137,6 +161,8 @@ pub enum Became {
 pub struct Ask {
     /// The token of this fingerprint was refused by the platform: fetch unless another is there already.
     pub rejected: Option<Fingerprint>,
+    /// Who reports `rejected` has tried it just now and is the platform's own word: nobody else need try it.
+    pub proven: bool,
     /// It should live at least so long (best effort where the platform gives the same one until it is dead).
     pub min_life: Duration,
     /// Fail rather than give a shorter life.
@@ -183,8 +209,21 @@ pub trait Tokens: Send + Sync {
     fn shares(&self) -> bool {
         false
     }
-    /// Forgets the token of `at` everywhere: store, shared store, mirrors. Says nothing to the platform.
+    /// Wipes the token of `at`: forgotten everywhere (store, shared store, mirrors), and fetched again only when somebody asks for
+    /// it. Says nothing to the platform.
     fn forget<'a>(&'a self, at: &'a Target) -> Fut<'a, Result<(), Reason>>;
+    /// Forgets it as well, because this host will not use it any more: others may go on.
+    fn let_go<'a>(&'a self, at: &'a Target) -> Fut<'a, Result<(), Reason>> {
+        self.forget(at)
+    }
+    /// When the token of `at` was wiped, if nobody has asked for it since.
+    fn wiped<'a>(&'a self, _at: &'a Target) -> Fut<'a, Option<Stamp>> {
+        Box::pin(async { None })
+    }
+    /// The platform takes the token of that fingerprint: who reported it as refused was wrong, or it is good again.
+    fn good<'a>(&'a self, _at: &'a Target, _token: &'a Fingerprint) -> Fut<'a, ()> {
+        Box::pin(async {})
+    }
     /// Keeps a secret of the account `at` under `name`, in place of the one before; resolves when it is committed. What was fetched
     /// with the old one is forgotten.
     fn put_secret<'a>(&'a self, at: &'a Target, name: &'a str, secret: Secret) -> Fut<'a, Result<(), Reason>>;
@@ -224,13 +263,13 @@ impl Tokens for NoTokens {
         Box::pin(async { None })
     }
     fn obtain<'a>(&'a self, _at: &'a Target, _ask: Ask) -> Fut<'a, Result<Given, Reason>> {
-        Box::pin(async { Err(Reason::new(crate::domain::ReasonCode::NotInVersion)) })
+        Box::pin(async { Err(Reason::new(ReasonCode::NotInVersion)) })
     }
     fn forget<'a>(&'a self, _at: &'a Target) -> Fut<'a, Result<(), Reason>> {
         Box::pin(async { Ok(()) })
     }
     fn put_secret<'a>(&'a self, _at: &'a Target, _name: &'a str, _secret: Secret) -> Fut<'a, Result<(), Reason>> {
-        Box::pin(async { Err(Reason::new(crate::domain::ReasonCode::NotInVersion)) })
+        Box::pin(async { Err(Reason::new(ReasonCode::NotInVersion)) })
     }
 }
 

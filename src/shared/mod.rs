@@ -4,9 +4,12 @@
 //! Nothing here decides who fetches or what is shown: the engine does. Nothing here sees a token that must be sealed in clear.
 //! Times are relative: a lease is judged by the boot clock, a life travels as what remains of it.
 
+mod gone;
 pub mod mirror;
 pub mod redis;
 mod scripts;
+
+pub use gone::{Gone, mark};
 
 use crate::{
     domain::{Clean, Fingerprint, Reason, Secret},
@@ -47,6 +50,8 @@ pub struct SharedToken {
     pub by: Clean,
     /// It was fetched because the one before was reported as refused.
     pub renewed: bool,
+    /// How long ago a host tried it and the platform took it, after somebody had called it refused.
+    pub good: Option<Duration>,
 }
 
 /// What became of a fenced write.
@@ -83,8 +88,12 @@ pub trait Shared: Send + Sync {
     fn put<'a>(&'a self, lease: &'a Lease, token: &'a SharedToken, mirrors: &'a [Mirror]) -> Fut<'a, Result<Put, Reason>>;
     /// The token of `name`, if there is one.
     fn get<'a>(&'a self, name: &'a str) -> Fut<'a, Result<Option<SharedToken>, Reason>>;
-    /// Forgets the token of `name` and its mirrors.
-    fn forget<'a>(&'a self, name: &'a str, mirrors: &'a [Mirror]) -> Fut<'a, Result<(), Reason>>;
+    /// Forgets the token of `name` and its mirrors, and remembers what is left of it: of the token that stood there, else of `gone`.
+    fn forget<'a>(&'a self, name: &'a str, mirrors: &'a [Mirror], gone: &'a Gone) -> Fut<'a, Result<(), Reason>>;
+    /// What is left of the token of `name` that was forgotten last.
+    fn gone<'a>(&'a self, name: &'a str) -> Fut<'a, Result<Option<Gone>, Reason>>;
+    /// Tells all hosts that the platform takes the token of that mark, if it is the one that stands there.
+    fn good<'a>(&'a self, name: &'a str, mark: &'a str) -> Fut<'a, Result<(), Reason>>;
     /// News from other hosts, from now on.
     fn news(&self) -> tokio::sync::broadcast::Receiver<News>;
     /// Why it does not answer at present, if it does not.

@@ -3,7 +3,7 @@
 //! Connects at the first call, again after it was lost. No call takes longer than [`PATIENCE`]: whoever waits for a token waits for
 //! the platform, not for this.
 
-use super::{Lease, Mirror, MirrorForm, News, Put, Shared, SharedToken, scripts::Scripts};
+use super::{Gone, Lease, Mirror, MirrorForm, News, Put, Shared, SharedToken, scripts::Scripts};
 use crate::{
     domain::{Clean, Fingerprint, Reason, ReasonCode, Secret, Time},
     providers::Fut,
@@ -27,6 +27,8 @@ use tokio_util::sync::CancellationToken;
 pub const PATIENCE: Duration = Duration::from_millis(500);
 /// First and longest wait before the news are listened to again.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(15));
+/// So long a wipe is remembered where nobody asks for a token.
+const WIPED: Duration = Duration::from_secs(30 * 86_400);
 /// A token sealed for Redis begins so.
 const SEALED: &str = "sealed1:";
 
@@ -314,7 +316,7 @@ impl Shared for Redis {
             let sealed = i.sealed(&lease.name, lease.fence, &token.token)?;
             let dies_s = (i.time.now().wall.0 + i64::try_from(ms(token.left)).unwrap_or(i64::MAX / 2)) / 1000;
             let mut script = i.scripts.put.prepare_invoke();
-            script.key(i.key(&lease.name, "token")).key(i.key(&lease.name, "fence"));
+            script.key(i.key(&lease.name, "token")).key(i.key(&lease.name, "fence")).key(i.key(&lease.name, "gone"));
             script
                 .arg(lease.fence)
                 .arg(sealed.expose())
@@ -323,7 +325,8 @@ impl Shared for Redis {
                 .arg(token.by.as_str())
                 .arg(i.channel())
                 .arg(&*lease.name)
-                .arg(u8::from(token.renewed));
+                .arg(u8::from(token.renewed))
+                .arg(super::mark(&lease.name, &token.token).unwrap_or_default().as_ref());
             for m in mirrors {
                 let life = ms(token.left).saturating_sub(m.early_s * 1000);
                 let text = match m.form {
@@ -344,28 +347,62 @@ impl Shared for Redis {
             let i = &self.inner;
             let mut script = i.scripts.get.prepare_invoke();
             script.key(i.key(name, "token"));
-            let Some((generation, kept, by, left, age, renewed)) = self.call::<Option<(u64, String, String, i64, i64, u8)>>(&script).await? else {
+            let found = self.call::<Option<(u64, String, String, i64, i64, u8, i64)>>(&script).await?;
+            let Some((generation, kept, by, left, age, renewed, good)) = found else {
                 return Ok(None);
             };
             let token = i.opened(name, generation, kept)?;
             let span = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
             let fingerprint = Fingerprint::of(&i.fingerprint_key, &token);
-            Ok(Some(SharedToken { token, fingerprint, generation, left: span(left), age: span(age), by: Clean::new(&by), renewed: renewed == 1 }))
+            Ok(Some(SharedToken {
+                token,
+                fingerprint,
+                generation,
+                left: span(left),
+                age: span(age),
+                by: Clean::new(&by),
+                renewed: renewed == 1,
+                good: (good >= 0).then(|| span(good)),
+            }))
         })
     }
 
-    fn forget<'a>(&'a self, name: &'a str, mirrors: &'a [Mirror]) -> Fut<'a, Result<(), Reason>> {
+    fn forget<'a>(&'a self, name: &'a str, mirrors: &'a [Mirror], gone: &'a Gone) -> Fut<'a, Result<(), Reason>> {
         Box::pin(async move {
             let i = &self.inner;
             let mut script = i.scripts.forget.prepare_invoke();
-            script.key(i.key(name, "token"));
+            script.key(i.key(name, "gone")).key(i.key(name, "token"));
             for m in mirrors {
                 script.key(&m.key);
                 if let Some(key) = &m.expires_key {
                     script.key(key);
                 }
             }
-            script.arg(i.channel()).arg(name);
+            script.arg(i.channel()).arg(name).arg(gone.mark.as_deref().unwrap_or_default()).arg(ms(gone.left));
+            script.arg(u8::from(gone.wiped.is_some())).arg(ms(WIPED));
+            self.call::<i64>(&script).await.map(|_| ())
+        })
+    }
+
+    fn gone<'a>(&'a self, name: &'a str) -> Fut<'a, Result<Option<Gone>, Reason>> {
+        Box::pin(async move {
+            let mut script = self.inner.scripts.gone.prepare_invoke();
+            script.key(self.inner.key(name, "gone"));
+            let span = |ms: i64| Duration::from_millis(u64::try_from(ms).unwrap_or(0));
+            let found = self.call::<Option<(String, i64, i64)>>(&script).await?;
+            Ok(found.map(|(mark, left, wiped)| Gone {
+                mark: (!mark.is_empty()).then(|| mark.into()),
+                left: span(left),
+                wiped: (wiped >= 0).then(|| span(wiped)),
+            }))
+        })
+    }
+
+    fn good<'a>(&'a self, name: &'a str, mark: &'a str) -> Fut<'a, Result<(), Reason>> {
+        Box::pin(async move {
+            let i = &self.inner;
+            let mut script = i.scripts.good.prepare_invoke();
+            script.key(i.key(name, "token")).arg(mark).arg(i.channel()).arg(name);
             self.call::<i64>(&script).await.map(|_| ())
         })
     }

@@ -56,18 +56,19 @@ impl Store {
     }
 }
 
-/// The kernel's word that a file in a folder was written.
-pub(super) struct Files {
+/// The kernel's word that a file of a folder was written, made, moved there or removed.
+pub(crate) struct Files {
     #[cfg(target_os = "linux")]
     fd: Option<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>>,
 }
 
 #[cfg(target_os = "linux")]
 impl Files {
-    pub(super) fn watch(dir: &std::path::Path) -> Self {
+    /// Listens from here on. Where the kernel tells nothing, [`Files::moved`] resolves from time to time.
+    pub(crate) fn watch(dir: &std::path::Path) -> Self {
         use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init};
         let fd = init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).ok().and_then(|fd| {
-            add_watch(&fd, dir, WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::DELETE).ok()?;
+            add_watch(&fd, dir, WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::DELETE | WatchFlags::MOVED_TO).ok()?;
             // Deprecated for foreign descriptors that may be closed elsewhere; an `OwnedFd` of ours stays open.
             #[allow(deprecated)]
             tokio::io::unix::AsyncFd::new(fd).ok()
@@ -75,7 +76,8 @@ impl Files {
         Self { fd }
     }
 
-    pub(super) async fn moved(&self) {
+    /// Resolves when something has happened since it last did.
+    pub(crate) async fn moved(&self) {
         let Some(fd) = &self.fd else { return tokio::time::sleep(POLL).await };
         let Ok(mut ready) = fd.readable().await else { return tokio::time::sleep(POLL).await };
         // What happened does not matter: the version tells. Read until nothing is left, so that it wakes anew.
@@ -87,10 +89,10 @@ impl Files {
 
 #[cfg(not(target_os = "linux"))]
 impl Files {
-    pub(super) fn watch(_: &std::path::Path) -> Self {
+    pub(crate) fn watch(_: &std::path::Path) -> Self {
         Self {}
     }
-    pub(super) async fn moved(&self) {
+    pub(crate) async fn moved(&self) {
         tokio::time::sleep(POLL).await;
     }
 }

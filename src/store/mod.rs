@@ -5,7 +5,7 @@ mod cache;
 mod clock;
 pub mod config;
 mod floor;
-mod follow;
+pub(crate) mod follow;
 mod history;
 mod keeper;
 mod kill;

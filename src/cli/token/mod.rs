@@ -6,6 +6,7 @@
 #[cfg(unix)]
 mod client;
 mod form;
+mod names;
 mod quick;
 
 use super::{
@@ -71,7 +72,7 @@ fn get(
     let request = request(wanted, rejected, no_fetch, globals, out)?;
     #[cfg(unix)]
     if let Some(answer) = client::ask(&paths.socket, &request) {
-        return told(answer, &request, out);
+        return told(answer, &request, None, out);
     }
     let config = Config::load(&paths.config).map_err(|errors| {
         for line in errors.text(out.lang).lines() {
@@ -85,6 +86,7 @@ fn get(
     if let Some(document) = quick::cached(&paths, &config, &request) {
         return Ok(document);
     }
+    let hint = names::hint(&config, &request.target);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| {
         out.complain_text(&e.to_string());
         Exit::Failed
@@ -102,7 +104,7 @@ fn get(
         answer
     });
     runtime.shutdown_background();
-    told(answer?, &request, out)
+    told(answer?, &request, Some(hint), out)
 }
 
 fn request(wanted: &Wanted, rejected: Option<&str>, no_fetch: bool, globals: &Globals, out: &mut Output) -> Result<Request, Exit> {
@@ -134,7 +136,7 @@ fn request(wanted: &Wanted, rejected: Option<&str>, no_fetch: bool, globals: &Gl
 }
 
 /// Says why there is no token, in one line; hands on one that there is.
-fn told(answer: Result<Document, Refusal>, request: &Request, out: &mut Output) -> Result<Document, Exit> {
+fn told(answer: Result<Document, Refusal>, request: &Request, hint: Option<Message>, out: &mut Output) -> Result<Document, Exit> {
     let why = match answer {
         Ok(document) => {
             if let Some(why) = document.trouble.as_ref().filter(|w| w.code == ReasonCode::SharedDown) {
@@ -151,7 +153,7 @@ fn told(answer: Result<Document, Refusal>, request: &Request, out: &mut Output) 
             complain(&why, out);
             return Err(Exit::from(why.code).or_failed());
         }
-        Refusal::Unknown => out.complain(&Message::new(&c::NAME_UNKNOWN).with("name", name)),
+        Refusal::Unknown => out.complain(&hint.unwrap_or_else(|| Message::new(&c::NAME_UNKNOWN).with("name", name))),
         Refusal::Ambiguous(ids) => out.complain(&Message::new(&c::NAME_AMBIGUOUS).with("name", name).with("candidates", ids.join(", "))),
         Refusal::Malformed | Refusal::Request => out.complain(&Message::new(&c::NAME_BROKEN).with("name", name)),
     }

@@ -52,6 +52,7 @@ impl Request {
             renew: None,
             any_clock: self.allow_clock_skew,
             refused_too: false,
+            proven: false,
         }
     }
 }

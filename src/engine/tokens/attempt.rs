@@ -2,6 +2,7 @@
 
 use super::{
     Broker, Subject,
+    check::Report,
     decide::{self, Next},
     flight, hosts, storm,
 };
@@ -47,6 +48,8 @@ pub(super) struct Errand<'a> {
     pub(super) against: Fingerprint,
     pub(super) row: Option<TokenRow>,
     pub(super) until: Instant,
+    /// Nobody asks.
+    pub(super) timer: bool,
 }
 
 impl Broker {
@@ -71,17 +74,36 @@ impl Broker {
                 Err(why) => Err(why),
             };
         }
+        if timer {
+            super::not_wiped(row.as_ref())?;
+        }
+        let report = self.check(&subject, issuer, &ask, row.as_ref()).await;
+        let (ask, had) = match report {
+            // The token is good: whoever says otherwise is given it again, and nobody else hears of it.
+            Report::Wrong => (Ask { rejected: None, ..ask }, Origin::Cache),
+            _ => (ask, Origin::Shared),
+        };
         let cause = match decide::decide(row.as_ref(), &ask, &rules, &now) {
-            Next::Give => return subject.give(row, Origin::Shared, None),
-            Next::Stop(why) => return Err(why),
+            Next::Give => return subject.give(row, had, None),
+            Next::Stop(why) => {
+                if report == Report::Holds && why.code == ReasonCode::TokenRejectedAgain {
+                    // Nobody is given it from now on.
+                    refused(&subject, &ask).await?;
+                }
+                self.stopped(&subject, &ask, &why).await;
+                return Err(why);
+            }
             Next::Fetch(Cause::Cold) if timer && row.as_ref().is_some_and(|r| r.token.is_some()) => Cause::Due,
             Next::Fetch(cause) => cause,
         };
-        let (cx, against) = match prepare(&subject, &rules, &ask, cause, row.as_ref()).await {
+        let (cx, against) = match prepare(&subject, &rules, &ask, row.as_ref()).await {
             Ok(prepared) => prepared,
             Err(why) => return or_cached(&subject, &ask, why).await,
         };
-        let errand = Errand { subject: &subject, cx: &cx, issuer, rules, ask: &ask, cause, against, row, until };
+        if report == Report::Holds && cause == Cause::Rejected {
+            refused(&subject, &ask).await?;
+        }
+        let errand = Errand { subject: &subject, cx: &cx, issuer, rules, ask: &ask, cause, against, row, until, timer };
         let result = self.among_hosts(&errand).await;
         self.told(&subject.target);
         drop(host);
@@ -111,12 +133,14 @@ impl Broker {
     }
 
     /// Commits what a request brought. `generation` is that of the lease, where there was one.
-    pub(super) async fn keep(&self, e: &Errand<'_>, issued: Issued, generation: u64, began: &Stamp) -> Result<Stamp, Reason> {
+    ///
+    /// `gone`: the end of that same token, where hosts have forgotten it.
+    pub(super) async fn keep(&self, e: &Errand<'_>, issued: Issued, generation: u64, began: &Stamp, gone: Option<Stamp>) -> Result<Stamp, Reason> {
         let now = e.subject.world.time.now();
         let before = e.row.as_ref().and_then(|r| r.token.as_ref());
         let same = before.is_some_and(|t| t.text.as_ref() == Some(&issued.token));
         let new = Fingerprint::of(&e.cx.fingerprint_key, &issued.token);
-        let known = decide::known_end(e.row.as_ref(), &issued.token, &new);
+        let known = decide::known_end(e.row.as_ref(), &issued.token, &new).or(gone);
         let expires = decide::expiry(known, &issued.sent, issued.life, e.rules.semantics, &now);
         // What was asked for by a refusal or by an order to replace it is no surprise.
         let asked = e.cause == Cause::Rejected || e.ask.renew == Some(RenewWish::Rotate);
@@ -178,7 +202,7 @@ impl Broker {
 }
 
 /// Everything that may stand against sending, in the order in which it costs.
-async fn prepare(subject: &Subject, rules: &TokenRules, ask: &Ask, cause: Cause, row: Option<&TokenRow>) -> Result<(Cx, Fingerprint), Reason> {
+async fn prepare(subject: &Subject, rules: &TokenRules, ask: &Ask, row: Option<&TokenRow>) -> Result<(Cx, Fingerprint), Reason> {
     let world = &subject.world;
     if world.read_only {
         return Err(Reason::new(ReasonCode::ReadOnly));
@@ -199,14 +223,16 @@ async fn prepare(subject: &Subject, rules: &TokenRules, ask: &Ask, cause: Cause,
     if ask.renew == Some(RenewWish::Rotate) {
         may_rotate(subject, rules).await?;
     }
-    if cause == Cause::Rejected
-        && let Some(fingerprint) = &ask.rejected
-    {
-        world.store.token_rejected(&subject.key.id, fingerprint).await.map_err(|e| e.reason())?;
-        let now = world.time.now();
-        let _ = world.store.token_signs(&subject.key.id, now, vec![Sign::of_token(SignKind::Died, fingerprint, now.wall)]).await;
-    }
     Ok((cx, against))
+}
+
+/// The platform refuses the token that a client reports: nobody is given it from now on.
+async fn refused(subject: &Subject, ask: &Ask) -> Result<(), Reason> {
+    let Some(fingerprint) = &ask.rejected else { return Ok(()) };
+    let (store, now) = (&subject.world.store, subject.world.time.now());
+    store.token_rejected(&subject.key.id, fingerprint).await.map_err(|e| e.reason())?;
+    let _ = store.token_signs(&subject.key.id, now, vec![Sign::of_token(SignKind::Died, fingerprint, now.wall)]).await;
+    Ok(())
 }
 
 /// What became of an attempt of somebody else that ended after this one began to wait: its token, or its error.
@@ -246,17 +272,33 @@ async fn or_cached(subject: &Subject, ask: &Ask, why: Reason) -> Result<Given, R
 
 /// Whether the platform takes a forced renewal now.
 async fn may_rotate(subject: &Subject, rules: &TokenRules) -> Result<(), Reason> {
-    let Rotate::Api { per_day, min_gap } = rules.rotate else { return Err(Reason::new(ReasonCode::RotateByHand)) };
+    let Rotate::Api { per_day, min_gap } = rules.rotate else { return Err(Reason::new(ReasonCode::RotateByHand).with("target", &subject.key.id)) };
     let now = subject.world.time.now().wall.0;
     let day = now.saturating_sub(86_400_000);
-    let (n, last) = subject.world.store.token_forced(&subject.key.id, day).await.map_err(|e| e.reason())?;
-    if per_day.is_some_and(|most| n >= most) {
-        return Err(Reason::new(ReasonCode::QuotaUsed).raw(format!("{n}/24 h")));
+    let (n, oldest, last) = subject.world.store.token_forced(&subject.key.id, day).await.map_err(|e| e.reason())?;
+    // Always with the time to wait: a person or a script that tries again sooner only wastes it.
+    let later = |evidence: &str, n: u64, wait: i64| {
+        let s = (wait.max(1) + 999) / 1000;
+        let span = wait_words(s);
+        let why = Reason::new(ReasonCode::QuotaUsed).with("evidence", evidence).with("n", n.to_string()).with("wait", span);
+        Err(why.with("retry_after", s.to_string()))
+    };
+    if let Some(most) = per_day.filter(|most| n >= *most) {
+        return later("day", u64::from(most), oldest.unwrap_or(now).saturating_add(86_400_000).saturating_sub(now));
     }
     let gap = i64::try_from(min_gap.as_millis()).unwrap_or(i64::MAX);
     match last.map(|at| at.saturating_add(gap).saturating_sub(now)) {
-        Some(wait) if wait > 0 && wait <= gap => Err(Reason::new(ReasonCode::QuotaUsed).raw(format!("{} s", (wait + 999) / 1000))),
+        Some(wait) if wait > 0 && wait <= gap => later("gap", min_gap.as_secs(), wait),
         _ => Ok(()),
+    }
+}
+
+/// A time to wait as people say it.
+fn wait_words(s: i64) -> String {
+    match s {
+        0..=119 => format!("{s} s"),
+        120..=7199 => format!("{} min", (s + 59) / 60),
+        _ => format!("{} h {} min", s / 3600, s % 3600 / 60),
     }
 }
 

@@ -10,6 +10,8 @@ use std::time::Duration;
 /// A token that was fetched because the one before was refused, and is refused within this time, is not the platform's
 /// oversight: another fetch would only go round in a loop.
 pub(super) const AGAIN: Duration = Duration::from_secs(600);
+/// What a report of a client came to is known for so long: no further try of the token is worth anything sooner.
+pub(super) const CHECKED: Duration = Duration::from_secs(10);
 /// First and longest time that a refused request is not repeated.
 const SLOW: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3600));
 /// The same for trouble that may pass by itself.
@@ -34,6 +36,19 @@ pub(super) fn left(token: &KeptToken, now: &Stamp) -> Duration {
 pub(super) fn life(token: &KeptToken) -> Duration {
     let ms = token.expires.wall.0.saturating_sub(token.issued.wall.0);
     Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+}
+
+/// The token that a client reports as refused, where that is news of the one that lives.
+pub(super) fn reported<'a>(row: Option<&'a TokenRow>, ask: &Ask, now: &Stamp) -> Option<&'a KeptToken> {
+    alive(row, now).filter(|t| !t.rejected && ask.rejected.as_ref() == Some(&t.fingerprint))
+}
+
+/// How that token was found when it was tried a moment ago.
+pub(super) fn checked(row: Option<&TokenRow>, now: &Stamp) -> Option<bool> {
+    let row = row?;
+    let (at, good) = row.tried?;
+    let of_this = row.token.as_ref().is_some_and(|t| at >= t.issued.wall);
+    (of_this && Stamp::wall_only(at).age(&Stamp::wall_only(now.wall)) < CHECKED).then_some(good)
 }
 
 /// The token of a row, while it lives.
@@ -117,6 +132,10 @@ pub(super) fn known_end(row: Option<&TokenRow>, given: &Secret, fingerprint: &Fi
 /// Why nothing is sent now, if a hold stands.
 pub(super) fn held_back(row: Option<&TokenRow>, ask: &Ask, against: &Fingerprint, now: &Stamp) -> Option<Reason> {
     let hold = row?.hold.as_ref()?;
+    // Only what nobody asks for waits for a wipe to be over.
+    if hold.reason.code == ReasonCode::TokenForgotten {
+        return None;
+    }
     // An operator's word outweighs what was learnt, but not a platform that asks to slow down.
     if ask.renew.is_some() && hold.reason.code != ReasonCode::RateLimited {
         return None;

@@ -6,8 +6,11 @@ use crate::{
     domain::{Reason, ReasonCode, Secret, Stamp, row::TokenSemantics},
     engine::{metrics::LeaseEnd, who::process_at_host},
     providers::token::Origin,
-    shared::{Lease, News, Put, Shared, SharedToken},
-    store::tokens::{Cause, KeptToken},
+    shared::{Gone, Lease, News, Put, Shared, SharedToken, mark},
+    store::{
+        config,
+        tokens::{Cause, KeptToken, TokenRow},
+    },
 };
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -30,14 +33,44 @@ pub(super) struct Found {
     pub(super) renewed: bool,
 }
 
-/// The name under which hosts share a token: the platform's own ids, because hosts may call a gateway as they like.
+/// What another host found of a token counts here for so long: it travels at once or not at all.
+const TOLD: Duration = Duration::from_secs(60);
+
+/// The name under which hosts share a token: the platform's own ids, because hosts may call a gateway as they like, and where it
+/// is not the platform's own address (a deployment of one's own has its own numbers), a hash of that.
 pub(super) fn name(subject: &Subject) -> String {
-    let settings = &subject.gateway.settings;
-    let account = subject.target.account.as_str();
+    name_of(&subject.gateway.settings, subject.target.account.as_str())
+}
+
+fn name_of(settings: &config::Gateway, account: &str) -> String {
     let id = settings.accounts.iter().find(|a| a.name == account).map_or(account, |a| if a.id.is_empty() { account } else { &a.id });
     let corp = settings.corp_id.as_deref().unwrap_or(&settings.name);
     let part = crate::domain::ids::escape;
-    format!("{}/{}/{}", settings.kind, part(corp), part(id))
+    let elsewhere = config::default_url(&settings.kind).filter(|own| *own != settings.url).map(|_| base(&settings.url)).unwrap_or_default();
+    format!("{}{elsewhere}/{}/{}", settings.kind, part(corp), part(id))
+}
+
+/// `@` and eight hex digits that stand for an address.
+fn base(url: &str) -> String {
+    let hash = url.trim_end_matches('/').bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    format!("@{:08x}", (hash ^ (hash >> 32)) & 0xffff_ffff)
+}
+
+impl Subject {
+    /// What stands for the token that is held here on all hosts, if one is.
+    pub(super) async fn mark(&self) -> Option<Box<str>> {
+        let row = self.row().await.ok()??;
+        mark(&name(self), row.token?.text.as_ref()?)
+    }
+
+    /// What will be left of the token that is held here: for the other hosts, in case theirs is another or none.
+    pub(super) async fn gone(&self, wiped: Option<Stamp>) -> Gone {
+        let now = self.world.time.now();
+        let row = self.row().await.ok().flatten();
+        let left = decide::alive(row.as_ref(), &now).map_or(Duration::ZERO, |t| decide::left(t, &now));
+        let text = row.and_then(|r| r.token).and_then(|t| t.text);
+        Gone { mark: text.and_then(|t| mark(&name(self), &t)), left, wiped: wiped.map(|at| at.age(&now)) }
+    }
 }
 
 /// How trying the shared store ended.
@@ -74,7 +107,7 @@ impl Broker {
     async fn alone(&self, e: &Errand<'_>) -> Result<Origin, Reason> {
         let began = e.subject.world.time.now();
         match self.fetch(e).await {
-            Ok(issued) => self.keep(e, issued, 0, &began).await.map(|_| Origin::Fetched),
+            Ok(issued) => self.keep(e, issued, 0, &began, None).await.map(|_| Origin::Fetched),
             Err(why) => Err(self.failed(e, why, &began).await),
         }
     }
@@ -101,6 +134,9 @@ impl Broker {
             }
             Err(why) => return Ok(Tried::Down(why)),
         };
+        if e.timer {
+            self.heed(e.subject, e.row.as_ref(), shared).await?;
+        }
         if e.subject.world.store.shared_down().await.ok().flatten().is_some() {
             let _ = e.subject.world.store.set_shared_down(None).await;
         }
@@ -145,13 +181,18 @@ impl Broker {
     async fn leased(&self, e: &Errand<'_>, shared: &Arc<dyn Shared>, lease: &Lease, name: &str, ttl: Duration) -> Result<Origin, Reason> {
         let world = &e.subject.world;
         let began = world.time.now();
+        // Its absence only means that nobody remembers.
+        let gone = shared.gone(name).await.ok().flatten().filter(|g| !g.left.is_zero());
+        let gone = gone.map(|g| (g.mark, world.time.now().plus(g.left)));
         let issued = match self.fetch(e).await {
             Ok(issued) => issued,
             Err(why) => return Err(self.failed(e, why, &began).await),
         };
         let now = world.time.now();
         let fingerprint = crate::domain::Fingerprint::of(&e.cx.fingerprint_key, &issued.token);
-        let known = decide::known_end(e.row.as_ref(), &issued.token, &fingerprint);
+        let this = mark(name, &issued.token);
+        let gone = gone.filter(|(m, _)| m.is_some() && *m == this).map(|(_, end)| end);
+        let known = decide::known_end(e.row.as_ref(), &issued.token, &fingerprint).or(gone);
         let expires = decide::expiry(known, &issued.sent, issued.life, e.rules.semantics, &now);
         let offer = SharedToken {
             token: issued.token.clone(),
@@ -161,6 +202,7 @@ impl Broker {
             age: issued.sent.age(&now),
             by: process_at_host(),
             renewed: e.cause == Cause::Rejected,
+            good: None,
         };
         let mirrors = e.issuer.mirrors(e.cx, &e.subject.target, world.mirror_prefix());
         // By the boot clock: a process that was stopped longer than its lease knows that it is no longer the holder.
@@ -168,7 +210,7 @@ impl Broker {
         match put {
             Ok(Put::Stored) => {
                 world.meter.lease(LeaseEnd::Won);
-                self.keep(e, issued, lease.fence, &began).await.map(|_| Origin::Fetched)
+                self.keep(e, issued, lease.fence, &began, gone).await.map(|_| Origin::Fetched)
             }
             Ok(Put::Fenced) => {
                 world.meter.lease(LeaseEnd::Lost);
@@ -182,7 +224,7 @@ impl Broker {
             // It was fetched, so it is kept here, and the others are told when the store is back.
             Err(why) => {
                 let _ = world.store.set_shared_down(Some((now, why))).await;
-                self.keep(e, issued, lease.fence, &began).await.map(|_| Origin::Fetched)
+                self.keep(e, issued, lease.fence, &began, gone).await.map(|_| Origin::Fetched)
             }
         }
     }
@@ -204,14 +246,14 @@ impl Broker {
     }
 
     /// Forgets what other hosts see of a token, mirrors included.
-    pub(super) async fn forget_shared(&self, subject: &Subject) -> Result<(), Reason> {
+    pub(super) async fn forget_shared(&self, subject: &Subject, gone: &Gone) -> Result<(), Reason> {
         let Some(shared) = self.connect(&subject.world).await else { return Ok(()) };
         let shared = shared?;
         // Names of mirrors are made of the secret.
         subject.world.load_account_secrets(&subject.gateway, subject.target.account.as_str()).await.map_err(|e| e.reason())?;
         let cx = subject.world.cx(&subject.gateway, tokio_util::sync::CancellationToken::new())?;
         let mirrors = subject.gateway.provider.issuer().map(|i| i.mirrors(&cx, &subject.target, subject.world.mirror_prefix())).unwrap_or_default();
-        shared.forget(&name(subject), &mirrors).await
+        shared.forget(&name(subject), &mirrors, gone).await
     }
 
     /// Another host has changed the token of that name, or (`back`) the shared store answers again: learn what is there. A store that
@@ -220,8 +262,20 @@ impl Broker {
         let Some(shared) = self.shared() else { return Ok(()) };
         let row = subject.row().await?;
         let found = shared.get(&name(subject)).await?;
+        if let Some(at) = row.as_ref().and_then(TokenRow::wiped) {
+            return match found {
+                // What was wiped here while the shared store was away.
+                Some(f) if f.age >= at.age(&subject.world.time.now()) => self.forget_shared(subject, &subject.gone(Some(at)).await).await,
+                // Somebody has asked since.
+                Some(found) => self.adopt_found(subject, found).await,
+                None => Ok(()),
+            };
+        }
         let mine = row.as_ref().and_then(|r| r.token.as_ref());
         let now = subject.world.time.now();
+        if found.is_none() && self.heed(subject, row.as_ref(), shared).await.is_err() {
+            return Ok(());
+        }
         let alive = decide::alive(row.as_ref(), &now).filter(|t| back && !t.rejected && t.text.is_some());
         if let Some(token) = alive
             && found.as_ref().is_none_or(|f| f.fingerprint != token.fingerprint && token.issued.age(&now) + NEWER < f.age)
@@ -229,15 +283,38 @@ impl Broker {
             return self.publish(subject, token, shared, found.map_or(0, |f| f.generation)).await;
         }
         match found {
-            Some(found) if mine.is_none_or(|t| t.fingerprint != found.fingerprint) => {
-                let by = found.by.clone();
-                self.take_over(subject, of(found, &subject.world.time.now()), by).await
+            Some(found) if mine.is_none_or(|t| t.fingerprint != found.fingerprint) => self.adopt_found(subject, found).await,
+            Some(found) => {
+                // Another host has tried it meanwhile.
+                if let Some(t) = mine.filter(|t| t.rejected && found.good.is_some_and(|age| age < TOLD)) {
+                    let store = &subject.world.store;
+                    store.token_tried(&subject.key.id, &t.fingerprint, now, found.by.as_str(), true).await.map_err(|e| e.reason())?;
+                }
+                Ok(())
             }
-            Some(_) => Ok(()),
-            // Wiped elsewhere.
+            // Forgotten elsewhere.
             None if mine.is_some() => subject.world.store.token_forget(&subject.key.id).await.map_err(|e| e.reason()),
             None => Ok(()),
         }
+    }
+
+    async fn adopt_found(&self, subject: &Subject, found: SharedToken) -> Result<(), Reason> {
+        let by = found.by.clone();
+        self.take_over(subject, of(found, &subject.world.time.now()), by).await
+    }
+
+    /// What somebody wiped at another host is wiped here too, and nothing is fetched for nobody: then this is an error. Whoever
+    /// got a token since then has asked for it.
+    async fn heed(&self, subject: &Subject, row: Option<&TokenRow>, shared: &Arc<dyn Shared>) -> Result<(), Reason> {
+        let Some(gone) = shared.gone(&name(subject)).await? else { return Ok(()) };
+        let Some(age) = gone.wiped else { return Ok(()) };
+        let now = subject.world.time.now();
+        if row.and_then(|r| r.token.as_ref()).is_some_and(|t| t.issued.age(&now) + NEWER < age) {
+            return Ok(());
+        }
+        let at = now.minus(age);
+        subject.world.store.token_wipe(&subject.key, at).await.map_err(|e| e.reason())?;
+        Err(Reason::new(ReasonCode::TokenForgotten).at(at))
     }
 }
 
@@ -268,6 +345,7 @@ impl Broker {
             age: token.issued.age(&now),
             by: token.by.clone(),
             renewed: token.renewed,
+            good: None,
         };
         subject.world.load_account_secrets(&subject.gateway, subject.target.account.as_str()).await.map_err(|e| e.reason())?;
         let cx = subject.world.cx(&subject.gateway, tokio_util::sync::CancellationToken::new())?;
@@ -308,4 +386,21 @@ async fn about(news: &mut tokio::sync::broadcast::Receiver<News>, name: &str) {
 fn jitter() -> Duration {
     let r = u64::from(getrandom::u32().unwrap_or(0));
     Duration::from_millis(LOOK_MS.0 + r % (LOOK_MS.1 - LOOK_MS.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deployments_that_number_their_apps_alike_share_no_token() {
+        let of = |url: &str| {
+            let settings = config::Gateway { kind: "wecom".into(), url: url.into(), corp_id: Some("ww1".into()), ..config::Gateway::default() };
+            name_of(&settings, "1000002")
+        };
+        assert_eq!(of("https://qyapi.weixin.qq.com/cgi-bin"), "wecom/ww1/1000002", "the platform's own stays as it was");
+        let (one, two) = (of("https://wecom.one.example/cgi-bin"), of("https://wecom.two.example/cgi-bin"));
+        assert!(one != two && one.starts_with("wecom@") && one.ends_with("/ww1/1000002"), "{one} {two}");
+        assert_eq!(one, of("https://wecom.one.example/cgi-bin/"));
+    }
 }

@@ -2,12 +2,14 @@
 //! platform that refuses is not asked again before something has changed.
 //!
 //! * `decide`: what an ask comes to, pure. * `flight`: one attempt at a time in this process and on this host.
-//! * `attempt`: the attempt itself. * `hosts`: the same among hosts. * `timer`: fetches without being asked.
+//! * `attempt`: the attempt itself. * `check`: whether a token is refused as a client says. * `hosts`: the same among hosts. * `timer`: fetches without being asked.
 
 mod attempt;
+mod check;
 mod decide;
 mod flight;
 mod hosts;
+mod names;
 mod storm;
 #[cfg(test)]
 pub(super) mod tests;
@@ -18,7 +20,7 @@ use super::{
     world::{Gateway, World, lock, secret_name},
 };
 use crate::{
-    domain::{Clean, GatewayId, Reason, ReasonCode, RemoteId, Secret, Stamp, Target},
+    domain::{Clean, Fingerprint, Reason, ReasonCode, Secret, Stamp, Target},
     providers::{
         Fut, registry,
         token::{Ask, Given, Held, Origin, TokenRules, Tokens, account_secret},
@@ -26,7 +28,7 @@ use crate::{
     shared::Shared,
     store::{
         run_lock,
-        tokens::{KeptToken, Sign, SignKind, TokenKey, TokenRow},
+        tokens::{KeptToken, Sign, TokenKey, TokenRow},
     },
 };
 use decide::Next;
@@ -130,20 +132,14 @@ impl Broker {
         let now = subject.world.time.now();
         match decide::decide(row.as_ref(), &ask, &rules, &now) {
             Next::Give => return subject.give(row, Origin::Cache, None),
-            Next::Stop(why) => {
-                if why.code == ReasonCode::TokenRejectedAgain
-                    && let Some(refused) = &ask.rejected
-                {
-                    // Nobody is given it from now on.
-                    if !subject.world.read_only {
-                        let _ = subject.world.store.token_rejected(&subject.key.id, refused).await;
-                    }
-                    self.saw_here(&subject, ask.rejected.iter().map(|f| Sign::of_token(SignKind::Died, f, now.wall)).collect()).await;
-                    let by = process_at_host();
-                    let _ = subject.world.store.token_stopped(&subject.key.id, now, by.as_str(), crate::store::tokens::Cause::Rejected).await;
-                }
+            // What one client says of it is looked into before it counts.
+            Next::Stop(why) if why.code != ReasonCode::TokenRejectedAgain => return Err(why),
+            Next::Stop(why) if decide::reported(row.as_ref(), &ask, &now).is_none() || ask.cached_only || subject.world.read_only => {
+                self.stopped(&subject, &ask, &why).await;
                 return Err(why);
             }
+            Next::Stop(_) => {}
+            Next::Fetch(_) if timer => not_wiped(row.as_ref())?,
             Next::Fetch(_) => {}
         }
         let seen = attempt::Seen::of(row.as_ref());
@@ -151,6 +147,22 @@ impl Broker {
         // On its own: an attempt whose asker went away ends all the same, and what it brought is kept.
         let flight = tokio::spawn(async move { broker.attempt(subject, ask, timer, seen).await });
         flight.await.unwrap_or_else(|_| Err(Reason::new(ReasonCode::Internal)))
+    }
+
+    /// Writes into the log that a fetch for a refusal was not made.
+    async fn stopped(&self, subject: &Subject, ask: &Ask, why: &Reason) {
+        if why.code == ReasonCode::TokenRejectedAgain && ask.rejected.is_some() && !subject.world.read_only {
+            let (now, by) = (subject.world.time.now(), process_at_host());
+            let _ = subject.world.store.token_stopped(&subject.key.id, now, by.as_str(), crate::store::tokens::Cause::Rejected).await;
+        }
+    }
+
+    /// Writes down that a token was forgotten here, and whether the shared store let go of it too.
+    async fn forgot(&self, subject: &Subject, shared: Result<(), Reason>) -> Result<(), Reason> {
+        let outcome = if shared.is_ok() { "done" } else { "shared copy left" };
+        super::ops::audit(&subject.world, &subject.target, "forget token", None, outcome).await;
+        self.told(&subject.target);
+        shared
     }
 
     fn flight(&self, id: &str) -> Arc<Flight> {
@@ -195,7 +207,20 @@ impl Broker {
     }
 }
 
+/// A timer leaves alone what somebody wiped, until somebody else asks for it.
+fn not_wiped(row: Option<&TokenRow>) -> Result<(), Reason> {
+    match row.and_then(TokenRow::wiped) {
+        Some(at) => Err(Reason::new(ReasonCode::TokenForgotten).at(at)),
+        None => Ok(()),
+    }
+}
+
 impl Subject {
+    /// Accounts of such gateways are those that the configuration names.
+    fn is_configured(&self) -> bool {
+        self.gateway.settings.accounts.iter().any(|a| a.name == self.target.account.as_str())
+    }
+
     async fn row(&self) -> Result<Option<TokenRow>, Reason> {
         self.world.store.token(&self.key.id).await.map_err(|e| e.reason())
     }
@@ -247,13 +272,34 @@ impl Tokens for Broker {
     fn forget<'a>(&'a self, at: &'a Target) -> Fut<'a, Result<(), Reason>> {
         Box::pin(async move {
             let subject = self.subject(at)?;
+            let now = subject.world.time.now();
+            let gone = subject.gone(Some(now)).await;
             // Here first: a shared store that is away must not keep a token alive on this host.
+            subject.world.store.token_wipe(&subject.key, now).await.map_err(|e| e.reason())?;
+            self.forgot(&subject, self.forget_shared(&subject, &gone).await).await
+        })
+    }
+
+    fn let_go<'a>(&'a self, at: &'a Target) -> Fut<'a, Result<(), Reason>> {
+        Box::pin(async move {
+            let subject = self.subject(at)?;
+            let gone = subject.gone(None).await;
             subject.world.store.token_forget(&subject.key.id).await.map_err(|e| e.reason())?;
-            let shared = self.forget_shared(&subject).await;
-            let outcome = if shared.is_ok() { "done" } else { "shared copy left" };
-            super::ops::audit(&subject.world, &subject.target, "forget token", None, outcome).await;
-            self.told(&subject.target);
-            shared
+            self.forgot(&subject, self.forget_shared(&subject, &gone).await).await
+        })
+    }
+
+    fn wiped<'a>(&'a self, at: &'a Target) -> Fut<'a, Option<Stamp>> {
+        Box::pin(async move { self.subject(at).ok()?.row().await.ok()??.wiped() })
+    }
+
+    fn good<'a>(&'a self, at: &'a Target, token: &'a Fingerprint) -> Fut<'a, ()> {
+        Box::pin(async move {
+            if let Ok(subject) = self.subject(at)
+                && !subject.world.read_only
+            {
+                self.found_good(&subject, token).await;
+            }
         })
     }
 
@@ -311,7 +357,7 @@ impl Tokens for Broker {
             };
             // First: a shared copy may stand under a name that is made of the old secret, and a token of the old secret must not be
             // found beside the new one by whoever comes after a crash.
-            let _ = self.forget_shared(&subject).await;
+            let _ = self.forget_shared(&subject, &subject.gone(None).await).await;
             subject.world.store.token_forget(&subject.key.id).await.map_err(|e| e.reason())?;
             let kept = secret_name(&at.gateway, &account_secret(at.account.as_str(), name));
             subject.world.store.secret_put(&kept, &secret).await.map_err(|e| e.reason())?;
@@ -323,41 +369,5 @@ impl Tokens for Broker {
             self.told(&subject.target);
             Ok(())
         })
-    }
-}
-
-impl World {
-    /// The account that an operator means whose gateway issues tokens: configured, listed, or once asked for. Nobody is asked.
-    ///
-    /// # Errors
-    /// Nothing, or several things, of that name.
-    pub async fn token_target(&self, typed: &str) -> Result<Target, super::names::Unresolved> {
-        use super::names::Unresolved;
-        let wanted = crate::domain::ids::TargetName::parse(typed).ok_or(Unresolved::Malformed)?;
-        let mut known: Vec<Target> = Vec::new();
-        let issuing: Vec<_> = self.gateways().into_iter().filter(|g| g.provider.issuer().is_some()).collect();
-        for gateway in &issuing {
-            known.extend(gateway.settings.accounts.iter().map(|a| Target::account(&gateway.id, &RemoteId::new(&a.name))));
-        }
-        known.extend(self.rows().iter().map(|r| Target::account(&r.gateway, &r.account)));
-        let kept = self.store.tokens().await.unwrap_or_default();
-        known.extend(kept.iter().map(|t| Target::account(&GatewayId::new(&t.gateway), &RemoteId::new(&t.account))));
-        known.retain(|t| issuing.iter().any(|g| g.id == t.gateway));
-        let fits = |gateway: Option<&str>, account: &str| -> Vec<Target> {
-            let mut found: Vec<Target> =
-                known.iter().filter(|t| gateway.is_none_or(|g| t.gateway.as_str() == g) && t.account.as_str() == account).cloned().collect();
-            found.sort_by_key(Target::id);
-            found.dedup();
-            found
-        };
-        let mut found = if wanted.device.is_none() { fits(wanted.gateway.as_deref(), &wanted.account) } else { Vec::new() };
-        if found.is_empty() {
-            found = fits(None, typed);
-        }
-        match found.len() {
-            0 => Err(Unresolved::Unknown),
-            1 => found.pop().ok_or(Unresolved::Unknown),
-            _ => Err(Unresolved::Ambiguous(found.iter().map(Target::id).collect())),
-        }
     }
 }

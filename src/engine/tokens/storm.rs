@@ -80,6 +80,7 @@ mod tests {
             hold: None,
             fetches,
             signs,
+            tried: None,
         }
     }
 

@@ -144,14 +144,22 @@ impl Timer {
         targets.sort_by_key(Target::id);
         targets.dedup();
         for target in targets {
+            // Somebody may have asked for it at another host while nobody listened here.
+            if let Ok(subject) = self.broker.subject(&target)
+                && self.broker.shared().is_some()
+                && subject.row().await.ok().flatten().is_some_and(|r| r.wiped().is_some())
+            {
+                let _ = self.broker.learn(&subject, false).await;
+            }
             self.schedule(&target, None).await;
         }
     }
 
     /// Puts a target at its next instant, not before `wait` from now.
     async fn schedule(&mut self, target: &Target, wait: Option<Duration>) {
-        let Ok(subject) = self.broker.subject(target) else {
-            // Its gateway was removed.
+        let found = self.broker.subject(target).ok().filter(|s| s.is_configured());
+        let Some(subject) = found else {
+            // Its gateway or itself was removed.
             if let Some(known) = self.known.remove(target) {
                 self.by_number.remove(&known.number);
             }
@@ -174,6 +182,9 @@ impl Timer {
         let now = self.world.time.now();
         let Some(rules) = subject.gateway.provider().issuer().map(|i| i.rules()) else { return FAR };
         let row = subject.row().await.ok().flatten();
+        if row.as_ref().is_some_and(|r| r.wiped().is_some()) {
+            return FAR;
+        }
         let held = row.as_ref().and_then(|r| r.hold.as_ref()).map_or(Duration::ZERO, |h| h.until.map_or(REFUSED, |u| u.left(&now).min(FAR)));
         let own = match decide::alive(row.as_ref(), &now) {
             Some(token) => decide::left(token, &now).saturating_sub(decide::early(&rules, decide::life(token))) + jitter(),

@@ -100,6 +100,7 @@ pub fn text(code: ReasonCode) -> &'static Words {
         C::AddressNotTrusted => &t::ADDRESS_NOT_TRUSTED,
         C::WrongApp => &t::WRONG_APP,
         C::NeverFetched => &t::NEVER_FETCHED,
+        C::TokenForgotten => &t::TOKEN_FORGOTTEN,
         C::WrongId => &t::WRONG_ID,
         C::ApiForbidden => &t::API_FORBIDDEN,
         C::AppDisabled => &t::APP_DISABLED,
@@ -231,6 +232,7 @@ pub fn remedy(code: ReasonCode) -> Option<&'static Words> {
         C::AddressNotTrusted => &t::ADDRESS_NOT_TRUSTED_DO,
         C::WrongApp => &t::WRONG_APP_DO,
         C::NeverFetched => &t::NEVER_FETCHED_DO,
+        C::TokenForgotten => &t::TOKEN_FORGOTTEN_DO,
         C::WrongId => &t::WRONG_ID_DO,
         C::ApiForbidden => &t::API_FORBIDDEN_DO,
         C::AppDisabled => &t::APP_DISABLED_DO,
@@ -339,12 +341,16 @@ pub(super) fn of_token(code: ReasonCode) -> Option<(&'static Words, &'static Wor
     (code == ReasonCode::AddressNotTrusted).then_some((&t::ADDRESS_NOT_LISTED, &t::ADDRESS_NOT_TRUSTED_DO))
 }
 
-/// Other words for a storm, by what was seen of it.
+/// Other words by what was seen: of a storm, of a quota, of a bot that is never asked.
 pub(super) fn of_evidence(code: ReasonCode, evidence: &str) -> Option<(&'static Words, &'static Words)> {
     Some(match (code, evidence) {
         (ReasonCode::TokenStorm, "died") => (&t::STORM_DIED, &t::STORM_RESET_DO),
         (ReasonCode::TokenStorm, "changed") => (&t::STORM_CHANGED, &t::STORM_RESET_DO),
         (ReasonCode::TokenStorm, "limited") => (&t::STORM_LIMITED, &t::STORM_LIMITED_DO),
+        (ReasonCode::QuotaUsed, "gap") => (&t::QUOTA_GAP, &t::QUOTA_GAP_DO),
+        (ReasonCode::QuotaUsed, "day") => (&t::QUOTA_DAY, &t::QUOTA_DAY_DO),
+        (ReasonCode::StateNotReported, "untried") => (&t::BOT_UNTRIED, &t::BOT_UNTRIED_DO),
+        (ReasonCode::StateNotReported, "owned") => (&t::BOT_OWNED, &t::BOT_OWNED_DO),
         (ReasonCode::TokenStorm, "bot") => (&t::STORM_BOT, &t::STORM_BOT_DO),
         _ => return None,
     })

@@ -13,7 +13,7 @@ use crate::{
     providers::{
         Cx, Fut, Look, Report,
         http::Call,
-        token::{Ask, Given},
+        token::{Ask, Given, Tried},
     },
     store::config::Account,
 };
@@ -71,9 +71,11 @@ pub(super) async fn known(cx: &Cx, account: &Account) -> Known {
         Some(held) => held.storm.clone(),
         None => cx.tokens.storm(&target(cx, account)).await,
     };
+    let held_none = held.is_none();
     Known {
         held,
         storm,
+        wiped: if held_none { cx.tokens.wiped(&target(cx, account)).await } else { None },
         missing: fetch::secret(cx, account).is_none().then(|| fetch::missing(cx, account)),
         memory: Memory::of(cx, account).await,
         probed: None,
@@ -104,6 +106,19 @@ pub(super) async fn tried(platform: &Platform, cx: &Cx, account: &Account, given
         }
     };
     Ok(Probed { fingerprint: given.held.fingerprint.clone(), at: cx.time.now(), said })
+}
+
+/// See [`crate::providers::token::Issuer::tries`].
+pub(super) async fn tries(platform: &Platform, cx: &Cx, at: &Target, token: &Secret) -> Tried {
+    let Ok(account) = fetch::account(cx, at) else { return Tried::Untriable };
+    if !platform.probes.iter().any(|p| p.id.is_none()) {
+        return Tried::Untriable;
+    }
+    match probe::probe(platform, cx, account, token, Depth::Living).await {
+        Ok(_) => Tried::Good,
+        Err(why) if why.code == ReasonCode::TokenRejected => Tried::Refused,
+        Err(why) => Tried::Unclear(why.code),
+    }
 }
 
 async fn one(platform: &Platform, cx: &Cx, account: &Account, depth: Depth) -> Result<Row, Reason> {

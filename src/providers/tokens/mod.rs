@@ -22,7 +22,7 @@ pub use wecom::SPEC as WECOM;
 
 use super::{
     Cx, Fut, GatewayFacts, KindSpec, Look, Pairing, Provider, Report, Tx,
-    token::{Issued, Issuer, Renew, TokenRules},
+    token::{Issued, Issuer, Renew, TokenRules, Tried},
 };
 use crate::domain::{Action, Answer, Effect, Finding, Inputs, Not, Op, Plan, Reason, ReasonCode, Row, Secret, StepEnd, Target, Want};
 use platform::Platform;
@@ -45,6 +45,12 @@ impl Issuer for Platforms {
     }
     fn fetch<'a>(&'a self, cx: &'a Cx, at: &'a Target, how: Renew) -> Fut<'a, Result<Issued, Reason>> {
         Box::pin(fetch::fetch(self.0, cx, at, how))
+    }
+    fn tries<'a>(&'a self, cx: &'a Cx, at: &'a Target, token: &'a Secret) -> Fut<'a, Tried> {
+        Box::pin(look::tries(self.0, cx, at, token))
+    }
+    fn belongs<'a>(&'a self, cx: &'a Cx, at: &'a Target, token: &'a Secret) -> Fut<'a, Result<Option<crate::domain::Clean>, Reason>> {
+        Box::pin(async move { probe::probe(self.0, cx, fetch::account(cx, at)?, token, probe::Depth::Whole).await })
     }
     fn token_type(&self) -> &'static str {
         self.0.token_type

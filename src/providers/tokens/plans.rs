@@ -130,7 +130,11 @@ async fn renew(platform: &Platform, cx: &Cx, op: &Op, wish: RenewWish) -> StepEn
             got(given, told)
         }
         // The owner of tokens does not ask blindly twice, and what it asked is in its own book: the check reads that.
-        Err(why) => StepEnd::Failed { why, sent: wish == RenewWish::Rotate },
+        Err(why) => {
+            // What was not sent, or was refused in full, is not tried again in a moment.
+            let refused = matches!(why.code, ReasonCode::QuotaUsed | ReasonCode::RotateByHand | ReasonCode::RateLimited);
+            StepEnd::Failed { why, sent: wish == RenewWish::Rotate && !refused }
+        }
     }
 }
 

@@ -17,6 +17,8 @@ const LIMIT: Duration = Duration::from_secs(8);
 /// How thoroughly a token is tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Depth {
+    /// By the one call that costs least: whether it is a living token at all.
+    Living,
     /// By the one call that tells most.
     Quick,
     /// By all.
@@ -29,9 +31,13 @@ pub(super) enum Depth {
 /// What the platform has against it, or why it did not answer.
 pub(super) async fn probe(platform: &Platform, cx: &Cx, account: &Account, token: &Secret, depth: Depth) -> Result<Option<Clean>, Reason> {
     let fit: Vec<&Probe> = platform.probes.iter().filter(|p| p.id.is_none() || !account.id.is_empty()).collect();
-    let skip = if depth == Depth::Quick { fit.len().saturating_sub(1) } else { 0 };
+    let (skip, most) = match depth {
+        Depth::Living => (0, 1),
+        Depth::Quick => (fit.len().saturating_sub(1), 1),
+        Depth::Whole => (0, fit.len()),
+    };
     let mut name = None;
-    for p in fit.into_iter().skip(skip) {
+    for p in fit.into_iter().skip(skip).take(most) {
         let mut call = Call::get(p.path).within(LIMIT).cap(answer::CAP);
         if let Some(id) = p.id {
             call = call.query(id, account.id.as_str());

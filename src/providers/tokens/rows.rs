@@ -35,6 +35,8 @@ pub(super) struct Known {
     pub(super) probed: Option<Probed>,
     /// That somebody else holds the secret, as far as that was seen.
     pub(super) storm: Option<Reason>,
+    /// When somebody wiped its token, if nobody has asked for one since.
+    pub(super) wiped: Option<Stamp>,
     /// Hosts share tokens: a copy may be there although none is held here.
     pub(super) shared: bool,
 }
@@ -75,7 +77,10 @@ impl Known {
     pub(super) fn link(&self, now: Stamp) -> Link {
         let of = |state, source, reason, at| Link { state, since: None, observed_at: Some(at), source, reason, witnesses: Vec::new() };
         let Some(held) = &self.held else {
-            let why = self.missing.clone().or_else(|| self.memory.trouble.clone()).unwrap_or_else(|| Reason::new(ReasonCode::NeverFetched));
+            let standing = self.memory.trouble.clone().filter(|r| refusing(r.code));
+            let wiped = self.wiped.map(|at| Reason::new(ReasonCode::TokenForgotten).at(at));
+            let why = self.missing.clone().or(standing).or(wiped).or_else(|| self.memory.trouble.clone());
+            let why = why.unwrap_or_else(|| Reason::new(ReasonCode::NeverFetched));
             let state = without(why.code);
             let why = if why.code == ReasonCode::RateLimited { self.stormy(why) } else { why };
             return of(state, Source::Own, Some(why), now);
@@ -236,7 +241,7 @@ mod tests {
             assert_eq!(info(&held, TokenSemantics::SameUntilExpiry).rejected, rejected);
             let why = Reason::new(ReasonCode::AddressNotTrusted).with("ip", "203.0.113.7");
             let probed = Some(Probed { fingerprint: fingerprint.clone(), at: now, said: Some(why) });
-            let known = Known { held: Some(held), missing: None, memory: Memory::default(), probed, storm: None, shared: false };
+            let known = Known { held: Some(held), missing: None, memory: Memory::default(), probed, storm: None, wiped: None, shared: false };
             crate::i18n::reason::sentence(known.link(now).reason.as_ref().unwrap(), crate::i18n::Lang::En)
         };
         assert_eq!(said(false), "The token is good, but the platform does not trust the address 203.0.113.7.");

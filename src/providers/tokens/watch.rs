@@ -56,6 +56,8 @@ struct One {
     renewed: Option<Fingerprint>,
     /// The refused token that was reported.
     reported: Option<Fingerprint>,
+    /// The one that the platform gave again although it refuses it: it is tried seldom, and none is asked for.
+    spent: Option<Fingerprint>,
     /// As it was last sent.
     sent: Option<Row>,
 }
@@ -106,7 +108,7 @@ impl Watch<'_> {
         self.heard = Instant::now();
         for account in &self.cx.settings.accounts {
             let known = look::known(self.cx, account).await;
-            self.all.push(One { account: account.clone(), known, due: Some(self.heard), renewed: None, reported: None, sent: None });
+            self.all.push(One { account: account.clone(), known, due: Some(self.heard), renewed: None, reported: None, spent: None, sent: None });
         }
         self.send(Report::Gateway(GatewayFacts::default())).await?;
         self.tell_all().await?;
@@ -169,7 +171,7 @@ impl Watch<'_> {
         let (few, selected, now) = (self.all.len() <= FEW, self.selected(), self.cx.time.now());
         for (n, one) in self.all.iter_mut().enumerate() {
             if few || selected == Some(n) || one.known.link(now).state != State::Ready {
-                (one.due, one.reported, one.renewed) = (Some(self.heard), None, None);
+                (one.due, one.reported, one.renewed, one.spent) = (Some(self.heard), None, None, None);
             }
         }
         self.reread(None).await;
@@ -299,26 +301,33 @@ impl Watch<'_> {
         let code = probed.said.as_ref().map(|r| r.code);
         let Some(one) = self.all.get_mut(n) else { return };
         let print = &given.held.fingerprint;
+        if code.is_none() && given.held.rejected {
+            // Somebody called it refused, and it is not: nobody is refused it any more.
+            self.cx.tokens.good(&look::target(self.cx, &one.account), print).await;
+        }
         match code {
             None if one.renewed.as_ref() == Some(print) && given.held.issued.age(&self.cx.time.now()) < YOUNG => {
                 one.known = Known { probed: Some(probed), ..look::known(self.cx, &one.account).await };
                 self.again(n, DOUBTED);
                 return;
             }
-            None => (one.reported, one.renewed) = (None, None),
-            Some(ReasonCode::TokenRejected) if one.renewed.as_ref() == Some(print) => {
-                // The one that came for a refused one is refused as well: asking on would be the storm.
+            None => (one.reported, one.renewed, one.spent) = (None, None, None),
+            Some(ReasonCode::TokenRejected) if one.renewed.as_ref() == Some(print) || one.spent.as_ref() == Some(print) => {
+                // The one that came for a refused one is refused as well: asking on would be the storm. It is tried on, seldom:
+                // a platform may take it again.
                 probed.said = probed.said.map(|r| Reason { code: ReasonCode::TokenRejectedAgain, ..r });
-                let sign = Sign::of_token(SignKind::Died, print, self.cx.time.now().wall);
-                self.cx.tokens.saw(&look::target(self.cx, &one.account), vec![sign]).await;
+                if one.renewed.as_ref() == Some(print) {
+                    let sign = Sign::of_token(SignKind::Died, print, self.cx.time.now().wall);
+                    self.cx.tokens.saw(&look::target(self.cx, &one.account), vec![sign]).await;
+                }
                 one.known = Known { probed: Some(probed), ..look::known(self.cx, &one.account).await };
-                one.due = None;
+                self.again(n, SLOWLY);
                 return;
             }
             Some(ReasonCode::TokenRejected) if one.reported.as_ref() != Some(print) => {
                 one.reported = Some(print.clone());
                 let target = look::target(self.cx, &one.account);
-                let ask = Ask { rejected: Some(print.clone()), ..Ask::default() };
+                let ask = Ask { rejected: Some(print.clone()), proven: true, ..Ask::default() };
                 let got = self.cx.tokens.obtain(&target, ask).await;
                 one.known = Known { probed: Some(probed), ..look::known(self.cx, &one.account).await };
                 match got {
@@ -331,13 +340,15 @@ impl Watch<'_> {
                         if let Some(why) = one.known.probed.as_mut().and_then(|p| p.said.as_mut()) {
                             why.code = ReasonCode::TokenRejectedAgain;
                         }
-                        one.due = None;
+                        one.spent = Some(print.clone());
+                        self.again(n, SLOWLY);
                     }
                     Err(why) if why.code == ReasonCode::TokenRejectedAgain => {
                         if let Some(said) = one.known.probed.as_mut().and_then(|p| p.said.as_mut()) {
                             said.code = why.code;
                         }
-                        one.due = None;
+                        one.spent = Some(print.clone());
+                        self.again(n, SLOWLY);
                     }
                     Err(_) => self.again(n, SLOWLY),
                 }

@@ -47,14 +47,21 @@ fn target(cx: &Cx, account: &Account) -> Target {
 async fn row(cx: &Cx, account: &Account) -> Row {
     let at = target(cx, account);
     let stored = cx.secrets.contains_key(&account_secret(&account.name, SECRET));
+    let name = format!("{}:{}", ids::escape(cx.gateway.as_str()), ids::escape(&account.name));
+    let owner = cx.tokens.holder(&at).await;
     let (state, reason) = if stored {
-        (State::Loaded, Reason::new(ReasonCode::StateNotReported))
+        let why = Reason::new(ReasonCode::StateNotReported).with("target", name);
+        // Whoever holds the bot has used the Secret; of the others nobody has.
+        let why = match &owner {
+            Some(owner) => why.with("evidence", "owned").with("owner", owner.as_str()),
+            None => why.with("evidence", "untried"),
+        };
+        (State::Loaded, why)
     } else {
-        let name = format!("{}:{}", ids::escape(cx.gateway.as_str()), ids::escape(&account.name));
         (State::Refused, Reason::new(ReasonCode::CredentialMissing).with("account", name).with("gateway", cx.gateway.as_str()))
     };
     let mut facts = vec![Fact { key: "bot_id", label: &w::ID_BOT, value: FactValue::Text(Clean::new(&account.id)) }];
-    if let Some(owner) = cx.tokens.holder(&at).await {
+    if let Some(owner) = owner {
         facts.push(Fact { key: "owner", label: &w::FACT_OWNER, value: FactValue::Text(owner) });
     }
     Row {
@@ -120,7 +127,7 @@ impl Provider for AiBots {
     }
     fn can(&self, _row: &Row, action: &Action, _facts: &GatewayFacts) -> Result<Effect, Not> {
         match action {
-            Action::Pair => Err(Not::Unsupported(Message::new(&w::NOT_PAIR))),
+            Action::Pair => Err(Not::Unsupported(Message::new(&w::NOT_PAIR_BOT))),
             Action::Regenerate | Action::Wipe => Err(Not::Unsupported(Message::new(&w::NOT_TOKEN))),
             Action::Do(verb) if &**verb == "secret" => {
                 Ok(Effect { tier: Tier::Now, loses: Vec::new(), says: Message::new(&w::SAYS_SECRET_UNTRIED), restorable: false })

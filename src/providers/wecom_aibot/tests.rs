@@ -95,6 +95,21 @@ async fn a_bot_is_loaded_never_online_tells_its_owner_and_is_never_connected_to(
 }
 
 #[tokio::test]
+async fn a_secret_that_nobody_tried_is_called_untried_with_how_it_gets_known_and_a_held_bot_names_its_holder() {
+    let secret = |name| (account_secret(name, SECRET), Secret::new("aibot-secret-0123456789".into()));
+    let (cx, _, _listener) = stage(Secrets::from([secret("desk"), secret("hr")])).await;
+    let Report::All { rows, .. } = AiBots.look(&cx, None, Look::All).await.unwrap() else { panic!() };
+    let says = |n: usize| {
+        let why = rows[n].link.reason.as_ref().unwrap();
+        (crate::i18n::reason::sentence(why, Lang::En), crate::i18n::reason::remedy_sentence(why, Lang::En).unwrap())
+    };
+    let (held, free) = (says(0), says(1));
+    assert!(held.0.contains("bot[7]@edge-2") && held.1.contains("log of bot[7]@edge-2"), "{held:?}");
+    assert!(free.0.contains("untried") && free.1.contains("pairdeck run bots:hr -- CMD"), "{free:?}");
+    assert!(rows.iter().all(|r| !r.link.reason.as_ref().unwrap().code.is_problem()));
+}
+
+#[tokio::test]
 async fn a_new_secret_is_kept_untried_and_says_so() {
     let (cx, owner, _listener) = stage(Secrets::new()).await;
     let at = Target::account(&cx.gateway, &RemoteId::new("hr"));

@@ -31,20 +31,20 @@ pub struct ConfigError {
 impl ConfigError {
     /// The mistake in `lang`, as lines for people.
     pub fn text(&self, lang: Lang, file: &Path) -> String {
-        let mut out = file.display().to_string();
+        let mut out = tame(&file.display().to_string());
         if self.line > 0 {
             out.push_str(&format!(":{}:{}", self.line, self.column));
         }
         out.push_str(": ");
         if !self.key.is_empty() {
-            out.push_str(&format!("{}: ", self.key));
+            out.push_str(&format!("{}: ", tame(&self.key)));
         }
-        out.push_str(&self.what.text(lang));
+        out.push_str(&tame(&self.what.text(lang)));
         let mut more = |words, name: &str, value: &str| {
             out.push_str("\n  ");
             // Not through `Clean`: an example holds what the operator should type, letter by letter.
             let template = crate::i18n::Words::get(words, lang);
-            out.push_str(&template.replace(&format!("{{{name}}}"), value));
+            out.push_str(&template.replace(&format!("{{{name}}}"), &tame(value)));
         };
         if let Some(m) = &self.expected {
             more(&words::CONFIG_EXPECTED, "what", &m.text(lang));
@@ -57,6 +57,13 @@ impl ConfigError {
         }
         out
     }
+}
+
+/// A file may hold anything; what steers a terminal is shown and does nothing.
+fn tame(text: &str) -> String {
+    text.chars()
+        .flat_map(|c| if c.is_control() && c != '\n' { c.escape_unicode().collect::<String>() } else { c.to_string() }.chars().collect::<Vec<_>>())
+        .collect()
 }
 
 /// All mistakes of one file, in its order.
@@ -115,4 +122,22 @@ pub(super) fn place(text: &str, at: usize) -> (usize, usize) {
     let line = before.matches('\n').count() + 1;
     let start = before.rfind('\n').map_or(0, |n| n + 1);
     (line, before[start..].chars().count() + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_steers_a_terminal_is_shown_and_does_nothing() {
+        for text in [
+            "\u{1b}[31m = 1\n",
+            "[gateway.\"\\u001b[2J\"]\nkind = \"wecom\"\n",
+            "[gateway.a]\nkind = \"\\u001b]0;x\\u0007\"\n",
+            "x = \"\u{9b}31m\"\n",
+        ] {
+            let told = crate::store::config::Config::parse(text, Path::new("config.toml")).map(|_| ()).map_err(|e| e.text(Lang::En));
+            assert!(matches!(&told, Err(t) if !t.chars().any(|c| c.is_control() && c != '\n')), "{text:?}: {told:?}");
+        }
+    }
 }

@@ -18,6 +18,14 @@ pub(super) fn check<'a>(r: &mut Reader<'a>, table: &'a DeTable<'a>, config: &Con
             r.wrong(at, &key, Message::new(&words::CONFIG_MIRROR_SEAL)).remedy = Some(Message::new(&words::CONFIG_MIRROR_SEAL_DO));
             continue;
         }
+        // silenceper's key names the corporation and the app and nothing else; deployments of one's own number both as they like.
+        let raw = |a: &Account| a.mirror.contains(&Mirror::Silenceper);
+        let same = |g: &Gateway, a: &Account| g.corp_id == gateway.corp_id && a.id == account.id && g.url != gateway.url;
+        if let Some((g, other)) = asked().take(n).find(|(g, a)| raw(account) && raw(a) && same(g, a)) {
+            let name = format!("{}:{}", g.name, other.name);
+            r.wrong(at, &key, Message::new(&words::CONFIG_MIRROR_BASE).with("name", name)).remedy = Some(Message::new(&words::CONFIG_MIRROR_BASE_DO));
+            continue;
+        }
         // wechatpy 2 keeps one instant of death for all apps of a corporation: the one of another app makes every client fetch
         // (wechatpy 2.0.0a26, work client).
         let of = |a: &Account| a.mirror_prefix.clone().unwrap_or_else(|| shared.mirror_prefix.clone());

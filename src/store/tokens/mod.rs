@@ -10,7 +10,7 @@ pub use glance::glance;
 pub use types::{Cause, End, Ended, FetchLine, Hold, KeptToken, Sign, SignKind, Signs, TokenBrief, TokenKey, TokenRow};
 
 use super::{Store, StoreError};
-use crate::domain::{Fingerprint, Reason, Stamp};
+use crate::domain::{Clean, Fingerprint, Reason, Stamp};
 
 /// Lines of the log kept for one target.
 const LOGGED: i64 = 200;
@@ -54,6 +54,17 @@ impl Store {
         let id = id.to_owned();
         self.ask(move |db| write::forget(db, &id)).await
     }
+    /// The same because somebody wants it gone: [`TokenRow::wiped`] says so from then on, also where there was no token.
+    pub async fn token_wipe(&self, key: &TokenKey, at: Stamp) -> Result<(), StoreError> {
+        let key = key.clone();
+        self.ask(move |db| write::wipe(db, &key, &at)).await
+    }
+    /// Writes down how a token that a client had reported as refused was found when it was tried. A good one is not withheld any
+    /// more; false when another one is there meanwhile.
+    pub async fn token_tried(&self, id: &str, fingerprint: &Fingerprint, at: Stamp, by: &str, good: bool) -> Result<bool, StoreError> {
+        let (id, fingerprint, by) = (id.to_owned(), fingerprint.clone(), Clean::long(by));
+        self.ask(move |db| write::tried(db, &id, &fingerprint, &at, &by, good)).await
+    }
     /// Every target that ever had a token, readable while the vault is locked.
     pub async fn tokens(&self) -> Result<Vec<TokenBrief>, StoreError> {
         self.ask(read::all).await
@@ -63,8 +74,8 @@ impl Store {
         let id = id.to_owned();
         self.ask(move |db| read::log(db, &id, limit)).await
     }
-    /// How many forced attempts of a target succeeded since `wall` (ms), and when the last one was.
-    pub async fn token_forced(&self, id: &str, since: i64) -> Result<(u32, Option<i64>), StoreError> {
+    /// How many forced attempts of a target succeeded since `wall` (ms), and when the first and the last one of them was.
+    pub async fn token_forced(&self, id: &str, since: i64) -> Result<(u32, Option<i64>, Option<i64>), StoreError> {
         let id = id.to_owned();
         self.ask(move |db| read::forced(db, &id, since)).await
     }

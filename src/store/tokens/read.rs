@@ -27,7 +27,9 @@ fn count(r: &Row<'_>, at: usize) -> rusqlite::Result<u64> {
 fn raw(db: &Connection, id: &str, since: i64) -> rusqlite::Result<Option<(TokenRow, Option<Vec<u8>>)>> {
     let sql =
         "SELECT gateway, account, kind, form, gen, fp, len, blob, issued, expires, by, rejected, renewed, attempts, ended, forced, trouble, hold,
-        (SELECT COUNT(*) FROM token_fetch f WHERE f.target = token.target AND f.wall > ?2 AND f.result NOT IN ('stopped', 'seen')) FROM token WHERE target = ?1";
+        (SELECT COUNT(*) FROM token_fetch f WHERE f.target = token.target AND f.wall > ?2 AND f.result NOT IN ('stopped', 'seen', 'good', 'unclear')
+          AND f.id > COALESCE((SELECT MAX(id) FROM token_fetch r WHERE r.target = token.target AND r.result = 'seen' AND r.cause = 'replaced'), 0))
+        FROM token WHERE target = ?1";
     db.prepare_cached(sql)?
         .query_row(rusqlite::params![id, since], |r| {
             let key = TokenKey { id: id.to_owned(), gateway: r.get(0)?, account: r.get(1)?, kind: r.get(2)?, form: r.get(3)? };
@@ -60,6 +62,7 @@ fn raw(db: &Connection, id: &str, since: i64) -> rusqlite::Result<Option<(TokenR
                 hold: json(r, 17)?,
                 fetches: u32::try_from(count(r, 18)?).unwrap_or(u32::MAX),
                 signs: Signs::default(),
+                tried: None,
             };
             Ok((row, blob))
         })
@@ -89,11 +92,22 @@ fn signs(db: &Connection, id: &str, since: i64) -> rusqlite::Result<Signs> {
     Ok(out)
 }
 
+/// How the token that is there was last found when it was tried for a report.
+fn tried(db: &Connection, id: &str, since: i64) -> rusqlite::Result<Option<(Wall, bool)>> {
+    // What is older than the newest token is about another one.
+    let sql =
+        "SELECT wall, result FROM token_fetch WHERE target = ?1 AND wall > ?2 AND result IN ('good', 'unclear', 'new') ORDER BY id DESC LIMIT 1";
+    let found = |r: &Row<'_>| Ok((Wall(r.get(0)?), r.get::<_, String>(1)?));
+    let last = db.prepare_cached(sql)?.query_row(rusqlite::params![id, since], found).optional()?;
+    Ok(last.filter(|(_, how)| how != "new").map(|(at, how)| (at, how == "good")))
+}
+
 /// Reads a row on any connection and opens its text where the vault is open.
 pub(super) fn open(db: &Connection, id: &str, t: &Tools<'_>) -> Result<Option<TokenRow>, StoreError> {
     let since = t.time.now().wall.0.saturating_sub(WINDOW_MS);
     let Some((mut row, blob)) = raw(db, id, since).map_err(|e| t.explain(e))? else { return Ok(None) };
     row.signs = signs(db, id, since).map_err(|e| t.explain(e))?;
+    row.tried = tried(db, id, since).map_err(|e| t.explain(e))?;
     if let (Some(token), Some(blob)) = (&mut row.token, blob) {
         let generation = i64::try_from(row.generation).unwrap_or(i64::MAX);
         match secrets::unseal(db, t, &Place { table: "token", id, column: "blob", generation }, &blob) {
@@ -138,12 +152,12 @@ pub(super) fn log(db: &mut Db, id: &str, limit: usize) -> Result<Vec<FetchLine>,
     go(db.vault_db()?).map_err(|e| super::super::schema::explain(&path, &e))
 }
 
-pub(super) fn forced(db: &mut Db, id: &str, since: i64) -> Result<(u32, Option<i64>), StoreError> {
+pub(super) fn forced(db: &mut Db, id: &str, since: i64) -> Result<(u32, Option<i64>, Option<i64>), StoreError> {
     let path = db.path.clone();
-    let sql = "SELECT COUNT(*), MAX(wall) FROM token_fetch WHERE target = ?1 AND wall > ?2 AND result IN ('new', 'unchanged') AND cause = 'forced'";
-    let go = |db: &Connection| db.query_row(sql, rusqlite::params![id, since], |r| Ok((r.get::<_, i64>(0)?, r.get(1)?)));
-    let (n, last) = go(db.vault_db()?).map_err(|e| super::super::schema::explain(&path, &e))?;
-    Ok((u32::try_from(n).unwrap_or(u32::MAX), last))
+    let sql = "SELECT COUNT(*), MIN(wall), MAX(wall) FROM token_fetch WHERE target = ?1 AND wall > ?2 AND result IN ('new', 'unchanged') AND cause = 'forced'";
+    let go = |db: &Connection| db.query_row(sql, rusqlite::params![id, since], |r| Ok((r.get::<_, i64>(0)?, r.get(1)?, r.get(2)?)));
+    let (n, first, last) = go(db.vault_db()?).map_err(|e| super::super::schema::explain(&path, &e))?;
+    Ok((u32::try_from(n).unwrap_or(u32::MAX), first, last))
 }
 
 pub(super) fn shared_down(db: &mut Db) -> Result<Option<(Stamp, Reason)>, StoreError> {

@@ -1,6 +1,6 @@
 //! What the store keeps of a token and of the attempts to get one.
 
-use crate::domain::{Clean, Fingerprint, Reason, Secret, Stamp, Wall};
+use crate::domain::{Clean, Fingerprint, Reason, ReasonCode, Secret, Stamp, Wall};
 use serde::{Deserialize, Serialize};
 
 /// Whose token, by the target's id without its incarnation, and how it is used.
@@ -65,6 +65,16 @@ pub struct TokenRow {
     pub fetches: u32,
     /// What was seen of other holders in that time.
     pub signs: Signs,
+    /// How the token was last found when a client had reported it as refused, and when; `None`: not since it was issued.
+    pub tried: Option<(Wall, bool)>,
+}
+
+impl TokenRow {
+    /// When the token was wiped, if nobody has asked for one since.
+    pub fn wiped(&self) -> Option<Stamp> {
+        let hold = self.hold.as_ref().filter(|h| h.reason.code == ReasonCode::TokenForgotten)?;
+        self.token.is_none().then_some(hold.reason.at).flatten()
+    }
 }
 
 /// Why the next attempt is put off: the platform would only say the same again.
@@ -228,7 +238,8 @@ pub struct FetchLine {
     pub by: Clean,
     /// Why: `cold`, `due`, `rejected`, `operator`.
     pub cause: Clean,
-    /// `new`, `unchanged`, `stopped` (nothing was sent) or a reason code.
+    /// `new`, `unchanged`, `stopped` (nothing was sent), `good` or `unclear` (a report was checked by trying the token) or a reason
+    /// code.
     pub result: Clean,
     /// How long it took.
     pub took_ms: u64,

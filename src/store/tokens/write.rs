@@ -5,14 +5,18 @@ use super::{
         StoreError, secrets,
         thread::{Db, Tools},
     },
-    Cause, End, Ended, LOGGED, Sign, TokenKey, WINDOW_MS,
+    Cause, End, Ended, Hold, LOGGED, Sign, TokenKey, WINDOW_MS,
 };
 use crate::{
-    domain::{Clean, Fingerprint, Reason, Stamp},
+    domain::{Clean, Fingerprint, Reason, ReasonCode, Stamp},
     vault::Place,
 };
 use rusqlite::{OptionalExtension, Transaction, params};
 use serde::Serialize;
+
+/// Fingerprint and end stay: the platform may give the same one again, and that lives no longer for having been forgotten.
+const FORGET: &str = "UPDATE token SET key_id = NULL, len = 0, blob = NULL, issued = NULL, by = NULL, rejected = 0,
+    renewed = 0, trouble = NULL, hold = ?2 WHERE target = ?1";
 
 fn json<T: Serialize>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
@@ -122,11 +126,29 @@ pub(super) fn replaced(db: &mut Db, id: &str, now: &Stamp) -> Result<(), StoreEr
 }
 
 pub(super) fn forget(db: &mut Db, id: &str) -> Result<(), StoreError> {
+    db.journal_tx(|tx, t| tx.execute(FORGET, params![id, None::<String>]).map(|_| ()).map_err(|e| t.explain(e)))
+}
+
+pub(super) fn wipe(db: &mut Db, key: &TokenKey, at: &Stamp) -> Result<(), StoreError> {
     db.journal_tx(|tx, t| {
-        // Fingerprint and end stay: the platform may give the same one again, and that lives no longer for having been forgotten.
-        let sql = "UPDATE token SET key_id = NULL, len = 0, blob = NULL, issued = NULL, by = NULL, rejected = 0,
-            renewed = 0, trouble = NULL, hold = NULL WHERE target = ?1";
-        tx.execute(sql, [id]).map(|_| ()).map_err(|e| t.explain(e))
+        let hold = Hold { reason: Reason::new(ReasonCode::TokenForgotten).at(*at), until: None, against: None, times: 0 };
+        let go = || -> rusqlite::Result<()> {
+            generation(tx, key)?;
+            tx.execute(FORGET, params![key.id, json(&hold)])?;
+            Ok(())
+        };
+        go().map_err(|e| t.explain(e))
+    })
+}
+
+pub(super) fn tried(db: &mut Db, id: &str, fingerprint: &Fingerprint, at: &Stamp, by: &Clean, good: bool) -> Result<bool, StoreError> {
+    db.vault_tx(|tx, t| {
+        let sql = "UPDATE token SET rejected = rejected AND NOT ?3 WHERE target = ?1 AND blob IS NOT NULL AND fp IS ?2";
+        let this = tx.execute(sql, params![id, fingerprint.as_str(), good]).map_err(|e| t.explain(e))? == 1;
+        if this {
+            log(tx, t, id, at, by, Cause::Rejected.name(), if good { "good" } else { "unclear" }, 0)?;
+        }
+        Ok(this)
     })
 }
 

@@ -92,8 +92,15 @@ fn gateway(app: &App, frame: &mut Frame, areas: &Areas, row: Rect, line: &Line, 
     let state = g.view.link.state;
     if matches!(state, State::Online | State::Ready) || (state == State::Unknown && g.accounts > 0) {
         // Where nothing is ever "online" it is not said.
-        let words = if g.count(State::Online) == 0 && g.count(State::Ready) > 0 { &w::GATEWAY_READY } else { &w::GATEWAY_WELL };
-        let m = Message::new(words).with("a", g.well().to_string()).with("n", g.accounts.to_string());
+        let (ready, loaded) = (g.count(State::Ready) + g.count(State::Expired), g.count(State::Loaded));
+        let (words, a) = match g.count(State::Online) {
+            0 if ready > 0 => (&w::GATEWAY_READY, g.well()),
+            // Its accounts' own state is told to nobody.
+            0 if loaded + g.count(State::Disabled) > 0 => (&w::GATEWAY_LOADED, loaded),
+            0 if g.view.spec.secrets.is_empty() && !g.view.spec.account_secrets.is_empty() => (&w::GATEWAY_READY, g.well()),
+            _ => (&w::GATEWAY_WELL, g.well()),
+        };
+        let m = Message::new(words).with("a", a.to_string()).with("n", g.accounts.to_string());
         paint::put_in(buf, row, c.state, c.age_end, &m.text(lang), style);
     } else {
         state_cell(app, buf, row, areas, state, paint::glyph(state), state::word(state).get(lang), paint::role(state));

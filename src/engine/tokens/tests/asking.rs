@@ -266,13 +266,19 @@ async fn only_platforms_that_can_are_asked_for_a_forced_renewal_and_within_their
     let why = get(&world, rotate()).await.unwrap_err();
     assert_eq!(why.code, ReasonCode::QuotaUsed, "sooner than the gap");
     let text = crate::i18n::reason::full(&why, crate::i18n::Lang::En);
-    assert!(text.ends_with(" s]") && !text.contains('?'), "{text}");
+    assert!(text.contains("30 s apart") && text.contains("taken in 30 s"), "{text}");
+    tokio::time::sleep(S(12)).await;
+    let text = crate::i18n::reason::full(&get(&world, rotate()).await.unwrap_err(), crate::i18n::Lang::En);
+    assert!(text.contains("taken in 18 s"), "{text}");
     for _ in 0..2 {
         tokio::time::sleep(S(31)).await;
         get(&world, rotate()).await.unwrap();
     }
     tokio::time::sleep(S(31)).await;
-    assert_eq!(code(get(&world, rotate()).await), ReasonCode::QuotaUsed, "more than a day allows");
+    let why = get(&world, rotate()).await.unwrap_err();
+    assert_eq!(why.code, ReasonCode::QuotaUsed, "more than a day allows");
+    let text = crate::i18n::reason::full(&why, crate::i18n::Lang::En);
+    assert!(text.contains("All 3 forced renewals") && text.contains("free in 23 h 58 min"), "{text}");
     assert_eq!(b.far.lock().unwrap().asked.iter().filter(|r| **r == Renew::Forced).count(), 3);
 }
 

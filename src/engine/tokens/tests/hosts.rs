@@ -8,7 +8,7 @@ use crate::{
         Fut,
         token::{Ask, Given, Origin, TokenRules, Tokens},
     },
-    shared::{Lease, Mirror, News, Put, Shared, SharedToken},
+    shared::{Gone, Lease, Mirror, News, Put, Shared, SharedToken, mark},
 };
 use std::{
     collections::HashMap,
@@ -26,6 +26,15 @@ struct Kept {
     dies: Instant,
     by: Clean,
     renewed: bool,
+    good: Option<Instant>,
+}
+
+/// What is left of a forgotten one.
+#[derive(Default)]
+struct Left {
+    mark: Option<Box<str>>,
+    dies: Option<Instant>,
+    wiped: Option<Instant>,
 }
 
 /// What a Redis primary would hold.
@@ -34,21 +43,25 @@ struct Memory {
     leases: HashMap<String, (String, Instant)>,
     fences: HashMap<String, u64>,
     tokens: HashMap<String, Kept>,
+    gone: HashMap<String, Left>,
     mirrors: usize,
     down: bool,
     forgotten: usize,
 }
 
-struct Primary {
+pub(super) struct Primary {
     memory: Mutex<Memory>,
     news: broadcast::Sender<News>,
 }
 
 impl Primary {
-    fn new() -> Arc<Self> {
+    pub(super) fn new() -> Arc<Self> {
         Arc::new(Self { memory: Mutex::default(), news: broadcast::Sender::new(64) })
     }
-    fn set_down(&self, down: bool) {
+    pub(super) fn back(&self) {
+        let _ = self.news.send(News::Back);
+    }
+    pub(super) fn set_down(&self, down: bool) {
         self.memory.lock().unwrap().down = down;
     }
 }
@@ -116,7 +129,18 @@ impl Shared for Handle {
                 }
                 let now = Instant::now();
                 let (by, renewed) = (token.by.clone(), token.renewed);
-                let kept = Kept { token: token.token.clone(), generation: lease.fence, put: now, dies: now + token.left, by, renewed };
+                let kept = Kept {
+                    token: token.token.clone(),
+                    generation: lease.fence,
+                    put: now - token.age,
+                    dies: now + token.left,
+                    by,
+                    renewed,
+                    good: None,
+                };
+                if let Some(gone) = m.gone.get_mut(&*lease.name) {
+                    gone.wiped = None;
+                }
                 m.tokens.insert(lease.name.to_string(), kept);
                 m.mirrors += mirrors.len();
                 Put::Stored
@@ -139,15 +163,46 @@ impl Shared for Handle {
                     age: now - t.put,
                     by: t.by.clone(),
                     renewed: t.renewed,
+                    good: t.good.map(|at| now - at),
                 })
             })
         })
     }
-    fn forget<'a>(&'a self, name: &'a str, _: &'a [Mirror]) -> Fut<'a, Result<(), Reason>> {
+    fn forget<'a>(&'a self, name: &'a str, _: &'a [Mirror], gone: &'a Gone) -> Fut<'a, Result<(), Reason>> {
         Box::pin(async move {
             self.with(|m| {
-                m.tokens.remove(name);
+                let now = Instant::now();
+                let there = m.tokens.remove(name).map(|t| (mark(name, &t.token), t.dies));
+                let (what, dies) = there.unwrap_or_else(|| (gone.mark.clone(), now + gone.left));
+                let left = m.gone.entry(name.into()).or_default();
+                if what.is_some() {
+                    (left.mark, left.dies) = (what, Some(dies));
+                }
+                left.wiped = gone.wiped.map(|_| now);
                 m.forgotten += 1;
+            })?;
+            let _ = self.primary.news.send(News::Token(name.into()));
+            Ok(())
+        })
+    }
+    fn gone<'a>(&'a self, name: &'a str) -> Fut<'a, Result<Option<Gone>, Reason>> {
+        Box::pin(async move {
+            self.with(|m| {
+                let now = Instant::now();
+                m.gone.get(name).map(|g| Gone {
+                    mark: g.mark.clone(),
+                    left: g.dies.map_or(Duration::ZERO, |d| d.saturating_duration_since(now)),
+                    wiped: g.wiped.map(|at| now - at),
+                })
+            })
+        })
+    }
+    fn good<'a>(&'a self, name: &'a str, which: &'a str) -> Fut<'a, Result<(), Reason>> {
+        Box::pin(async move {
+            self.with(|m| {
+                if let Some(t) = m.tokens.get_mut(name).filter(|t| mark(name, &t.token).as_deref() == Some(which)) {
+                    t.good = Some(Instant::now());
+                }
             })?;
             let _ = self.primary.news.send(News::Token(name.into()));
             Ok(())
@@ -162,12 +217,12 @@ impl Shared for Handle {
 }
 
 /// A host: a home of its own on one primary.
-struct Host {
+pub(super) struct Host {
     _home: tempfile::TempDir,
-    world: Arc<World>,
+    pub(super) world: Arc<World>,
 }
 
-async fn host(b: &Bench, primary: &Arc<Primary>, name: &str) -> Host {
+pub(super) async fn host(b: &Bench, primary: &Arc<Primary>, name: &str) -> Host {
     let home = tempfile::tempdir().unwrap();
     let world = b.host(&home).await;
     let key = world.store().fingerprint_key();
@@ -175,7 +230,7 @@ async fn host(b: &Bench, primary: &Arc<Primary>, name: &str) -> Host {
     Host { _home: home, world }
 }
 
-async fn get(h: &Host, ask: Ask) -> Result<Given, Reason> {
+pub(super) async fn get(h: &Host, ask: Ask) -> Result<Given, Reason> {
     h.world.tokens().obtain(&target(0), ask).await
 }
 

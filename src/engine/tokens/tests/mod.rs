@@ -4,4 +4,6 @@
 mod asking;
 mod hosts;
 pub(in crate::engine) mod platform;
+mod reports;
 mod timing;
+mod wiped;

@@ -10,7 +10,7 @@ use crate::{
     i18n::{Message, common},
     providers::{
         Cx, Fut, GatewayFacts, KindSpec, Look, Pairing, Provider, Report, SecretSpec, Tx,
-        token::{Given, Issued, Issuer, Renew, Rotate, TokenRules, account_secret},
+        token::{Given, Issued, Issuer, Renew, Rotate, TokenRules, Tried, account_secret},
     },
     store::{Paths, Store, config},
     vault::Vault,
@@ -51,6 +51,9 @@ pub(in crate::engine) struct Far {
     pub(in crate::engine) errors: Vec<Reason>,
     /// Errors for ever.
     pub(in crate::engine) always: Option<Reason>,
+    /// What it says of a token that is tried, and how often one was.
+    pub(in crate::engine) says: Tried,
+    pub(in crate::engine) tried: usize,
     /// It says the whole life of a token that it gives again.
     pub(in crate::engine) full_again: bool,
 }
@@ -97,6 +100,17 @@ impl Issuer for Mint {
             tokio::time::sleep(takes).await;
             let (token, life) = answer?;
             Ok(Issued { token: Secret::new(token), life, sent })
+        })
+    }
+    fn tries<'a>(&'a self, _: &'a Cx, _: &'a Target, _: &'a Secret) -> Fut<'a, Tried> {
+        Box::pin(async move {
+            let (says, takes) = {
+                let mut far = self.far.lock().unwrap();
+                far.tried += 1;
+                (far.says.clone(), far.takes)
+            };
+            tokio::time::sleep(takes).await;
+            says
         })
     }
     fn token_type(&self) -> &'static str {
@@ -165,6 +179,8 @@ impl Bench {
             asked: Vec::new(),
             errors: Vec::new(),
             always: None,
+            says: Tried::Untriable,
+            tried: 0,
             full_again: true,
         };
         Self {

@@ -47,8 +47,12 @@ pub(super) fn token(app: &App, t: &TokenView) -> Panel {
             say(&s::TOKEN_ISSUED, format!("{} · {ago}", at.rfc3339().trim_end_matches('Z').replace('T', " ")));
         }
         if let Some(at) = token.expires_at {
-            let left = u64::try_from(at.0.saturating_sub(app.now.wall.0)).unwrap_or(0);
-            say(&s::TOKEN_DIES, Message::new(&s::TOKEN_IN).with("left", text::age(std::time::Duration::from_millis(left))).text(lang));
+            let words = match super::super::detail::left(token, &app.now) {
+                // As the row says it: an hour and a half is not an hour.
+                Some(left) => Message::new(&s::TOKEN_IN).with("left", text::left(left)),
+                None => Message::new(&w::TOKEN_OVER).with("age", text::age(crate::domain::Stamp::wall_only(at).age(&app.now))),
+            };
+            say(&s::TOKEN_DIES, words.text(lang));
         }
         let renewal = match token.semantics {
             TokenSemantics::Lasting => &s::TOKEN_LASTING,
@@ -63,7 +67,13 @@ pub(super) fn token(app: &App, t: &TokenView) -> Panel {
         let has_devices =
             app.fleet.iter().any(|(_, e)| e.row.device.is_some() && e.row.gateway == t.target.gateway && e.row.account == t.target.account);
         let words = if t.target.device.is_none() && has_devices { &s::TOKEN_DEVICES } else { &s::TOKEN_NONE };
-        wrapped(&mut rows, "", words.get(lang), width, Role::Dim);
+        // Why there is none, where that is known.
+        let why = entry.and_then(|e| e.row.link.reason.as_ref()).filter(|r| r.code.is_tokenless());
+        let said = why.map_or_else(|| words.get(lang).to_owned(), |r| i18n::reason::full(r, lang));
+        wrapped(&mut rows, "", &said, width, Role::Dim);
+        if let Some(remedy) = why.and_then(|r| i18n::reason::remedy_sentence(r, lang)) {
+            wrapped(&mut rows, "", &remedy.replace('`', ""), width, Role::Plain);
+        }
         return Panel { title, rows, keys: s::TOKEN_KEYS_NONE.get(lang).to_owned(), ..Panel::default() };
     }
     if t.asking {

@@ -1,0 +1,70 @@
+//! Whether a token is refused as one client says: tried once by a call without effect, before it is withheld from all the others
+//! or asked for again.
+
+use super::{Broker, Subject, decide, hosts};
+use crate::{
+    domain::Fingerprint,
+    engine::who::process_at_host,
+    providers::token::{Ask, Issuer, Tried},
+    store::tokens::TokenRow,
+};
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Who reports waits so long at most for the token to be tried.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What a report came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Report {
+    /// There is none, or the platform says the same.
+    Holds,
+    /// The platform takes the token.
+    Wrong,
+    /// It could not be told: the report counts for who made it and for nobody else.
+    Open,
+}
+
+impl Broker {
+    /// Looks into a report. Called with the turn of this host in hand, so that many reports of one token are one try; what came of
+    /// it stands for a moment.
+    pub(super) async fn check(&self, subject: &Subject, issuer: &dyn Issuer, ask: &Ask, row: Option<&TokenRow>) -> Report {
+        let world = &subject.world;
+        let now = world.time.now();
+        let Some(token) = decide::reported(row, ask, &now).filter(|_| !ask.proven && !world.read_only) else { return Report::Holds };
+        match decide::checked(row, &now) {
+            Some(true) => return Report::Wrong,
+            Some(false) => return Report::Open,
+            None => {}
+        }
+        let Some(text) = &token.text else { return Report::Holds };
+        let Ok(cx) = world.cx(&subject.gateway, CancellationToken::new()) else { return Report::Holds };
+        let tried = tokio::time::timeout(PATIENCE, issuer.tries(&cx, &subject.target, text)).await;
+        match tried {
+            Ok(Tried::Refused | Tried::Untriable) => Report::Holds,
+            Ok(Tried::Good) => {
+                self.found_good(subject, &token.fingerprint).await;
+                Report::Wrong
+            }
+            Ok(Tried::Unclear(_)) | Err(_) => {
+                let by = process_at_host();
+                let _ = world.store.token_tried(&subject.key.id, &token.fingerprint, world.time.now(), by.as_str(), false).await;
+                Report::Open
+            }
+        }
+    }
+
+    /// The platform takes that token: it is withheld from nobody, here or elsewhere.
+    pub(super) async fn found_good(&self, subject: &Subject, token: &Fingerprint) {
+        let (world, by) = (&subject.world, process_at_host());
+        let there = world.store.token_tried(&subject.key.id, token, world.time.now(), by.as_str(), true).await.unwrap_or(false);
+        if !there {
+            return;
+        }
+        self.told(&subject.target);
+        // Other hosts ask for themselves where they cannot be told.
+        if let (Some(shared), Some(mark)) = (self.shared(), subject.mark().await) {
+            let _ = shared.good(&hosts::name(subject), &mark).await;
+        }
+    }
+}
