@@ -3,7 +3,7 @@
 use super::{
     SPEC, held, memo,
     mtproto::tl::{enums, functions as f},
-    operator::{ASKED, Hub, Line, Wish, ask_time, measured},
+    operator::{ASKED, Hub, Line, Wish, ask_time, measured, right_of},
     rows::{self, Remote, Standing},
     setup, slots,
 };
@@ -71,7 +71,7 @@ async fn one<'a>(hub: &Hub, cx: &Cx, account: &'a Account) -> (&'a Account, Resu
 /// As [`one`], for a command: where another process has the key and nobody watches the account, it is asked for.
 async fn glance(hub: &Hub, cx: &Cx, account: &Account) -> Result<Option<Remote>, Reason> {
     let mut told = one(hub, cx, account).await.1;
-    if told.as_ref().is_err_and(is_held) && held::rows(cx, account, true).await.is_none() {
+    if told.as_ref().is_err_and(is_held) && held::rows(hub, cx, account, true).await.is_none() {
         told = remote_for(hub, cx, account, GLANCE).await;
     }
     told.map(|(_, remote)| remote)
@@ -90,15 +90,15 @@ async fn local(cx: &Cx) -> Vec<Row> {
     rows
 }
 
-/// The rows of one account: itself, its slots, its sessions.
-async fn draw(cx: &Cx, account: &Account, told: &Result<Option<Remote>, Reason>, slots: &[Row]) -> Vec<Row> {
+/// The rows of one account: itself, its slots, its sessions. `fresh`: where another process has the key, only what it read lately.
+async fn draw(hub: &Hub, cx: &Cx, account: &Account, told: &Result<Option<Remote>, Reason>, slots: &[Row], fresh: bool) -> Vec<Row> {
     let known = memo::known(cx, &account.name).await;
     let standing = match told {
         Ok(remote) => Standing::In(remote.as_ref()),
         Err(why) => Standing::Out(why.clone()),
     };
     let kept = match told {
-        Err(why) if is_held(why) => held::rows(cx, account, false).await,
+        Err(why) if is_held(why) => held::rows(hub, cx, account, fresh).await,
         _ => None,
     };
     let mut own = rows::account(cx, account, known.as_ref(), standing);
@@ -160,6 +160,7 @@ async fn run(hub: &Hub, cx: &Cx, out: Tx<Report>) -> Reason {
         for (account, told) in told {
             let name: Box<str> = account.name.as_str().into();
             let told = told.map(|(line, remote)| {
+                cx.memo.is_well(&right_of(line.conn.key()));
                 lines.insert(name.clone(), line);
                 remote
             });
@@ -192,7 +193,7 @@ async fn run(hub: &Hub, cx: &Cx, out: Tx<Report>) -> Reason {
         let (mut rows, slots) = (Vec::new(), local(cx).await);
         for account in &cx.settings.accounts {
             if let Some(reading) = readings.get(&*account.name) {
-                rows.extend(draw(cx, account, &reading.told, &slots).await);
+                rows.extend(draw(hub, cx, account, &reading.told, &slots, false).await);
             }
         }
         // Sessions of an account that could not be asked are not gone.
@@ -274,7 +275,7 @@ pub(super) async fn look(hub: &Hub, cx: &Cx, at: Option<&Target>, how: Look) -> 
         (Look::Row, Some(at)) => {
             let Ok(account) = setup::account(cx, at.account.as_str()) else { return Ok(Report::Gone(vec![at.clone()])) };
             let told = glance(hub, cx, account).await;
-            let rows = draw(cx, account, &told, &local(cx).await).await;
+            let rows = draw(hub, cx, account, &told, &local(cx).await, true).await;
             let there = |d: &RemoteId| rows.iter().any(|r| r.device.as_ref() == Some(d));
             if told.is_ok() && at.device.as_ref().is_some_and(|d| !there(d)) {
                 return Ok(Report::Gone(vec![at.clone()]));
@@ -287,7 +288,7 @@ pub(super) async fn look(hub: &Hub, cx: &Cx, at: Option<&Target>, how: Look) -> 
             let (mut rows, slots) = (Vec::new(), local(cx).await);
             let complete = all.iter().all(|(_, told)| told.is_ok());
             for (account, told) in &all {
-                rows.extend(draw(cx, account, told, &slots).await);
+                rows.extend(draw(hub, cx, account, told, &slots, true).await);
             }
             Ok(Report::All { rows, complete })
         }
