@@ -22,7 +22,7 @@ type Key = (RemoteId, Option<RemoteId>);
 const CONFIRM: Duration = Duration::from_secs(50);
 
 /// A watching process that said nothing of a gateway for so long is not believed: it tells each poll or each minute.
-pub(super) const HEARD: Duration = Duration::from_secs(150);
+const HEARD: Duration = Duration::from_secs(150);
 
 /// More losses than this in one report are told as a number.
 const FEW: usize = 3;

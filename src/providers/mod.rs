@@ -187,8 +187,10 @@ pub trait Memo: Send + Sync {
     fn given_back(&self, _name: &str) -> Fut<'static, ()> {
         Box::pin(std::future::pending())
     }
-    /// The gateway's rows as the process that watches it keeps them. `fresh`: none, unless it was heard of lately.
-    fn kept_rows(&self, _fresh: bool) -> Fut<'_, Vec<Row>> {
+    /// Notes that this process, which has that right, has just done what it has it for.
+    fn is_well(&self, _name: &str) {}
+    /// The gateway's rows as the process that watches it keeps them.
+    fn kept_rows(&self) -> Fut<'_, Vec<Row>> {
         Box::pin(async { Vec::new() })
     }
     /// A sealed value of the gateway's, such as what a provider must not lose while it is at work. Nothing, where nothing may be changed.
@@ -221,6 +223,8 @@ pub struct Holder {
     pub who: crate::domain::Clean,
     /// It is this one.
     pub here: bool,
+    /// How long ago it had last done what it has the right for.
+    pub well: Option<Duration>,
 }
 
 /// An exclusive right, let go when it is dropped.

@@ -4,7 +4,7 @@ use super::{
     SPEC,
     ask::{self, AT_ONCE, Reach, Told, is_held},
     fail, held, memo,
-    operator::{Hub, Line},
+    operator::{Hub, Line, right_of},
     rows::{self, Standing},
     setup, slots,
     worker::Remembered,
@@ -48,15 +48,15 @@ async fn local(cx: &Cx) -> Local {
     Local { rows, kept }
 }
 
-/// The rows of one account: itself, its slots, its sessions.
-async fn draw(cx: &Cx, account: &Account, told: &Told, local: &Local) -> Vec<Row> {
+/// The rows of one account: itself, its slots, its sessions. `fresh`: where another process has the key, only what it read lately.
+async fn draw(hub: &Hub, cx: &Cx, account: &Account, told: &Told, local: &Local, fresh: bool) -> Vec<Row> {
     let known = memo::known(cx, &account.name).await;
     let standing = match told {
         Ok(remote) => Standing::In(remote.as_ref()),
         Err(why) => Standing::Out(why.clone()),
     };
     let kept = match told {
-        Err(why) if is_held(why) => held::rows(cx, account, false).await,
+        Err(why) if is_held(why) => held::rows(hub, cx, account, fresh).await,
         _ => None,
     };
     let mut own = rows::account(cx, account, known.as_ref(), standing);
@@ -82,10 +82,11 @@ async fn draw(cx: &Cx, account: &Account, told: &Told, local: &Local) -> Vec<Row
 }
 
 /// The whole list. Sessions of an account that could not be asked are not gone; where nobody at all was heard, nothing is.
-async fn report<'a>(cx: &Cx, told: impl Iterator<Item = (&'a Account, &'a Told)>, local: &Local, lost: Option<Reason>) -> Report {
+async fn report<'a>(hub: &Hub, cx: &Cx, told: impl Iterator<Item = (&'a Account, &'a Told)>, lost: Option<Reason>, fresh: bool) -> Report {
+    let local = local(cx).await;
     let (mut rows, mut unasked) = (Vec::new(), Vec::new());
     for (account, told) in told {
-        rows.extend(draw(cx, account, told, local).await);
+        rows.extend(draw(hub, cx, account, told, &local, fresh).await);
         if told.as_ref().is_err_and(|why| why.code != ReasonCode::NeverPaired) {
             unasked.push(RemoteId::new(&account.name));
         }
@@ -134,6 +135,7 @@ async fn run(hub: &Hub, cx: &Cx, out: Tx<Report>) -> Reason {
         for (account, told) in told {
             let name: Box<str> = account.name.as_str().into();
             let told = told.map(|(line, remote)| {
+                cx.memo.is_well(&right_of(line.conn.key()));
                 lines.insert(name.clone(), line);
                 remote
             });
@@ -169,14 +171,13 @@ async fn run(hub: &Hub, cx: &Cx, out: Tx<Report>) -> Reason {
             unheard = None;
             probe_due = probe_due.max(now + pause);
         }
-        let local = local(cx).await;
         let told = cx.settings.accounts.iter().filter_map(|a| Some((a, &readings.get(&*a.name)?.told)));
-        if out.send(report(cx, told, &local, lost).await).await.is_err() {
+        if out.send(report(hub, cx, told, lost, false).await).await.is_err() {
             return over();
         }
         // Files and processes are looked at more often than servers are asked.
         let files = Instant::now() + if on_screen { FILES } else { FILES_UNSEEN };
-        let files = if local.rows.is_empty() { probe_due } else { files };
+        let files = if slots::of(&cx.settings).is_empty() { probe_due } else { files };
         let next = readings.values().map(|r| r.due).chain([probe_due, files]).min().unwrap_or(probe_due);
         loop {
             tokio::select! {
@@ -251,7 +252,7 @@ pub(super) async fn look(hub: &Hub, cx: &Cx, at: Option<&Target>, how: Look) -> 
         (Look::Row, Some(at)) => {
             let Ok(account) = setup::account(cx, at.account.as_str()) else { return Ok(Report::Gone(vec![at.clone()])) };
             let told = ask::glance(hub, cx, account).await;
-            let rows = draw(cx, account, &told, &local(cx).await).await;
+            let rows = draw(hub, cx, account, &told, &local(cx).await, true).await;
             let there = |d: &RemoteId| rows.iter().any(|r| r.device.as_ref() == Some(d));
             if told.is_ok() && at.device.as_ref().is_some_and(|d| !there(d)) {
                 return Ok(Report::Gone(vec![at.clone()]));
@@ -266,7 +267,7 @@ pub(super) async fn look(hub: &Hub, cx: &Cx, at: Option<&Target>, how: Look) -> 
                 // Not every account is logged in; that the servers answer, and what their clock shows, is told all the same.
                 Reach::Unasked => ask::probe(cx).await.err(),
             };
-            Ok(report(cx, all.iter().map(|(a, told)| (*a, told)), &local(cx).await, lost).await)
+            Ok(report(hub, cx, all.iter().map(|(a, told)| (*a, told)), lost, true).await)
         }
     }
 }
