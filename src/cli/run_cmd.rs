@@ -221,8 +221,11 @@ struct End {
     asked: bool,
 }
 
+/// A loop that is looked into: by which word, and what the platform says.
+type Doubt<'a> = (Sign, Pin<Box<dyn Future<Output = Life> + 'a>>);
+
 /// Waits for the word of the platform, where it was asked.
-async fn proven(doubt: &mut Option<(Sign, Pin<Box<dyn Future<Output = Life> + '_>>)>) -> (Sign, Life) {
+async fn proven(doubt: &mut Option<Doubt<'_>>) -> (Sign, Life) {
     match doubt {
         Some((sign, life)) => (*sign, life.await),
         None => std::future::pending().await,
@@ -244,9 +247,7 @@ async fn follow(
     out: &mut Output,
 ) -> Result<End, Exit> {
     let (mut signs, mut asked) = (Signs::default(), false);
-    // A loop that is looked into: whose word it is, and what the platform says.
-    let mut doubt: Option<(Sign, Pin<Box<dyn Future<Output = Life> + '_>>)> = None;
-    let mut quiet: Option<Instant> = None;
+    let (mut doubt, mut quiet): (Option<Doubt<'_>>, Option<Instant>) = (None, None);
     let why = {
         let keep = async {
             match keeper.as_deref_mut() {
