@@ -284,6 +284,9 @@ fn a_worker_that_fails_alike_again_and_again_is_stopped_and_its_twin_named() {
     assert!(ran.stderr.contains(files[1].to_str().unwrap()), "{}", ran.stderr);
     assert!(!lives(pid));
     assert!(home.run(&["history", "--audit"]).exits(0).stdout.contains("rebuild_loop"));
+    // Nor is it silent of one that ends well in between.
+    let thrice = "for i in 1 2 3; do echo '406: AUTH_KEY_DUPLICATED' >&2; sleep 0.25; done; exit 0";
+    home.run(&["run", "tg:shop/orders", "--heal", "--", "sh", "-c", thrice]).exits(4).says(&["reconnected 3 times", "tg:shop/copy"]);
 }
 
 #[test]

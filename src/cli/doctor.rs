@@ -223,7 +223,7 @@ const fn person(code: ReasonCode) -> Option<Mark> {
     match code {
         C::CredentialMissing => Some(Mark::Fail),
         // Of a gateway that is well: one of its accounts is not.
-        C::AccountClosed | C::SessionDuplicated | C::OtherHolder | C::Unreachable | C::Slow => Some(Mark::Warn),
+        C::AccountClosed | C::SessionDuplicated | C::Unreachable | C::Slow => Some(Mark::Warn),
         C::CredentialRefused | C::BotSecretRefused | C::AddressNotTrusted | C::WrongId | C::WrongApp | C::AppDisabled | C::ApiForbidden => {
             Some(Mark::Warn)
         }

@@ -5,7 +5,7 @@
 use super::{
     Exit, Globals, Output,
     args::Run,
-    run_heal::{self, Next},
+    run_heal::{self, Death, Next},
     session::{Session, Settings, refused},
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
             child::{self, News, Running},
             lease::{Keeper, Lost, Refused},
             lock_file,
-            log::{LOOP, Signs},
+            log::Signs,
         },
         who,
     },
@@ -124,7 +124,7 @@ async fn attend(house: &Session, args: &Run, out: &mut Output) -> Result<u8, Exi
         if let Some(keeper) = &mut keeper {
             keeper.release().await;
         }
-        let End { code, dead, asked } = ended?;
+        let End { code, dead, asked, looped } = ended?;
         let dead = dead.or_else(|| duty.dead_exit_codes.contains(&code).then_some(crate::providers::duty::Dead::Revoked));
         let Some(dead) = dead.filter(|_| args.heal && !asked) else { return Ok(code) };
         if began.elapsed() >= WELL {
@@ -133,7 +133,8 @@ async fn attend(house: &Session, args: &Run, out: &mut Output) -> Result<u8, Exi
         // The plan proves by the same locks that nobody holds the session: let go of, they are free, unless something that the command
         // started lives on and has them still.
         drop(locks);
-        let pause = match run_heal::after(house, &target, dead, code, &mut count, out).await? {
+        let death = Death { dead, code, looped };
+        let pause = match run_heal::after(house, &target, &death, &mut count, out).await? {
             Next::End => return Ok(code),
             Next::Start(pause) => pause,
         };
@@ -219,10 +220,15 @@ struct End {
     dead: Option<crate::providers::duty::Dead>,
     /// Somebody asked it to end.
     asked: bool,
+    /// It had failed alike again and again.
+    looped: Option<Sign>,
 }
 
+/// A loop that is looked into: by which word, and what the platform says.
+type Doubt<'a> = (Sign, Pin<Box<dyn Future<Output = Life> + 'a>>);
+
 /// Waits for the word of the platform, where it was asked.
-async fn proven(doubt: &mut Option<(Sign, Pin<Box<dyn Future<Output = Life> + '_>>)>) -> (Sign, Life) {
+async fn proven(doubt: &mut Option<Doubt<'_>>) -> (Sign, Life) {
     match doubt {
         Some((sign, life)) => (*sign, life.await),
         None => std::future::pending().await,
@@ -244,9 +250,7 @@ async fn follow(
     out: &mut Output,
 ) -> Result<End, Exit> {
     let (mut signs, mut asked) = (Signs::default(), false);
-    // A loop that is looked into: whose word it is, and what the platform says.
-    let mut doubt: Option<(Sign, Pin<Box<dyn Future<Output = Life> + '_>>)> = None;
-    let mut quiet: Option<Instant> = None;
+    let (mut doubt, mut quiet): (Option<Doubt<'_>>, Option<Instant>) = (None, None);
     let why = {
         let keep = async {
             match keeper.as_deref_mut() {
@@ -279,7 +283,9 @@ async fn follow(
                     asked |= matches!(n, libc::SIGTERM | libc::SIGINT | libc::SIGHUP | libc::SIGQUIT);
                     running.signal(n);
                 }
-                Some(News::Said(sign)) if signs.saw(sign.means, Instant::now()) && doubt.is_none() && quiet.is_none_or(|q| q.elapsed() >= QUIET) => {
+                Some(News::Said(sign))
+                    if signs.saw(sign.means, Instant::now()) && doubt.is_none() && !asked && quiet.is_none_or(|q| q.elapsed() >= QUIET) =>
+                {
                     doubt = Some((sign, Box::pin(run_heal::life(house, target))));
                 }
                 _ => {}
@@ -305,22 +311,23 @@ async fn follow(
         }
         Why::Loop(sign) => {
             running.stop(AT_ONCE).await;
-            let why = Reason::new(ReasonCode::RebuildLoop).with("n", LOOP.to_string()).with("what", sign.text);
-            run_heal::alarm(house, target, &why, out).await;
-            run_heal::conflict(house, target, out);
-            Some(Exit::Person)
+            Some(run_heal::looped(house, target, sign, out).await)
         }
     };
+    // It ended before it was known whether that was a loop, or with its last words.
+    let mut looped = doubt.map(|(sign, _)| sign);
     let status = running.reap().await.map_err(|e| said(&e.to_string(), out))?;
     // What came with the end.
     while let Ok(event) = news.try_recv() {
-        if let News::Said(sign) = event {
-            signs.saw(sign.means, Instant::now());
+        if let News::Said(sign) = event
+            && signs.saw(sign.means, Instant::now())
+        {
+            looped = Some(sign).filter(|_| quiet.is_none_or(|q| q.elapsed() >= QUIET)).or(looped);
         }
     }
     match stopped {
         Some(exit) => Err(exit),
-        None => Ok(End { code: child::code(status), dead: signs.dead(), asked }),
+        None => Ok(End { code: child::code(status), dead: signs.dead(), asked, looped }),
     }
 }
 

@@ -9,10 +9,10 @@ use super::{
 };
 use crate::{
     domain::{Action, Reason, ReasonCode, Target},
-    engine::shared::self_at_host,
+    engine::{hold::log::LOOP, shared::self_at_host},
     i18n::{Message, sessions as w},
     providers::{
-        duty::{Dead, Life},
+        duty::{Dead, Life, Sign},
         registry,
     },
     store::Audit,
@@ -39,6 +39,15 @@ impl Count {
     const fn starts(self) -> u32 {
         self.rebuilt + self.spared
     }
+}
+
+/// How a command ended of which something said that its session was dead.
+pub(super) struct Death {
+    pub(super) dead: Dead,
+    /// Its exit code.
+    pub(super) code: u8,
+    /// The word by which it had failed again and again.
+    pub(super) looped: Option<Sign>,
 }
 
 /// What follows.
@@ -75,8 +84,12 @@ pub(super) async fn life(house: &Session, target: &Target) -> Life {
     tokio::time::timeout(ASK, ask).await.unwrap_or_else(|_| Life::Unknown(Some(Reason::new(ReasonCode::Slow))))
 }
 
-/// A command ended with `code`, and something said that its session was dead.
-pub(super) async fn after(house: &Session, target: &Target, dead: Dead, code: u8, count: &mut Count, out: &mut Output) -> Result<Next, Exit> {
+/// What to do once a command has ended.
+///
+/// # Errors
+/// Said already; the code to end with: a person must look.
+pub(super) async fn after(house: &Session, target: &Target, death: &Death, count: &mut Count, out: &mut Output) -> Result<Next, Exit> {
+    let Death { dead, code, looped } = *death;
     let what = reason(dead);
     let says = |words| Message::new(words).with("target", target.id()).with("what", what.name());
     // A vault that wants its passphrase may ask for it now: the command has ended.
@@ -92,6 +105,11 @@ pub(super) async fn after(house: &Session, target: &Target, dead: Dead, code: u8
             return Err(exit);
         }
     };
+    if let (Life::Unknown(why), Some(sign)) = (&life, looped)
+        && why.as_ref().is_none_or(|w| w.code != ReasonCode::AccountClosed)
+    {
+        return Err(self::looped(house, target, sign, out).await);
+    }
     match &life {
         Life::Lives => {
             let why = Reason::new(ReasonCode::SessionLives).with("what", what.name());
@@ -157,6 +175,14 @@ async fn rebuild(house: &Session, target: &Target, dead: Dead, count: Count, out
     alarm(house, target, &limit(ReasonCode::RebuildNone, count.rebuilt, what), out).await;
     conflict(house, target, out);
     Err(exit)
+}
+
+/// It failed alike again and again, and was stopped or ended: an alarm, and who else has it.
+pub(super) async fn looped(house: &Session, target: &Target, sign: Sign, out: &mut Output) -> Exit {
+    let why = Reason::new(ReasonCode::RebuildLoop).with("n", LOOP.to_string()).with("what", sign.text);
+    alarm(house, target, &why, out).await;
+    conflict(house, target, out);
+    Exit::Person
 }
 
 /// Says who else has it, as files and processes of this machine tell.
