@@ -164,10 +164,17 @@ fn the_worker_ends_with_a_pairdeck_that_is_killed_and_the_lock_holds_as_long_as_
     child.wait().unwrap();
     // It refuses to go: it still holds the session, so nobody else may.
     assert!(lives(pid));
-    home.run(&["run", "tg:shop/orders", "--", "true"]).exits(8);
-    assert!(pairdeck::store::run_lock::owner(&write::named(&files[0], "run")).is_some());
+    let lock = write::named(&files[0], "run");
+    let refused = home.run(&["run", "tg:shop/orders", "--", "true"]).exits(8).says(&[&format!("sh[{pid}]"), "pairdeck run"]);
+    assert!(!refused.stderr.contains(&format!("[{}]", child.id())), "a dead process is named: {}", refused.stderr);
+    assert!(pairdeck::store::run_lock::owner(&lock).is_some());
     signal(pid, "KILL");
-    until("the lock", || home.run(&["run", "tg:shop/orders", "--", "true"]).code == 0);
+    until("its end", || pairdeck::store::run_lock::owner(&lock).is_none());
+    // What is left is a record of nobody: told, taken away, no holder.
+    let doctor = home.run(&["doctor"]);
+    assert!(doctor.stdout.contains(&format!("process {} has ended", child.id())), "{}", doctor.stdout);
+    home.run(&["run", "tg:shop/orders", "--", "true"]).exits(0).says(&["removed", &child.id().to_string()]);
+    assert!(!lock.exists(), "who ended well left a record");
     // One that does not refuse is told to end.
     let (mut child, pid, _out) = worker(&home, &["tg:shop/orders"], STAYS);
     child.kill().unwrap();
@@ -273,10 +280,13 @@ fn a_worker_that_fails_alike_again_and_again_is_stopped_and_its_twin_named() {
     let (home, files) = home(&[("orders", 1), ("copy", 1)], "");
     let looping = "while :; do echo 'rpc error code 406: AUTH_KEY_DUPLICATED' >&2; sleep 0.25; done";
     let (child, pid, _out) = worker(&home, &["tg:shop/orders", "--heal"], looping);
-    let ran = home.finish(child).exits(4).says(&["reconnected 5 times", "AUTH_KEY_DUPLICATED", "tg:shop/copy"]);
+    let ran = home.finish(child).exits(4).says(&["reconnected 3 times", "AUTH_KEY_DUPLICATED", "tg:shop/copy"]);
     assert!(ran.stderr.contains(files[1].to_str().unwrap()), "{}", ran.stderr);
     assert!(!lives(pid));
     assert!(home.run(&["history", "--audit"]).exits(0).stdout.contains("rebuild_loop"));
+    // Nor is it silent of one that ends well in between.
+    let thrice = "for i in 1 2 3; do echo '406: AUTH_KEY_DUPLICATED' >&2; sleep 0.25; done; exit 0";
+    home.run(&["run", "tg:shop/orders", "--heal", "--", "sh", "-c", thrice]).exits(4).says(&["reconnected 3 times", "tg:shop/copy"]);
 }
 
 #[test]
@@ -289,9 +299,9 @@ fn what_cannot_be_rebuilt_is_said_and_a_closed_account_is_never_tried() {
     let ran = ran.says(&["key was used twice", "nothing here can rebuild it"]);
     assert_eq!(ran.stdout, "AuthKeyDuplicatedError\n", "the output is the worker's alone");
     dead("nothing", "41").says(&["does not know this session"]);
-    dead("401: USER_DEACTIVATED_BAN, AUTH_KEY_UNREGISTERED", "1").exits(4).says(&["forbids this account"]);
+    dead("401: USER_DEACTIVATED_BAN, AUTH_KEY_UNREGISTERED", "1").exits(4).says(&["closed or banned this account", "open Telegram"]);
     // What ends well, or for another reason, is no death.
-    dead("AUTH_KEY_UNREGISTERED was seen and mended", "0").exits(0);
+    dead("AUTH_KEY_UNREGISTERED was seen and mended", "0").exits(0).says(&["ended well", "not known"]);
     dead("a bug", "1").exits(1);
     assert_eq!(fs::read(&files[0]).unwrap(), before);
 }

@@ -1,5 +1,6 @@
 //! `pairdeck run --heal` with an operator that can rebuild: once, then again after longer and longer pauses, never more than three
-//! times, not for a closed account, and not once somebody asked the worker to end. A second of a pause is ten milliseconds here.
+//! times, not for a closed account, not once somebody asked the worker to end, and never a session that lives, whatever its worker
+//! says. A second of a pause is ten milliseconds here.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
@@ -14,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 use support::{
-    house::until,
+    house::{Ran, until},
     tg::{OWNER, Tg, lies},
 };
 
@@ -26,11 +27,39 @@ struct Floor {
 }
 
 impl Floor {
-    fn new() -> Self {
+    /// A worker whose session lives.
+    fn living() -> Self {
         let all = Tg::open(2, 1);
         all.seat(OWNER, "s1", 1);
         let starts = all.home.file("starts");
         Self { all, starts }
+    }
+
+    /// A worker whose session the account does not list any more.
+    fn new() -> Self {
+        let floor = Self::living();
+        floor.end_sessions();
+        floor
+    }
+
+    /// Ends every session but pairdeck's own.
+    fn end_sessions(&self) {
+        for d in self.all.tg().devices(OWNER).iter().filter(|d| !d.device.starts_with("pairdeck@")) {
+            assert!(self.all.tg().revoke(OWNER, d.hash));
+        }
+    }
+
+    /// A worker that dies by its exit code alone (41 is one of the slot's `dead_exit_codes`), each time after its session has really
+    /// ended, in its lives from `first` to `last`.
+    fn die(&self, first: usize, last: usize) -> Ran {
+        let gate = self.all.home.file("dead");
+        let child = self.start(&format!("while [ ! -e {}$n ]; do sleep 0.01; done; exit 41", gate.display()), SECOND_MS);
+        for n in first..=last {
+            until("its next life", || self.starts().len() >= n);
+            self.end_sessions();
+            fs::write(format!("{}{n}", gate.display()), "").unwrap();
+        }
+        self.all.home.finish(child)
     }
 
     /// A worker: notes when it started (in milliseconds), then does as the script says; `$n` is how often it was started.
@@ -73,10 +102,9 @@ fn a_dead_session_is_rebuilt_once_and_the_worker_goes_on_with_the_new_one() {
 
 #[test]
 fn what_dies_again_and_again_is_rebuilt_three_times_with_longer_pauses_and_then_a_person_is_called() {
-    let floor = Floor::new();
+    let floor = Floor::living();
     floor.all.tg().clear();
-    // The exit code alone says so: 41 is one of the slot's `dead_exit_codes`.
-    let ran = floor.all.home.finish(floor.start("exit 41", SECOND_MS)).exits(4);
+    let ran = floor.die(1, 4).exits(4);
     let ran = ran.says(&["starts again in 5 s", "starts again in 15 s", "starts again in 45 s", "3"]);
     let starts = floor.starts();
     assert_eq!(starts.len(), 4, "{}", ran.stderr);
@@ -88,24 +116,84 @@ fn what_dies_again_and_again_is_rebuilt_three_times_with_longer_pauses_and_then_
     assert_eq!(ran.stderr.matches("rebuilt; the command starts again").count(), 3, "{}", ran.stderr);
     assert!(floor.outcomes().contains("rebuild_limit"), "the alarm stands in the history");
     // Two more within the hour, then the slot itself is refused: each is a login, and Telegram counts them.
-    let ran = floor.all.home.finish(floor.start("exit 41", SECOND_MS));
+    let ran = floor.die(5, 7);
     assert_ne!(ran.code, 0);
     assert_eq!(floor.count("auth.acceptLoginToken"), 5, "{}", ran.stderr);
     assert!(ran.stderr.contains("slow down") || ran.stderr.contains("too many"), "{}", ran.stderr);
-    let now = lies(&floor.all.file("s1")).unwrap();
-    assert!(floor.all.tg().alive(now.0), "the last new session stands");
-    assert_eq!(floor.all.tg().devices(OWNER).len(), 2, "every one before it was ended: {:?}", floor.all.tg().devices(OWNER));
+    assert_eq!(floor.all.tg().devices(OWNER).len(), 1, "a stray session: {:?}", floor.all.tg().devices(OWNER));
+}
+
+#[test]
+fn a_session_that_lives_is_never_replaced_whatever_its_worker_says() {
+    for (script, what) in [
+        ("echo '406 AUTH_KEY_DUPLICATED' >&2; exit 1", "session_duplicated"),
+        ("exit 41", "session_revoked"),
+        ("echo USER_DEACTIVATED; exit 1", "account_closed"),
+    ] {
+        let floor = Floor::living();
+        let old = lies(&floor.all.file("s1")).unwrap();
+        floor.all.tg().clear();
+        let ran = floor.all.home.finish(floor.start(script, SECOND_MS)).exits(4).says(&[
+            "still lists its session",
+            what,
+            "its session lives; the command starts again in 15 s",
+        ]);
+        assert_eq!(floor.starts().len(), 4, "{what}: {}", ran.stderr);
+        assert!(lies(&floor.all.file("s1")) == Some(old) && floor.all.tg().alive(old.0), "{what}: {}", ran.stderr);
+        assert_eq!((floor.count("auth.exportLoginToken"), floor.count("account.resetAuthorization")), (0, 0), "{what}");
+        assert_eq!(floor.outcomes().matches("session_lives").count(), 4, "{what}: each is counted");
+        assert!(floor.all.tg().calls().iter().all(|c| c.key != old.0), "{what}: the worker's key was used");
+    }
+}
+
+#[test]
+fn a_worker_that_ends_well_after_such_words_is_healed_only_if_its_session_is_dead() {
+    let three = "for i in 1 2 3; do echo 'rpc error code 406: AUTH_KEY_DUPLICATED' >&2; done; exit 0";
+    let floor = Floor::living();
+    let old = lies(&floor.all.file("s1"));
+    floor.all.home.finish(floor.start(three, SECOND_MS)).exits(0).says(&["still lists its session"]);
+    assert_eq!((lies(&floor.all.file("s1")), floor.starts().len()), (old, 1));
+    floor.end_sessions();
+    let once = format!("[ $n = 2 ] || exit 0; {three}");
+    floor.all.home.finish(floor.start(&once, SECOND_MS)).exits(0).says(&["rebuilt"]);
+    assert!(lies(&floor.all.file("s1")) != old && floor.starts().len() == 3);
+}
+
+#[test]
+fn a_loop_in_the_log_stops_a_worker_on_a_dead_session_and_not_one_whose_session_lives() {
+    let floor = Floor::living();
+    let go = floor.all.home.file("go");
+    let looping = format!("while [ ! -e {} ]; do echo 'AUTH_KEY_DUPLICATED, wrote somebody to this bot' >&2; sleep 0.25; done; exit 0", go.display());
+    let mut child = floor.start(&looping, SECOND_MS);
+    let mut said = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("its session lives, so it goes on") {
+        line.clear();
+        assert!(said.read_line(&mut line).unwrap() > 0, "it was stopped");
+        assert!(!line.contains("reconnected"), "{line}");
+    }
+    fs::write(&go, "").unwrap();
+    // Its output is read to its end, so that it does not wait for a reader.
+    let rest = std::thread::spawn(move || std::io::read_to_string(said).unwrap());
+    floor.all.home.finish(child).exits(0);
+    assert!(!rest.join().unwrap().contains("reconnected"));
+    fs::remove_file(&go).unwrap();
+    floor.end_sessions();
+    let ran = floor.all.home.finish(floor.start(&looping, SECOND_MS)).exits(4).says(&["reconnected 3 times", "AUTH_KEY_DUPLICATED"]);
+    assert!(floor.outcomes().contains("rebuild_loop"), "{}", ran.stderr);
+    assert_eq!(floor.starts().len(), 2);
 }
 
 #[test]
 fn an_account_that_telegram_closed_is_not_rebuilt_whatever_the_worker_says() {
-    let floor = Floor::new();
+    let floor = Floor::living();
     let old = lies(&floor.all.file("s1"));
     floor.all.tg().deactivate(OWNER, true);
     floor.all.tg().clear();
     for said in ["401: USER_DEACTIVATED_BAN", "AUTH_KEY_UNREGISTERED"] {
         let ran = floor.all.home.finish(floor.start(&format!("echo '{said}'; exit 1"), SECOND_MS));
-        assert_ne!(ran.code, 0, "{said}: {}", ran.stderr);
+        let ran = ran.exits(4).says(&["closed or banned", "open Telegram"]);
+        assert!(!ran.stderr.contains("WhatsApp"), "{said}: {}", ran.stderr);
     }
     assert_eq!((lies(&floor.all.file("s1")), floor.starts().len()), (old, 2), "no new start, no new file");
     assert_eq!((floor.count("auth.exportLoginToken"), floor.all.tg().counts().keys), (0, 0), "no key was made");

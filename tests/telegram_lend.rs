@@ -155,6 +155,18 @@ fn a_process_that_does_not_lend_is_named_and_its_end_frees_the_key() {
     // It was well a moment ago: its word counts.
     assert_eq!(all.home.run(&["status", "tg:ada", "--json"]).exits(0).json()["state"], "ready");
     let pid = format!("pairdeck watch (pid {})", watch.0.id());
+    // Its word grows old: then it is asked, and what is not lent is not made up.
+    let lock = fs::read_dir(all.home.file("data/locks")).or_else(|_| fs::read_dir(all.home.file("locks"))).unwrap();
+    let lock = lock.flatten().find(|f| {
+        let name = f.file_name().to_string_lossy().into_owned();
+        name.starts_with("tg-") && !name.contains("wish")
+    });
+    let aged = fs::OpenOptions::new().write(true).open(lock.unwrap().path()).unwrap();
+    let well = aged.metadata().unwrap().modified().unwrap();
+    aged.set_modified(well - Duration::from_secs(3600)).unwrap();
+    let old_word = all.home.run(&["status", "tg:ada", "--json"]).json();
+    assert!(old_word["state"] == "unknown" && old_word["reason"].to_string().contains(&pid), "{old_word}");
+    aged.set_modified(well).unwrap();
     for args in [&["regenerate", "tg:ada/s1", "--yes"][..], &["do", "end-others", "tg:ada", "--yes"]] {
         let began = Instant::now();
         let ran = all.home.run(args);

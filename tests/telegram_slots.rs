@@ -11,6 +11,8 @@ mod heal;
 mod new_slot;
 #[path = "telegram/owed.rs"]
 mod owed;
+#[path = "telegram/reach.rs"]
+mod reach;
 mod support;
 
 use floor::{Floor, OWNER, key, lies};

@@ -12,7 +12,7 @@ use crate::{
         words,
     },
     domain::{Reason, ReasonCode, Row},
-    i18n::{Lang, Message, Words, clock as w, command as c, reason, sntp as n},
+    i18n::{Lang, Message, Words, clock as w, command as c, reason, shell, sntp as n},
 };
 use serde_json::{Value, json};
 
@@ -78,7 +78,7 @@ impl Check {
     /// A check that failed for a reason.
     pub fn failed(check: impl Into<String>, why: &Reason) -> Self {
         let message = |words| Message { words, args: why.args.clone(), nested: Vec::new() };
-        Self::new(check, Mark::Fail, message(reason::words(why))).remedy(reason::remedy_words(why).map(message))
+        Self::new(check, Mark::Fail, message(reason::words(why))).remedy(shell::remedy_words(why).map(message))
     }
 }
 
@@ -200,14 +200,15 @@ fn ntp(views: &[GateView], lang: Lang) -> Vec<Check> {
 /// Accounts that are told one by one; of more only the number.
 const TOLD: usize = 10;
 
-/// What keeps accounts from working and only a person can put right, as far as it was seen. Nothing for those that are well.
+/// What keeps accounts from working: what only a person can put right, and what could not be asked although its gateway could. Nothing
+/// for those that are well.
 pub fn accounts(rows: &[Row], lang: Lang) -> Vec<Check> {
     let stuck = |row: &&Row| row.device.is_none() && row.link.reason.as_ref().is_some_and(|r| person(r.code).is_some());
     let all: Vec<&Row> = rows.iter().filter(stuck).collect();
     let mut out: Vec<Check> = Vec::new();
     for (row, why) in all.iter().take(TOLD).filter_map(|row| Some((row, row.link.reason.as_ref()?))) {
         let mark = person(why.code).unwrap_or(Mark::Warn);
-        let remedy = reason::remedy_sentence(why, lang).map(plain);
+        let remedy = super::session::remedy(why, lang).map(plain);
         out.push(Check::new(row.target().id(), mark, Message::from(why)).remedy(remedy));
     }
     if all.len() > TOLD {
@@ -216,11 +217,13 @@ pub fn accounts(rows: &[Row], lang: Lang) -> Vec<Check> {
     out
 }
 
-/// How bad a reason is that only a person can end: what is plainly missing fails, what another system refuses is a warning.
+/// How bad a reason is: what is plainly missing fails, what another system refuses or does not answer is a warning.
 const fn person(code: ReasonCode) -> Option<Mark> {
     use ReasonCode as C;
     match code {
         C::CredentialMissing => Some(Mark::Fail),
+        // Of a gateway that is well: one of its accounts is not.
+        C::AccountClosed | C::SessionDuplicated | C::Unreachable | C::Slow => Some(Mark::Warn),
         C::CredentialRefused | C::BotSecretRefused | C::AddressNotTrusted | C::WrongId | C::WrongApp | C::AppDisabled | C::ApiForbidden => {
             Some(Mark::Warn)
         }

@@ -28,7 +28,7 @@ pub fn reason(r: &Reason, lang: Lang) -> Value {
         "code": r.code.name(),
         "text": reason::sentence(r, lang),
         "raw": r.raw.as_ref().map(Clean::as_str),
-        "remedy": reason::remedy_sentence(r, lang),
+        "remedy": super::session::remedy(r, lang),
         "at": r.at.map(time),
     })
 }
@@ -247,7 +247,7 @@ pub fn outcome(op: &Op, old_fp: Option<&str>, new_fp: Option<&str>, lang: Lang) 
         "new_fp": new_fp,
         "lost": lost,
         "steps": steps,
-        "told": plan.map_or_else(Vec::new, crate::engine::ops::told).iter().map(|m| m.text(lang)).collect::<Vec<_>>(),
+        "told": plan.map_or_else(Vec::new, crate::engine::ops::told).into_iter().map(|m| crate::i18n::shell::told(m).text(lang)).collect::<Vec<_>>(),
         "reason": op.reason.as_ref().map(|r| reason(r, lang)),
     })
 }

@@ -42,7 +42,7 @@ fn a_link_has_the_fields_of_the_contract() {
     assert_eq!(keys(&v), ["observed_at", "reason", "since", "source", "state", "witnesses"]);
     assert_eq!((v["state"].as_str(), v["since"].as_str()), (Some("logged_out"), Some("2026-11-21T11:59:00Z")));
     assert_eq!((v["reason"]["code"].as_str(), v["reason"]["raw"].as_str()), (Some("logged_out"), Some("401")));
-    assert_eq!(v["reason"]["remedy"].as_str(), Some("`p` pair it again."));
+    assert_eq!(v["reason"]["remedy"].as_str(), Some("`pairdeck pair` pairs it."));
     assert_eq!((v["witnesses"][0]["source"].as_str(), v["witnesses"][0]["state"].as_str()), (Some("list"), Some("offline")));
     let unknown = link(&Link::unknown(), Lang::En);
     assert!(unknown["since"].is_null() && unknown["observed_at"].is_null() && unknown["reason"].is_null());

@@ -34,6 +34,7 @@ pub mod prompt;
 pub mod remove;
 pub mod run;
 pub mod run_cmd;
+mod run_heal;
 pub mod sandbox;
 pub mod secret;
 pub mod session;

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     domain::{Action, Answer, Effect, GatewayId, Not, Prompt, PromptKind, Row, State, ids::TargetName},
     engine::ops::{self, Armed, Ended, Host, NotArmed, Progress},
-    i18n::{Message, Words, command as c, reason as reasons},
+    i18n::{Message, Words, command as c, reason as reasons, shell},
 };
 use std::{future::Future, pin::Pin};
 use tokio_util::sync::CancellationToken;
@@ -69,10 +69,11 @@ pub async fn run(house: &Session, action: Action, args: &Act, more: &More<'_>, o
 
 /// Nothing was left to be done: who wiped before, or twice, has what was asked for.
 fn unchanged(row: &Row, action: &Action, why: &Message, as_json: bool, out: &mut Output) -> Ran {
+    let why = shell::told(why.clone());
     if as_json {
-        out.json(&json::unchanged(&row.target(), action, why, out.lang))?;
+        out.json(&json::unchanged(&row.target(), action, &why, out.lang))?;
     } else {
-        out.note(why);
+        out.note(&why);
     }
     Ok(Exit::Ok)
 }
@@ -103,7 +104,7 @@ fn question(armed: &Armed, effect: &Effect, out: &Output) -> Message {
 
 pub(super) fn not_armed(why: NotArmed, out: &mut Output) -> Exit {
     let said = |m: &Message, exit, out: &mut Output| {
-        out.complain(m);
+        out.complain(&shell::told(m.clone()));
         exit
     };
     let coded = |words: &'static Words, exit, out: &mut Output| said(&Message::new(words), exit, out);

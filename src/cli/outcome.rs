@@ -7,7 +7,7 @@ use super::{
 use crate::{
     domain::{Op, OpPhase, Secret},
     engine::ops::told,
-    i18n::{Message, command as c, reason},
+    i18n::{Message, command as c, reason, shell},
 };
 
 /// Says what an op brought about. Fingerprints are those of the token before and after, where one is concerned; the token
@@ -59,7 +59,7 @@ pub fn render(
             out.note(&Message::new(&c::LOST).with("what", lost.text(lang)));
         }
         for told in op.plan.iter().flat_map(told) {
-            out.note(&Message::new(&c::TOLD).with("what", told.text(lang)));
+            out.note(&Message::new(&c::TOLD).with("what", shell::told(told).text(lang)));
         }
         if new_fp.is_some() && token.is_none() {
             out.note(&Message::new(&c::HOW_TO_READ));

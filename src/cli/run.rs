@@ -213,7 +213,7 @@ pub async fn doctor(house: &Session, first: Vec<doctor::Check>, as_json: bool, o
             }
         });
         if let Some(note) = g.facts().note {
-            let remedy = crate::i18n::reason::remedy(note.code).map(Message::new);
+            let remedy = crate::i18n::shell::remedy_words(&note).map(|words| Message { words, args: note.args.clone(), nested: Vec::new() });
             checks.push(Check::new(g.id.as_str(), Mark::Warn, Message::from(&note)).remedy(remedy));
         }
         checks.extend(g.facts().warnings.into_iter().map(|m| Check::new(g.id.as_str(), Mark::Warn, m)));

@@ -1,47 +1,46 @@
 //! `run`: a command that alone may use a target. Its lock is taken on this host and its leases among hosts; it gets the terminal and
-//! the signals, its exit code is ours; it is stopped before a lease ends that cannot be renewed. With `--heal` its output is read,
-//! and a dead session is rebuilt, a few times at most.
+//! the signals, its exit code is ours; it is stopped before a lease ends that cannot be renewed. With `--heal` its output is read:
+//! what follows is `run_heal`'s.
 
 use super::{
     Exit, Globals, Output,
-    args::{Act, Run},
-    op,
+    args::Run,
+    run_heal::{self, Death, Next},
     session::{Session, Settings, refused},
 };
 use crate::{
-    domain::{Action, GatewayId, Reason, ReasonCode, Target, ids::TargetName},
+    domain::{GatewayId, Reason, ReasonCode, Target, ids::TargetName},
     engine::{
         hold::{
             child::{self, News, Running},
             lease::{Keeper, Lost, Refused},
             lock_file,
-            log::{LOOP, Signs},
+            log::Signs,
         },
-        shared::self_at_host,
         who,
     },
     i18n::{Message, command as c, sessions as w},
     providers::{
-        duty::{Dead, Duty, Sign},
+        duty::{Duty, Life, Sign},
         registry,
     },
     store::{
-        Audit, Paths, StoreError, config, paths as files,
+        Paths, StoreError, config, paths as files,
         run_lock::{Owner, RunLock},
     },
 };
 use std::{
+    future::Future,
     path::Path,
+    pin::Pin,
     time::{Duration, Instant},
 };
 use tokio::sync::mpsc;
 
-/// A session is rebuilt so often in one run of pairdeck; then a person must look.
-const REBUILDS: u32 = 3;
 /// A worker that lived so long was well: what it dies of then is a new story.
 const WELL: Duration = Duration::from_secs(3600);
-/// Before the first new start; each later one waits three times as long.
-const BACKOFF: Duration = Duration::from_secs(5);
+/// A loop that turned out to be none is not looked into again for so long.
+const QUIET: Duration = Duration::from_secs(300);
 /// A command that is stopped because another host took over gets so long.
 const AT_ONCE: Duration = Duration::from_secs(2);
 
@@ -106,7 +105,7 @@ async fn attend(house: &Session, args: &Run, out: &mut Output) -> Result<u8, Exi
     // Before the command is there: a signal must not end pairdeck alone.
     #[cfg(unix)]
     child::forward(tell.clone()).map_err(|e| said(&e.to_string(), out))?;
-    let mut rebuilt = 0;
+    let mut count = run_heal::Count::default();
     loop {
         let duty = registry::duty(&gateway, &house.gateways, &target).ok_or(Exit::Name)?;
         if args.heal && duty.signs.is_empty() && duty.dead_exit_codes.is_empty() {
@@ -125,19 +124,20 @@ async fn attend(house: &Session, args: &Run, out: &mut Output) -> Result<u8, Exi
         if let Some(keeper) = &mut keeper {
             keeper.release().await;
         }
-        let End { code, dead, asked } = ended?;
-        let dead = dead.or_else(|| duty.dead_exit_codes.contains(&code).then_some(Dead::Revoked));
-        let Some(dead) = dead.filter(|_| args.heal && !asked && code != 0) else { return Ok(code) };
+        let End { code, dead, asked, looped } = ended?;
+        let dead = dead.or_else(|| duty.dead_exit_codes.contains(&code).then_some(crate::providers::duty::Dead::Revoked));
+        let Some(dead) = dead.filter(|_| args.heal && !asked) else { return Ok(code) };
         if began.elapsed() >= WELL {
-            rebuilt = 0;
+            count = run_heal::Count::default();
         }
         // The plan proves by the same locks that nobody holds the session: let go of, they are free, unless something that the command
         // started lives on and has them still.
         drop(locks);
-        rebuild(house, &target, dead, rebuilt, out).await?;
-        let pause = BACKOFF * 3u32.pow(rebuilt);
-        rebuilt += 1;
-        out.note(&Message::new(&w::RUN_HEALED).with("target", target.id()).with("s", pause.as_secs().to_string()));
+        let death = Death { dead, code, looped };
+        let pause = match run_heal::after(house, &target, &death, &mut count, out).await? {
+            Next::End => return Ok(code),
+            Next::Start(pause) => pause,
+        };
         if let Some(code) = wait(waited(pause), &mut news).await {
             return Ok(code);
         }
@@ -217,9 +217,22 @@ async fn leases(house: &Session, duty: &Duty, out: &mut Output) -> Result<Option
 /// How a command's life ended.
 struct End {
     code: u8,
-    dead: Option<Dead>,
+    dead: Option<crate::providers::duty::Dead>,
     /// Somebody asked it to end.
     asked: bool,
+    /// It had failed alike again and again.
+    looped: Option<Sign>,
+}
+
+/// A loop that is looked into: by which word, and what the platform says.
+type Doubt<'a> = (Sign, Pin<Box<dyn Future<Output = Life> + 'a>>);
+
+/// Waits for the word of the platform, where it was asked.
+async fn proven(doubt: &mut Option<Doubt<'_>>) -> (Sign, Life) {
+    match doubt {
+        Some((sign, life)) => (*sign, life.await),
+        None => std::future::pending().await,
+    }
 }
 
 enum Why {
@@ -237,6 +250,7 @@ async fn follow(
     out: &mut Output,
 ) -> Result<End, Exit> {
     let (mut signs, mut asked) = (Signs::default(), false);
+    let (mut doubt, mut quiet): (Option<Doubt<'_>>, Option<Instant>) = (None, None);
     let why = {
         let keep = async {
             match keeper.as_deref_mut() {
@@ -250,13 +264,30 @@ async fn follow(
                 () = running.ended() => break Why::Ended,
                 lost = &mut keep => break Why::Lost(lost),
                 event = news.recv() => event,
+                (sign, life) = proven(&mut doubt) => {
+                    doubt = None;
+                    if life != Life::Lives {
+                        break Why::Loop(sign);
+                    }
+                    // Its own log is no proof: whoever writes to a bot can put such words there.
+                    let what = run_heal::reason(sign.means).name();
+                    out.note(&Message::new(&w::RUN_GOES_ON).with("target", target.id()).with("what", what));
+                    run_heal::audit(house, target, ReasonCode::SessionLives).await;
+                    signs.forget();
+                    quiet = Some(Instant::now());
+                    continue;
+                }
             };
             match event {
                 Some(News::Signal(n)) => {
                     asked |= matches!(n, libc::SIGTERM | libc::SIGINT | libc::SIGHUP | libc::SIGQUIT);
                     running.signal(n);
                 }
-                Some(News::Said(sign)) if signs.saw(sign.means, Instant::now()) => break Why::Loop(sign),
+                Some(News::Said(sign))
+                    if signs.saw(sign.means, Instant::now()) && doubt.is_none() && !asked && quiet.is_none_or(|q| q.elapsed() >= QUIET) =>
+                {
+                    doubt = Some((sign, Box::pin(run_heal::life(house, target))));
+                }
                 _ => {}
             }
         }
@@ -275,91 +306,29 @@ async fn follow(
             };
             out.complain(&words.with("target", target.id()));
             running.stop(patience).await;
-            audit(house, target, ReasonCode::LeaseLost).await;
+            run_heal::audit(house, target, ReasonCode::LeaseLost).await;
             Some(Exit::Lease)
         }
         Why::Loop(sign) => {
             running.stop(AT_ONCE).await;
-            let why = Reason::new(ReasonCode::RebuildLoop).with("n", LOOP.to_string()).with("what", sign.text);
-            alarm(house, target, &why, out).await;
-            conflict(house, target, out);
-            Some(Exit::Person)
+            Some(run_heal::looped(house, target, sign, out).await)
         }
     };
+    // It ended before it was known whether that was a loop, or with its last words.
+    let mut looped = doubt.map(|(sign, _)| sign);
     let status = running.reap().await.map_err(|e| said(&e.to_string(), out))?;
     // What came with the end.
     while let Ok(event) = news.try_recv() {
-        if let News::Said(sign) = event {
-            signs.saw(sign.means, Instant::now());
+        if let News::Said(sign) = event
+            && signs.saw(sign.means, Instant::now())
+        {
+            looped = Some(sign).filter(|_| quiet.is_none_or(|q| q.elapsed() >= QUIET)).or(looped);
         }
     }
     match stopped {
         Some(exit) => Err(exit),
-        None => Ok(End { code: child::code(status), dead: signs.dead(), asked }),
+        None => Ok(End { code: child::code(status), dead: signs.dead(), asked, looped }),
     }
-}
-
-/// Says who else has it, as files and processes of this machine tell.
-fn conflict(house: &Session, target: &Target, out: &mut Output) {
-    let Some(gateway) = house.gateways.iter().find(|g| g.name == target.gateway.as_str()) else { return };
-    if let Some(why) = registry::duty(gateway, &house.gateways, target).and_then(|d| d.trouble) {
-        refused(&why, out);
-    }
-}
-
-/// Rebuilds a dead session once, by the plan of its provider.
-async fn rebuild(house: &Session, target: &Target, dead: Dead, rebuilt: u32, out: &mut Output) -> Result<(), Exit> {
-    let what = match dead {
-        Dead::Duplicated => ReasonCode::SessionDuplicated,
-        Dead::Revoked => ReasonCode::SessionRevoked,
-        Dead::Closed => ReasonCode::Forbidden,
-    };
-    if dead == Dead::Closed {
-        alarm(house, target, &Reason::new(what), out).await;
-        return Err(Exit::Person);
-    }
-    let limit = |code| Reason::new(code).with("n", rebuilt.to_string()).with("what", what.name());
-    if rebuilt >= REBUILDS {
-        alarm(house, target, &limit(ReasonCode::RebuildLimit), out).await;
-        conflict(house, target, out);
-        return Err(Exit::Person);
-    }
-    refused(&Reason::new(what), out);
-    // What the plan says goes to stderr: stdout is the command's.
-    let (mut said, shown) = Output::captured();
-    said.lang = out.lang;
-    let act = Act { target: target.id(), yes: true, json: false };
-    let exit = op::run(house, Action::Regenerate, &act, &op::More::default(), &mut said).await.unwrap_or(Exit::Failed);
-    for line in shown.stderr().lines() {
-        out.complain_text(line.strip_prefix("pairdeck: ").unwrap_or(line));
-    }
-    if exit == Exit::Ok {
-        audit(house, target, what).await;
-        return Ok(());
-    }
-    alarm(house, target, &limit(ReasonCode::RebuildNone), out).await;
-    conflict(house, target, out);
-    Err(exit)
-}
-
-/// Somebody must look: said, and written to the history, where the deck shows it.
-async fn alarm(house: &Session, target: &Target, why: &Reason, out: &mut Output) {
-    refused(why, out);
-    audit(house, target, why.code).await;
-}
-
-async fn audit(house: &Session, target: &Target, outcome: ReasonCode) {
-    let line = Audit {
-        at: house.world.time().now(),
-        who: self_at_host(),
-        pid: std::process::id(),
-        target: target.id(),
-        action: "run".to_owned(),
-        verdict: None,
-        outcome: outcome.name().to_owned(),
-    };
-    // A history that cannot be written is no reason to go on running.
-    let _ = house.world.store().audit(line).await;
 }
 
 /// How long a pause lasts: in builds with debug assertions a test may say how many milliseconds a second has.

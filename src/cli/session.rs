@@ -5,7 +5,7 @@ use crate::{
     clock::{SystemTime, kernel},
     domain::{GatewayId, OpPhase, Reason, ReasonCode, Row, Time, ids::TargetName},
     engine::{Mailbox, Parts, World, hosts::Quiet, look_all, names::Unresolved, ops},
-    i18n::{Lang, Message, command as c, reason, sessions, token},
+    i18n::{Lang, Message, command as c, reason, shell},
     providers::registry,
     store::{Store, StoreError, config, locks::ProcessLock, paths::Paths},
     vault::{Vault, VaultState},
@@ -228,53 +228,7 @@ pub fn refused(why: &Reason, out: &mut Output) -> Exit {
 
 /// What to do, for somebody at a shell: where the sentence of the deck names its keys, the command stands instead.
 pub fn remedy(why: &Reason, lang: Lang) -> Option<String> {
-    let arg = |name: &str| why.args.iter().find(|(n, _)| &**n == name).map(|(_, v)| v.as_str());
-    let words = match why.code {
-        ReasonCode::CredentialRefused if arg("account").is_some() => Some(&token::SECRET_REFUSED_SH_DO),
-        ReasonCode::CredentialMissing if arg("secret").is_some() => Some(&crate::i18n::telegram::PASSWORD_NEEDED_DO),
-        ReasonCode::CredentialMissing if arg("account").is_some() => Some(&token::SECRET_MISSING_SH_DO),
-        // The code is the official accounts' own.
-        ReasonCode::AddressNotTrusted if arg("errcode") == Some("40164") => Some(&token::ADDRESS_OA_SH_DO),
-        ReasonCode::AddressNotTrusted => Some(&token::ADDRESS_SH_DO),
-        ReasonCode::TokenExpired if arg("bot").is_some() => Some(&token::EXPIRED_BOT_SH_DO),
-        ReasonCode::TokenExpired => Some(&token::EXPIRED_SH_DO),
-        ReasonCode::TokenRejected => Some(&token::REJECTED_SH_DO),
-        ReasonCode::NeverFetched => Some(&token::FETCHED_SH_DO),
-        ReasonCode::TokenForgotten => Some(&token::FORGOTTEN_SH_DO),
-        ReasonCode::RotateByHand => Some(&token::BY_HAND_SH_DO),
-        ReasonCode::TokenStorm => match arg("evidence") {
-            Some("died" | "changed") => Some(&token::STORM_RESET_SH_DO),
-            Some("bot") => Some(&token::STORM_BOT_SH_DO),
-            _ => None,
-        },
-        ReasonCode::VaultLocked => Some(&c::VAULT_LOCKED_DO),
-        ReasonCode::AttemptSpoilt | ReasonCode::ServerRestarted | ReasonCode::MayBeLinked | ReasonCode::BadSession => Some(&c::SPOILT_DO),
-        ReasonCode::ServerRefused if !why.args.iter().any(|(n, _)| &**n == "account") => Some(&c::REFUSED_DO),
-        ReasonCode::ClockBlocked | ReasonCode::ClockUnknown => Some(&c::CLOCK_DO),
-        ReasonCode::QrLimit | ReasonCode::AttemptExpired => Some(&c::AGAIN_DO),
-        ReasonCode::Busy => Some(&c::BUSY_DO),
-        ReasonCode::KilledInFlight | ReasonCode::Foreign => Some(&c::LOOK_DO),
-        ReasonCode::NotFound => Some(&c::CREATE_DO),
-        ReasonCode::FlagMismatch => Some(&c::FLAG_DO),
-        ReasonCode::NeverIssued | ReasonCode::TokenOverwritten | ReasonCode::FlagCollision | ReasonCode::FlagUnsteady | ReasonCode::Displaced => {
-            Some(&c::ISSUE_DO)
-        }
-        ReasonCode::TokenWiped => Some(&c::RENEW_DO),
-        ReasonCode::TokenEmpty | ReasonCode::TokenNeverHeld => Some(&c::GIVE_DO),
-        ReasonCode::TokenRejectedAgain => Some(&c::SECRET_DO),
-        ReasonCode::SendBanned => Some(&c::ALLOW_DO),
-        ReasonCode::SessionAbsent | ReasonCode::SessionEmpty => Some(&sessions::PAIR_SH_DO),
-        ReasonCode::KeyTwin => Some(&sessions::TWIN_SH_DO),
-        ReasonCode::SessionTruncated
-        | ReasonCode::SessionCorrupt
-        | ReasonCode::SessionKeyId
-        | ReasonCode::SessionDuplicated
-        | ReasonCode::SessionRevoked
-        | ReasonCode::RebuildLoop
-        | ReasonCode::SlotResurrected => Some(&sessions::RENEW_SH_DO),
-        _ => None,
-    };
-    words.map_or_else(|| reason::remedy_sentence(why, lang), |w| Some(w.fill(lang, &why.args)))
+    shell::remedy_words(why).map(|w| w.fill(lang, &why.args))
 }
 
 /// Says what is wrong with the store, and the code that it ends with.

@@ -45,7 +45,7 @@ fn lines(row: &Row, now: &Stamp, out: &Output) -> Vec<Message> {
     all.extend(row.facts.iter().map(|f| Message::new(&c::FACT_LINE).with("label", f.label.get(lang)).with("value", value(f, now, out))));
     if let Some(r) = &row.link.reason {
         all.push(Message::new(&c::REASON_LINE).with("reason", reason::full(r, lang)));
-        all.extend(reason::remedy_sentence(r, lang).map(|d| Message::new(&c::REMEDY_LINE).with("remedy", d)));
+        all.extend(super::session::remedy(r, lang).map(|d| Message::new(&c::REMEDY_LINE).with("remedy", d)));
     }
     all
 }

@@ -183,7 +183,20 @@ impl Link {
     /// True when two links say the same, whenever they were observed.
     pub fn same_story(&self, other: &Self) -> bool {
         self.state == other.state
-            && self.reason.as_ref().map(|r| (r.code, &r.raw)) == other.reason.as_ref().map(|r| (r.code, &r.raw))
+            && self.reason.as_ref().map(|r| (r.code, &r.args, &r.raw)) == other.reason.as_ref().map(|r| (r.code, &r.args, &r.raw))
             && self.witnesses.iter().map(|w| (w.source, w.state)).eq(other.witnesses.iter().map(|w| (w.source, w.state)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ReasonCode;
+
+    #[test]
+    fn a_conflict_with_somebody_else_is_another_story() {
+        let with = |who: &str| Link { state: State::Conflict, reason: Some(Reason::new(ReasonCode::KeyTwin).with("where", who)), ..Link::unknown() };
+        assert!(with("tg:ada/copy").same_story(&with("tg:ada/copy")));
+        assert!(!with("tg:ada/copy").same_story(&with("tg:ada/spare")));
     }
 }

@@ -33,6 +33,11 @@ impl Reason {
         self.args.push((name.into(), Clean::long(value.as_ref())));
         self
     }
+    /// Adds the value of a placeholder, unless it has one.
+    #[must_use]
+    pub fn or_with(self, name: &str, value: impl AsRef<str>) -> Self {
+        if self.args.iter().any(|(n, _)| &**n == name) { self } else { self.with(name, value) }
+    }
     /// Takes the value of a placeholder away.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
@@ -326,6 +331,8 @@ codes! {
     SessionDuplicated = "session_duplicated",
     /// The platform does not know the session any more.
     SessionRevoked = "session_revoked",
+    /// A worker says that its session is dead, and the platform still lists it.
+    SessionLives = "session_lives",
     /// A worker failed alike again and again and was stopped.
     RebuildLoop = "rebuild_loop",
     /// A dead session that nothing here can rebuild.

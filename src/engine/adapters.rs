@@ -1,12 +1,12 @@
 //! What a provider's context is made of: its memo in the store, its clock samples on the way to the gate.
 
-use super::{alarm::Alarm, mailbox::Mailbox, rows::HEARD, who, world::secret_name};
+use super::{alarm::Alarm, mailbox::Mailbox, who, world::secret_name};
 use crate::{
     clock::{gate::Gate, sample::Sample},
-    domain::{Clean, GatewayId, Reason, ReasonCode, Row, Secret, State, Time},
+    domain::{Clean, GatewayId, Reason, ReasonCode, Row, Secret},
     i18n::Lang,
     providers::{Fut, Holder, Memo, Right, Samples},
-    store::{KnownGateway, Store, config},
+    store::{Store, config},
 };
 use std::{
     collections::HashSet,
@@ -18,7 +18,6 @@ use std::{
 pub(super) struct StoreMemo {
     pub(super) store: Store,
     pub(super) gateway: GatewayId,
-    pub(super) time: Arc<dyn Time>,
     /// Nothing may be changed.
     pub(super) read_only: bool,
     /// Gateways of which the operator's file was changed from here: they are read anew.
@@ -51,7 +50,7 @@ impl Memo for StoreMemo {
         })
     }
     fn holder(&self, name: &str) -> Option<Holder> {
-        self.store.right_of(name).map(|of| Holder { here: of == who::process(), who: Clean::new(&of) })
+        self.store.right_of(name).map(|of| Holder { here: of == who::process(), who: Clean::new(&of), well: self.store.right_was_well(name) })
     }
     fn wanted(&self, name: &str) -> Fut<'static, ()> {
         Box::pin(self.store.wanted(name))
@@ -59,16 +58,11 @@ impl Memo for StoreMemo {
     fn given_back(&self, name: &str) -> Fut<'static, ()> {
         Box::pin(self.store.given_back(name))
     }
-    fn kept_rows(&self, fresh: bool) -> Fut<'_, Vec<Row>> {
-        Box::pin(async move {
-            let known = self.store.gateways().await.unwrap_or_default();
-            let now = self.time.now();
-            let heard = |k: &KnownGateway| k.link.state == State::Online && k.link.observed_at.is_some_and(|at| at.age(&now) <= HEARD);
-            if fresh && !known.iter().any(|k| k.id == self.gateway && heard(k)) {
-                return Vec::new();
-            }
-            self.store.rows(Some(self.gateway.clone())).await.unwrap_or_default()
-        })
+    fn is_well(&self, name: &str) {
+        self.store.right_well(name);
+    }
+    fn kept_rows(&self) -> Fut<'_, Vec<Row>> {
+        Box::pin(async move { self.store.rows(Some(self.gateway.clone())).await.unwrap_or_default() })
     }
     fn sealed<'a>(&'a self, key: &'a str) -> Fut<'a, Result<Option<Secret>, Reason>> {
         Box::pin(async move {

@@ -241,7 +241,8 @@ async fn probe(world: &Arc<World>, new: &NewGateway) -> Result<usize, Reason> {
         .ok_or_else(|| Reason::new(ReasonCode::Internal))?;
     let cx = world.cx(&trial, CancellationToken::new())?;
     match trial.provider.look(&cx, None, Look::All).await? {
-        Report::All { rows, .. } | Report::Part(rows) => Ok(rows.len()),
+        Report::All { rows, .. } | Report::AllBut { rows, .. } | Report::Part(rows) => Ok(rows.len()),
+        Report::Lost { why, .. } => Err(why),
         _ => Ok(0),
     }
 }

@@ -104,11 +104,12 @@ async fn look_list(world: &Arc<World>, gateway: &Arc<Gateway>, limit: Duration) 
     };
     match result {
         Ok(report) => {
+            let lost = if let Report::Lost { why, .. } = &report { Some(why.clone().or_with("gateway", id)) } else { None };
             world.merge(gateway, report);
-            Ok(())
+            lost.map_or(Ok(()), Err)
         }
         Err(why) => {
-            let why = why.with("gateway", id);
+            let why = why.or_with("gateway", id);
             world.broken(gateway, why.clone());
             Err(why)
         }

@@ -22,7 +22,7 @@ type Key = (RemoteId, Option<RemoteId>);
 const CONFIRM: Duration = Duration::from_secs(50);
 
 /// A watching process that said nothing of a gateway for so long is not believed: it tells each poll or each minute.
-pub(super) const HEARD: Duration = Duration::from_secs(150);
+const HEARD: Duration = Duration::from_secs(150);
 
 /// More losses than this in one report are told as a number.
 const FEW: usize = 3;
@@ -140,6 +140,13 @@ impl World {
 
     /// Takes a report: stores what changed, writes history, tells the mailbox.
     pub(super) fn merge(&self, gateway: &Arc<Gateway>, report: Report) {
+        let report = match report {
+            Report::Lost { rows, why } => {
+                self.merge(gateway, Report::Part(rows));
+                return self.broken(gateway, why.or_with("gateway", gateway.id.as_str()));
+            }
+            report => report,
+        };
         let now = self.time.now();
         let mut diff = Diff::default();
         let asked = gateway.provider.is_asked();
@@ -156,12 +163,23 @@ impl World {
                 }
                 heard(link, facts, now, Source::List) | std::mem::replace(stale, false)
             }
+            Report::AllBut { rows, unasked } => {
+                let mut keep: HashSet<Key> = rows.iter().map(|r| (r.account.clone(), r.device.clone())).collect();
+                keep.extend(book.rows.keys().filter(|k| unasked.contains(&k.0)).cloned());
+                for row in rows {
+                    book.put(self.overlay(row), now, &mut diff);
+                }
+                book.drop_missing(&keep, &mut diff);
+                heard(link, facts, now, Source::List) | std::mem::replace(stale, false)
+            }
             Report::Part(rows) => {
                 for row in rows {
                     book.put(self.overlay(row), now, &mut diff);
                 }
                 false
             }
+            // Told above.
+            Report::Lost { .. } => false,
             Report::Gone(targets) => {
                 for t in targets {
                     let key = (t.account.clone(), t.device.clone());
@@ -329,48 +347,5 @@ fn well(link: &mut Link, at: Stamp, source: Source, note: &Option<Reason>) -> bo
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-    use crate::engine::tokens::tests::platform::{Bench, WECOM, target};
-
-    fn row(n: usize, state: State, reason: Option<ReasonCode>) -> Row {
-        let at = target(n);
-        let link = Link { state, observed_at: Some(Stamp::wall_only(crate::domain::Wall(1))), reason: reason.map(Reason::new), ..Link::unknown() };
-        Row { link, ..crate::engine::blank_row(&at) }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_was_never_up_is_not_lost_and_what_was_is_told_once() {
-        let world = Bench::new(WECOM).process().await;
-        let gateway = world.gateways().remove(0);
-        let all = |state, why| Report::All { rows: (0..800).map(|n| row(n, state, why)).collect(), complete: true };
-        world.take(&gateway, all(State::Unknown, Some(ReasonCode::NeverFetched)));
-        world.take(&gateway, all(State::Refused, Some(ReasonCode::CredentialRefused)));
-        world.take(&gateway, all(State::Unknown, Some(ReasonCode::RateLimited)));
-        world.take(&gateway, all(State::Expired, Some(ReasonCode::TokenExpired)));
-        assert!(world.mailbox().take().toasts.is_empty(), "a cold start is told as a loss");
-        world.take(&gateway, Report::Part(vec![row(0, State::Ready, None), row(1, State::Ready, None)]));
-        // Not known for a while, as after a restart: what it was before counts.
-        world.take(&gateway, Report::Part(vec![row(0, State::Unknown, None)]));
-        world.take(&gateway, Report::Part(vec![row(0, State::Refused, Some(ReasonCode::AddressNotTrusted))]));
-        assert_eq!(world.mailbox().take().toasts.len(), 1);
-        world.take(&gateway, Report::Part(vec![row(0, State::Expired, Some(ReasonCode::TokenExpired))]));
-        assert!(world.mailbox().take().toasts.is_empty(), "it was told already");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_a_person_should_mend_stays_the_reason_of_a_gateway_that_is_online() {
-        let world = Bench::new(WECOM).process().await;
-        let gateway = world.gateways().remove(0);
-        let told = || (gateway.link().state, gateway.link().reason.map(|r| r.code));
-        let list = || Report::All { rows: Vec::new(), complete: true };
-        let facts = |note: Option<ReasonCode>| Report::Gateway(GatewayFacts { note: note.map(Reason::new), ..GatewayFacts::default() });
-        world.take(&gateway, facts(Some(ReasonCode::Unclaimed)));
-        world.take(&gateway, list());
-        world.take(&gateway, list());
-        assert_eq!(told(), (State::Online, Some(ReasonCode::Unclaimed)));
-        world.take(&gateway, facts(None));
-        assert_eq!(told(), (State::Online, None), "mended");
-    }
-}
+#[path = "rows_tests.rs"]
+mod tests;

@@ -126,7 +126,7 @@ async fn once(world: &Arc<World>, gateway: &Arc<Gateway>, backoff: &mut Backoff)
 }
 
 fn take(world: &Arc<World>, gateway: &Arc<Gateway>, backoff: &mut Backoff, report: Report) {
-    if matches!(report, Report::All { .. } | Report::Alive(_)) {
+    if matches!(report, Report::All { .. } | Report::AllBut { .. } | Report::Alive(_)) {
         backoff.well();
     }
     world.merge(gateway, report);

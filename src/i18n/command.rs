@@ -126,6 +126,14 @@ catalogue! { "command";
 
     VAULT_LOCKED_DO = "Unlock the keyring, or run it on a terminal to type the passphrase; where no vault is yet, `pairdeck secret init` makes one, with --insecure-key-file also where there is no keyring.", "请解锁密钥环，或在终端运行以输入口令；尚无保管库时用 pairdeck secret init 建立，没有密钥环时可加 --insecure-key-file。";
     SPOILT_DO = "`pairdeck pair --wipe-spoilt` wipes it and starts again.", "pairdeck pair --wipe-spoilt 会清除会话并重新开始。";
+    PAIR_DO = "`pairdeck pair` pairs it.", "用 pairdeck pair 配对。";
+    REPLACED_DO = "Stop it, then `pairdeck do restart`.", "先停掉它，再运行 pairdeck do restart。";
+    RESTART_DO = "`pairdeck do restart`, if it does not come back by itself.", "若未自行恢复，运行 pairdeck do restart。";
+    WIPE_FIRST_DO = "`pairdeck wipe` it first, if another phone is to be paired.", "若要换手机，先用 pairdeck wipe 清除。";
+    FREE_FLAG_DO = "Issue on a free flag, such as {free}; `pairdeck regenerate` replaces the token of this one.", "在空闲标志上签发，如 {free}；pairdeck regenerate 会更换此标志的令牌。";
+    KICK_DO = "`pairdeck do kick` on the account kicks all of its connections, or `pairdeck wipe` the device.", "对账号用 pairdeck do kick 踢掉其全部连接，或对设备用 pairdeck wipe。";
+    WRONG_ACCOUNT_DO = "On the phone: log in as {wanted}, then `pairdeck pair` again.", "在手机上登录 {wanted}，再运行 pairdeck pair。";
+    INTERNAL_DO = "Run it again with -v; a report is welcome.", "加 -v 再运行一次；欢迎报告。";
     REFUSED_DO = "`pairdeck status` shows how it stands; `pairdeck do restart` often helps.", "pairdeck status 显示其状态；pairdeck do restart 常有用。";
     CLOCK_DO = "`pairdeck clock` shows which clock and what to do.", "pairdeck clock 显示是哪个时钟及处理办法。";
     AGAIN_DO = "`pairdeck pair` starts a new attempt; --retries does so by itself.", "pairdeck pair 重新开始；--retries 可自动重试。";

@@ -20,6 +20,7 @@ pub mod pairing;
 pub mod plain;
 pub mod reason;
 pub mod sessions;
+pub mod shell;
 pub mod slots;
 pub mod sntp;
 pub mod state;

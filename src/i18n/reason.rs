@@ -192,6 +192,15 @@ fn special(reason: &Reason) -> Option<(&'static super::Words, &'static super::Wo
     if reason.code == ReasonCode::StoreBroken && arg("sealed").is_some() {
         return Some((&SEAL_BROKEN, &SEAL_BROKEN_DO));
     }
+    if let Some(refused) = arg("refused").filter(|_| arg("account").is_some()) {
+        return map::of_refused(reason.code, refused);
+    }
+    if let Some(words) = arg("needs").and_then(|needs| map::of_needs(reason.code, needs)) {
+        return Some(words);
+    }
+    if let Some(words) = arg("dc").and_then(|_| map::of_dc(reason.code)) {
+        return Some(words);
+    }
     arg("evidence")
         .and_then(|e| map::of_evidence(reason.code, e))
         .or_else(|| arg("token").and_then(|_| map::of_token(reason.code)))
@@ -229,7 +238,8 @@ mod tests {
                 let t = text(*code).get(lang);
                 assert!(t.width() <= 90, "{code:?} is {} cells wide", t.width());
                 let seen = ["died", "changed", "limited", "bot"].into_iter().filter_map(|e| map::of_evidence(*code, e));
-                let bots = [map::of_bot(*code, false), map::of_bot(*code, true)].into_iter().flatten();
+                let bots = [map::of_bot(*code, false), map::of_bot(*code, true), map::of_dc(*code)].into_iter().flatten();
+                let bots = bots.chain(["api_id", "bot_token"].into_iter().filter_map(|what| map::of_refused(*code, what)));
                 for w in map::of_account(*code).into_iter().chain(seen).chain(bots).flat_map(|(a, b)| [a, b]) {
                     assert!(w.get(lang).width() <= 90, "{} is {} cells wide", w.name, w.get(lang).width());
                 }

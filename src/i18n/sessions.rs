@@ -42,6 +42,8 @@ catalogue! { "sessions";
     SESSION_DUPLICATED_DO = "Find the other copy first; then `r` makes a key of its own.", "先找到另一份副本，再按 r 生成单独密钥。";
     SESSION_REVOKED = "The platform does not know this session any more.", "平台已不再承认该会话。";
     SESSION_REVOKED_DO = "`r` makes a new one, once its worker is stopped.", "停掉工作进程后按 r 重新生成。";
+    SESSION_LIVES = "It says {what}, but the account still lists its session: nothing was replaced.", "它称 {what}，但账号仍列有其会话：未作更换。";
+    SESSION_LIVES_DO = "In its log: look for what it really died of.", "在其日志中查找真正的退出原因。";
     REBUILD_LOOP = "It reconnected {n} times and failed alike: {what}. It was stopped.", "重连 {n} 次均同样失败：{what}。已停止。";
     REBUILD_LOOP_DO = "`r` makes a key of its own, once every copy is found.", "找到所有副本后按 r 生成单独密钥。";
     REBUILD_NONE = "The session is dead ({what}), and nothing here can rebuild it.", "会话已失效（{what}），此处无法重建。";
@@ -60,7 +62,7 @@ catalogue! { "sessions";
     STALE_REUSED = "{path}: {pid} is another process by now; it holds nothing", "{path}：{pid} 已是另一个进程，并未持有";
     STALE_BOOT = "{path}: {pid} is from before this host was started; it holds nothing", "{path}：{pid} 属于上次开机，并未持有";
     STALE_CLEANED = "removed: {what}", "已移除：{what}";
-    STALE_DO = "It is removed at the next `pairdeck run`, `r` or `w` of this slot.", "下次对该槽位 pairdeck run、r 或 w 时会移除。";
+    STALE_DO = "It is removed at the next `pairdeck run`, `regenerate` or `wipe` of this slot.", "下次对该槽位运行 pairdeck run、regenerate 或 wipe 时会移除。";
     BY_PIDFILE = "pidfile {path}", "pid 文件 {path}";
     BY_UNIT = "systemd unit {unit}", "systemd 单元 {unit}";
     BY_RUN = "pairdeck run", "pairdeck run";
@@ -70,7 +72,8 @@ catalogue! { "sessions";
 
     RENEW_SH_DO = "`pairdeck regenerate` gives it a key of its own, once its worker is stopped.", "停掉工作进程后，用 pairdeck regenerate 给它单独的密钥。";
     TWIN_SH_DO = "Stop all but one; `pairdeck regenerate` gives each of the others a key of its own.", "只留一个，其余停掉并用 pairdeck regenerate 各给单独密钥。";
-    PAIR_SH_DO = "Its worker makes a session at its first login; or put the right path into config.toml.", "工作进程首次登录时会建立会话；或在 config.toml 中改正路径。";
+    FILE_THERE_SH_DO = "Choose a new file; or name this one in config.toml, then `pairdeck regenerate`.", "换一个新文件；或先把它写进 config.toml，再运行 pairdeck regenerate。";
+    PAIR_SH_DO = "`pairdeck regenerate` makes one, as its worker's first login does; or mend its path in config.toml.", "用 pairdeck regenerate 新建，或由工作进程首次登录建立；或在 config.toml 中改正路径。";
 
     RUN_NOTHING = "{target}: nothing is held for this kind of target", "{target}：此类目标无需持有";
     RUN_LOCKED = "{target} is run already by {holder}", "{target} 已由 {holder} 运行";
@@ -80,6 +83,9 @@ catalogue! { "sessions";
     RUN_LEASE_LOST = "{target} was taken over by another host; the command is stopped", "{target} 已被另一台主机接管；停止命令";
     RUN_NOT_FOUND = "{cmd}: {why}", "{cmd}：{why}";
     RUN_HEALED = "{target} was rebuilt; the command starts again in {s} s", "{target} 已重建；{s} 秒后重新启动命令";
+    RUN_SPARED = "{target}: its session lives; the command starts again in {s} s", "{target} 的会话仍有效；{s} 秒后重新启动命令";
+    RUN_GOES_ON = "{target} says {what} again and again; its session lives, so it goes on", "{target} 反复称 {what}；其会话仍有效，继续运行";
+    RUN_ENDED_WELL = "{target} said {what} and ended well; whether its session lives is not known", "{target} 称 {what} 但正常结束；其会话是否有效未知";
     RUN_NO_HEAL = "{target}: there is nothing to heal for this kind", "{target}：此类目标没有可修复的内容";
 
     FACT_FILE = "File", "文件";

@@ -49,6 +49,17 @@ pub enum Dead {
     Closed,
 }
 
+/// Whether a session lives, by its platform's own word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// The platform lists it, and nothing else here has its key.
+    Lives,
+    /// The platform does not list it any more.
+    Dead,
+    /// Nobody can tell, and why, where that is known.
+    Unknown(Option<Reason>),
+}
+
 impl Sign {
     /// The first sign that stands in `line`, whatever its case.
     pub fn find(signs: &'static [Self], line: &[u8]) -> Option<Self> {

@@ -31,7 +31,7 @@ use crate::{
     i18n::Message,
     store::config,
 };
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// A boxed future that may run on any thread.
@@ -49,6 +49,20 @@ pub enum Report {
         rows: Vec<Row>,
         /// True when rows that are missing here are gone.
         complete: bool,
+    },
+    /// The same, where not every account could be asked: of those that could, what is missing here is gone.
+    AllBut {
+        /// Every row seen.
+        rows: Vec<Row>,
+        /// Accounts that could not be asked: what was known of their devices stays.
+        unasked: Vec<RemoteId>,
+    },
+    /// The gateway itself does not answer. Does not end the watch.
+    Lost {
+        /// What there is to say of its rows all the same, each whole.
+        rows: Vec<Row>,
+        /// Why.
+        why: Reason,
     },
     /// Some rows, each whole.
     Part(Vec<Row>),
@@ -173,8 +187,10 @@ pub trait Memo: Send + Sync {
     fn given_back(&self, _name: &str) -> Fut<'static, ()> {
         Box::pin(std::future::pending())
     }
-    /// The gateway's rows as the process that watches it keeps them. `fresh`: none, unless it was heard of lately.
-    fn kept_rows(&self, _fresh: bool) -> Fut<'_, Vec<Row>> {
+    /// Notes that this process, which has that right, has just done what it has it for.
+    fn is_well(&self, _name: &str) {}
+    /// The gateway's rows as the process that watches it keeps them.
+    fn kept_rows(&self) -> Fut<'_, Vec<Row>> {
         Box::pin(async { Vec::new() })
     }
     /// A sealed value of the gateway's, such as what a provider must not lose while it is at work. Nothing, where nothing may be changed.
@@ -207,6 +223,8 @@ pub struct Holder {
     pub who: crate::domain::Clean,
     /// It is this one.
     pub here: bool,
+    /// How long ago it had last done what it has the right for.
+    pub well: Option<Duration>,
 }
 
 /// An exclusive right, let go when it is dropped.
@@ -279,6 +297,10 @@ pub trait Provider: Send + Sync {
     /// What is wrong with what a client is about to use, without asking anybody. `None`: this kind has no such rules.
     fn lint(&self, _settings: &crate::store::config::Gateway, _at: &Target, _claim: &Claim) -> Option<Vec<DiagLine>> {
         None
+    }
+    /// Whether the session of a target that `pairdeck run` runs is alive. The session itself is not used for it.
+    fn life<'a>(&'a self, _cx: &'a Cx, _at: &'a Target) -> Fut<'a, duty::Life> {
+        Box::pin(std::future::ready(duty::Life::Unknown(None)))
     }
     /// The exact id of the device that an operator typed in one of its other forms, such as a slot's name. `None`: no such form.
     fn slot(&self, _settings: &crate::store::config::Gateway, _typed: &str) -> Option<String> {

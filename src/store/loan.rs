@@ -56,12 +56,25 @@ impl Store {
     /// When the lock file cannot be opened.
     pub fn right(&self, name: &str, who: &str) -> Result<Option<NamedLock>, StoreError> {
         let taken = NamedLock::try_take(self.paths(), name)?;
-        Ok(taken.inspect(|lock| lock.sign(who)))
+        Ok(taken.inspect(|lock| {
+            lock.sign(who);
+            NamedLock::note_new(self.paths(), name);
+        }))
     }
 
     /// Who has the right, as written down; `None`: nobody has.
     pub fn right_of(&self, name: &str) -> Option<String> {
         NamedLock::is_held(self.paths(), name).then(|| NamedLock::signed(self.paths(), name).unwrap_or_default())
+    }
+
+    /// Its holder, this process, has just done what it has it for.
+    pub fn right_well(&self, name: &str) {
+        NamedLock::note_well(self.paths(), name);
+    }
+
+    /// How long ago that was.
+    pub fn right_was_well(&self, name: &str) -> Option<Duration> {
+        NamedLock::well(self.paths(), name)
     }
 
     /// The right, asked for: whoever has it is told, and waited for so long. `None`: it was not let go.
@@ -150,6 +163,18 @@ mod tests {
         assert_eq!(deck.right_of("tg-1").as_deref(), Some("command"));
         let ((), ()) = tokio::join!(deck.given_back("tg-1"), async { drop(lent) });
         assert!(deck.right("tg-1", "deck").unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_holder_is_well_from_when_it_says_so_and_the_next_one_says_so_anew() {
+        let (_dir, deck, command) = two();
+        let right = deck.right("tg-1", "deck").unwrap().unwrap();
+        assert!(command.right_was_well("tg-1").unwrap() > SOON);
+        deck.right_well("tg-1");
+        assert!(command.right_was_well("tg-1").unwrap() < SOON);
+        drop(right);
+        let _next = command.right("tg-1", "command").unwrap().unwrap();
+        assert!(deck.right_was_well("tg-1").unwrap() > SOON);
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@ use std::{
     fs::{self, File, TryLockError},
     io,
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
 /// This process is alive while it is held. Its name is the owner that ops carry.
@@ -116,6 +117,27 @@ impl NamedLock {
         use std::io::{Seek, Write};
         let mut file = &self._file;
         let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(who.as_bytes()));
+    }
+
+    /// Notes that its holder was well just now.
+    pub fn note_well(paths: &Paths, name: &str) {
+        Self::note(paths, name, SystemTime::now());
+    }
+
+    /// Nobody has said yet that this holder is well.
+    pub fn note_new(paths: &Paths, name: &str) {
+        Self::note(paths, name, SystemTime::UNIX_EPOCH);
+    }
+
+    /// The time stands on the file; a file system that keeps none tells nothing.
+    fn note(paths: &Paths, name: &str, at: SystemTime) {
+        let _ = fs::OpenOptions::new().write(true).open(Self::path(paths, name)).and_then(|f| f.set_modified(at));
+    }
+
+    /// How long ago its holder was well.
+    pub fn well(paths: &Paths, name: &str) -> Option<Duration> {
+        let at = fs::metadata(Self::path(paths, name)).and_then(|m| m.modified()).ok()?;
+        at.elapsed().ok()
     }
 
     /// True while somebody has it.

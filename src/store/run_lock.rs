@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use std::{
     fs::{self, File, TryLockError},
     io::{self, Read, Seek, Write},
-    path::Path,
-    time::Duration,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
 /// Who holds the lock, as it wrote itself down.
@@ -41,7 +41,9 @@ impl Owner {
 /// The lock, held. Closing lets go; unlocking would let go for a child that lives on, so that is never done.
 #[derive(Debug)]
 pub struct RunLock {
-    file: File,
+    /// `None` only while it is dropped.
+    file: Option<File>,
+    path: PathBuf,
 }
 
 /// Longest record that is read.
@@ -49,6 +51,9 @@ const LONGEST: u64 = 4096;
 /// Whoever only looks holds the lock for a moment: that is no refusal.
 const TRIES: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(10);
+/// How often a lock must be found held, and what lies between.
+const LOOKS: u32 = 3;
+const BLINK: Duration = Duration::from_millis(1);
 
 impl RunLock {
     /// Takes the lock at `path` and writes `owner` into it. The inner error is who has it.
@@ -65,7 +70,7 @@ impl RunLock {
                     file.set_len(0)?;
                     file.rewind()?;
                     file.write_all(&serde_json::to_vec(owner).unwrap_or_default())?;
-                    return Ok(Ok(Self { file }));
+                    return Ok(Ok(Self { file: Some(file), path: path.to_owned() }));
                 }
                 Ok(()) => continue,
                 Err(TryLockError::WouldBlock) if left > 0 => {
@@ -79,19 +84,46 @@ impl RunLock {
     }
 
     /// The open file, for the child to inherit.
-    pub const fn file(&self) -> &File {
-        &self.file
+    pub const fn file(&self) -> Option<&File> {
+        self.file.as_ref()
+    }
+}
+
+impl Drop for RunLock {
+    /// Who ends well leaves no record. What still holds the lock keeps it, and the record with it.
+    fn drop(&mut self) {
+        drop(self.file.take());
+        clean(&self.path);
     }
 }
 
 /// Who holds the lock at `path`; `None` when nobody does. What a dead process left is nobody.
 pub fn owner(path: &Path) -> Option<Owner> {
     let mut file = paths::plain_file(fs::OpenOptions::new().read(true), path).ok()?;
-    // Shared, so that two who look at once do not take each other for the owner.
-    match file.try_lock_shared() {
-        Ok(()) => None,
-        Err(_) => Some(record(&mut file)),
+    for _ in 0..LOOKS {
+        // Shared, so that two who look at once do not take each other for the owner.
+        if file.try_lock_shared().is_ok() {
+            return None;
+        }
+        // Whoever only cleans has it for an instant.
+        std::thread::sleep(BLINK);
     }
+    Some(record(&mut file))
+}
+
+/// What a holder that is no more wrote down, and when; nothing while somebody holds the lock.
+pub fn left(path: &Path) -> Option<(Owner, SystemTime)> {
+    let mut file = paths::plain_file(fs::OpenOptions::new().read(true), path).ok()?;
+    file.try_lock_shared().ok()?;
+    let owner = Some(record(&mut file)).filter(|o| o.pid > 0)?;
+    Some((owner, file.metadata().ok()?.modified().ok()?))
+}
+
+/// Removes the file of a lock that nobody holds. True when it is gone.
+pub fn clean(path: &Path) -> bool {
+    let Ok(file) = paths::plain_file(fs::OpenOptions::new().read(true), path) else { return false };
+    // Under the lock: whoever opened it meanwhile finds out that it is another file now.
+    file.try_lock().is_ok() && same(&file, path) && fs::remove_file(path).is_ok()
 }
 
 fn record(file: &mut File) -> Owner {
@@ -128,6 +160,7 @@ mod tests {
         assert_eq!(owner(&path), Some(me.clone()));
         drop(first);
         assert_eq!(owner(&path), None);
+        assert!(!path.exists(), "who ends well leaves no record");
         assert!(RunLock::take(&path, &me).unwrap().is_ok());
     }
 
@@ -137,7 +170,15 @@ mod tests {
         let path = dir.path().join("l");
         fs::write(&path, r#"{"pid":1,"who":"ops@a","command":"bot"}"#).unwrap();
         assert_eq!(owner(&path), None);
-        assert!(RunLock::take(&path, &Owner::default()).unwrap().is_ok());
+        assert_eq!(left(&path).unwrap().0.who, "ops@a");
+        let held = RunLock::take(&path, &Owner { pid: 2, ..Owner::default() }).unwrap().unwrap();
+        assert!(left(&path).is_none() && !clean(&path) && path.exists(), "somebody has it");
+        // A child that lives on has it too.
+        let inherited = held.file().unwrap().try_clone().unwrap();
+        drop(held);
+        assert_eq!(owner(&path).map(|o| o.pid), Some(2));
+        drop(inherited);
+        assert!(clean(&path) && !path.exists());
     }
 
     #[test]

@@ -285,7 +285,11 @@ async fn of_a_server_that_is_gone_nothing_is_claimed() {
         match h.provider().look(&cx, None, Look::All).await {
             Err(why) => assert!(why.code.passes(), "{}: it may come back: {why:?}", kind.name),
             // Where accounts answer one by one, files and all: a list that is not whole deletes nothing.
-            Ok(report) => assert!(matches!(report, Report::All { complete: false, .. }), "{}: {report:?}", kind.name),
+            Ok(Report::Lost { rows, why }) => {
+                assert!(why.code.passes() && !rows.is_empty(), "{}: {why:?}", kind.name);
+                assert!(!rows.iter().any(|r| r.device.is_none() && r.link.state == kind.well), "{}: {rows:?}", kind.name);
+            }
+            Ok(report) => panic!("{}: {report:?}", kind.name),
         }
         for step in &steps {
             let found = h.provider().check(&cx, &op, step).await;

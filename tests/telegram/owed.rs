@@ -81,7 +81,7 @@ fn where_no_hash_is_remembered_the_possible_sessions_are_named() {
     assert!(told.contains("worker 0 (Orders") && told.contains("worker 1 (Orders") && told.contains("from 20"), "{told}");
     floor.tg().age(OWNER, Duration::from_secs(25 * 3600));
     let ran = floor.home.run(&["regenerate", "tg:ada/w1", "--yes"]).exits(0);
-    ran.says(&["worker 1 (Orders", "`w` on its row ends it"]);
+    ran.says(&["worker 1 (Orders", "`pairdeck wipe` ends it"]);
     // Ended by its row, by its key: what is said then is that nothing is left.
     for device in ["worker 0", "worker 1", "w1 by pairdeck"] {
         let row = floor.devices().into_iter().find(|d| d["name"].as_str().unwrap().starts_with(device)).unwrap();

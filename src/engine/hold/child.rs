@@ -64,7 +64,7 @@ fn inherit(command: &mut Command, locks: &[&RunLock]) {
         fd::{AsRawFd, BorrowedFd},
         unix::process::CommandExt,
     };
-    let fds: Vec<i32> = locks.iter().map(|l| l.file().as_raw_fd()).collect();
+    let fds: Vec<i32> = locks.iter().filter_map(|l| Some(l.file()?.as_raw_fd())).collect();
     let prepare = move || {
         for fd in &fds {
             // SAFETY: the parent holds these open until spawn has returned, and the child has a copy of its table.

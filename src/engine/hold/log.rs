@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 /// Lines about one failure come together.
 const TOGETHER: Duration = Duration::from_millis(200);
 /// So many failures alike in one life are a loop.
-pub const LOOP: u32 = 5;
+pub const LOOP: u32 = 3;
+/// What failed alike longer ago than this is another story: a reconnect that is put off grows to minutes, not to hours.
+const FORGOTTEN: Duration = Duration::from_secs(15 * 60);
 /// Longest line that is kept while its end has not come; a longer one is looked at in pieces.
 const LONGEST: usize = 8 * 1024;
 /// Longer than any sign: what is kept of a piece, so that a word that the cut goes through is still found.
@@ -25,11 +27,16 @@ impl Signs {
     pub fn saw(&mut self, what: Dead, now: Instant) -> bool {
         match self.last {
             Some((same, at)) if same == what && now.saturating_duration_since(at) < TOGETHER => return false,
-            Some((same, _)) if same == what => self.counted += 1,
+            Some((same, at)) if same == what && now.saturating_duration_since(at) < FORGOTTEN => self.counted += 1,
             _ => self.counted = 1,
         }
         self.last = Some((what, now));
         self.counted >= LOOP
+    }
+
+    /// What was seen until now turned out to be nothing.
+    pub fn forget(&mut self) {
+        *self = Self::default();
     }
 
     /// What the session died of, if anything was seen.
@@ -80,9 +87,16 @@ mod tests {
         let at = |ms| start + Duration::from_millis(ms);
         assert!((0..100).all(|n| !signs.saw(Dead::Duplicated, at(n))), "one traceback");
         let loops: Vec<bool> = (1..LOOP).map(|n| signs.saw(Dead::Duplicated, at(u64::from(n) * 250))).collect();
-        assert_eq!(loops, [false, false, false, true]);
+        assert_eq!(loops, [false, true]);
         assert!(!signs.saw(Dead::Revoked, at(6000)), "another error begins anew");
         assert_eq!(signs.dead(), Some(Dead::Revoked));
+    }
+
+    #[test]
+    fn the_same_word_once_a_week_is_no_loop() {
+        let (mut signs, start) = (Signs::default(), Instant::now());
+        let week = Duration::from_secs(7 * 24 * 3600);
+        assert!((0..10).all(|n| !signs.saw(Dead::Duplicated, start + week * n)));
     }
 
     #[test]

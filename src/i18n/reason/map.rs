@@ -139,6 +139,7 @@ pub fn text(code: ReasonCode) -> &'static Words {
         C::SlotResurrected => &s::SLOT_RESURRECTED,
         C::SessionDuplicated => &s::SESSION_DUPLICATED,
         C::SessionRevoked => &s::SESSION_REVOKED,
+        C::SessionLives => &s::SESSION_LIVES,
         C::RebuildLoop => &s::REBUILD_LOOP,
         C::RebuildNone => &s::REBUILD_NONE,
         C::RebuildLimit => &s::REBUILD_LIMIT,
@@ -266,6 +267,7 @@ pub fn remedy(code: ReasonCode) -> Option<&'static Words> {
         C::SlotResurrected => &s::SLOT_RESURRECTED_DO,
         C::SessionDuplicated => &s::SESSION_DUPLICATED_DO,
         C::SessionRevoked => &s::SESSION_REVOKED_DO,
+        C::SessionLives => &s::SESSION_LIVES_DO,
         C::RebuildLoop => &s::REBUILD_LOOP_DO,
         C::RebuildNone => &s::REBUILD_NONE_DO,
         C::RebuildLimit => &s::REBUILD_LIMIT_DO,
@@ -302,6 +304,34 @@ pub(super) fn of_account(code: ReasonCode) -> Option<(&'static Words, &'static W
         ReasonCode::CredentialMissing => (&t::SECRET_MISSING, &t::SECRET_MISSING_DO),
         ReasonCode::PersonNeeded => (&tg::PASSWORD_NEEDED, &tg::PASSWORD_NEEDED_DO),
         ReasonCode::ServerRefused => (&t::NOT_ACCEPTED, &t::NOT_ACCEPTED_DO),
+        _ => return None,
+    })
+}
+
+/// Other words where it is known what of an account's own is refused.
+pub(super) fn of_refused(code: ReasonCode, what: &str) -> Option<(&'static Words, &'static Words)> {
+    Some(match (code, what) {
+        (ReasonCode::CredentialRefused, "api_id") => (&tg::APP_REFUSED, &tg::APP_REFUSED_DO),
+        (ReasonCode::CredentialRefused, "bot_token") => (&tg::BOT_REFUSED, &tg::BOT_REFUSED_DO),
+        _ => return None,
+    })
+}
+
+/// Other words where it is known what of an account's own is missing.
+pub(super) fn of_needs(code: ReasonCode, what: &str) -> Option<(&'static Words, &'static Words)> {
+    Some(match (code, what) {
+        (ReasonCode::CredentialMissing, "api_id") => (&tg::APP_MISSING, &tg::APP_MISSING_DO),
+        (ReasonCode::CredentialMissing, "api_hash") => (&tg::HASH_MISSING, &tg::HASH_MISSING_DO),
+        (ReasonCode::CredentialMissing, "bot_token") => (&tg::BOT_MISSING, &tg::BOT_MISSING_DO),
+        _ => return None,
+    })
+}
+
+/// Other words where one data centre is meant, and not its gateway.
+pub(super) fn of_dc(code: ReasonCode) -> Option<(&'static Words, &'static Words)> {
+    Some(match code {
+        ReasonCode::Unreachable => (&tg::DC_DOWN, &tg::DC_DO),
+        ReasonCode::Slow => (&tg::DC_SLOW, &tg::DC_DO),
         _ => return None,
     })
 }

@@ -1,12 +1,12 @@
 //! Acts on an account's sessions: end one, end all others, log out, confirm, and how long idle ones live.
 
 use super::{
+    ask::remote,
     fail,
     mtproto::{Error, tl::functions as f},
     operator::Hub,
     rows::Remote,
     setup,
-    watch::remote,
 };
 use crate::{
     domain::{Action, Finding, Inputs, Op, Plan, Reason, ReasonCode, Replay, Secrets, Step, StepEnd, Target, Wall, plan::PLAN_VERSION},

@@ -1,6 +1,6 @@
 //! What the client's errors mean, in the vocabulary of all systems.
 
-use super::mtproto::{Error, Verdict, WireError};
+use super::mtproto::{Address, Error, Verdict, WireError};
 use crate::domain::{Reason, ReasonCode as Code};
 
 /// The reason behind an error. Numbers of seconds travel as `retry_after`.
@@ -41,6 +41,10 @@ pub(super) fn reason(error: &Error) -> Reason {
     if code == Code::OtherHolder {
         return why.with("holder", "pairdeck");
     }
+    if code == Code::CredentialRefused {
+        let what = if error.name().is_some_and(|n| n.starts_with("API_ID")) { "api_id" } else { "bot_token" };
+        return why.with("refused", what);
+    }
     // Counted from a login whose instant is not known here.
     if code == Code::NotYet { why.with("time", "login + 24 h") } else { why }
 }
@@ -48,6 +52,27 @@ pub(super) fn reason(error: &Error) -> Reason {
 /// The same, with the name of the gateway for its sentence.
 pub(super) fn at(cx: &crate::providers::Cx, error: &Error) -> Reason {
     reason(error).with("gateway", cx.gateway.as_str())
+}
+
+/// The same of one account, so that its sentence names whose credential is refused.
+pub(super) fn of(cx: &crate::providers::Cx, account: &str, error: &Error) -> Reason {
+    named(cx, account, at(cx, error))
+}
+
+/// Names the account of a credential that is refused.
+pub(super) fn named(cx: &crate::providers::Cx, account: &str, why: Reason) -> Reason {
+    if why.code != Code::CredentialRefused {
+        return why;
+    }
+    why.or_with("account", format!("{}:{account}", cx.gateway.as_str()))
+}
+
+/// Names the data centre that did not answer, or not as it should.
+pub(super) fn from(why: Reason, to: Address) -> Reason {
+    if !matches!(why.code, Code::Unreachable | Code::Slow) {
+        return why;
+    }
+    why.or_with("dc", to.dc.to_string()).or_with("address", to.at.to_string())
 }
 
 #[cfg(test)]

@@ -1,16 +1,28 @@
 //! Accounts whose key another process works with: their rows are the ones that the watching process keeps.
 
-use super::rows::is_session;
+use super::{
+    SPEC,
+    operator::{Hub, right_of},
+    rows::is_session,
+};
 use crate::{
     domain::{ReasonCode, Row, State},
     providers::Cx,
     store::config::Account,
 };
+use std::time::Duration;
 
-/// The account's row and those of its sessions as they are kept. `fresh`: only if they were confirmed lately. `None`: there are none
-/// that tell anything.
-pub(super) async fn rows(cx: &Cx, account: &Account, fresh: bool) -> Option<Vec<Row>> {
-    let kept = cx.memo.kept_rows(fresh).await;
+/// Between two readings of a watch that is well.
+const LATE: Duration = Duration::from_secs(30);
+
+/// The account's row and those of its sessions as they are kept. `fresh`: only if who has the key read them lately. `None`: there are
+/// none that tell anything.
+pub(super) async fn rows(hub: &Hub, cx: &Cx, account: &Account, fresh: bool) -> Option<Vec<Row>> {
+    if fresh {
+        let name = right_of(hub.operator(cx, &account.name)?.key.id());
+        cx.memo.holder(&name)?.well.filter(|ago| *ago <= SPEC.poll_unseen + LATE)?;
+    }
+    let kept = cx.memo.kept_rows().await;
     let mut own: Vec<Row> = kept.into_iter().filter(|r| r.account.as_str() == account.name).filter(|r| r.device.is_none() || is_session(r)).collect();
     // The account before its sessions.
     own.sort_by_key(|r| r.device.is_some());

@@ -6,7 +6,7 @@
 
 use super::{
     door::{Door, Step, label, why},
-    memo,
+    fail, memo,
     mtproto::{App, Error, KeyId, Network, Update, tl::types},
     operator::{Hub, Operator, measured},
     pending::{self, Stake},
@@ -54,7 +54,7 @@ pub(super) async fn begin(hub: Arc<Hub>, cx: &Cx, at: &Target, want: Want) -> Re
         return Err(Reason::new(ReasonCode::CredentialMissing)
             .with("gateway", &name)
             .with("account", name)
-            .with("secret", setup::BOT_TOKEN)
+            .with("needs", setup::BOT_TOKEN)
             .raw(setup::BOT_TOKEN));
     }
     let way = match (token.filter(|_| account.telegram.bot), want.method) {
@@ -449,8 +449,13 @@ impl Pairing for Login {
                 match told {
                     Ok(Some(event)) => return event,
                     Ok(None) => {}
-                    Err(Halt::Told(e)) => return self.trouble(cx, e).await,
                     Err(Halt::Kept(why)) => return PairEvent::Failed(why),
+                    Err(Halt::Told(e)) => {
+                        return match self.trouble(cx, e).await {
+                            PairEvent::Failed(why) => PairEvent::Failed(fail::named(cx, &self.account.name, why)),
+                            event => event,
+                        };
+                    }
                 }
             }
         })

@@ -5,6 +5,7 @@
 
 mod act;
 pub mod add;
+mod ask;
 mod can;
 mod door;
 mod elsewhere;
@@ -30,7 +31,9 @@ mod tests;
 /// Keys and their names, as the protocol has them.
 pub use mtproto::{AuthKey, KeyId};
 
-use super::{AskSpec, Becomes, Cx, Fut, GatewayFacts, KindSpec, Look, MethodSpec, On, Pairing, Provider, Report, Right, SecretSpec, Tx, VerbSpec};
+use super::{
+    AskSpec, Becomes, Cx, Fut, GatewayFacts, KindSpec, Look, MethodSpec, On, Pairing, Provider, Report, Right, SecretSpec, Tx, VerbSpec, duty::Life,
+};
 use crate::{
     clock::Limits,
     domain::{
@@ -158,6 +161,14 @@ impl Provider for Telegram {
     }
     fn pair<'a>(&'a self, cx: &'a Cx, at: &'a Target, want: Want) -> Fut<'a, Result<Box<dyn Pairing>, Reason>> {
         Box::pin(login::begin(self.hub.clone(), cx, at, want))
+    }
+    fn life<'a>(&'a self, cx: &'a Cx, at: &'a Target) -> Fut<'a, Life> {
+        Box::pin(async move {
+            match worker::slot_of(cx, at) {
+                Some((account, slot)) => worker::life(&self.hub, cx, account, &slot).await,
+                None => Life::Unknown(None),
+            }
+        })
     }
     fn reveal<'a>(&'a self, _cx: &'a Cx, _at: &'a Target) -> Fut<'a, Result<Secret, Reason>> {
         // A key that is shown is a key that is copied.

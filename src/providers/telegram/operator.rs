@@ -6,7 +6,7 @@
 use super::{
     fail,
     lend::{Engaged, Places},
-    mtproto::{AuthKey, Connection, Error, KeyId, Network, Options, Probe, probe},
+    mtproto::{Address, AuthKey, Connection, Error, KeyId, Network, Options, Probe, probe},
     session::Patience,
     setup,
     slots::{self, holder::Viewer},
@@ -182,9 +182,9 @@ impl Hub {
         let app = setup::app(cx, account)?;
         let to = net.address(operator.dc).ok_or_else(|| Reason::new(ReasonCode::WrongAddress).raw(format!("dc {}", operator.dc)))?;
         // Without the server's time a host whose clock is wrong would be refused.
-        let clock = ask_time(cx, &net).await.map_err(|e| fail::at(cx, &e))?;
+        let clock = ask_time_of(cx, &net, to).await.map_err(|e| fail::from(fail::at(cx, &e), to))?;
         let options = Options { app, salt: operator.salt, clock: clock.offset };
-        let conn = Connection::open(&net, to, operator.key.clone(), options).await.map_err(|e| fail::at(cx, &e))?;
+        let conn = Connection::open(&net, to, operator.key.clone(), options).await.map_err(|e| fail::from(fail::at(cx, &e), to))?;
         let line = Arc::new(Line { conn, operator });
         self.places.opened(cx, place, &account.name, &line, right);
         Ok(line)
@@ -231,7 +231,9 @@ impl Hub {
 
     /// What an error of a call means. One that makes the key dead is remembered, so that the key is never used again.
     pub(super) fn refused(&self, cx: &Cx, account: &str, key: KeyId, error: &Error) -> Reason {
-        let why = fail::at(cx, error);
+        let home = self.operator(cx, account).and_then(|o| setup::network(cx).ok()?.address(o.dc));
+        let why = fail::of(cx, account, error);
+        let why = home.map_or(why.clone(), |to| fail::from(why, to));
         if error.verdict().is_some() {
             self.places.with(&name(cx, account), |p| p.dead = Some((key, why.clone())));
         } else if error.ends_connection() && self.places.with(&name(cx, account), |p| p.lending) {
@@ -264,6 +266,11 @@ async fn not_a_workers(cx: &Cx, key: KeyId) -> Result<(), Reason> {
 /// [`Error`]: the gate is told that no answer came.
 pub(super) async fn ask_time(cx: &Cx, net: &Network) -> Result<Probe, Error> {
     let to = net.start().ok_or(Error::Exchange("no data centre is configured"))?;
+    ask_time_of(cx, net, to).await
+}
+
+/// The same of one data centre: another one that is down does not matter then.
+async fn ask_time_of(cx: &Cx, net: &Network, to: Address) -> Result<Probe, Error> {
     let found = probe(net, to).await;
     match &found {
         Ok(p) => measured(cx, p.offset, "server_time"),

@@ -76,10 +76,8 @@ pub(super) fn named(cx: &Cx, account: &Account, slot: Option<&Slot>, device: &st
         Some(slot) => format!("{}:{}/{}", cx.gateway.as_str(), account.name, slot.name),
         None => format!("{}:{}", cx.gateway.as_str(), account.name),
     };
-    let missing = |what: &str| {
-        let why = Reason::new(ReasonCode::CredentialMissing).with("gateway", &whose).with("account", &whose).raw(what);
-        if what == API_HASH { why.with("secret", what) } else { why }
-    };
+    let missing =
+        |what: &str| Reason::new(ReasonCode::CredentialMissing).with("gateway", &whose).with("account", &whose).with("needs", what).raw(what);
     let hash = match own {
         Some(slot) => secret(cx, &account.name, &slot_secret(&slot.name, API_HASH)),
         None => secret(cx, &account.name, API_HASH),

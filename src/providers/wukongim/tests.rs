@@ -150,7 +150,7 @@ impl Board {
                 }
             }
             Report::Gateway(f) => self.facts = f,
-            Report::Alive(_) | Report::Trouble(_) => {}
+            other => assert!(matches!(other, Report::Alive(_) | Report::Trouble(_)), "{other:?}"),
         }
     }
     fn link(&self, uid: &str, flag: Option<u8>) -> Option<&Link> {

@@ -9,7 +9,10 @@ use crate::{
     domain::{Clean, Reason, ReasonCode},
     i18n::{Message, sessions as w},
     providers::telegram::session::write,
-    store::{config, run_lock},
+    store::{
+        config,
+        run_lock::{self, Owner},
+    },
 };
 use std::{
     fs,
@@ -56,7 +59,7 @@ impl Evidence {
 /// A process that holds a slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
-    /// Its id, in its own namespace where that is another than ours.
+    /// Its id, in its own namespace where that is another than ours; 0 where it cannot be seen.
     pub pid: u32,
     /// Its name.
     pub name: Clean,
@@ -69,7 +72,7 @@ pub struct Holder {
 impl Holder {
     /// `name[pid]`.
     pub fn label(&self) -> String {
-        format!("{}[{}]", self.name, self.pid)
+        if self.pid == 0 { format!("{}[?]", self.name) } else { format!("{}[{}]", self.name, self.pid) }
     }
 
     /// True when something other than chance speaks for it.
@@ -78,7 +81,7 @@ impl Holder {
     }
 }
 
-/// A pidfile that names nobody any more.
+/// A pidfile, or the lock of `pairdeck run`, that names nobody any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stale {
     /// The file.
@@ -187,18 +190,52 @@ pub fn of(slot: &config::Slot, identity: Option<&Identity>, table: &Table, viewe
             found.push(Holder { pid: p.pid, name: p.name.clone(), spaces: p.spaces, evidence });
         }
     }
-    if let Some(owner) = identity.and_then(|i| run_lock::owner(&write::named(&i.real, "run"))) {
-        let spaces = Spaces { mounts: owner.mounts, pids: owner.pids };
-        let here = !spaces.differ(Spaces::of(me));
-        match found.iter_mut().find(|h| here && table.descends(h.pid, owner.pid)) {
-            // It is this process itself that holds the lock, to mend what it runs.
-            None if here && owner.pid == me => {}
-            Some(h) => h.evidence.insert(0, Evidence::Run),
-            None => found.push(Holder { pid: owner.pid, name: Clean::new(&owner.command), spaces, evidence: vec![Evidence::Run] }),
-        }
+    if let Some(identity) = identity {
+        locked(identity, table, viewer, &mut found, &mut held);
     }
     held.holders = families(found, table);
     held
+}
+
+/// Who has the lock of `pairdeck run`. It outlives the `pairdeck run` that took it, in what that started.
+fn locked(identity: &Identity, table: &Table, viewer: Viewer, found: &mut Vec<Holder>, held: &mut Held) {
+    let me = std::process::id();
+    let path = write::named(&identity.real, "run");
+    let here = |owner: &Owner| !Spaces { mounts: owner.mounts, pids: owner.pids }.differ(Spaces::of(me));
+    let Some(owner) = run_lock::owner(&path) else {
+        let left = run_lock::left(&path).filter(|(owner, _)| here(owner));
+        if let Some(Pid::Gone(pid, why)) = left.map(|(owner, written)| named(owner.pid, Some(written), table)) {
+            held.stale.get_or_insert(Stale { path, pid, why });
+        }
+        return;
+    };
+    let add = |pid: u32, name: Clean, spaces: Spaces, found: &mut Vec<Holder>| match found
+        .iter_mut()
+        .find(|h| h.pid == pid || (here(&owner) && table.descends(h.pid, pid)))
+    {
+        Some(h) => h.evidence.insert(0, Evidence::Run),
+        None => found.push(Holder { pid, name, spaces, evidence: vec![Evidence::Run] }),
+    };
+    let written = std::fs::metadata(&path).ok().and_then(|m| m.modified().ok());
+    if here(&owner) && matches!(named(owner.pid, written, table), Pid::Gone(..)) {
+        let lock = identity.lock();
+        let has =
+            |p: &&Process| p.pid != me && lock.is_some_and(|l| p.opens.contains(&l)) && !(viewer == Viewer::Runner && table.descends(me, p.pid));
+        let all: Vec<_> = table.all().into_iter().filter(has).collect();
+        for p in &all {
+            add(p.pid, p.name.clone(), p.spaces, found);
+        }
+        if !all.is_empty() {
+            return;
+        }
+        // Somebody whose files cannot be looked at: that it is held is certain, by whom is not.
+        return add(0, Clean::new(&owner.command), Spaces::default(), found);
+    }
+    // It is this process itself that holds the lock, to mend what it runs.
+    if here(&owner) && owner.pid == me && !found.iter().any(|h| table.descends(h.pid, me)) {
+        return;
+    }
+    add(owner.pid, Clean::new(&owner.command), Spaces { mounts: owner.mounts, pids: owner.pids }, found);
 }
 
 fn evidence(slot: &config::Slot, identity: Option<&Identity>, p: &Process, alive: Option<(u32, &Path)>, ours: bool) -> Vec<Evidence> {
@@ -264,7 +301,12 @@ const GRAIN: Duration = Duration::from_secs(3);
 /// in this boot or in an earlier one.
 fn pidfile(path: &Path, table: &Table) -> Pid {
     let Some((pid, written)) = told(path) else { return Pid::Nothing };
-    let written = written.elapsed().ok();
+    named(pid, Some(written), table)
+}
+
+/// The same of an id that was written down at that time.
+fn named(pid: u32, written: Option<std::time::SystemTime>, table: &Table) -> Pid {
+    let written = written.and_then(|w| w.elapsed().ok());
     let before_boot = written.zip(age(0)).is_some_and(|(file, boot)| boot + GRAIN < file);
     match table.get(pid) {
         _ if before_boot => Pid::Gone(pid, Gone::OtherBoot),
@@ -299,7 +341,10 @@ fn age(_: u64) -> Option<Duration> {
     None
 }
 
-/// Removes a pidfile that [`Held::stale`] names, if it still names nobody. True when it is gone.
+/// Removes a file that [`Held::stale`] names, if it still names nobody. True when it is gone.
 pub fn clean(path: &Path) -> bool {
+    if run_lock::left(path).is_some() {
+        return run_lock::clean(path);
+    }
     matches!(pidfile(path, &Table::scan(&std::collections::HashSet::new())), Pid::Gone(..)) && fs::remove_file(path).is_ok()
 }

@@ -54,6 +54,11 @@ impl Identity {
         Ok(Self { path: path.to_owned(), inode: meta.as_ref().and_then(inode), real, folder, names })
     }
 
+    /// The lock file of `pairdeck run`, while it is there.
+    pub fn lock(&self) -> Option<Inode> {
+        std::fs::symlink_metadata(write::named(&self.real, "run")).ok().filter(std::fs::Metadata::is_file).as_ref().and_then(inode)
+    }
+
     /// How `self` and `other` are one file, if they are.
     pub fn same(&self, other: &Self) -> Option<Same> {
         if self.real == other.real {

@@ -88,7 +88,8 @@ impl Seen {
 /// Looks at slots: their files, then once at all processes of this machine.
 pub fn inspect(slots: &[SlotRef], patience: Patience, viewer: Viewer) -> Vec<Seen> {
     let identities: Vec<_> = slots.iter().map(|s| Identity::of(&s.slot.file).ok()).collect();
-    let wanted: HashSet<_> = identities.iter().flatten().filter_map(|i| i.inode).collect();
+    // The session, and the lock of `pairdeck run` beside it.
+    let wanted: HashSet<_> = identities.iter().flatten().flat_map(|i| [i.inode, i.lock()]).flatten().collect();
     let table = Table::scan(&wanted);
     let look = |(slot, identity): (&SlotRef, Option<Identity>)| Seen {
         session: session::read(&slot.slot.file, slot.slot.format, patience),

@@ -3,7 +3,7 @@
 use super::{SlotRef, all, clash, holder::Viewer, inspect, of};
 use crate::{
     domain::{Reason, ReasonCode, Target},
-    i18n::{Message, reason, sessions as w},
+    i18n::{Message, reason, sessions as w, shell},
     providers::{
         Mark,
         duty::{Dead, Duty, LocalCheck, Sign},
@@ -89,7 +89,7 @@ pub fn checks(gateways: &[config::Gateway]) -> Vec<LocalCheck> {
         // A slot that has no session yet is not broken.
         let mark = if matches!(why.code, ReasonCode::SessionAbsent | ReasonCode::SessionEmpty) { Mark::Note } else { Mark::Bad };
         let says = Message::new(&w::CHECK_SLOT).with("slot", s.slot.id()).nest("what", message(reason::text(why.code), &why));
-        let remedy = reason::remedy(why.code).map(|words| message(words, &why));
+        let remedy = shell::remedy_words(&why).map(|words| message(words, &why));
         out.push(LocalCheck { gateway: s.slot.gateway.as_str().to_owned(), mark, says, remedy });
     }
     if out.is_empty() {

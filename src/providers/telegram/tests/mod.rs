@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod logins;
+mod reach;
 mod sessions;
 mod time;
 
@@ -28,6 +29,8 @@ pub(super) const BOT: i64 = 77;
 pub(super) struct Shared {
     memo: Mutex<BTreeMap<String, serde_json::Value>>,
     locks: Mutex<BTreeSet<String>>,
+    /// What was read of the memo.
+    pub(super) gets: Mutex<Vec<String>>,
     pub(super) samples: Mutex<Vec<Sample>>,
 }
 struct Keeper(Arc<Shared>);
@@ -39,6 +42,7 @@ impl Drop for Lock {
 }
 impl Memo for Keeper {
     fn get<'a>(&'a self, key: &'a str) -> Fut<'a, Option<serde_json::Value>> {
+        self.0.gets.lock().unwrap().push(key.to_owned());
         Box::pin(async { self.0.memo.lock().unwrap().get(key).cloned() })
     }
     fn put<'a>(&'a self, key: &'a str, value: serde_json::Value) -> Fut<'a, Result<(), Reason>> {
@@ -176,7 +180,7 @@ impl Stage {
 
     pub(super) async fn rows(&self) -> Vec<Row> {
         match self.provider.look(&self.cx, None, Look::All).await.unwrap() {
-            Report::All { rows, .. } => rows,
+            Report::All { rows, .. } | Report::AllBut { rows, .. } => rows,
             other => panic!("{other:?}"),
         }
     }

@@ -111,7 +111,8 @@ async fn one_key_has_one_connection_and_a_second_process_only_reads() {
     let connected: Vec<_> = stage.tg().connected().into_iter().filter(|c| c.account == Some(OWNER)).collect();
     assert_eq!(connected.len(), 1, "{connected:?}");
     let second = stage.other_process();
-    let Report::All { rows, complete: false } = second.look(&stage.cx, None, Look::All).await.unwrap() else { panic!("it was complete") };
+    let Report::AllBut { rows, unasked } = second.look(&stage.cx, None, Look::All).await.unwrap() else { panic!("it was complete") };
+    assert_eq!(unasked, [RemoteId::new("shop")], "the bot has no sessions that could be hidden");
     assert_eq!(rows[0].link.reason.as_ref().unwrap().code, ReasonCode::OtherHolder);
     assert!(!stage.tg().calls().iter().any(|c| c.outcome.contains("DUPLICATED")));
     drop(held);

@@ -2,6 +2,7 @@
 
 use super::{
     super::{
+        ask::remote,
         door::{Door, Step},
         mtproto::{
             Error, create_key,
@@ -10,7 +11,6 @@ use super::{
         operator::{Hub, Line, ask_time, measured},
         rows::Remote,
         setup,
-        watch::remote,
     },
     Made, device_name,
 };

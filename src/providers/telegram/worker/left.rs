@@ -2,7 +2,7 @@
 //! the other. So the possible ones are told, and a person ends the right one.
 
 use super::{
-    super::{operator::Hub, rows::Remote, setup, watch::remote},
+    super::{ask::remote, operator::Hub, rows::Remote, setup, slots::Seen},
     registry::Kept,
     steps::{clear, old_key},
 };
@@ -12,6 +12,7 @@ use crate::{
     providers::Cx,
     store::config::Account,
 };
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 /// So many rows are named; more than that is a list to look at.
@@ -19,6 +20,45 @@ const MOST: usize = 3;
 
 /// Name in a plan's clear data of what a dead holder had left and what was removed.
 pub(super) const CLEANED: &str = "cleaned";
+
+/// Name in a plan's clear data of the slots that have the old key too.
+pub(super) const HEIRS: &str = "heirs";
+
+/// A slot whose file holds a copy of the key that is replaced elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Heir {
+    gateway: String,
+    account: String,
+    slot: String,
+    place: String,
+}
+
+impl Heir {
+    pub(super) fn of(seen: &Seen) -> Self {
+        let s = &seen.slot;
+        Self {
+            gateway: s.gateway.as_str().to_owned(),
+            account: s.account.as_str().to_owned(),
+            slot: s.slot.name.clone(),
+            place: format!("{} {}", s.id(), s.slot.file.display()),
+        }
+    }
+}
+
+fn heirs(op: &Op) -> Vec<Heir> {
+    clear(op, HEIRS).and_then(|v| serde_json::from_value(v.clone()).ok()).unwrap_or_default()
+}
+
+/// The old session was left to other slots of the key: whichever of them is regenerated last ends it, so they get to know its hash.
+pub(super) async fn hand_on(cx: &Cx, op: &Op) {
+    let (Some(key), Some(hash)) = (old_key(op), clear(op, "old_hash").and_then(Value::as_i64)) else { return };
+    for heir in heirs(op).into_iter().filter(|h| h.gateway == cx.gateway.as_str()) {
+        let mut kept = Kept::of(cx, &heir.account, &heir.slot).await;
+        (kept.key, kept.hash) = (Some(key.to_string()), Some(hash));
+        // Without it the session is found among the account's others.
+        let _ = kept.keep(cx, &heir.account, &heir.slot).await;
+    }
+}
 
 /// To be merged into a plan: what there is to say once it is done.
 pub(super) async fn told(hub: &Hub, cx: &Cx, op: &Op, account: &Account) -> Value {
@@ -29,7 +69,13 @@ pub(super) async fn told(hub: &Hub, cx: &Cx, op: &Op, account: &Account) -> Valu
 
 /// About the old session, where its hash was not known. Nothing where there was none, or where a step of the plan ends it.
 async fn old(hub: &Hub, cx: &Cx, op: &Op, account: &Account) -> Option<Message> {
-    if old_key(op).is_none() || clear(op, "old_hash").is_some() {
+    old_key(op)?;
+    let heirs = heirs(op);
+    if !heirs.is_empty() {
+        let places: Vec<_> = heirs.into_iter().map(|h| h.place).collect();
+        return Some(Message::new(&w::LEFT_TWIN).with("where", places.join(", ")));
+    }
+    if clear(op, "old_hash").is_some() {
         return None;
     }
     if account.telegram.bot {

@@ -5,14 +5,16 @@
 
 mod fresh;
 mod left;
+mod life;
 pub(super) mod new_slot;
 mod plan;
 mod registry;
 mod steps;
 
 pub(super) use fresh::{Who, who};
+pub(super) use life::life;
 pub(super) use plan::{plan, plan_new};
-pub(super) use registry::{remembered, revoked};
+pub(super) use registry::{Remembered, remembered, revoked};
 pub(super) use steps::{back, check, run};
 
 use super::{

@@ -2,12 +2,13 @@
 
 use super::{
     super::{
+        ask::remote,
         operator::Hub,
         session::Format,
         setup,
         slots::{SlotRef, clash, trash},
-        watch::remote,
     },
+    left::{HEIRS, Heir},
     new_slot,
     registry::Kept,
 };
@@ -34,6 +35,8 @@ pub(in super::super) async fn plan(hub: &Hub, cx: &Cx, at: &Target, action: &Act
     let kept = Kept::of(cx, &account.name, &me.slot.name).await;
     // Only where the file still holds what was put there: a worker that logged in by itself has a session that is not known here.
     let old_hash = kept.hash.filter(|_| key.is_some() && kept.key == key.map(|k| k.to_string()));
+    // Copies of the file elsewhere: a worker there goes on with the old session.
+    let heirs: Vec<Heir> = seen.iter().enumerate().filter(|(i, s)| *i != n && key.is_some() && s.key() == key).map(|(_, s)| Heir::of(s)).collect();
     let mut plan = Plan {
         v: PLAN_VERSION,
         action: action.clone(),
@@ -65,7 +68,11 @@ pub(in super::super) async fn plan(hub: &Hub, cx: &Cx, at: &Target, action: &Act
         }
         _ => return Err(Reason::new(ReasonCode::Internal).raw("no plan for this action")),
     }
-    if matches!(verb, "regenerate" | "wipe") && old_hash.is_some() && !account.telegram.bot {
+    let inherited = verb == "regenerate" && !heirs.is_empty();
+    if inherited {
+        plan.clear[HEIRS] = serde_json::to_value(heirs).unwrap_or_default();
+    }
+    if !inherited && matches!(verb, "regenerate" | "wipe") && old_hash.is_some() && !account.telegram.bot {
         plan.steps.push(step("end-old", &w::STEP_END_OLD, Replay::AfterCheck));
     }
     Ok(plan)
@@ -109,7 +116,7 @@ async fn regenerate(hub: &Hub, cx: &Cx, account: &Account, me: &SlotRef, kept: &
             Reason::new(ReasonCode::CredentialMissing)
                 .with("gateway", &name)
                 .with("account", name)
-                .with("secret", setup::BOT_TOKEN)
+                .with("needs", setup::BOT_TOKEN)
                 .raw(setup::BOT_TOKEN)
         })?;
         plan.clear["user"] = Value::Null;

@@ -2,7 +2,7 @@
 //! a worker gives its session another name at its first start.
 
 use crate::{
-    domain::{Fact, FactValue, Reason, ReasonCode, Row, Source, Stamp, State, Wall},
+    domain::{Fact, FactValue, Reason, ReasonCode, RemoteId, Row, Source, Stamp, State, Wall},
     i18n::telegram as w,
     providers::{
         Cx,
@@ -17,6 +17,7 @@ use crate::{
     },
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::collections::HashMap;
 
 /// Regenerations of one slot in [`SPAN_S`] after which the next one is refused: each is a login.
 const MOST: usize = 5;
@@ -107,12 +108,15 @@ impl Kept {
     }
 }
 
+/// What is kept of all slots, by account and slot, as it was read once.
+pub(in crate::providers::telegram) type Remembered = HashMap<(RemoteId, RemoteId), Kept>;
+
 /// Slots whose session the account does not list any more: their keys are dead, whoever holds the file. Only for keys that were put
 /// there from here, because only of those the session is known.
-pub(in crate::providers::telegram) async fn revoked(cx: &Cx, remote: &Remote, slots: &mut [Row]) {
+pub(in crate::providers::telegram) fn revoked(remote: &Remote, kept: &Remembered, slots: &mut [Row]) {
     for row in slots.iter_mut().filter(|r| matches!(r.link.state, State::Seen | State::Offline)) {
         let (Some(slot), Some(key)) = (row.device.as_ref(), row.incarnation.as_deref()) else { continue };
-        let kept = Kept::of(cx, row.account.as_str(), slot.as_str()).await;
+        let Some(kept) = kept.get(&(row.account.clone(), slot.clone())) else { continue };
         let is_gone = |hash: &i64| !remote.sessions.iter().any(|s| s.hash == *hash);
         if kept.key.as_deref() == Some(key) && kept.hash.as_ref().is_some_and(is_gone) {
             (row.link.state, row.link.reason) = (State::LoggedOut, Some(Reason::new(ReasonCode::SessionRevoked)));
@@ -121,29 +125,32 @@ pub(in crate::providers::telegram) async fn revoked(cx: &Cx, remote: &Remote, sl
     }
 }
 
-/// Says on the slots' rows what is remembered of them: whose end is still owed, and whether an old key came back.
-pub(in crate::providers::telegram) async fn remembered(cx: &Cx, rows: &mut [Row]) {
+/// Says on the slots' rows what is remembered of them: whose end is still owed, and whether an old key came back. Gives what was read.
+pub(in crate::providers::telegram) async fn remembered(cx: &Cx, rows: &mut [Row]) -> Remembered {
+    let mut all = Remembered::new();
     for row in rows {
-        let Some(slot) = row.device.as_ref().map(|d| d.as_str().to_owned()) else { continue };
-        let account = row.account.as_str().to_owned();
-        let mut kept = Kept::of(cx, &account, &slot).await;
+        let Some(slot) = row.device.clone() else { continue };
+        let mut kept = Kept::of(cx, row.account.as_str(), slot.as_str()).await;
         if let Some(first) = kept.owed.iter().map(|o| o.from_s).min() {
             let at = Stamp::wall_only(Wall(first.saturating_mul(1000)));
             row.facts.push(Fact { key: "old_ends_from", label: &w::FACT_OLD_FROM, value: FactValue::At(at) });
         }
-        let Some(vigil) = kept.vigil.clone() else { continue };
-        if vigil.is_over(&cx.time.now()) {
-            kept.vigil = None;
-            // It is looked at once more if this fails.
-            let _ = kept.keep(cx, &account, &slot).await;
-            continue;
+        if let Some(vigil) = kept.vigil.clone() {
+            if vigil.is_over(&cx.time.now()) {
+                kept.vigil = None;
+                // It is looked at once more if this fails.
+                let _ = kept.keep(cx, row.account.as_str(), slot.as_str()).await;
+            } else {
+                let looked = tokio::task::spawn_blocking(move || {
+                    let outcome = vigil.look(Patience::default());
+                    (vigil.reason(&outcome), matches!(outcome, Outcome::Resurrected(_)))
+                });
+                if let Ok((Some(why), true)) = looked.await {
+                    (row.link.state, row.link.reason) = (State::Conflict, Some(why));
+                }
+            }
         }
-        let looked = tokio::task::spawn_blocking(move || {
-            let outcome = vigil.look(Patience::default());
-            (vigil.reason(&outcome), matches!(outcome, Outcome::Resurrected(_)))
-        });
-        if let Ok((Some(why), true)) = looked.await {
-            (row.link.state, row.link.reason) = (State::Conflict, Some(why));
-        }
+        all.insert((row.account.clone(), slot), kept);
     }
+    all
 }

@@ -3,6 +3,7 @@
 use super::{
     super::{
         act,
+        ask::remote,
         door::{Door, Step},
         fail,
         mtproto::{Error, tl::functions as f},
@@ -14,7 +15,6 @@ use super::{
             trash::{self, Moved, Trashed},
             vigil::Vigil,
         },
-        watch::remote,
     },
     Made, NEW_KEY,
     fresh::{self, Who},
@@ -100,7 +100,7 @@ pub(in super::super) async fn run(hub: &Hub, cx: &Cx, op: &Op, step: &str, answe
         "end-old" => return end_old(hub, cx, op, account, me).await,
         _ => Err((Reason::new(ReasonCode::Internal), false)),
     };
-    end.unwrap_or_else(|(why, sent)| failed(why, sent))
+    end.unwrap_or_else(|(why, sent)| failed(fail::named(cx, &account.name, why), sent))
 }
 
 async fn keep(cx: &Cx, account: &Account, me: &SlotRef, change: impl FnOnce(&mut Kept)) -> fresh::Tried<()> {
@@ -260,6 +260,7 @@ async fn verify(hub: &Hub, cx: &Cx, op: &Op, account: &Account, me: &SlotRef) ->
         (k.key, k.hash, k.vigil) = (Some(key.id().to_string()), hash, Some(vigil));
     })
     .await?;
+    super::left::hand_on(cx, op).await;
     Ok(StepEnd::Done { clear: super::left::told(hub, cx, op, account).await, sealed: Secrets::new() })
 }
 
