@@ -166,7 +166,10 @@ pub(super) async fn reveal(cx: &Cx, at: &Target) -> Result<Secret, Reason> {
     fetch::account(cx, at)?;
     match cx.tokens.obtain(at, Ask { cached_only: true, refused_too: true, ..Ask::default() }).await {
         Ok(given) => Ok(given.token),
-        Err(why) if why.code == ReasonCode::NothingCached => Err(Reason::new(ReasonCode::NeverFetched)),
+        Err(why) if why.code == ReasonCode::NothingCached => Err(match cx.tokens.wiped(at).await {
+            Some(wiped) => Reason::new(ReasonCode::TokenForgotten).at(wiped),
+            None => Reason::new(ReasonCode::NeverFetched),
+        }),
         Err(why) => Err(why),
     }
 }
