@@ -76,7 +76,7 @@ fn what_really_rotates_rotates_and_wiping_says_what_it_does_not_do() {
     assert_ne!(second["new_fp"], first["new_fp"]);
     home.run(&["wipe", "oa:shop", "--yes"]).exits(0).says(&["stays good until"]);
     let doc = home.run(&["status", "oa:shop", "--json"]).exits(0).json();
-    assert_eq!(doc["reason"]["code"], "never_fetched", "{doc}");
+    assert_eq!(doc["reason"]["code"], "token_forgotten", "{doc}");
     home.keeps_secrets();
 }
 
