@@ -172,7 +172,7 @@ pub trait Memo: Send + Sync {
         Box::pin(async { Ok(Some(Box::new(()) as Right)) })
     }
     /// The same right, asked for: who has it is asked to lend it, and waited for so long. The inner error: who has it and did not let go.
-    fn borrow<'a>(&'a self, name: &'a str, _within: Duration) -> Fut<'a, Result<Result<Right, crate::domain::Clean>, Reason>> {
+    fn borrow<'a>(&'a self, name: &'a str, _within: std::time::Duration) -> Fut<'a, Result<Result<Right, crate::domain::Clean>, Reason>> {
         Box::pin(async move { Ok(self.exclusive(name).await?.ok_or_else(|| crate::domain::Clean::new(""))) })
     }
     /// Who has that right. `None`: nobody, or nobody knows.

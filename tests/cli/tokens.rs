@@ -98,7 +98,11 @@ fn secrets_of_accounts_are_set_by_name_and_a_gateway_comes_with_its_first_accoun
     let add = ["add", "wecom", "acme", "--url", &url, "--corp-id", &corp, "--account", "ops=1000002", "--api-key-file", "-"];
     home.run_with(&add, "CANARY-typed-0123456789").exits(4);
     assert!(!std::fs::read_to_string(home.file("config.toml")).unwrap().contains("acme"));
-    home.run_with(&add, SECRET).exits(0);
+    // The right Secret under another app's number: every call of a client would fail.
+    let other = add.map(|word| if word == "ops=1000002" { "ops=7" } else { word });
+    home.run_with(&other, SECRET).exits(4).says(&["another app"]);
+    assert!(!std::fs::read_to_string(home.file("config.toml")).unwrap().contains("acme"));
+    home.run_with(&add, SECRET).exits(0).says(&["its id is that of the app"]);
     home.run(&["regenerate", "acme:ops", "--yes"]).exits(0);
     home.run(&["remove", "acme", "--yes"]).exits(0);
     assert!(!home.run(&["secret", "status"]).exits(0).stdout.contains("acme"));

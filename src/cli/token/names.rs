@@ -53,10 +53,10 @@ mod tests {
             [gateway.none]\nkind = \"wecom\"\ncorp_id = \"ww2\"\n[gateway.bots]\nkind = \"wecom-aibot\"\naccount = { x = { id = \"aib-1\" } }\n";
         let config = Config::parse(text, std::path::Path::new("config.toml")).unwrap();
         let says = |typed: &str| hint(&config, typed).text(Lang::En);
-        assert_eq!(says("corp"), "corp is a gateway; its accounts are: corp:ops, corp:a b");
+        assert_eq!(says("corp"), "corp is a gateway; its accounts are: corp:ops, corp:a%20b");
         assert_eq!(says("none"), "none is a gateway without accounts: name one in config.toml");
-        assert_eq!(says("corp:hr"), "corp:hr is not known here; there are: corp:ops, corp:a b");
-        assert_eq!(says("hr"), "hr is not known here; there are: corp:ops, corp:a b");
+        assert_eq!(says("corp:hr"), "corp:hr is not known here; there are: corp:ops, corp:a%20b");
+        assert_eq!(says("hr"), "hr is not known here; there are: corp:ops, corp:a%20b");
         assert_eq!(says("bots:x"), "bots:x is of the kind wecom-aibot, whose platform issues no tokens");
         assert_eq!(hint(&Config::default(), "hr").text(Lang::En), "hr is not known here");
     }

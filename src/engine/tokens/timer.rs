@@ -260,7 +260,8 @@ impl Timer {
 impl Broker {
     /// What the timer asks: a new one if its time has come, else nothing.
     async fn due(&self, target: &Target) -> Result<Given, Reason> {
-        let subject = self.subject(target)?;
+        // It may have been taken out of the configuration since it was put down for this instant.
+        let subject = self.subject(target).ok().filter(Subject::is_configured).ok_or(Reason::new(ReasonCode::Gone))?;
         let rules = subject.gateway.provider().issuer().map(|i| i.rules()).ok_or(Reason::new(ReasonCode::NotInVersion))?;
         let row = subject.row().await?;
         let now = subject.world.time.now();
