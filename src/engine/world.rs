@@ -204,7 +204,7 @@ impl World {
                 made.map_err(|why| Reason { code: ReasonCode::KeyringAbsent, ..why })
             }
             (VaultState::Locked(why), _) => Err(why),
-            (VaultState::Opening, _) => Err(Reason::new(ReasonCode::VaultLocked)),
+            (VaultState::Opening, _) => Err(self.vault.shut()),
         }
     }
 
@@ -271,6 +271,7 @@ impl World {
             settings: gateway.settings.clone(),
             http: http.map_err(|why| why.with("gateway", gateway.id.as_str()))?,
             secrets: lock(&gateway.state).secrets.clone(),
+            broken: Arc::new(lock(&gateway.state).broken.clone()),
             time: self.time.clone(),
             fingerprint_key: self.store.fingerprint_key(),
             cancel,
@@ -295,7 +296,13 @@ impl World {
         }
         let Some(gateway) = self.gateway(&row.gateway) else { return Err(Not::Trouble(Reason::new(ReasonCode::Gone))) };
         let effect = gateway.provider.can(row, action, facts)?;
-        if self.locked() { Err(Not::Locked) } else { Ok(effect) }
+        if self.locked() { Err(self.not_open()) } else { Ok(effect) }
+    }
+
+    /// That secrets cannot be used: a locked keyring by its own word, everything else with its reason.
+    fn not_open(&self) -> Not {
+        let why = self.vault.shut();
+        if why.code == ReasonCode::VaultLocked && why.args.is_empty() { Not::Locked } else { Not::Trouble(why) }
     }
 
     /// The row of a target as last observed.

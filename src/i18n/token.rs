@@ -81,5 +81,6 @@ catalogue! { "token";
     WATCH_ENDED = "stopped", "已停止";
     SHARED_LEFT = "copies of the tokens of {n} accounts are left in the shared store, until {time}: {why}", "共享存储中仍有 {n} 个账号的令牌副本，至 {time}：{why}";
     EXEC_FAILED = "{program} could not be started: {why}", "无法启动 {program}：{why}";
+    REJECTED_ODD = "--rejected takes eight hex digits, or - to read the token from stdin; what was given is neither, and is not repeated here", "--rejected 需要八位十六进制数字，或用 - 从标准输入读取令牌；给出的内容两者都不是，此处不再显示";
     REJECTED_EMPTY = "--rejected - reads the refused token from stdin, and nothing came", "--rejected - 从标准输入读取被拒绝的令牌，但没有内容";
 }

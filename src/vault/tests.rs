@@ -5,6 +5,7 @@
 use super::*;
 use crate::{
     domain::{Stamp, Time, Wall},
+    i18n::Lang,
     store::Store,
 };
 use std::os::unix::fs::PermissionsExt;
