@@ -265,13 +265,17 @@ impl World {
             return Err(why);
         }
         // Built at the first call, not at start: reading the system's certificates takes longer than the first frame may.
+        let (secrets, broken) = {
+            let state = lock(&gateway.state);
+            (state.secrets.clone(), state.broken.clone())
+        };
         let http = gateway.http.get_or_init(|| http::Client::new(&gateway.settings).map(Arc::new)).clone();
         Ok(Cx {
             gateway: gateway.id.clone(),
             settings: gateway.settings.clone(),
             http: http.map_err(|why| why.with("gateway", gateway.id.as_str()))?,
-            secrets: lock(&gateway.state).secrets.clone(),
-            broken: Arc::new(lock(&gateway.state).broken.clone()),
+            secrets,
+            broken: Arc::new(broken),
             time: self.time.clone(),
             fingerprint_key: self.store.fingerprint_key(),
             cancel,

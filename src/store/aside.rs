@@ -77,7 +77,8 @@ fn ours(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
         .map(|e| e.path())
         .filter(|p| {
             let name = p.file_name().and_then(|n| n.to_str()).unwrap_or_default();
-            matches!(name, "vault.db" | "vault.db-wal" | "vault.db-shm" | "vault.mark" | "vault.key") || (name.starts_with("vault-") && name.ends_with(".key"))
+            matches!(name, "vault.db" | "vault.db-wal" | "vault.db-shm" | "vault.mark" | "vault.key")
+                || (name.starts_with("vault-") && name.ends_with(".key"))
         })
         .collect();
     found.sort_by_key(|p| p.ends_with("vault.db"));

@@ -72,7 +72,20 @@ impl Store {
         };
         let room = Arc::new(Semaphore::new(QUEUE));
         let (paths_kept, seen, life) = (paths.clone(), Mutex::new(None), Mutex::new(life));
-        let inner = Inner { back, room, pending, fingerprint_key, trouble, damaged: broken, live, floor, vault: vault.clone(), paths: paths_kept, seen, life };
+        let inner = Inner {
+            back,
+            room,
+            pending,
+            fingerprint_key,
+            trouble,
+            damaged: broken,
+            live,
+            floor,
+            vault: vault.clone(),
+            paths: paths_kept,
+            seen,
+            life,
+        };
         let store = Self(Arc::new(inner));
         vault.attach(Arc::new(keeper::Keeper(Arc::downgrade(&store.0))), paths.key_file());
         Ok(store)

@@ -117,6 +117,10 @@ fn stands(path: &Path) -> Result<(), StoreError> {
 /// was not folded in is not seen.
 pub(super) fn read_vault(paths: &Paths) -> Option<Connection> {
     use rusqlite::OpenFlags;
+    // SQLite would wait at a pipe for somebody to write into it.
+    if !paths.vault_db().is_file() {
+        return None;
+    }
     let path: String = paths
         .vault_db()
         .to_str()?

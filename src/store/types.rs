@@ -38,7 +38,8 @@ impl StoreError {
     pub(crate) fn unwritten(&self) -> bool {
         use crate::i18n::store as w;
         match self {
-            Self::Said(m) => [&w::DISK_FULL, &w::READ_ONLY_FILE, &w::HELD, &w::FOLDER_UNWRITABLE, &w::BROKEN, &w::VAULT_REPLACED, &w::OWNER_OTHER].contains(&m.words),
+            Self::Said(m) => [&w::DISK_FULL, &w::READ_ONLY_FILE, &w::HELD, &w::FOLDER_UNWRITABLE, &w::BROKEN, &w::VAULT_REPLACED, &w::OWNER_OTHER]
+                .contains(&m.words),
             Self::Trouble(_) => true,
             Self::Busy(_) | Self::Locked => false,
         }
