@@ -249,9 +249,71 @@ fn a_damaged_vault_database_is_named_and_kept() {
             let _ = fs::remove_file(home.file(&format!("vault.db{suffix}")));
         }
         fs::write(&path, &damage).unwrap();
-        home.run(&["list"]).exits(1).says(&["vault.db", "damaged", "nothing was changed"]);
+        home.run(&["list"]).exits(1).says(&["vault.db", "damaged", "nothing was changed", "secret set-aside"]);
+        let wipe = home.run(&["wipe", "bad:shop", "--yes"]).exits(1);
+        assert!(!wipe.stderr.contains("eyring"), "{}", wipe.stderr);
+        home.run(&["doctor"]).exits(1).says(&["damaged"]);
         assert_eq!(bytes(&path), damage);
     }
+    // Out of the way when its operator says so, and back.
+    let damage = bytes(&path);
+    home.run(&["secret", "set-aside"]).exits(0).says(&["set-aside-1", "--back"]);
+    assert_eq!(bytes(&home.file("set-aside-1/vault.db")), damage);
+    home.run(&["secret", "status"]).exits(0);
+    home.run(&["secret", "set-aside"]).exits(1).says(&["nothing to set aside"]);
+    home.run(&["secret", "set-aside", "--back"]).exits(0);
+    assert_eq!(bytes(&path), damage);
+    fs::write(&path, &whole).unwrap();
+    home.run(&["status", "bad:shop"]).exits(0);
+}
+
+#[test]
+fn trouble_with_a_key_file_has_its_own_words() {
+    let (_servers, home) = two();
+    let key = home.file("vault.key");
+    let kept = bytes(&key);
+    let said = |words: &[&str]| {
+        for args in [&["secret", "status"][..], &["list"]] {
+            let ran = home.run(args).exits(12);
+            let all = format!("{}{}", ran.stdout, ran.stderr);
+            assert!(words.iter().all(|w| all.contains(w)) && !all.contains("eyring"), "{args:?}: {all}");
+        }
+    };
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
+    said(&["key file is not used", "chmod 600"]);
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::write(&key, b"garbage").unwrap();
+    said(&["key file is not used", "does not fit"]);
+    fs::remove_file(&key).unwrap();
+    said(&["key file is not there", "put it back"]);
+    fs::write(&key, &kept).unwrap();
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+    home.run(&["status", "bad:shop"]).exits(0);
+}
+
+#[test]
+fn a_disk_that_is_full_from_the_start_is_said_as_what_it_is() {
+    let (servers, home) = two();
+    let mount = tempfile::tempdir().unwrap();
+    let done = std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(mount.path()).status();
+    if !done.is_ok_and(|s| s.success()) {
+        support::skip("a disk that is full from the start", "the right to mount a tmpfs");
+        return;
+    }
+    let small = mount.path().join("home");
+    fs::create_dir(&small).unwrap();
+    fs::copy(home.file("config.toml"), small.join("config.toml")).unwrap();
+    let mut filler = fs::File::create(mount.path().join("filler")).unwrap();
+    while std::io::Write::write_all(&mut filler, &[0u8; 512]).is_ok() {}
+    while std::io::Write::write_all(&mut filler, &[0u8; 1]).is_ok() {}
+    let ran: Vec<_> = [&["list"][..], &["secret", "status"]]
+        .map(|args| home.finish(home.command(&[&["--home", small.to_str().unwrap()], args].concat()).spawn().unwrap()))
+        .into();
+    let _ = std::process::Command::new("umount").arg("-l").arg(mount.path()).status();
+    for ran in ran {
+        assert!(ran.stderr.contains("the disk is full") && !ran.stderr.contains("eyring"), "{ran:?}");
+    }
+    drop(servers);
 }
 
 #[test]

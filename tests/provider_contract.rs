@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod contract;
+#[path = "support/stage.rs"]
+mod stage;
 mod toy;
 
 use pairdeck::{

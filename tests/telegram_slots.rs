@@ -93,7 +93,7 @@ fn a_slot_without_a_file_gets_a_session_and_a_bots_slot_too() {
     floor.home.run(&["regenerate", "tg:ada/w0", "--yes", "--json"]).exits(0);
     assert!(floor.tg().alive(lies(&floor.file("w0")).unwrap().0));
     floor.home.run(&["regenerate", "tg:robot/main", "--yes", "--json"]).exits(0);
-    assert!(floor.tg().alive(lies(&floor.file("robot")).unwrap().0));
+    assert!(floor.tg().alive(lies(&floor.file("main")).unwrap().0));
 }
 
 #[test]
@@ -152,7 +152,7 @@ fn a_regenerate_killed_at_any_commit_leaves_the_old_file_or_the_new_one_and_no_s
         for side in ["before", "after"] {
             slot += 1;
             assert!(slot < SLOTS, "more commits than slots");
-            let (name, old) = (format!("w{slot}"), key(u8::try_from(slot + 1).unwrap()).id());
+            let (name, old) = (format!("w{slot}"), key(slot + 1).id());
             let before = floor.tg().devices(OWNER);
             let mut command = floor.home.command(&["regenerate", &format!("tg:ada/{name}"), "--yes", "--json"]);
             command.env("PAIRDECK_DEBUG_KILL_AT", format!("journal:{n}:{side}"));
@@ -209,7 +209,7 @@ fn a_regenerate_killed_at_any_call_leaves_the_old_file_or_the_new_one_and_no_str
     let methods: Vec<_> = floor.tg().calls().into_iter().map(|c| c.method).collect();
     assert!(methods.contains(&"auth.acceptLoginToken") && methods.len() < SLOTS, "{methods:?}");
     for (n, method) in methods.iter().enumerate() {
-        let (name, old) = (format!("w{}", n + 1), key(u8::try_from(n + 2).unwrap()).id());
+        let (name, old) = (format!("w{}", n + 1), key(n + 2).id());
         let before = floor.tg().devices(OWNER).len();
         floor.tg().clear();
         let mut child = floor.home.command(&["regenerate", &format!("tg:ada/{name}"), "--yes", "--json"]).spawn().unwrap();

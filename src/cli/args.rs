@@ -546,6 +546,12 @@ pub enum SecretCommand {
     },
     /// Accept a store that was put back from an older copy.
     AcceptRestore,
+    /// Move a damaged vault out of the way, so that a new one can be made: nothing is deleted.
+    SetAside {
+        /// Move the one that was set aside last back; one that was made meanwhile is set aside in its turn.
+        #[arg(long)]
+        back: bool,
+    },
     /// Say where the key is kept and which secrets are sealed, by name only.
     Status,
     /// Seal the key of a gateway, or of one of its accounts; read from a prompt, a file or stdin.
@@ -586,7 +592,8 @@ fn fingerprint(text: &str) -> Result<String, String> {
     match text {
         "-" => Ok(text.to_owned()),
         _ if crate::domain::Fingerprint::parse(text).is_some() => Ok(text.to_owned()),
-        _ => Err("expected eight hex digits, or - to read the token from stdin".to_owned()),
+        // Most likely the token itself: it is not repeated. The command refuses it, in words of its own.
+        _ => Ok(String::new()),
     }
 }
 

@@ -22,8 +22,8 @@ fn nothing_opens_the_deck_and_globals_stand_anywhere() {
 }
 
 #[test]
-fn a_code_needs_a_number_and_a_number_means_a_code() {
-    assert_eq!(parse("pair a --code").unwrap_err().exit_code(), 2);
+fn a_number_means_a_code_and_a_code_without_one_is_for_the_terminal_to_ask() {
+    assert!(matches!(parse("pair a --code").unwrap().command, Some(Command::Pair(p)) if p.method() == Method::Code && p.number.is_none()));
     assert_eq!(parse("pair a --qr --number 5511999990001").unwrap_err().kind(), ErrorKind::ArgumentConflict);
     let method = |words: &str| match parse(words).unwrap().command {
         Some(Command::Pair(p)) => p.method(),

@@ -2,10 +2,10 @@
 
 use super::{
     Cli, Command, Exit, Globals, Gone, Output, add,
-    args::{ConfigCommand, Demo},
+    args::{ConfigCommand, Demo, SecretCommand},
     attempt, check, completions, doctor, exec, man, new_slot, op, remove, run, run_cmd, sandbox, secret,
     session::{Session, Settings},
-    token, watch, why,
+    token, vault, watch, why,
 };
 use crate::{
     domain::Action,
@@ -78,6 +78,7 @@ fn decide(cli: Cli, out: &mut Output) -> Result<Next, Gone> {
                 (Some(Command::Doctor(args)), loaded) => doctor_first(&globals, paths, loaded, args.json, out)?,
                 (_, Err(errors)) => usage(&errors.text(out.lang), out),
                 (None, Ok(config)) => return Ok(Next::Deck(paths, Box::new(config))),
+                (Some(Command::Secret(SecretCommand::SetAside { back })), Ok(_)) => vault::aside(&paths, back, out),
                 (Some(Command::Run(args)), Ok(config)) => return Ok(Next::Child(run_cmd::run(&globals, paths, config.into(), &args, out))),
                 (Some(command), Ok(config)) => block_on(out, async |out| headless(command, &globals, paths, Settings::from(config), out).await)?,
             }

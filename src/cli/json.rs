@@ -261,6 +261,20 @@ pub fn unchanged(target: &Target, action: &Action, why: &Message, lang: Lang) ->
     })
 }
 
+/// The same where nothing was begun: `why` is what stood against it.
+pub fn refused(target: &Target, action: &Action, why: &Value) -> Value {
+    let none: [&str; 0] = [];
+    json!({
+        "v": V, "action": action.name(), "id": target.id(), "result": Result::Failed.name(), "old_fp": null, "new_fp": null, "lost": none,
+        "steps": null, "told": none, "reason": why,
+    })
+}
+
+/// A sentence that has no code of the shared ones, in the form of [`reason`].
+pub fn plain_reason(code: &str, words: &Message, lang: Lang) -> Value {
+    json!({ "code": code, "text": words.text(lang), "raw": null, "remedy": null, "at": null })
+}
+
 fn step_state(op: &Op, i: usize) -> &'static str {
     match (op.phase, op.begun) {
         (OpPhase::Done, _) => "done",

@@ -8,9 +8,9 @@ use super::{
     session::{Session, refused},
 };
 use crate::{
-    domain::{Action, Answer, Effect, GatewayId, Not, Prompt, PromptKind, Row, State, ids::TargetName},
+    domain::{Action, Answer, Effect, GatewayId, Not, Prompt, PromptKind, Reason, ReasonCode, Row, State, ids::TargetName},
     engine::ops::{self, Armed, Ended, Host, NotArmed, Progress},
-    i18n::{Message, Words, command as c, reason as reasons, shell},
+    i18n::{Lang, Message, Words, command as c, reason as reasons, shell},
 };
 use std::{future::Future, pin::Pin};
 use tokio_util::sync::CancellationToken;
@@ -42,7 +42,12 @@ pub async fn run(house: &Session, action: Action, args: &Act, more: &More<'_>, o
         Err(NotArmed::Not(Not::NotNow(why))) if wanted == Action::Wipe && row.link.state == State::LoggedOut => {
             return unchanged(&row, &wanted, &why, args.json, out);
         }
-        Err(why) => return Ok(not_armed(why, out)),
+        Err(why) => {
+            if args.json {
+                out.json(&json::refused(&row.target(), &wanted, &refusal(&why, out.lang)))?;
+            }
+            return Ok(not_armed(why, out));
+        }
     };
     if !args.yes {
         let question = question(&armed, &effect, out);
@@ -100,6 +105,20 @@ fn question(armed: &Armed, effect: &Effect, out: &Output) -> Message {
     let lost: Vec<String> = effect.loses.iter().map(|m| m.text(out.lang)).collect();
     let m = Message::new(if lost.is_empty() { &c::ASK_ACT_PLAIN } else { &c::ASK_ACT });
     m.with("action", armed.action.name()).with("target", armed.target.id()).with("lost", lost.join(", "))
+}
+
+/// What stood against it, as documents have it.
+fn refusal(why: &NotArmed, lang: Lang) -> serde_json::Value {
+    let coded = |code| json::reason(&Reason::new(code), lang);
+    match why {
+        NotArmed::Busy(_) => coded(ReasonCode::Busy),
+        NotArmed::Trouble(why) | NotArmed::Not(Not::Trouble(why)) => json::reason(why, lang),
+        NotArmed::Not(Not::ReadOnly) => coded(ReasonCode::ReadOnly),
+        NotArmed::Not(Not::Locked) => coded(ReasonCode::VaultLocked),
+        NotArmed::Not(Not::Unsupported(m)) => json::plain_reason("unsupported", m, lang),
+        NotArmed::Not(Not::NotNow(m)) => json::plain_reason("not_now", m, lang),
+        NotArmed::Not(Not::Person(p)) => json::plain_reason("person_needed", &p.words, lang),
+    }
 }
 
 pub(super) fn not_armed(why: NotArmed, out: &mut Output) -> Exit {

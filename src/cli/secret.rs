@@ -34,6 +34,8 @@ pub async fn run(house: &Session, command: &SecretCommand, out: &mut Output) -> 
         SecretCommand::Init { insecure_key_file, credential } => Ok(init(house, vault::source(*insecure_key_file, *credential), out).await),
         SecretCommand::RotateKey => vault::rotate(house, out).await,
         SecretCommand::Move { to, .. } => vault::change(house, vault::target(*to), out).await,
+        // Done before a store is opened: see [`super::vault::aside`].
+        SecretCommand::SetAside { .. } => Ok(Exit::Usage),
         SecretCommand::AcceptRestore => vault::accept(house, out).await,
         SecretCommand::Status => secret_status(house, out).await,
         SecretCommand::Set { gateway, file, name } => {

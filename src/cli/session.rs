@@ -8,7 +8,7 @@ use crate::{
     i18n::{Lang, Message, command as c, reason, shell},
     providers::registry,
     store::{Store, StoreError, config, locks::ProcessLock, paths::Paths},
-    vault::{Vault, VaultState},
+    vault::{Vault, VaultState, shut},
 };
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -56,7 +56,12 @@ impl Session {
         let store = Store::open(&paths, vault.clone(), time.clone()).map_err(|e| broken(&e, out))?;
         // A folder that cannot be written takes neither lock nor journal: states are shown, and nothing is begun.
         let lock = match (ProcessLock::take(&paths), store.trouble()) {
-            (Ok(lock), _) => Some(lock),
+            (Ok(lock), None) => Some(lock),
+            // Begun is nothing while it cannot be journaled.
+            (Ok(lock), Some(why)) => {
+                refused(&why, out);
+                (!store.is_damaged()).then_some(lock)
+            }
             (Err(_), Some(why)) => {
                 refused(&why, out);
                 None
@@ -96,7 +101,7 @@ impl Session {
     /// As there.
     pub async fn unlock_for(&self, person: bool, out: &mut Output) -> Result<(), Exit> {
         let mut state = self.world.open_vault().await;
-        if person && matches!(state, VaultState::Locked(_)) && std::io::IsTerminal::is_terminal(&std::io::stdin()) {
+        if person && matches!(&state, VaultState::Locked(why) if shut::can_be_typed(why)) && std::io::IsTerminal::is_terminal(&std::io::stdin()) {
             let given = prompt::secret(None, &c::ASK_PASSPHRASE, out);
             state = self.world.vault().unlock(given.ok()).await;
         }
@@ -112,6 +117,8 @@ impl Session {
                 }
                 Ok(())
             }
+            // What is the store's trouble was said when it was opened.
+            VaultState::Locked(why) if self.world.store().trouble().is_some_and(|t| t.raw == why.raw) => Err(Exit::from(why.code).or_failed()),
             VaultState::Locked(why) => Err(refused(&why, out)),
             VaultState::Opening => Err(refused(&Reason::new(ReasonCode::VaultLocked), out)),
         }

@@ -1,15 +1,16 @@
-//! `secret rotate-key`, `secret move`, `secret accept-restore`: where the vault key lives, and another one.
+//! `secret rotate-key`, `secret move`, `secret accept-restore`, `secret set-aside`: where the vault key lives, and another one.
 
 use super::{
     Exit, Output,
     args::KeySource,
     prompt,
     run::Ran,
-    session::{Session, refused},
+    session::{Session, broken, refused},
 };
 use crate::{
     engine::ops,
     i18n::{Message, command as c},
+    store::{self, Paths},
     vault::{Source, VaultState},
 };
 
@@ -95,6 +96,26 @@ pub(super) async fn accept(house: &Session, out: &mut Output) -> Ran {
             Ok(Exit::Ok)
         }
         Err(why) => Ok(refused(&why, out)),
+    }
+}
+
+/// `secret set-aside`: before any store is opened, as a damaged one has nothing to open.
+pub(super) fn aside(paths: &Paths, back: bool, out: &mut Output) -> Exit {
+    let shown = |p: &std::path::Path| p.to_string_lossy().into_owned();
+    let done = if back {
+        store::aside::put_back(paths).map(|made| match made {
+            Some(made) => Message::new(&c::ASIDE_SWAPPED).with("path", shown(&made)),
+            None => Message::new(&c::ASIDE_BACK),
+        })
+    } else {
+        store::aside::set_aside(paths).map(|folder| Message::new(&c::ASIDE_DONE).with("path", shown(&folder)))
+    };
+    match done {
+        Ok(told) => {
+            out.note(&told);
+            Exit::Ok
+        }
+        Err(e) => broken(&e, out),
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
     world::{Gateway, Parts, World},
 };
 use crate::{
-    domain::{GatewayId, OpPhase, Reason, ReasonCode, Target, Want},
+    domain::{GatewayId, OpPhase, Target, Want},
     i18n::Message,
     vault::VaultState,
 };
@@ -232,7 +232,7 @@ impl Actor {
                 let _ = ready.send(()).await;
             } else if !matches!(state, VaultState::Absent) {
                 for gateway in world.gateways().into_iter().filter(|g| !g.spec.secrets.is_empty()) {
-                    world.broken(&gateway, Reason::new(ReasonCode::VaultLocked));
+                    world.broken(&gateway, world.vault.shut());
                 }
             }
         });

@@ -217,7 +217,7 @@ impl World {
                 made.map_err(|why| Reason { code: ReasonCode::KeyringAbsent, ..why })
             }
             (VaultState::Locked(why), _) => Err(why),
-            (VaultState::Opening, _) => Err(Reason::new(ReasonCode::VaultLocked)),
+            (VaultState::Opening, _) => Err(self.vault.shut()),
         }
     }
 
@@ -278,12 +278,17 @@ impl World {
             return Err(why);
         }
         // Built at the first call, not at start: reading the system's certificates takes longer than the first frame may.
+        let (secrets, broken) = {
+            let state = lock(&gateway.state);
+            (state.secrets.clone(), state.broken.clone())
+        };
         let http = gateway.http.get_or_init(|| http::Client::new(&gateway.settings).map(Arc::new)).clone();
         Ok(Cx {
             gateway: gateway.id.clone(),
             settings: gateway.settings.clone(),
             http: http.map_err(|why| why.with("gateway", gateway.id.as_str()))?,
-            secrets: lock(&gateway.state).secrets.clone(),
+            secrets,
+            broken: Arc::new(broken),
             time: self.time.clone(),
             fingerprint_key: self.store.fingerprint_key(),
             cancel,
@@ -313,7 +318,13 @@ impl World {
         }
         let Some(gateway) = self.gateway(&row.gateway) else { return Err(Not::Trouble(Reason::new(ReasonCode::Gone))) };
         let effect = gateway.provider.can(row, action, facts)?;
-        if self.locked() { Err(Not::Locked) } else { Ok(effect) }
+        if self.locked() { Err(self.not_open()) } else { Ok(effect) }
+    }
+
+    /// That secrets cannot be used: a locked keyring by its own word, everything else with its reason.
+    fn not_open(&self) -> Not {
+        let why = self.vault.shut();
+        if why.code == ReasonCode::VaultLocked && why.args.is_empty() { Not::Locked } else { Not::Trouble(why) }
     }
 
     /// The row of a target as last observed.

@@ -124,6 +124,11 @@ catalogue! { "command";
     SECRET_TOO_LONG = "a secret has at most {max} bytes", "密钥最多 {max} 字节";
     SECRET_NO_TERMINAL = "not on a terminal: give the secret with a file or - for stdin", "非终端环境：用文件或 - 从标准输入提供密钥";
 
+    ASIDE_DONE = "the damaged vault was moved to {path}, nothing of it was changed; secrets are to be set anew, and  pairdeck secret set-aside --back  brings it back", "已将损坏的保险库移到 {path}，内容未作任何更改；密钥需重新设置，pairdeck secret set-aside --back 可移回";
+    ASIDE_BACK = "the vault that was set aside is back in its place", "已移回先前移开的保险库";
+    ASIDE_SWAPPED = "the vault that was set aside is back in its place; the one made meanwhile was moved to {path}", "已移回先前移开的保险库；其间新建的保险库移到 {path}";
+    VAULT_TYPED_DO = "Run it on a terminal to type the passphrase.", "请在终端运行以输入口令。";
+    VAULT_MEND_DO = "Mend that on this host, then run it again; no other place is tried for the key.", "请在本机修正后重新运行；不会尝试其他密钥来源。";
     VAULT_LOCKED_DO = "Unlock the keyring, or run it on a terminal to type the passphrase; where no vault is yet, `pairdeck secret init` makes one, with --insecure-key-file also where there is no keyring.", "请解锁密钥环，或在终端运行以输入口令；尚无保管库时用 pairdeck secret init 建立，没有密钥环时可加 --insecure-key-file。";
     SPOILT_DO = "`pairdeck pair --wipe-spoilt` wipes it and starts again.", "pairdeck pair --wipe-spoilt 会清除会话并重新开始。";
     PAIR_DO = "`pairdeck pair` pairs it.", "用 pairdeck pair 配对。";

@@ -73,6 +73,7 @@ catalogue! { "deck";
     VAULT_OPENING = "vault opening", "保险库打开中";
     VAULT_OPEN = "vault {source}", "保险库 {source}";
     VAULT_LOCKED = "vault LOCKED", "保险库已锁";
+    VAULT_SHUT = "vault NOT OPEN", "保险库未打开";
     SHARED_AWAY = "shared store away: tokens of this host only", "共享存储失联：仅用本机令牌";
     VAULT_ABSENT = "no vault yet", "尚无保险库";
 

@@ -97,5 +97,6 @@ catalogue! { "token";
     NAME_EMPTY = "{name} is a gateway without accounts: name one in config.toml", "{name} 是没有账号的网关：请在 config.toml 中写入账号";
     NAME_TOKENLESS = "{name} is of the kind {kind}, whose platform issues no tokens", "{name} 属于 {kind}，其平台不签发令牌";
     NAME_ELSE = "{name} is not known here; there are: {accounts}", "此处没有 {name}；现有：{accounts}";
+    REJECTED_ODD = "--rejected takes eight hex digits, or - to read the token from stdin; what was given is neither, and is not repeated here", "--rejected 需要八位十六进制数字，或用 - 从标准输入读取令牌；给出的内容两者都不是，此处不再显示";
     REJECTED_EMPTY = "--rejected - reads the refused token from stdin, and nothing came", "--rejected - 从标准输入读取被拒绝的令牌，但没有内容";
 }

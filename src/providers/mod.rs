@@ -31,7 +31,7 @@ use crate::{
     i18n::Message,
     store::config,
 };
-use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 /// A boxed future that may run on any thread.
@@ -134,6 +134,8 @@ pub struct Cx {
     pub http: Arc<http::Client>,
     /// The secrets that the spec names, as far as they are stored and the vault is open.
     pub secrets: Secrets,
+    /// Those that are stored and do not open, by name, and why: broken is not missing.
+    pub broken: Arc<BTreeMap<String, Reason>>,
     /// Clocks.
     pub time: Arc<dyn Time>,
     /// Key for fingerprints.
@@ -148,6 +150,13 @@ pub struct Cx {
     pub tokens: Arc<dyn token::Tokens>,
     /// True while rows of this gateway are on screen.
     pub seen: tokio::sync::watch::Receiver<Attention>,
+}
+
+impl Cx {
+    /// Why the secret of that name cannot be used although it is needed: it is broken, else `missing`.
+    pub fn without(&self, name: &str, missing: Reason) -> Reason {
+        self.broken.get(name).cloned().unwrap_or(missing)
+    }
 }
 
 /// What the operator looks at.

@@ -69,6 +69,14 @@ fn held(path: &Path) -> bool {
     }
 }
 
+/// True while any process with a lock of its own uses the store.
+pub(super) fn anybody(locks: &Path) -> bool {
+    let Ok(entries) = fs::read_dir(locks) else { return false };
+    let lives =
+        |path: PathBuf| path.file_name().and_then(|n| n.to_str()).is_some_and(|n| n.starts_with("proc-") && n.ends_with(".lock")) && held(&path);
+    entries.flatten().any(|e| lives(e.path()))
+}
+
 fn sweep(locks: &Path) {
     let Ok(entries) = fs::read_dir(locks) else { return };
     for path in entries.flatten().map(|e| e.path()) {

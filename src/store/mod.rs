@@ -1,6 +1,7 @@
 //! What must outlive the process: `vault.db` (never lost), `cache.db` (can be observed again), the operator's
 //! configuration, paths and locks. One thread owns both connections; every other room holds a [`Store`] handle.
 
+pub mod aside;
 mod cache;
 mod clock;
 pub mod config;
@@ -58,6 +59,7 @@ struct Inner {
     pending: Arc<Mutex<Pending>>,
     fingerprint_key: [u8; 32],
     trouble: Option<Reason>,
+    damaged: bool,
     live: watch::Sender<Option<Reason>>,
     floor: Mutex<Option<crate::domain::Wall>>,
     vault: Vault,
@@ -76,11 +78,11 @@ enum Back {
 }
 
 impl Store {
-    /// Opens the store in `paths` and starts its thread. A folder that cannot be written gives a store all the same: its
+    /// Opens the store in `paths` and starts its thread. A folder that cannot be written, or a damaged `vault.db`, gives a store all the same: its
     /// cache is in memory, everything of `vault.db` refuses, and [`Store::trouble`] says why.
     ///
     /// # Errors
-    /// `vault.db` is damaged or was written by a newer pairdeck: nothing was changed.
+    /// `vault.db` was written by a newer pairdeck: nothing was changed.
     pub fn open(paths: &Paths, vault: Vault, time: Arc<dyn Time>) -> Result<Self, StoreError> {
         Self::open_with(paths, vault, time, true)
     }
@@ -97,6 +99,11 @@ impl Store {
     /// Why nothing can be kept, if so: since the start, or just now. Live state works all the same.
     pub fn trouble(&self) -> Option<Reason> {
         self.0.trouble.clone().or_else(|| self.0.live.borrow().clone())
+    }
+
+    /// True when `vault.db` is damaged: what its whole pages hold is read, nothing is written.
+    pub fn is_damaged(&self) -> bool {
+        self.0.damaged
     }
 
     /// Tells when writing begins to fail (a full disk, a database held for long) and when it works again.

@@ -2,7 +2,7 @@
 
 use super::{Back, Inner, QUEUE, Store, StoreError, cache, floor, keeper, mark, paths::Paths, schema, secrets, thread};
 use crate::{
-    domain::Time,
+    domain::{Reason, ReasonCode, Time},
     i18n::{Message, store as words},
     vault::Vault,
 };
@@ -15,7 +15,7 @@ impl Store {
         let prepared = paths.prepare();
         let mut vault_db = prepared.and_then(|()| schema::open_vault(paths));
         if let Err(StoreError::Said(m)) = &vault_db
-            && [&words::NEWER, &words::BROKEN].contains(&m.words)
+            && m.words == &words::NEWER
         {
             return Err(StoreError::Said(m.clone()));
         }
@@ -23,14 +23,22 @@ impl Store {
             // Before this process writes anything. What fails here is seen when the vault is opened.
             let _ = mark::look(db, &paths.vault_db());
         }
-        let unwritable = vault_db.as_ref().err().map(StoreError::reason);
-        if unwritable.is_some() {
-            // What is sealed can be read all the same, so that live state is shown; every write says why it is refused.
-            vault_db = schema::read_vault(paths).map_or(vault_db, Ok);
+        let said = |words| matches!(&vault_db, Err(StoreError::Said(m)) if m.words == words);
+        let (broken, foreign) = (said(&words::BROKEN), said(&words::OWNER_OTHER));
+        // To who watches, damage comes to the same as a full disk: nothing is kept.
+        let unwritable = vault_db.as_ref().err().map(|e| Reason { code: ReasonCode::StoreUnwritable, ..e.reason() });
+        let mut refuses = None;
+        if unwritable.is_some() && !foreign {
+            // What is sealed can be read all the same, so that live state is shown; every write says why it is refused. Of a damaged one
+            // that is what its whole pages hold.
+            if let (Some(db), Err(StoreError::Said(why))) = (schema::read_vault(paths), &vault_db) {
+                refuses = broken.then(|| (**why).clone());
+                vault_db = Ok(db);
+            }
         }
-        let fingerprint_key = vault_db.as_mut().ok().and_then(|db| identity(db).ok()).or_else(random_key).unwrap_or_default();
+        let fingerprint_key = vault_db.as_mut().ok().and_then(|db| identity(db, refuses.is_some()).ok()).or_else(random_key).unwrap_or_default();
         let floor = Mutex::new(vault_db.as_ref().ok().and_then(floor::read));
-        let cache = if unwritable.is_none() { schema::open_cache(paths) } else { schema::memory_cache() };
+        let cache = if unwritable.is_none() || broken { schema::open_cache(paths) } else { schema::memory_cache() };
         let (cache_db, cache_trouble) = match cache {
             Ok(db) => (db, None),
             Err(e) => (schema::memory_cache()?, Some(e.reason())),
@@ -43,6 +51,7 @@ impl Store {
                 StoreError::Said(m) => *m,
                 other => Message::new(&words::READ_ONLY_FILE).with("path", other.to_string()),
             }),
+            refuses,
             cache_db,
             written: cache::Written::new(),
             path: paths.vault_db(),
@@ -69,6 +78,7 @@ impl Store {
             pending,
             fingerprint_key,
             trouble,
+            damaged: broken,
             live,
             floor,
             vault: vault.clone(),
@@ -84,7 +94,11 @@ impl Store {
 }
 
 /// The fingerprint key and the store's name, made once.
-fn identity(db: &mut rusqlite::Connection) -> rusqlite::Result<[u8; 32]> {
+fn identity(db: &mut rusqlite::Connection, only_read: bool) -> rusqlite::Result<[u8; 32]> {
+    if only_read {
+        let kept = secrets::meta(db, "fingerprint_key")?;
+        return kept.and_then(|k| k.try_into().ok()).ok_or(rusqlite::Error::QueryReturnedNoRows);
+    }
     let key = random_key().unwrap_or_default();
     let name = crate::vault::meta::random_hex(8).unwrap_or_default();
     let tx = db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;

@@ -82,6 +82,7 @@ impl Paths {
             for suffix in ["", "-wal", "-shm"] {
                 let mut name = file.clone().into_os_string();
                 name.push(suffix);
+                owned(Path::new(&name))?;
                 mend(Path::new(&name), 0o600)?;
             }
         }
@@ -91,6 +92,9 @@ impl Paths {
 
 /// Says that `path` cannot be written, and why.
 pub(super) fn unwritable(path: &Path, why: &io::Error) -> StoreError {
+    if why.kind() == io::ErrorKind::StorageFull {
+        return StoreError::said(Message::new(&words::DISK_FULL));
+    }
     StoreError::said(Message::new(&words::FOLDER_UNWRITABLE).with("path", path.to_string_lossy()).with("why", plain(why)))
 }
 
@@ -98,6 +102,35 @@ pub(super) fn unwritable(path: &Path, why: &io::Error) -> StoreError {
 pub(crate) fn plain(e: &io::Error) -> String {
     let text = e.to_string();
     text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+/// True when nothing more fits on the file system of `path`.
+pub(super) fn is_full(path: &Path) -> bool {
+    #[cfg(unix)]
+    return rustix::fs::statvfs(path.parent().unwrap_or(path)).is_ok_and(|s| s.f_bavail == 0);
+    #[cfg(not(unix))]
+    return {
+        _ = path;
+        false
+    };
+}
+
+/// Refuses what belongs to another user: its owner reads it, changes it and opens it again to others, whatever its mode is now.
+pub(crate) fn owned(path: &Path) -> Result<(), StoreError> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let Ok(meta) = fs::metadata(path) else { return Ok(()) };
+        let own = rustix::process::geteuid().as_raw();
+        // Root could take everything anyhow, and often owns what is handed in to be read.
+        if meta.uid() != own && meta.uid() != 0 {
+            let m = Message::new(&words::OWNER_OTHER).with("path", path.to_string_lossy()).with("owner", meta.uid().to_string());
+            return Err(StoreError::said(m.with("own", own.to_string())));
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
 }
 
 /// A folder that only its owner may enter: made if it is missing, mended if it is open to others.
@@ -109,6 +142,7 @@ pub(crate) fn private_dir(dir: &Path) -> Result<(), StoreError> {
         std::os::unix::fs::DirBuilderExt::mode(&mut make, 0o700);
         make.create(dir).map_err(|e| unwritable(dir, &e))?;
     }
+    owned(dir)?;
     mend(dir, 0o700)
 }
 

@@ -1,8 +1,8 @@
 //! Opening the databases: pragmas, schema, migrations, and what to do with a broken or a newer one.
 
-use super::{Paths, StoreError, paths};
+use super::{Paths, StoreError, mark, paths};
 use crate::i18n::{Message, store as words};
-use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, config::DbConfig};
 use std::{fs, path::Path, time::Duration};
 
 /// How long a writer waits for another process before it says so.
@@ -69,7 +69,11 @@ const CACHE: &[&str] = &["
 /// Unwritable, damaged or newer: nothing is changed then.
 pub(super) fn open_vault(paths: &Paths) -> Result<Connection, StoreError> {
     let path = paths.vault_db();
+    stands(&path)?;
     let db = open(&path, "FULL").map_err(|e| explain(&path, &e))?;
+    // Until it is known to be whole: closing would fold the log into a damaged file.
+    let fold = |db: &Connection, on: bool| db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !on).map(|_| ());
+    fold(&db, false).map_err(|e| explain(&path, &e))?;
     db.pragma_update(None, "secure_delete", "ON").map_err(|e| explain(&path, &e))?;
     let known = version_of(VAULT);
     let found: i64 = db.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(|e| explain(&path, &e))?;
@@ -84,13 +88,39 @@ pub(super) fn open_vault(paths: &Paths) -> Result<Connection, StoreError> {
             return Err(broken(&path, &verdict));
         }
     }
-    migrate(db, VAULT).map_err(|e| explain(&path, &e))
+    let db = migrate(db, VAULT).map_err(|e| explain(&path, &e))?;
+    fold(&db, true).map_err(|e| explain(&path, &e))?;
+    Ok(db)
 }
 
-/// Opens a `vault.db` that cannot be written, for reading only: nothing is made, locked or changed. What stands in a log that
+/// Refuses what SQLite would wait for, fail at without a cause, or take for a new database and write over: a folder, a pipe, a device, a
+/// file that was emptied.
+fn stands(path: &Path) -> Result<(), StoreError> {
+    let Ok(found) = fs::metadata(path) else { return Ok(()) };
+    if found.is_dir() {
+        return Err(broken(path, "a folder stands there"));
+    }
+    if !found.is_file() {
+        return Err(broken(path, "a pipe or a device stands there"));
+    }
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let logged = fs::metadata(log).is_ok_and(|m| m.len() > 0);
+    // One that is being made is empty too, but nothing was ever sealed in it.
+    if found.len() == 0 && (logged || mark::kept(path) > 0) {
+        return Err(broken(path, "it is empty"));
+    }
+    Ok(())
+}
+
+/// Opens a `vault.db` that cannot be written, or that is damaged, for reading only: nothing is made, locked or changed. What stands in a log that
 /// was not folded in is not seen.
 pub(super) fn read_vault(paths: &Paths) -> Option<Connection> {
     use rusqlite::OpenFlags;
+    // SQLite would wait at a pipe for somebody to write into it.
+    if !paths.vault_db().is_file() {
+        return None;
+    }
     let path: String = paths
         .vault_db()
         .to_str()?
@@ -109,6 +139,10 @@ pub(super) fn read_vault(paths: &Paths) -> Option<Connection> {
 /// When it cannot be written.
 pub(super) fn open_cache(paths: &Paths) -> Result<Connection, StoreError> {
     let path = paths.cache_db();
+    // A folder or a pipe is somebody's: it is not moved.
+    if fs::metadata(&path).is_ok_and(|m| !m.is_file()) {
+        return Err(StoreError::said(Message::new(&words::CACHE_ODD).with("path", path.to_string_lossy())));
+    }
     let attempt = || -> rusqlite::Result<Option<Connection>> {
         let db = open(&path, "NORMAL")?;
         let found: i64 = db.query_row("PRAGMA user_version", [], |r| r.get(0))?;
@@ -223,11 +257,14 @@ pub(super) fn explain(path: &Path, e: &rusqlite::Error) -> StoreError {
     let message = match code(e) {
         Some(ErrorCode::DiskFull) => Message::new(&words::DISK_FULL),
         Some(ErrorCode::ReadOnly) => Message::new(&words::READ_ONLY_FILE).with("path", path.to_string_lossy()),
+        Some(ErrorCode::CannotOpen) if paths::is_full(path) => Message::new(&words::DISK_FULL),
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
             Message::new(&words::FOLDER_UNWRITABLE).with("path", path.to_string_lossy()).with("why", "cannot be opened")
         }
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Message::new(&words::HELD),
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => return broken(path, &e.to_string()),
+        // What a full disk says of a shared-memory file or a temporary one.
+        Some(ErrorCode::SystemIoFailure) if paths::is_full(path) => Message::new(&words::DISK_FULL),
         _ => return StoreError::Trouble(e.to_string()),
     };
     StoreError::said(message)

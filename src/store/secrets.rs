@@ -102,11 +102,12 @@ pub(super) fn forget(db: &mut Db, name: &str) -> Result<(), StoreError> {
 
 /// Names of all secrets with their fingerprints, readable while locked.
 pub(super) fn list(db: &mut Db) -> Result<Vec<(String, Option<String>)>, StoreError> {
-    db.vault_tx(|tx, t| {
-        let mut all = tx.prepare("SELECT name, fp FROM secret ORDER BY name").map_err(|e| t.explain(e))?;
-        let found = all.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).map_err(|e| t.explain(e))?;
-        found.collect::<rusqlite::Result<_>>().map_err(|e| t.explain(e))
-    })
+    // Without a transaction: a store that can only be read is asked too.
+    let path = db.path.clone();
+    let explain = |e| super::schema::explain(&path, &e);
+    let mut all = db.vault_db()?.prepare("SELECT name, fp FROM secret ORDER BY name").map_err(explain)?;
+    let found = all.query_map([], |r| Ok((r.get(0)?, r.get(1)?))).map_err(explain)?;
+    found.collect::<rusqlite::Result<_>>().map_err(explain)
 }
 
 pub(super) fn memo_get(db: &mut Db, gateway: &GatewayId, key: &str) -> Result<Option<serde_json::Value>, StoreError> {

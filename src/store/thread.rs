@@ -4,6 +4,7 @@
 use super::{Change, ClockEvent, ClockPoint, KnownGateway, StoreError, cache, clock, history, kill, mark, schema};
 use crate::{
     domain::{GatewayId, Reason, ReasonCode, Row, Target, Time},
+    i18n::store as words,
     vault::Vault,
 };
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -79,6 +80,8 @@ pub(super) fn key_of(t: &Target) -> RowKey {
 pub(super) struct Db {
     /// `vault.db`, or why there is none.
     pub(super) vault_db: Result<Connection, crate::i18n::Message>,
+    /// Why nothing may be written to what could be opened only for reading: it is damaged.
+    pub(super) refuses: Option<crate::i18n::Message>,
     /// `cache.db`, or one in memory.
     pub(super) cache_db: Connection,
     /// What was last written of each row, so that a poll that brought nothing new writes nothing.
@@ -110,14 +113,20 @@ impl Db {
         let tools = Tools { vault: &self.vault, locks: &self.locks, time: &*self.time, path: &self.path };
         let db = self.vault_db.as_mut().map_err(|m| StoreError::said(m.clone()))?;
         let explain = |e| schema::explain(&self.path, &e);
+        let (refuses, only_read) = (self.refuses.clone(), self.refuses.is_some());
         let go = || {
             in_place(self.file, &self.path)?;
-            let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(explain)?;
+            // What can only be read is read without a claim to write; SQLite refuses the first write of it.
+            let how = if only_read { TransactionBehavior::Deferred } else { TransactionBehavior::Immediate };
+            let tx = db.transaction_with_behavior(how).map_err(explain)?;
             let out = work(&tx, &tools)?;
             tx.commit().map_err(explain)?;
             Ok(out)
         };
-        let done = go();
+        let done = go().map_err(|e| match (&e, refuses) {
+            (StoreError::Said(m), Some(why)) if m.words == &words::READ_ONLY_FILE => StoreError::said(why),
+            _ => e,
+        });
         self.tell(done.as_ref().err());
         done
     }
@@ -140,6 +149,9 @@ impl Db {
 
     /// Looks, without a write, whether `vault.db` still is the file that was opened, and tells if not.
     pub(super) fn look_in_place(&self) {
+        if self.refuses.is_some() {
+            return;
+        }
         if let Err(e) = in_place(self.file, &self.path) {
             self.tell(Some(&e));
         }
@@ -159,7 +171,9 @@ impl Db {
     /// Commits what is pending. What fails stays pending and is tried again with the next batch.
     pub(super) fn commit_pending(&mut self) {
         self.look_in_place();
-        mark::raise(self);
+        if self.refuses.is_none() {
+            mark::raise(self);
+        }
         let taken = std::mem::take(&mut *lock(&self.pending));
         if taken.is_empty() {
             return;

@@ -35,10 +35,11 @@ impl StoreError {
     }
 
     /// True when the database itself could not be written: full, read-only, held for too long.
-    pub(super) fn unwritten(&self) -> bool {
+    pub(crate) fn unwritten(&self) -> bool {
         use crate::i18n::store as w;
         match self {
-            Self::Said(m) => [&w::DISK_FULL, &w::READ_ONLY_FILE, &w::HELD, &w::FOLDER_UNWRITABLE, &w::BROKEN, &w::VAULT_REPLACED].contains(&m.words),
+            Self::Said(m) => [&w::DISK_FULL, &w::READ_ONLY_FILE, &w::HELD, &w::FOLDER_UNWRITABLE, &w::BROKEN, &w::VAULT_REPLACED, &w::OWNER_OTHER]
+                .contains(&m.words),
             Self::Trouble(_) => true,
             Self::Busy(_) | Self::Locked => false,
         }

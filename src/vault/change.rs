@@ -6,6 +6,7 @@
 use super::{
     Home, KeyMeta, OpenKey, Place, Source, Vault, VaultState, keyfile, keyring, lock, meta, passphrase,
     seal::{self, Key},
+    shut,
 };
 use crate::{
     domain::{Reason, ReasonCode, Secret},
@@ -58,7 +59,7 @@ impl Vault {
             let _ = tx.send(vault.change_now(to, passphrase.as_ref()));
         });
         let done = rx.await.unwrap_or_else(|_| Err(Message::new(&words::CLOSED)));
-        done.map_err(|m| Reason::new(ReasonCode::VaultLocked).raw(m.text(Lang::En)))
+        done.map_err(|m| shut::reason(&m))
     }
 
     fn change_now(&self, to: Source, given: Option<&Secret>) -> Result<Rekeyed, Message> {

@@ -28,9 +28,16 @@ pub(super) fn encode(key: &Key) -> Zeroizing<String> {
 pub(super) fn read(path: &Path) -> Result<Key, Message> {
     #[cfg(unix)]
     {
-        use std::os::unix::fs::PermissionsExt;
-        if std::fs::metadata(path).is_ok_and(|m| m.permissions().mode() & 0o077 != 0) {
-            return Err(Message::new(&words::KEY_LOOSE).with("path", path.to_string_lossy()));
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        if let Ok(found) = std::fs::metadata(path) {
+            let own = rustix::process::geteuid().as_raw();
+            if found.uid() != own && found.uid() != 0 {
+                let m = Message::new(&words::KEY_OWNER).with("path", path.to_string_lossy());
+                return Err(m.with("owner", found.uid().to_string()).with("own", own.to_string()));
+            }
+            if found.permissions().mode() & 0o077 != 0 {
+                return Err(Message::new(&words::KEY_LOOSE).with("path", path.to_string_lossy()));
+            }
         }
     }
     let text = Zeroizing::new(std::fs::read_to_string(path).map_err(|_| missing())?);

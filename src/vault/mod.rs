@@ -11,6 +11,7 @@ mod keyring;
 pub(crate) mod meta;
 mod passphrase;
 mod seal;
+pub(crate) mod shut;
 #[cfg(test)]
 mod tests;
 
@@ -22,7 +23,7 @@ pub use seal::Place;
 use crate::{
     domain::{Reason, ReasonCode, Secret},
     engine::mailbox::VaultView,
-    i18n::{Lang, Message, store as words},
+    i18n::{Message, store as words},
     store::{Paths, StoreError, locks::NamedLock},
 };
 use seal::Key;
@@ -162,9 +163,17 @@ impl Vault {
     }
 
     fn locked(&self, why: Message) -> VaultState {
-        let state = VaultState::Locked(Reason::new(ReasonCode::VaultLocked).raw(why.text(Lang::En)));
+        let state = VaultState::Locked(shut::reason(&why));
         *lock(&self.0.why) = Some(why);
         state
+    }
+
+    /// Why secrets cannot be used, for whoever needs one.
+    pub fn shut(&self) -> Reason {
+        match &*self.0.state.borrow() {
+            VaultState::Locked(why) => why.clone(),
+            _ => Reason::new(ReasonCode::VaultLocked),
+        }
     }
 
     /// True when secrets can be sealed and opened.
@@ -250,7 +259,7 @@ impl Vault {
             let _ = tx.send(vault.create_now(source, passphrase.as_ref()));
         });
         let made = rx.await.unwrap_or_else(|_| Err(Message::new(&words::CLOSED)));
-        made.map_err(|m| Reason::new(ReasonCode::VaultLocked).raw(m.text(Lang::En)))
+        made.map_err(|m| shut::reason(&m))
     }
 
     fn spawn(&self, work: impl FnOnce() + Send + 'static) {

@@ -5,6 +5,7 @@
 use super::*;
 use crate::{
     domain::{Stamp, Time, Wall},
+    i18n::Lang,
     store::Store,
 };
 use std::os::unix::fs::PermissionsExt;
@@ -20,6 +21,23 @@ fn open(dir: &tempfile::TempDir) -> (Store, Vault) {
     let vault = Vault::new();
     let store = Store::open(&Paths::in_home(dir.path()), vault.clone(), Arc::new(Still)).unwrap();
     (store, vault)
+}
+
+#[tokio::test]
+async fn a_key_file_of_another_user_is_refused_with_its_remedy() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (store, vault) = open(&dir);
+    vault.create(Source::KeyFile, None).await.unwrap();
+    store.close();
+    std::os::unix::fs::chown(dir.path().join("vault.key"), Some(65534), None).unwrap();
+    let (_store, vault) = open(&dir);
+    vault.open_in_background();
+    let said = why(&settled(&vault).await);
+    assert!(said.contains("belongs to another user (uid 65534)") && said.contains("chown 0"), "{said}");
+    assert!(!said.contains("eyring"), "{said}");
 }
 
 async fn settled(vault: &Vault) -> VaultState {

@@ -72,6 +72,10 @@ fn create_restart_and_delete_do_what_they_say() {
     home.run(&["do", "create", "wa:fresh", "--yes"]).exits(0);
     assert_eq!(home.run(&["status", "wa:fresh", "--json"]).exits(0).json()["reason"]["code"], "never_paired");
     home.run(&["do", "create", "wa:fresh", "--yes"]).exits(1);
+    let ran = home.run(&["do", "create", "wa:fresh", "--yes", "--json"]).exits(1);
+    let doc = ran.json();
+    assert_eq!((&doc["v"], &doc["result"]), (&1.into(), &"failed".into()), "{doc}");
+    assert!(!doc["reason"]["text"].as_str().unwrap().is_empty() && !doc["reason"]["code"].as_str().unwrap().is_empty(), "{doc}");
     home.run(&["do", "create", "wa:bad%2Fname", "--yes"]).exits(4);
     home.run(&["do", "restart", "only-here", "--yes"]).exits(0);
     home.run(&["do", "delete", "wa:fresh", "--yes", "--json"]).exits(0);

@@ -108,3 +108,10 @@ fn secrets_of_accounts_are_set_by_name_and_a_gateway_comes_with_its_first_accoun
     assert!(!home.run(&["secret", "status"]).exits(0).stdout.contains("acme"));
     home.keeps_secrets();
 }
+
+#[test]
+fn a_token_given_where_its_fingerprint_belongs_is_not_repeated() {
+    let home = Home::empty();
+    let ran = home.run(&["token", "corp:ops", "--rejected", "CANARY-not-a-fingerprint-0123"]).exits(2).says(&["eight hex digits", "not repeated"]);
+    assert!(!ran.stderr.contains("CANARY") && !ran.stdout.contains("CANARY"), "{ran:?}");
+}

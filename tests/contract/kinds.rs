@@ -1,18 +1,15 @@
 //! One row a kind: a server of it, what is done to it, and how each promise reads there.
 
 use super::*;
-use pairdeck::{
-    providers::telegram::{AuthKey, session::gotd},
-    sandbox::{
-        AiBotSettings, AiBotSpec, AppSpec, BotSpec, DeviceSpec, GatewayInfo, InstanceSpec, LangBotSettings, Past, Settings, TelegramAccount,
-        TelegramSession, TokenSettings, UidSpec, WukongSettings,
-    },
+use crate::stage;
+use pairdeck::sandbox::{
+    AiBotSettings, AiBotSpec, AppSpec, BotSpec, DeviceSpec, GatewayInfo, InstanceSpec, LangBotSettings, Past, Settings, TokenSettings, UidSpec,
+    WukongSettings,
 };
-use std::{fs, os::unix::fs::PermissionsExt};
 
 const KEY: &str = "CANARY-operator-key-40b1";
 /// The account of Telegram's operator.
-pub const OWNER: i64 = 9;
+pub use crate::stage::OWNER;
 
 /// Where the credential is asked for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -217,42 +214,20 @@ fn aibot() -> Part {
 }
 
 fn telegram() -> Part {
-    let session = |n: u8| TelegramSession {
-        key: Some(Box::new([n; 256])),
-        device: format!("worker {n}"),
-        app: "Orders".into(),
-        age: Duration::from_secs(40 * 3600),
-        ..TelegramSession::default()
-    };
-    let owner = TelegramAccount {
-        id: OWNER,
-        name: "Ada".into(),
-        username: "ada".into(),
-        phone: "5511999990001".into(),
-        dc: 4,
-        sessions: vec![session(1), session(2)],
-        ..TelegramAccount::default()
-    };
-    Part::Telegram(Box::default(), vec![owner])
+    let session = |n: usize| stage::worker(&format!("worker {n}"), &stage::key(n));
+    Part::Telegram(Box::default(), vec![stage::owner(None, vec![session(1), session(2)])])
 }
 
 /// Two slots whose files hold the keys of the two sessions.
 fn slots(_: &GatewayInfo, sandbox: &Sandbox, home: &std::path::Path) -> String {
-    let tg = sandbox.telegram("g").unwrap();
-    let dcs: Vec<_> = tg.dcs().iter().map(|(dc, at)| format!("{dc} = \"{at}\"")).collect();
-    let mut text = format!("[gateway.g]\nkind = \"telegram\"\ndcs = {{ {} }}\nserver_keys = {:?}\n", dcs.join(", "), tg.pem());
-    text.push_str("[gateway.g.account.ada]\napi_id = 12345\n");
-    for n in [0_u8, 1] {
-        let file = slot_file(home, &format!("w{n}"));
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(&file, &*gotd::render(4, &AuthKey::new([n + 1; 256]), 1, &gotd::Config::default()).unwrap()).unwrap();
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
-        text.push_str(&format!("[gateway.g.account.ada.slot.w{n}]\nfile = {:?}\n", file.to_str().unwrap()));
+    for n in [0, 1] {
+        stage::write(&slot_file(home, &format!("w{n}")), &stage::key(n + 1));
     }
-    text
+    let names = [0, 1].map(|n| format!("w{n}"));
+    stage::gateway("g", sandbox.telegram("g").unwrap()) + &stage::account("g", "ada", false, home, &names)
 }
 
 /// The session file of a slot.
 pub fn slot_file(home: &std::path::Path, slot: &str) -> std::path::PathBuf {
-    home.join("workers").join(slot).join("session.json")
+    stage::file(home, slot)
 }

@@ -124,3 +124,42 @@ fn a_database_that_is_damaged_under_the_deck_is_said_and_the_deck_stays_live() {
     assert_eq!(code, 1);
     assert_eq!(std::fs::read(&path).unwrap(), before, "a damaged database is kept as it is");
 }
+
+#[test]
+fn a_vault_that_is_damaged_before_the_start_is_said_and_the_deck_shows_what_it_knows() {
+    let house = house();
+    let mut first = house.open(120, 34);
+    wait_row(&first, "shop-a", "online");
+    first.keys("q");
+    first.assert_exit(0);
+    let path = house.home.path().join("vault.db");
+    let whole = std::fs::read(&path).unwrap();
+    for suffix in ["-wal", "-shm"] {
+        let _ = std::fs::remove_file(house.home.path().join(format!("vault.db{suffix}")));
+    }
+    // No page of it says anything: secrets cannot be read. Its gateway says why, its rows are those of last time.
+    std::fs::write(&path, b"garbage".repeat(4096)).unwrap();
+    let mut pty = super::house::deck().args(["--home".as_ref(), house.home.path().as_os_str()]).size(120, 34).spawn();
+    pty.wait_for("NOT KEPT");
+    pty.wait_for("vault NOT OPEN");
+    wait_row(&pty, "shop-a", "online");
+    pty.keys("q");
+    pty.assert_exit(0);
+    assert_eq!(std::fs::read(&path).unwrap(), b"garbage".repeat(4096));
+    // One page is damaged that holds no secret: everything is live, nothing is kept.
+    std::fs::write(&path, &whole).unwrap();
+    let db = rusqlite::Connection::open(&path).unwrap();
+    let page: u32 = db.query_row("SELECT rootpage FROM sqlite_master WHERE name = 'offer'", [], |r| r.get(0)).unwrap();
+    drop(db);
+    let (page, mut wreck) = (usize::try_from(page).unwrap(), std::fs::read(&path).unwrap());
+    wreck[(page - 1) * 4096..page * 4096].fill(0xA5);
+    std::fs::write(&path, &wreck).unwrap();
+    let mut pty = super::house::deck().args(["--home".as_ref(), house.home.path().as_os_str()]).size(120, 34).spawn();
+    pty.wait_for("NOT KEPT");
+    house.settle(&pty);
+    house.http("DELETE", "/instance/logout/shop-a", "");
+    wait_row(&pty, "shop-a", "logged out");
+    pty.keys("q");
+    pty.assert_exit(0);
+    assert_eq!(std::fs::read(&path).unwrap(), wreck);
+}

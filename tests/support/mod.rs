@@ -14,6 +14,7 @@ pub mod kill;
 pub mod pty;
 pub mod redis;
 pub mod replay;
+pub mod stage;
 pub mod svg;
 pub mod tg;
 

@@ -1,45 +1,51 @@
 //! A Telegram of the sandbox and a home that knows it: an account with slots of workers, a bot with slots, an operator that pairs.
 
-use super::house::{Home, Servers, until};
+// Each test file takes what it needs.
+#[allow(unused_imports)]
+pub use super::stage::{BOT_TOKEN, DAYS, OWNER, PASSWORD, ROBOT, key, lies, write};
+use super::{
+    house::{Home, Servers, until},
+    stage,
+};
 use pairdeck::{
     domain::{GatewayId, Op, Secret},
     engine::world::secret_name,
-    providers::telegram::{
-        AuthKey, KeyId,
-        session::{Format, Patience, gotd, read},
-    },
-    sandbox::{Part, Telegram, TelegramAccount, TelegramSession, TelegramSettings},
+    providers::telegram::KeyId,
+    sandbox::{Part, Telegram, TelegramAccount, TelegramSettings},
     store::Store,
 };
 use serde_json::{Value, json};
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::path::PathBuf;
 
-pub const OWNER: i64 = 9;
-pub const ROBOT: i64 = 77;
-pub const BOT_TOKEN: &str = "77:CANARY-bot-token-5c";
-/// Old enough to end other sessions.
-const DAYS: Duration = Duration::from_secs(40 * 3600);
-
-/// Key number `n`, all unlike.
-pub fn key(n: usize) -> AuthKey {
-    AuthKey::new(std::array::from_fn(|i| if i < 2 { (n >> (8 * i)) as u8 } else { (i as u8).wrapping_mul(7) ^ 0x5a }))
+/// A sandbox with these people, and a home whose configuration names their slots. A password is sealed in it.
+pub fn house(settings: TelegramSettings, people: Vec<TelegramAccount>, accounts: &[(&str, bool, Vec<String>)]) -> (Servers, Home) {
+    let password = people.iter().find_map(|p| p.password.clone());
+    let servers = Servers::with(vec![("tg", Part::Telegram(Box::new(settings), people))]);
+    let mut home = Home::of(&servers);
+    let mut text = stage::gateway("tg", servers.sandbox().telegram("tg").unwrap());
+    let root = home.file("");
+    for (name, bot, slots) in accounts {
+        text.push_str(&stage::account("tg", name, *bot, &root, slots));
+    }
+    home.write_config(&text);
+    if let Some(password) = password {
+        home.canary(&password);
+        home.store(async |store: &Store| {
+            let name = secret_name(&GatewayId::new("tg"), "account/ada/password");
+            store.secret_put(&name, &Secret::new(password)).await.unwrap();
+        });
+    }
+    (servers, home)
 }
 
-/// A session as gotd writes it.
-pub fn write(path: &Path, key: &AuthKey) {
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, &*gotd::render(4, key, 1, &gotd::Config::default()).unwrap()).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
-}
-
-/// The key in a file; `None`: no file, or no whole session in it.
-pub fn lies(path: &Path) -> Option<KeyId> {
-    read(path, Format::Gotd, Patience::default()).ok().map(|f| f.session.key.id())
+/// Pairs; the phone scans the first code that it sees.
+pub fn pair(home: &Home, tg: &Telegram) -> Vec<Value> {
+    let child = home.command(&["pair", "tg:ada", "--json"]).spawn().unwrap();
+    until("a code", || tg.token().is_some());
+    tg.scan(OWNER, None).unwrap();
+    let lines = home.finish(child).exits(0).lines();
+    assert_eq!(lines.last().unwrap()["event"], "linked", "{lines:?}");
+    lines
 }
 
 pub struct Tg {
@@ -51,53 +57,15 @@ pub struct Tg {
 impl Tg {
     /// Slots `s1`… of account `ada` and `b1`… of bot `robot`, none with a file; the servers as they are set.
     pub fn with(settings: TelegramSettings, password: Option<&str>, slots: usize, robots: usize) -> Self {
-        let owner = TelegramAccount {
-            id: OWNER,
-            name: "Ada".into(),
-            username: "ada".into(),
-            phone: "5511999990001".into(),
-            dc: 4,
-            password: password.map(str::to_owned),
-            ..TelegramAccount::default()
-        };
-        let robot = TelegramAccount {
-            id: ROBOT,
-            name: "Robot".into(),
-            username: "robot".into(),
-            dc: 4,
-            bot_token: Some(BOT_TOKEN.into()),
-            ..TelegramAccount::default()
-        };
-        let servers = Servers::with(vec![("tg", Part::Telegram(Box::new(settings), vec![owner, robot]))]);
-        let mut home = Home::of(&servers);
-        let tg = servers.sandbox().telegram("tg").unwrap();
-        let dcs: Vec<_> = tg.dcs().iter().map(|(dc, at)| format!("{dc} = \"{at}\"")).collect();
-        let mut text = format!("[gateway.tg]\nkind = \"telegram\"\ndcs = {{ {} }}\nserver_keys = {:?}\n", dcs.join(", "), tg.pem());
-        for (account, letter, count, bot) in [("ada", 's', slots, ""), ("robot", 'b', robots, "bot = true\n")] {
-            text.push_str(&format!("\n[gateway.tg.account.{account}]\napi_id = 12345\n{bot}"));
-            for n in 1..=count {
-                let file = home.file("workers").join(format!("{letter}{n}")).join("session.json");
-                fs::create_dir_all(file.parent().unwrap()).unwrap();
-                text.push_str(&format!(
-                    "[gateway.tg.account.{account}.slot.{letter}{n}]\nfile = {:?}\ndead_exit_codes = [41]\n",
-                    file.to_str().unwrap()
-                ));
-            }
-        }
-        home.write_config(&text);
-        if let Some(password) = password {
-            home.canary(password);
-            home.store(async |store: &Store| {
-                let name = secret_name(&GatewayId::new("tg"), "account/ada/password");
-                store.secret_put(&name, &Secret::new(password.to_owned())).await.unwrap();
-            });
-        }
+        let named = |letter: char, count: usize| (1..=count).map(|n| format!("{letter}{n}")).collect();
+        let accounts = [("ada", false, named('s', slots)), ("robot", true, named('b', robots))];
+        let (servers, home) = house(settings, vec![stage::owner(password, Vec::new()), stage::robot()], &accounts);
         Self { servers, home, ops: 0 }
     }
 
     /// With the operator logged in for more than a day.
     pub fn open(slots: usize, robots: usize) -> Self {
-        let all = Self::with(TelegramSettings::default(), Some("CANARY-second-step-91"), slots, robots);
+        let all = Self::with(TelegramSettings::default(), Some(PASSWORD), slots, robots);
         all.pair();
         all
     }
@@ -108,30 +76,19 @@ impl Tg {
 
     /// Pairs; the phone scans the first code that it sees. The session is made old enough to end others.
     pub fn pair(&self) -> Vec<Value> {
-        let child = self.home.command(&["pair", "tg:ada", "--json"]).spawn().unwrap();
-        until("a code", || self.tg().token().is_some());
-        self.tg().scan(OWNER, None).unwrap();
-        let lines = self.home.finish(child).exits(0).lines();
-        assert_eq!(lines.last().unwrap()["event"], "linked", "{lines:?}");
+        let lines = pair(&self.home, self.tg());
         self.tg().age(OWNER, DAYS);
         lines
     }
 
     pub fn file(&self, slot: &str) -> PathBuf {
-        self.home.file("workers").join(slot).join("session.json")
+        stage::file(&self.home.file(""), slot)
     }
 
     /// A session of the account in the slot's file, made here once: its hash is remembered.
     pub fn seat(&self, account: i64, slot: &str, n: usize) -> (i64, KeyId) {
         let key = key(n);
-        let session = TelegramSession {
-            key: Some(Box::new(*key.expose())),
-            device: format!("worker {slot}"),
-            app: "Orders".into(),
-            age: DAYS,
-            ..TelegramSession::default()
-        };
-        let hash = self.tg().add_session(account, &session).unwrap();
+        let hash = self.tg().add_session(account, &stage::worker(&format!("worker {slot}"), &key)).unwrap();
         write(&self.file(slot), &key);
         let kept = json!({ "key": key.id().to_string(), "hash": if account == OWNER { json!(hash) } else { Value::Null } });
         let name = if account == OWNER { "ada" } else { "robot" };

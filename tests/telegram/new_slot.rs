@@ -1,7 +1,7 @@
 //! A worker's own key in its own file, made by one command and written into the operator's file.
 
 use crate::{
-    floor::{Floor, OWNER, PASSWORD, key, lies, write},
+    floor::{BOT_TOKEN, Floor, OWNER, PASSWORD, key, lies, write},
     support::house::Home,
 };
 use pairdeck::{domain::GatewayId, domain::Secret, engine::world::secret_name, sandbox::TelegramSettings, store::Store};
@@ -63,8 +63,8 @@ fn a_path_a_link_or_a_key_of_another_slot_is_refused_by_its_name_before_anything
     let (sym, hard, copy, own) = (dir.join("sym.json"), dir.join("hard.json"), dir.join("copy.json"), dir.join("own.json"));
     symlink(&taken, &sym).unwrap();
     fs::hard_link(floor.file("w0"), &hard).unwrap();
-    write(&copy, 2);
-    write(&own, 99);
+    write(&copy, &key(2));
+    write(&own, &key(99));
     let cases: [(&str, &Path, &[&str]); 7] = [
         ("orders", &taken, &["tg:ada/w1", "the same path"]),
         ("orders", &sym, &["tg:ada/w1", "symbolic link"]),
@@ -258,7 +258,7 @@ fn an_account_is_added_by_one_command_its_secrets_stay_out_of_the_file_and_nobod
     assert!(config(&floor.home).contains("[gateway.tg2.account.shop]") && !config(&floor.home).contains(hash));
     assert!(!floor.tg().calls().iter().any(|c| c.method.starts_with("auth.")), "nobody logs in: {:?}", floor.tg().calls());
     // A bot: what it needs to log in is there.
-    fs::write(&token_file, "77:CANARY-bot-token").unwrap();
+    fs::write(&token_file, BOT_TOKEN).unwrap();
     let mut bot = base("bots");
     let token = format!("bot_token={}", token_file.display());
     bot.extend(["--secret-file", &with, "--secret-file", &token]);

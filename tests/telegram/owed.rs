@@ -1,7 +1,7 @@
 //! The end of a former session: owed for a day, done by itself, and what is said where nobody knows which session it is.
 
 use crate::{
-    floor::{Floor, OWNER, lies},
+    floor::{Floor, OWNER, key, lies, write},
     support::house::until,
 };
 use serde_json::json;
@@ -88,7 +88,7 @@ fn where_no_hash_is_remembered_the_possible_sessions_are_named() {
         floor.home.run(&["wipe", row["id"].as_str().unwrap(), "--yes"]).exits(0);
     }
     // A file that nobody knows, and no session beside those of known slots.
-    crate::floor::write(&floor.file("w1"), 200);
+    write(&floor.file("w1"), &key(200));
     let ran = floor.home.run(&["regenerate", "tg:ada/w1", "--yes", "--json"]).exits(0).json();
     assert!(ran["told"][0].as_str().unwrap().contains("no other session"), "{ran}");
     assert!(fs::metadata(floor.file("w1")).is_ok());

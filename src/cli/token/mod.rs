@@ -129,8 +129,13 @@ fn request(wanted: &Wanted, rejected: Option<&str>, no_fetch: bool, globals: &Gl
             }
             request.rejected_token = Some(Secret::new(token.to_owned()));
         }
-        // The form was checked with the other arguments.
-        Some(digits) => request.rejected = Fingerprint::parse(digits),
+        Some(digits) => {
+            request.rejected = Fingerprint::parse(digits);
+            if request.rejected.is_none() {
+                out.complain(&Message::new(&words::REJECTED_ODD));
+                return Err(Exit::Usage);
+            }
+        }
     }
     Ok(request)
 }

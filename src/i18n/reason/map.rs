@@ -341,7 +341,7 @@ pub(super) fn of_token(code: ReasonCode) -> Option<(&'static Words, &'static Wor
     (code == ReasonCode::AddressNotTrusted).then_some((&t::ADDRESS_NOT_LISTED, &t::ADDRESS_NOT_TRUSTED_DO))
 }
 
-/// Other words by what was seen: of a storm, of a quota, of a bot that is never asked.
+/// Other words by what was seen: of a storm, of a quota, of a bot that is never asked, of a vault that does not open.
 pub(super) fn of_evidence(code: ReasonCode, evidence: &str) -> Option<(&'static Words, &'static Words)> {
     Some(match (code, evidence) {
         (ReasonCode::TokenStorm, "died") => (&t::STORM_DIED, &t::STORM_RESET_DO),
@@ -352,6 +352,18 @@ pub(super) fn of_evidence(code: ReasonCode, evidence: &str) -> Option<(&'static 
         (ReasonCode::StateNotReported, "untried") => (&t::BOT_UNTRIED, &t::BOT_UNTRIED_DO),
         (ReasonCode::StateNotReported, "owned") => (&t::BOT_OWNED, &t::BOT_OWNED_DO),
         (ReasonCode::TokenStorm, "bot") => (&t::STORM_BOT, &t::STORM_BOT_DO),
+        (ReasonCode::VaultLocked, "passphrase") => (&VAULT_PASSPHRASE, &VAULT_PASSPHRASE_DO),
+        (ReasonCode::VaultLocked, "passphrase_wrong") => (&VAULT_PASSPHRASE_WRONG, &VAULT_PASSPHRASE_DO),
+        (ReasonCode::VaultLocked, "keyring_none") => (&VAULT_KEYRING_NONE, &VAULT_KEYRING_NONE_DO),
+        (ReasonCode::VaultLocked, "keyring_silent") => (&VAULT_KEYRING_SILENT, &VAULT_KEYRING_SILENT_DO),
+        (ReasonCode::VaultLocked, "keyring_gone") => (&VAULT_KEYRING_GONE, &VAULT_KEYRING_GONE_DO),
+        (ReasonCode::VaultLocked, "key_file_gone") => (&VAULT_FILE_GONE, &VAULT_FILE_GONE_DO),
+        (ReasonCode::VaultLocked, "key_file_refused") => (&VAULT_FILE_REFUSED, &VAULT_FILE_REFUSED_DO),
+        (ReasonCode::VaultLocked, "credential") => (&VAULT_CREDENTIAL, &VAULT_CREDENTIAL_DO),
+        (ReasonCode::VaultLocked, "memory") => (&VAULT_MEMORY, &VAULT_MEMORY_DO),
+        (ReasonCode::VaultLocked, "as_it_is") => (&VAULT_AS_IT_IS, &VAULT_AS_IT_IS_DO),
+        (ReasonCode::TlsUnknownIssuer, "ca_itself") => (&TLS_CA_ITSELF, &TLS_CA_ITSELF_DO),
+        (ReasonCode::Busy, "key_changed") => (&VAULT_KEY_CHANGED, &VAULT_KEY_CHANGED_DO),
         _ => return None,
     })
 }

@@ -71,6 +71,7 @@ impl Stage {
             http: Arc::new(Client::new(&settings).unwrap()),
             settings: Arc::new(settings),
             secrets: info.credentials.clone(),
+            broken: Arc::default(),
             time: Arc::new(Follow(Instant::now())),
             fingerprint_key: [3; 32],
             cancel: CancellationToken::new(),

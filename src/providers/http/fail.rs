@@ -82,6 +82,10 @@ pub(super) fn of_tls(e: &rustls::Error) -> Reason {
         E::InvalidCertificate(C::NotValidYet | C::NotValidYetContext { .. }) => ReasonCode::TlsNotYetValid,
         E::InvalidCertificate(C::NotValidForName | C::NotValidForNameContext { .. }) => ReasonCode::TlsWrongName,
         E::InvalidCertificate(C::UnknownIssuer) => ReasonCode::TlsUnknownIssuer,
+        // What `openssl req -x509` makes: a CA's own certificate, served as if it were the server's.
+        E::InvalidCertificate(C::Other(why)) if why.to_string().contains("CaUsedAsEndEntity") => {
+            return Reason::new(ReasonCode::TlsUnknownIssuer).with("evidence", "ca_itself").raw(e.to_string());
+        }
         _ => ReasonCode::TlsFailed,
     };
     Reason::new(code).raw(e.to_string())

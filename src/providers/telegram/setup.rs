@@ -78,13 +78,11 @@ pub(super) fn named(cx: &Cx, account: &Account, slot: Option<&Slot>, device: &st
     };
     let missing =
         |what: &str| Reason::new(ReasonCode::CredentialMissing).with("gateway", &whose).with("account", &whose).with("needs", what).raw(what);
-    let hash = match own {
-        Some(slot) => secret(cx, &account.name, &slot_secret(&slot.name, API_HASH)),
-        None => secret(cx, &account.name, API_HASH),
-    };
+    let kept = account_secret(&account.name, &own.map_or_else(|| API_HASH.to_owned(), |slot| slot_secret(&slot.name, API_HASH)));
+    let hash = cx.secrets.get(&kept);
     Ok(App {
         id: own.and_then(|s| s.api_id).or(account.telegram.api_id).ok_or_else(|| missing("api_id"))?,
-        hash: hash.cloned().ok_or_else(|| missing(API_HASH))?,
+        hash: hash.cloned().ok_or_else(|| cx.without(&kept, missing(API_HASH)))?,
         device: device.to_owned(),
         system: std::env::consts::OS.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -155,9 +155,18 @@ async fn run(hub: &Hub, cx: &Cx, out: Tx<Report>) -> Reason {
         let warms = on_screen && readings.values().any(absent) && hub.warm.is_cold(cx);
         let warmed = warms && matches!(timeout(ask::PATIENCE, hub.warm.fill(cx, &net)).await, Ok(Ok(())));
         let lost = match ask::reach(readings.values().map(|r| &r.told)) {
-            _ if warmed => None,
-            Reach::Heard => None,
-            Reach::Nobody(why) => Some(why),
+            Reach::Nobody(why) if !warmed => {
+                probe_due = now + AGAIN;
+                Some(why)
+            }
+            Reach::Heard | Reach::Nobody(_) => {
+                (probe_due, unheard) = (now + pause, None);
+                None
+            }
+            Reach::Unasked if warmed => {
+                (probe_due, unheard) = (now + pause, None);
+                None
+            }
             Reach::Unasked => {
                 if probe_due <= Instant::now() {
                     // Nobody is logged in yet, or nobody could ask: the servers' clock is known all the same, and whether they answer.
@@ -167,10 +176,6 @@ async fn run(hub: &Hub, cx: &Cx, out: Tx<Report>) -> Reason {
                 unheard.clone()
             }
         };
-        if lost.is_none() {
-            unheard = None;
-            probe_due = probe_due.max(now + pause);
-        }
         let told = cx.settings.accounts.iter().filter_map(|a| Some((a, &readings.get(&*a.name)?.told)));
         if out.send(report(hub, cx, told, lost, false).await).await.is_err() {
             return over();

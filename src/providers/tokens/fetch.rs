@@ -53,10 +53,11 @@ pub(super) fn mirrors(cx: &Cx, at: &Target, prefix: &str) -> Vec<Mirror> {
     mirror::mirrors(&account.mirror, &named)
 }
 
-/// That an account has no secret here.
+/// That an account has no secret here, or one that does not open.
 pub(super) fn missing(cx: &Cx, account: &Account) -> Reason {
     let target = format!("{}:{}", ids::escape(cx.gateway.as_str()), ids::escape(&account.name));
-    Reason::new(ReasonCode::CredentialMissing).with(answer::ACCOUNT, target).with("gateway", cx.gateway.as_str())
+    let missing = Reason::new(ReasonCode::CredentialMissing).with(answer::ACCOUNT, target).with("gateway", cx.gateway.as_str());
+    cx.without(&account_secret(&account.name, SECRET), missing)
 }
 
 /// Asks with the stored secret, and remembers how it went.

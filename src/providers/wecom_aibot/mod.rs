@@ -46,7 +46,8 @@ fn target(cx: &Cx, account: &Account) -> Target {
 
 async fn row(cx: &Cx, account: &Account) -> Row {
     let at = target(cx, account);
-    let stored = cx.secrets.contains_key(&account_secret(&account.name, SECRET));
+    let kept = account_secret(&account.name, SECRET);
+    let stored = cx.secrets.contains_key(&kept);
     let name = format!("{}:{}", ids::escape(cx.gateway.as_str()), ids::escape(&account.name));
     let owner = cx.tokens.holder(&at).await;
     let (state, reason) = if stored {
@@ -58,7 +59,7 @@ async fn row(cx: &Cx, account: &Account) -> Row {
         };
         (State::Loaded, why)
     } else {
-        (State::Refused, Reason::new(ReasonCode::CredentialMissing).with("account", name).with("gateway", cx.gateway.as_str()))
+        (State::Refused, cx.without(&kept, Reason::new(ReasonCode::CredentialMissing).with("account", name).with("gateway", cx.gateway.as_str())))
     };
     let mut facts = vec![Fact { key: "bot_id", label: &w::ID_BOT, value: FactValue::Text(Clean::new(&account.id)) }];
     if let Some(owner) = owner {

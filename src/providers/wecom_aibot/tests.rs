@@ -67,6 +67,7 @@ async fn stage(secrets: Secrets) -> (Cx, Arc<Owner>, tokio::net::TcpListener) {
         http: Arc::new(Client::new(&settings).unwrap()),
         settings: Arc::new(settings),
         secrets,
+        broken: Arc::default(),
         time: Arc::new(Fixed),
         fingerprint_key: [3; 32],
         cancel: tokio_util::sync::CancellationToken::new(),

@@ -83,6 +83,7 @@ impl Stage {
             http: Arc::new(Client::new(&settings).unwrap()),
             settings: Arc::new(settings),
             secrets,
+            broken: Arc::default(),
             time: Arc::new(Follow(Instant::now())),
             fingerprint_key: [3; 32],
             cancel: CancellationToken::new(),

@@ -30,23 +30,170 @@ fn a_vault_from_a_newer_pairdeck_is_named_and_left_alone() {
     assert_eq!(fs::read(home.paths.vault_db()).unwrap(), before);
 }
 
-#[test]
-fn a_damaged_vault_is_named_and_nothing_is_deleted() {
+/// A page in the middle that says nothing any more.
+fn torn(whole: &[u8]) -> Vec<u8> {
+    let mut torn = whole.to_vec();
+    torn[4096..8192].fill(0xA5);
+    torn
+}
+
+/// The first page of a table.
+fn page_of(home: &Home, table: &str) -> usize {
+    let db = rusqlite::Connection::open(home.paths.vault_db()).unwrap();
+    let page: u32 = db.query_row("SELECT rootpage FROM sqlite_master WHERE name = ?1", [table], |r| r.get(0)).unwrap();
+    db.close().unwrap();
+    usize::try_from(page).unwrap()
+}
+
+/// A store with one secret and one row, closed.
+async fn filled() -> (Home, Vec<u8>) {
     let home = home();
-    home.open().close();
+    let store = home.open();
+    store.secret_put("a", &Secret::new("x".into())).await.unwrap();
+    store.put_rows(vec![super::data::row(1)]);
+    store.flush().await;
+    store.close();
     let whole = fs::read(home.paths.vault_db()).unwrap();
-    let mut wrecks = vec![b"this is not a database at all, but long enough to be read as one, is it not? yes it is".repeat(50)];
-    let mut torn = whole.clone();
-    for b in &mut torn[4096..8192] {
-        *b = 0xA5;
+    (home, whole)
+}
+
+#[tokio::test]
+async fn a_damaged_vault_is_named_and_nothing_is_deleted_and_rows_are_shown_all_the_same() {
+    let (home, whole) = filled().await;
+    let wrecks = [
+        b"this is not a database at all, but long enough to be read as one, is it not? yes it is".repeat(50),
+        torn(&whole),
+        vec![0; whole.len()],
+        whole[..whole.len() / 2 + 100].to_vec(),
+        whole[..50].to_vec(),
+        [vec![0xAA; 100], whole[100..].to_vec()].concat(),
+        Vec::new(),
+    ];
+    for (at, wreck) in wrecks.iter().enumerate() {
+        fs::write(home.paths.vault_db(), wreck).unwrap();
+        let store = Store::open(&home.paths, home.vault.clone(), clock()).unwrap();
+        let trouble = store.trouble().unwrap();
+        assert_eq!(trouble.code, ReasonCode::StoreUnwritable, "wreck {at}");
+        assert!(trouble.raw.unwrap().as_str().contains("vault.db is damaged"), "wreck {at}");
+        assert_eq!(store.rows(None).await.unwrap().len(), 1, "what was seen last is gone: wreck {at}");
+        store.put_rows(vec![super::data::row(1)]);
+        let refused = store.arm(new_op("a", "me")).await.unwrap_err().to_string();
+        assert!(refused.contains("damaged"), "wreck {at}: {refused}");
+        store.flush().await;
+        store.close();
+        assert!(fs::read(home.paths.vault_db()).unwrap() == *wreck, "wreck {at} was written to");
     }
-    wrecks.push(torn);
-    for wreck in wrecks {
+}
+
+#[tokio::test]
+async fn what_stands_in_whole_pages_of_a_damaged_vault_is_read() {
+    let (home, whole) = filled().await;
+    // A page that nothing live needs.
+    let (page, mut wreck) = (page_of(&home, "attempt"), whole);
+    wreck[(page - 1) * 4096..page * 4096].fill(0xA5);
+    fs::write(home.paths.vault_db(), &wreck).unwrap();
+    let store = Store::open(&home.paths, home.vault.clone(), clock()).unwrap();
+    assert!(store.is_damaged());
+    assert_eq!(store.secret_get("a").await.unwrap().unwrap().expose(), "x");
+    assert_eq!(store.secret_list().await.unwrap().len(), 1);
+    let refused = store.secret_put("a", &Secret::new("y".into())).await.unwrap_err().to_string();
+    assert!(refused.contains("damaged"), "{refused}");
+    store.close();
+    assert!(fs::read(home.paths.vault_db()).unwrap() == wreck, "it was written to");
+}
+
+#[tokio::test]
+async fn the_log_beside_a_damaged_vault_is_kept_and_not_folded_into_it() {
+    let (home, whole) = filled().await;
+    let page = page_of(&home, "attempt");
+    // As a process that was killed leaves it.
+    let store = home.open();
+    store.secret_put("b", &Secret::new("y".into())).await.unwrap();
+    let log = home.paths.data.join("vault.db-wal");
+    let kept = fs::read(&log).unwrap();
+    assert!(kept.len() > 4096);
+    store.close();
+    let _ = fs::remove_file(home.paths.data.join("vault.db-shm"));
+    // A page that the log does not hold anew: with one that it does, the database would be whole.
+    let mut wreck = whole.clone();
+    wreck[(page - 1) * 4096..page * 4096].fill(0xA5);
+    for wreck in [wreck, Vec::new()] {
         fs::write(home.paths.vault_db(), &wreck).unwrap();
-        let text = Store::open(&home.paths, home.vault.clone(), clock()).err().expect("refused").to_string();
-        assert!(text.contains("vault.db is damaged"), "{text}");
-        assert_eq!(fs::read(home.paths.vault_db()).unwrap(), wreck);
+        fs::write(&log, &kept).unwrap();
+        Store::open(&home.paths, home.vault.clone(), clock()).unwrap().close();
+        assert!(fs::read(home.paths.vault_db()).unwrap() == wreck, "the log was folded into it");
+        assert!(fs::read(&log).unwrap() == kept, "the log is gone");
     }
+}
+
+#[test]
+fn a_folder_or_a_pipe_in_place_of_a_database_is_named_and_nobody_waits_for_it() {
+    for pipe in [false, true] {
+        let home = home();
+        fs::create_dir_all(&home.paths.data).unwrap();
+        for path in [home.paths.vault_db(), home.paths.cache_db()] {
+            if pipe {
+                assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+            } else {
+                fs::create_dir(&path).unwrap();
+            }
+        }
+        let store = Store::open(&home.paths, Vault::new(), clock()).unwrap();
+        let raw = store.trouble().unwrap().raw.unwrap();
+        assert!(raw.as_str().contains(if pipe { "a pipe or a device stands there" } else { "a folder stands there" }), "{raw}");
+        store.close();
+        assert!(!home.paths.cache_db().is_file() && !home.paths.vault_db().is_file());
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_vault_is_set_aside_only_when_told_and_comes_back_with_its_key() {
+    let (home, whole) = filled().await;
+    let (key, mark) = (home.paths.key_file(), home.paths.data.join("vault.mark"));
+    fs::write(&key, "old key").unwrap();
+    let refused = super::super::aside::set_aside(&home.paths).unwrap_err().to_string();
+    assert!(refused.contains("nothing to set aside"), "{refused}");
+    assert!(super::super::aside::put_back(&home.paths).is_err());
+    let wreck = torn(&whole);
+    fs::write(home.paths.vault_db(), &wreck).unwrap();
+    let alive = locks::ProcessLock::take(&home.paths).unwrap();
+    assert!(super::super::aside::set_aside(&home.paths).unwrap_err().to_string().contains("end it first"));
+    drop(alive);
+    let folder = super::super::aside::set_aside(&home.paths).unwrap();
+    assert!(fs::read(folder.join("vault.db")).unwrap() == wreck && folder.join("vault.key").exists() && folder.join("vault.mark").exists());
+    assert!(!home.paths.vault_db().exists() && !key.exists() && !mark.exists());
+    // A new one is made meanwhile, with a key of its own.
+    let store = Store::open(&home.paths, Vault::memory(), clock()).unwrap();
+    assert_eq!(store.trouble(), None);
+    store.secret_put("new", &Secret::new("z".into())).await.unwrap();
+    store.close();
+    let made = super::super::aside::put_back(&home.paths).unwrap().unwrap();
+    assert!(fs::read(home.paths.vault_db()).unwrap() == wreck && fs::read(&key).unwrap() == b"old key");
+    assert!(made.join("vault.db").exists() && !folder.exists());
+    // And once more: the newer one again.
+    let again = super::super::aside::put_back(&home.paths).unwrap().unwrap();
+    assert!(fs::read(again.join("vault.db")).unwrap() == wreck);
+    assert_eq!(Store::open(&home.paths, Vault::new(), clock()).unwrap().trouble(), None);
+}
+
+#[tokio::test]
+async fn what_belongs_to_another_user_is_not_used() {
+    if !rustix::process::geteuid().is_root() {
+        // Nobody else may give files away.
+        return;
+    }
+    let (home, _) = filled().await;
+    let give = |path: &std::path::Path, uid| std::os::unix::fs::chown(path, Some(uid), None).unwrap();
+    for path in [home.paths.data.clone(), home.paths.locks(), home.paths.vault_db()] {
+        give(&path, 65534);
+        let store = Store::open(&home.paths, home.vault.clone(), clock()).unwrap();
+        let raw = store.trouble().unwrap().raw.unwrap();
+        assert!(raw.as_str().contains("belongs to another user (uid 65534)") && raw.as_str().contains("chown"), "{path:?}: {raw}");
+        assert!(store.secret_get("a").await.is_err(), "{path:?}");
+        store.close();
+        give(&path, 0);
+    }
+    assert_eq!(Store::open(&home.paths, home.vault.clone(), clock()).unwrap().trouble(), None);
 }
 
 #[tokio::test]

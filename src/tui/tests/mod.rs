@@ -8,6 +8,7 @@ mod bulk;
 mod devices;
 mod flow;
 pub(super) mod hands;
+mod locked;
 mod pictures;
 pub(super) mod sample;
 mod sizes;

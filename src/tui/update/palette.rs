@@ -2,7 +2,7 @@
 
 use super::{act, slots, why};
 use crate::{
-    engine::Command,
+    engine::{Command, mailbox::VaultView},
     i18n::{Message, deck as w},
     tui::{
         app::App,
@@ -12,6 +12,7 @@ use crate::{
         toasts::Level,
         view::overlays::{MenuItem, menu_items, palette_items},
     },
+    vault::shut::can_be_typed,
 };
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -91,7 +92,11 @@ fn choose(app: &mut App, item: &MenuItem, out: &mut Vec<Do>) {
     match item.what {
         MenuWhat::Verb(verb) => slots::verb(app, verb, out),
         MenuWhat::Why => why::open(app),
-        MenuWhat::Unlock => app.overlays.push(Overlay::Unlock(Field::secret())),
+        MenuWhat::Unlock => match app.status.as_ref().map(|s| &s.vault) {
+            // Tried again as it is: there is nothing to be typed.
+            Some(VaultView::Locked(why)) if !can_be_typed(why) => out.push(Do::Send(Command::Unlock(None))),
+            _ => app.overlays.push(Overlay::Unlock(Field::secret())),
+        },
         MenuWhat::Test => {
             let id = app.gateway().map(|g| g.view.id.clone());
             out.push(Do::Send(Command::Refresh(id)));

@@ -7,6 +7,7 @@ use crate::{
     engine::mailbox::VaultView,
     i18n::{Message, deck as w},
     tui::{app::App, text, theme::Role},
+    vault::shut::can_be_typed,
 };
 use ratatui::{Frame, layout::Rect};
 use std::time::Duration;
@@ -90,6 +91,7 @@ fn status(app: &App) -> String {
     match app.status.as_ref().map(|s| &s.vault) {
         None | Some(VaultView::Opening) => w::VAULT_OPENING.get(lang).to_owned(),
         Some(VaultView::Open(source)) => Message::new(&w::VAULT_OPEN).with("source", source).text(lang),
+        Some(VaultView::Locked(why)) if !can_be_typed(why) => w::VAULT_SHUT.get(lang).to_owned(),
         Some(VaultView::Locked(_)) => w::VAULT_LOCKED.get(lang).to_owned(),
         Some(VaultView::Absent) => w::VAULT_ABSENT.get(lang).to_owned(),
     }

@@ -124,6 +124,22 @@ async fn a_wipe_ends_the_session_and_a_restart_of_a_closed_row_is_no_success() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_wipe_whose_account_links_anew_at_once_ends_within_seconds_and_says_so() {
+    let s = Stage::of(Settings::default(), vec![spec(Past::Online)]).await;
+    let row = s.row("shop").await;
+    let plan = Evolution.plan(&s.cx, &row.target(), &Action::Wipe, Inputs::new()).await.unwrap();
+    let target = plan.target.clone();
+    let (phase, owner, at) = (OpPhase::Running, "t".into(), s.cx.time.now());
+    let op = Op { id: 1, action: Action::Wipe, target, phase, step: 1, begun: false, owner, at, plan: Some(plan), reason: None };
+    let began = Instant::now();
+    let StepEnd::Failed { why, sent } = Evolution.run(&s.cx, &op, "closed", None).await else { panic!("it is open") };
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    // Nothing was sent by it, and waiting again is no use: the op ends with this.
+    assert!(!sent && !why.code.passes() && why.code == ReasonCode::Foreign, "{why:?}");
+    assert!(why.raw.unwrap().as_str().contains("open again"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_row_is_created_with_a_token_of_ours_and_deleted() {
     let s = Stage::of(Settings::default(), vec![spec(Past::New)]).await;
     let create = Action::Do("create".into());

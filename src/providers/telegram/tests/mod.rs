@@ -128,6 +128,7 @@ impl Stage {
             http: Arc::new(Client::new(&settings).unwrap()),
             settings: Arc::new(settings),
             secrets,
+            broken: Arc::default(),
             time: Arc::new(SystemTime::new()),
             fingerprint_key: [3; 32],
             cancel: CancellationToken::new(),

@@ -98,6 +98,15 @@ async fn a_watch_loses_the_gateway_with_the_last_account_and_finds_it_again() {
             }
         };
         assert_eq!((state(&rows, "shop").0, state(&rows, "robot").0), (State::Unreachable, State::Unreachable));
+        // It waits then: nobody is asked, and nothing told, again and again.
+        let mut told = 0;
+        let quiet = async {
+            while let Report::Lost { .. } = next().await {
+                told += 1;
+            }
+        };
+        assert!(tokio::time::timeout(Duration::from_millis(400), quiet).await.is_err(), "it is called well");
+        assert!(told <= 3, "{told} times in 400 ms");
         for dc in [2, 4] {
             stage.tg().down(dc, false);
         }

@@ -160,3 +160,14 @@ async fn an_account_without_a_secret_asks_nobody() {
     let gone = Target::account(&s.cx.gateway, &RemoteId::new("nobody"));
     assert_eq!(s.provider.fetch(&s.cx, &gone, Renew::Plain).await.unwrap_err().code, ReasonCode::Gone);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_does_not_open_is_not_told_as_missing() {
+    let mut s = Stage::wecom().await;
+    let name = account_secret("ops", "secret");
+    let broken = Reason::new(ReasonCode::StoreBroken).with("sealed", "corp:ops").with("name", "secret");
+    s.cx.secrets.clear();
+    assert_eq!(s.fetch().await.err().unwrap().code, ReasonCode::CredentialMissing);
+    s.cx.broken = Arc::new(std::collections::BTreeMap::from([(name, broken.clone())]));
+    assert_eq!(s.fetch().await.err().unwrap(), broken);
+}

@@ -174,6 +174,7 @@ impl Stage {
                 http: Arc::new(Client::new(&settings).unwrap()),
                 settings: Arc::new(settings.clone()),
                 secrets,
+                broken: Arc::default(),
                 time: Arc::new(time.clone()),
                 fingerprint_key: [3; 32],
                 cancel: CancellationToken::new(),
