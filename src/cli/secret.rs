@@ -5,7 +5,7 @@ use super::{
     args::SecretCommand,
     prompt,
     run::Ran,
-    session::{Session, broken, refused},
+    session::{Session, broken, refused, remedy},
     vault,
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
         ids::{TargetName, escape},
     },
     engine::world::{Gateway, secret_name},
-    i18n::{Message, Words, command as c},
+    i18n::{Message, Words, command as c, reason},
     providers::{
         SecretSpec, registry,
         token::{account_secret, slot_secret},
@@ -262,13 +262,18 @@ async fn init(house: &Session, source: Source, out: &mut Output) -> Exit {
 
 async fn secret_status(house: &Session, out: &mut Output) -> Ran {
     let state = house.world.open_vault().await;
-    let (line, mut exit) = match &state {
-        VaultState::Open(source) => (Message::new(&c::CHECK_VAULT).with("source", source.name()), Exit::Ok),
-        VaultState::Absent => (Message::new(&c::CHECK_VAULT_ABSENT), Exit::Ok),
-        VaultState::Locked(why) => (Message::from(why), Exit::Locked),
-        VaultState::Opening => (Message::new(&c::CHECK_VAULT_ABSENT), Exit::Locked),
+    let (text, mut exit) = match &state {
+        VaultState::Open(source) => (Message::new(&c::CHECK_VAULT).with("source", source.name()).text(out.lang), Exit::Ok),
+        VaultState::Absent => (c::CHECK_VAULT_ABSENT.get(out.lang).to_owned(), Exit::Ok),
+        VaultState::Locked(why) => (reason::full(why, out.lang), Exit::from(why.code).or_failed()),
+        VaultState::Opening => (c::CHECK_VAULT_ABSENT.get(out.lang).to_owned(), Exit::Locked),
     };
-    out.line(&line.text(out.lang))?;
+    out.line(&text)?;
+    if let VaultState::Locked(why) = &state
+        && let Some(remedy) = remedy(why, out.lang)
+    {
+        out.complain_text(&remedy);
+    }
     match house.world.store().secret_list().await {
         Ok(names) => {
             for (name, fingerprint) in names {
