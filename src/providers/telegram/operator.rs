@@ -14,7 +14,7 @@ use super::{
 use crate::{
     clock::sample::{By, Interval, Sample, Subject},
     domain::{Clean, Reason, ReasonCode, Secret},
-    providers::{Cx, Right},
+    providers::{Cx, Right, token::account_secret},
     store::config::Account,
 };
 use serde::{Deserialize, Serialize};
@@ -168,7 +168,10 @@ impl Hub {
         if super::pending::recover(self, cx, account).await {
             found = self.operator(cx, &account.name).map(open).transpose();
         }
-        let (_, operator) = found?.ok_or_else(|| Reason::new(ReasonCode::NeverPaired))?;
+        let (_, operator) = found?.ok_or_else(|| {
+            // Damaged is not absent: whoever logs in anew for want of it leaves a session behind.
+            cx.without(&account_secret(&account.name, setup::OPERATOR), Reason::new(ReasonCode::NeverPaired))
+        })?;
         let id = operator.key.id();
         not_a_workers(cx, id).await?;
         let right = match self.right(cx, id, wish).await? {

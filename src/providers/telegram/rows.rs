@@ -99,7 +99,7 @@ fn state_of(why: ReasonCode) -> State {
     match why {
         ReasonCode::NeverPaired | ReasonCode::LoggedOut => State::LoggedOut,
         ReasonCode::SessionDuplicated => State::Conflict,
-        ReasonCode::AccountClosed | ReasonCode::CredentialMissing | ReasonCode::CredentialRefused => State::Refused,
+        ReasonCode::StoreBroken | ReasonCode::AccountClosed | ReasonCode::CredentialMissing | ReasonCode::CredentialRefused => State::Refused,
         ReasonCode::OtherHolder => State::Unknown,
         _ => State::Unreachable,
     }
