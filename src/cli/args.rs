@@ -1,7 +1,13 @@
 //! What may be typed. Secrets never come as arguments: everybody on the machine could read them.
 
-use super::{since::Since, token::Format};
-use crate::{domain::Method, i18n::Lang, store::config::NtpServer};
+pub use super::{
+    args_act::{Act, DoVerb, Pair, Renew, Run},
+    args_keep::{ConfigCommand, KeySource, SecretCommand},
+    args_token::{ExecArgs, Seconds, Target, TokenArgs, WatchArgs},
+};
+
+use super::since::Since;
+use crate::{i18n::Lang, store::config::NtpServer};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -310,189 +316,6 @@ pub struct History {
     pub follow: bool,
 }
 
-/// `pair`.
-#[derive(Args, Debug)]
-pub struct Pair {
-    /// `[GATEWAY:]ACCOUNT`.
-    pub target: String,
-    /// Pair by QR (the default).
-    #[arg(long, conflicts_with_all = ["code", "number"])]
-    pub qr: bool,
-    /// Pair by a code to type; needs --number, or a terminal to ask for it.
-    #[arg(long)]
-    pub code: bool,
-    /// The phone's number with its country code.
-    #[arg(long, value_name = "N")]
-    pub number: Option<String>,
-    /// Make a new slot of that name: a worker's own key, accepted by the account's session here.
-    #[arg(long, value_name = "NAME", requires = "file", conflicts_with_all = ["qr", "code", "number", "png", "wipe_spoilt", "retries"])]
-    pub slot: Option<String>,
-    /// The file for the new slot's session; it must not be there yet.
-    #[arg(long, value_name = "F", requires = "slot")]
-    pub file: Option<PathBuf>,
-    /// The worker's own application, where it is not the account's.
-    #[arg(long, value_name = "N", requires = "slot", value_parser = clap::value_parser!(i32).range(1..))]
-    pub api_id: Option<i32>,
-    /// Write each QR to this file, readable by the owner only.
-    #[arg(long, value_name = "FILE", conflicts_with = "code")]
-    pub png: Option<PathBuf>,
-    /// Begin anew so many times after an attempt failed.
-    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100))]
-    pub retries: u32,
-    /// Seconds to wait before each.
-    #[arg(long, value_name = "S", default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=3600))]
-    pub retry_delay: u64,
-    /// Go on although a clock is too far off; written to the history.
-    #[arg(long)]
-    pub allow_clock_skew: bool,
-    /// Wipe a spoilt session first.
-    #[arg(long)]
-    pub wipe_spoilt: bool,
-    /// One JSON line an event on stdout.
-    #[arg(long)]
-    pub json: bool,
-}
-
-impl Pair {
-    /// The form of Offer: a number asks for a code.
-    pub const fn method(&self) -> Method {
-        if self.code || self.number.is_some() { Method::Code } else { Method::Qr }
-    }
-}
-
-/// Commands that act on one target.
-#[derive(Args, Debug)]
-pub struct Act {
-    /// `[GATEWAY:]ACCOUNT[/DEVICE]`.
-    pub target: String,
-    /// Do not ask.
-    #[arg(long)]
-    pub yes: bool,
-    /// One JSON document on stdout.
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// `regenerate`.
-#[derive(Args, Debug)]
-pub struct Renew {
-    /// What to do it to.
-    #[command(flatten)]
-    pub act: Act,
-    /// Print the new token on stdout, and nothing else there (with --json: as `token`).
-    #[arg(long)]
-    pub reveal: bool,
-}
-
-/// `do`.
-#[derive(Args, Debug)]
-pub struct DoVerb {
-    /// The verb: create, restart, delete, issue, kick and others of the target's kind.
-    pub verb: String,
-    /// What the verb asks for, such as level=master; once each.
-    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = named)]
-    pub set: Vec<(String, String)>,
-    /// Print the new token on stdout, and nothing else there (with --json: as `token`).
-    #[arg(long)]
-    pub reveal: bool,
-    /// What to do it to.
-    #[command(flatten)]
-    pub act: Act,
-}
-
-/// `run`.
-#[derive(Args, Debug)]
-pub struct Run {
-    /// `GATEWAY:ACCOUNT[/SLOT]`.
-    pub target: String,
-    /// Read the command's output; when its session is dead, rebuild it once, wait, and start again, three times at most.
-    #[arg(long)]
-    pub heal: bool,
-    /// The command, after `--`.
-    #[arg(last = true, required = true, value_name = "CMD")]
-    pub command: Vec<std::ffi::OsString>,
-}
-
-/// The token that is wanted.
-#[derive(Args, Clone, Debug)]
-pub struct Target {
-    /// `[GATEWAY:]ACCOUNT`; `:`, `/` and `%` inside a name are percent-encoded.
-    pub target: String,
-    /// How long it should live: 60, 60s, 5m. Best effort where the platform gives the same one until it is dead.
-    #[arg(long, value_name = "TIME")]
-    pub min_ttl: Option<Seconds>,
-    /// Fail (exit 10) rather than give a shorter life.
-    #[arg(long, requires = "min_ttl")]
-    pub strict: bool,
-    /// Fetch although a clock is too far off.
-    #[arg(long)]
-    pub allow_clock_skew: bool,
-}
-
-/// `token`.
-#[derive(Args, Debug)]
-pub struct TokenArgs {
-    /// Whose.
-    #[command(flatten)]
-    pub wanted: Target,
-    /// How it is printed.
-    #[arg(long, default_value = "plain")]
-    pub format: Format,
-    /// The token of this fingerprint was refused by the platform; `-` reads the token itself from stdin.
-    #[arg(long, value_name = "FP|-", allow_hyphen_values = true, value_parser = fingerprint)]
-    pub rejected: Option<String>,
-    /// Never ask the platform.
-    #[arg(long, conflicts_with = "rejected")]
-    pub no_fetch: bool,
-}
-
-/// `exec`.
-#[derive(Args, Clone, Debug)]
-pub struct ExecArgs {
-    /// Whose.
-    #[command(flatten)]
-    pub wanted: Target,
-    /// Hand it over in a file that only its owner may read (path in PAIRDECK_TOKEN_FILE). While the command runs the file is
-    /// replaced whenever another token is there, so that who reads it again finds a living one; gone when the command ends.
-    #[arg(long, conflicts_with = "env")]
-    pub file: bool,
-    /// Hand it over in this environment variable, which other processes of this user can read.
-    #[arg(long, value_name = "NAME")]
-    pub env: Option<String>,
-    /// The command and its arguments. The token's descriptor is in PAIRDECK_TOKEN_FD.
-    #[arg(last = true, required = true, value_name = "CMD")]
-    pub command: Vec<std::ffi::OsString>,
-}
-
-/// `watch`.
-#[derive(Args, Debug)]
-pub struct WatchArgs {
-    /// Wait while another process watches, and take its place when it ends.
-    #[arg(long)]
-    pub standby: bool,
-    /// Serve figures for Prometheus at http://ADDR/metrics: HOST:PORT, or a port alone for 127.0.0.1. They hold names,
-    /// fingerprints and counts, never a secret; anybody who reaches the address can read them.
-    #[arg(long, value_name = "ADDR")]
-    pub metrics: Option<String>,
-}
-
-/// A span of time in whole seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seconds(pub u64);
-
-impl std::str::FromStr for Seconds {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let unit = match text.chars().last() {
-            Some('m') => 60,
-            Some('h') => 3600,
-            _ => 1,
-        };
-        let n = text.strip_suffix(['s', 'm', 'h']).unwrap_or(text).parse::<u64>();
-        n.ok().and_then(|n| n.checked_mul(unit)).filter(|s| *s <= 31_536_000).map(Self).ok_or_else(|| "expected 60, 60s, 5m or 1h".to_owned())
-    }
-}
-
 /// `clock`.
 #[derive(Args, Debug)]
 pub struct ClockArgs {
@@ -510,94 +333,12 @@ pub struct ClockArgs {
     pub json: bool,
 }
 
-/// `config`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Subcommand)]
-pub enum ConfigCommand {
-    /// Read it strictly and say what is wrong.
-    Check,
-    /// Write an example with every key to stdout.
-    Example,
-    /// Say where it is.
-    Path,
-}
-
-/// `secret`.
-#[derive(Debug, Subcommand)]
-pub enum SecretCommand {
-    /// Make the vault key.
-    Init {
-        /// Keep it in a file that its owner can read, for machines without a keyring.
-        #[arg(long, conflicts_with = "credential")]
-        insecure_key_file: bool,
-        /// Take it from the systemd credential pairdeck-key, for services.
-        #[arg(long)]
-        credential: bool,
-    },
-    /// Replace the vault key: everything is sealed anew, the old key is erased. Other processes may run.
-    RotateKey,
-    /// Keep the vault key elsewhere: a new key is made there, everything sealed anew, the old key erased.
-    Move {
-        /// Where to.
-        #[arg(long, value_name = "SOURCE", required_unless_present = "insecure_key_file")]
-        to: Option<KeySource>,
-        /// To a file that its owner can read, for machines without a keyring.
-        #[arg(long, conflicts_with = "to")]
-        insecure_key_file: bool,
-    },
-    /// Accept a store that was put back from an older copy.
-    AcceptRestore,
-    /// Move a damaged vault out of the way, so that a new one can be made: nothing is deleted.
-    SetAside {
-        /// Move the one that was set aside last back; one that was made meanwhile is set aside in its turn.
-        #[arg(long)]
-        back: bool,
-    },
-    /// Say where the key is kept and which secrets are sealed, by name only.
-    Status,
-    /// Seal the key of a gateway, or of one of its accounts; read from a prompt, a file or stdin.
-    Set {
-        /// The gateway, or GATEWAY:ACCOUNT where each account has its own.
-        gateway: String,
-        /// Read it from this file, `-` for stdin.
-        #[arg(long, value_name = "FILE")]
-        file: Option<PathBuf>,
-        /// Which of its secrets, where a kind has several: `password` beside `api_key`.
-        #[arg(long, value_name = "NAME")]
-        name: Option<String>,
-    },
-    /// Erase the sealed key of a gateway, or of one of its accounts.
-    Forget {
-        /// The gateway, or GATEWAY:ACCOUNT.
-        gateway: String,
-    },
-}
-
-/// Where a vault key may be moved without a flag that says how weak the place is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum KeySource {
-    /// The system's keyring.
-    Keyring,
-    /// A passphrase.
-    Passphrase,
-    /// The systemd credential pairdeck-key-next.
-    Credential,
-}
-
 fn loopback(text: &str) -> Result<SocketAddr, String> {
     let addr: SocketAddr = text.parse().map_err(|_| "expected ADDRESS:PORT, such as 127.0.0.1:0".to_owned())?;
     if addr.ip().is_loopback() { Ok(addr) } else { Err("the sandbox listens on loopback only, such as 127.0.0.1:0".to_owned()) }
 }
 
-fn fingerprint(text: &str) -> Result<String, String> {
-    match text {
-        "-" => Ok(text.to_owned()),
-        _ if crate::domain::Fingerprint::parse(text).is_some() => Ok(text.to_owned()),
-        // Most likely the token itself: it is not repeated. The command refuses it, in words of its own.
-        _ => Ok(String::new()),
-    }
-}
-
-fn named(text: &str) -> Result<(String, String), String> {
+pub(super) fn named(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("expected NAME=VALUE, such as level=master".to_owned()),

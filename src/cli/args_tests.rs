@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
+use crate::domain::Method;
 use clap::{CommandFactory, error::ErrorKind};
 
 fn parse(words: &str) -> Result<Cli, clap::Error> {
