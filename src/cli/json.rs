@@ -270,7 +270,7 @@ pub fn refused(target: &Target, action: &Action, why: &Value) -> Value {
     })
 }
 
-/// A sentence that has no code of the shared ones, in the form of [`reason`].
+/// A sentence that has no code of the shared ones, in the form of [`reason()`].
 pub fn plain_reason(code: &str, words: &Message, lang: Lang) -> Value {
     json!({ "code": code, "text": words.text(lang), "raw": null, "remedy": null, "at": null })
 }

@@ -57,7 +57,7 @@ async fn where_nobody_is_logged_in_the_servers_are_asked_all_the_same() {
 async fn an_operators_session_that_cannot_be_read_is_broken_and_not_never_paired() {
     let mut stage = Stage::of(TelegramSettings::default(), vec![owner(None)]).await;
     let broken = Reason::new(ReasonCode::StoreBroken).with("sealed", "account/shop/operator");
-    stage.cx.broken = Arc::new([(token::account_secret("shop", setup::OPERATOR).into(), broken)].into());
+    stage.cx.broken = Arc::new([(token::account_secret("shop", setup::OPERATOR), broken)].into());
     let (Report::AllBut { rows, .. } | Report::All { rows, .. }) = look(&stage).await else { panic!("servers that are well are called lost") };
     assert_eq!(state(&rows, "shop"), (State::Refused, Some(ReasonCode::StoreBroken)));
 }
