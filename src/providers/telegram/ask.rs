@@ -1,7 +1,7 @@
 //! Asking accounts for their sessions: side by side, bounded in time, and what that says of the gateway itself.
 
 use super::{
-    fail, held,
+    fail, held, memo,
     mtproto::tl::{enums, functions as f},
     operator::{ASKED, Hub, Line, Wish, ask_time, measured},
     rows::Remote,
@@ -140,6 +140,27 @@ pub(super) async fn probe(cx: &Cx) -> Result<(), Reason> {
     let named = |why: Reason| net.start().map_or(why.clone(), |to| fail::from(why, to));
     match timeout(PATIENCE, ask_time(cx, &net)).await {
         Ok(Ok(_)) => Ok(()),
+        Ok(Err(e)) => Err(named(fail::at(cx, &e))),
+        Err(_) => {
+            cx.samples.lost();
+            Err(named(Reason::new(ReasonCode::Slow).with("gateway", cx.gateway.as_str())))
+        }
+    }
+}
+
+/// The same in a way that a login of this account can go on with: what was asked a moment ago is not asked again.
+///
+/// # Errors
+/// As [`probe`]'s.
+pub(super) async fn begin(hub: &Hub, cx: &Cx, account: &str) -> Result<(), Reason> {
+    let (net, home) = (setup::network(cx)?, memo::home(cx, account).await);
+    if hub.warm.is_begun(cx, home) {
+        return Ok(());
+    }
+    let named = |why: Reason| home.and_then(|dc| net.address(dc)).or_else(|| net.start()).map_or(why.clone(), |to| fail::from(why, to));
+    match timeout(PATIENCE, hub.warm.begin(cx, &net, home)).await {
+        Ok(Ok(true)) => Ok(()),
+        Ok(Ok(false)) => probe(cx).await,
         Ok(Err(e)) => Err(named(fail::at(cx, &e))),
         Err(_) => {
             cx.samples.lost();

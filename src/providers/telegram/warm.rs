@@ -118,6 +118,13 @@ impl Warm {
         Ok(true)
     }
 
+    /// True while the first half of an exchange with `dc` waits for its login: what it measured is moments old.
+    pub(super) fn is_begun(&self, cx: &Cx, dc: Option<i32>) -> bool {
+        let now = cx.time.now();
+        let begun = |k: &Kept| matches!(k.what, What::Half(..)) && dc.is_none_or(|dc| dc == k.dc()) && k.is_good(&now);
+        self.held().as_ref().is_some_and(begun)
+    }
+
     /// Takes it, once, where it is one of `dc` and still good. What a server does not finish any more is none.
     pub(super) async fn take(&self, cx: &Cx, dc: Option<i32>) -> Option<Key> {
         let now = cx.time.now();

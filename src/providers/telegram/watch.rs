@@ -3,7 +3,7 @@
 use super::{
     SPEC,
     ask::{self, AT_ONCE, Reach, Told, is_held},
-    fail, held, memo,
+    held, memo,
     operator::{Hub, Line, right_of},
     rows::{self, Standing},
     setup, slots,
@@ -243,16 +243,11 @@ pub(super) async fn look(hub: &Hub, cx: &Cx, at: Option<&Target>, how: Look) -> 
     match (how, at) {
         (Look::Probe, at) => {
             // Of an account that nobody is logged in to: what is asked is of use for its login.
-            if let Some(account) = at.map(|at| at.account.as_str()).filter(|a| hub.operator(cx, a).is_none()) {
-                let (net, home) = (setup::network(cx)?, memo::home(cx, account).await);
-                match timeout(ask::PATIENCE, hub.warm.begin(cx, &net, home)).await {
-                    Ok(Ok(true)) => return Ok(Report::Alive(cx.time.now())),
-                    Ok(Ok(false)) => {}
-                    Ok(Err(e)) => return Err(fail::at(cx, &e)),
-                    Err(_) => return Err(Reason::new(ReasonCode::Slow).with("gateway", cx.gateway.as_str())),
-                }
-            }
-            ask::probe(cx).await.map(|()| Report::Alive(cx.time.now()))
+            let told = match at.map(|at| at.account.as_str()).filter(|a| hub.operator(cx, a).is_none()) {
+                Some(account) => ask::begin(hub, cx, account).await,
+                None => ask::probe(cx).await,
+            };
+            told.map(|()| Report::Alive(cx.time.now()))
         }
         (Look::Row, Some(at)) => {
             let Ok(account) = setup::account(cx, at.account.as_str()) else { return Ok(Report::Gone(vec![at.clone()])) };
@@ -270,7 +265,10 @@ pub(super) async fn look(hub: &Hub, cx: &Cx, at: Option<&Target>, how: Look) -> 
                 Reach::Heard => None,
                 Reach::Nobody(why) => Some(why),
                 // Not every account is logged in; that the servers answer, and what their clock shows, is told all the same.
-                Reach::Unasked => ask::probe(cx).await.err(),
+                Reach::Unasked => match all.iter().find(|(_, told)| told.as_ref().is_err_and(|why| why.code == ReasonCode::NeverPaired)) {
+                    Some((account, _)) => ask::begin(hub, cx, &account.name).await.err(),
+                    None => ask::probe(cx).await.err(),
+                },
             };
             Ok(report(hub, cx, all.iter().map(|(a, told)| (*a, told)), lost, true).await)
         }
