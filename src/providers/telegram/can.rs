@@ -86,7 +86,8 @@ fn slot(row: &Row, verb: &str) -> Result<Effect, Not> {
     let not_now = |words: &'static Words| Err(Not::NotNow(Message::new(words)));
     let never = |words: &'static Words| Err(Not::Unsupported(Message::new(words)));
     let written = row.facts.iter().any(|f| f.key == "format" && matches!(&f.value, FactValue::Text(t) if t.as_str() == "gotd"));
-    let absent = row.link.state == State::LoggedOut;
+    // A session that the account does not list any more lies in a file all the same.
+    let absent = row.link.reason.as_ref().is_some_and(|r| matches!(r.code, ReasonCode::SessionAbsent | ReasonCode::SessionEmpty));
     let held = has(row, "holder");
     match verb {
         "regenerate" | "wipe" if held => not_now(&w::NOT_HELD),
