@@ -51,12 +51,14 @@ pub(super) fn renewed(args: &ExecArgs, globals: &Globals, paths: Paths, out: &mu
 /// The token as it is now, where that can be told at once and without a request: from the socket, or from the store with a key
 /// file. Says nothing.
 pub(super) fn peek(args: &ExecArgs, globals: &Globals, paths: &Paths, out: &mut Output) -> Option<Document> {
-    let request = request(&args.wanted, None, true, globals, out).ok()?;
+    let mut request = request(&args.wanted, None, true, globals, out).ok()?;
+    let config = Config::load(&paths.config).ok();
+    request.whose = config.as_ref().and_then(|c| quick::meant(c, &request.target));
     #[cfg(unix)]
     if let Some(Ok(document)) = client::ask(&paths.socket, &request) {
         return Some(document);
     }
-    quick::cached(paths, &Config::load(&paths.config).ok()?, &request)
+    quick::cached(paths, &config?, &request)
 }
 
 /// A token by the cheapest way, or the code to end with; why was said on stderr in one line.
@@ -69,12 +71,15 @@ fn get(
     paths: Paths,
     out: &mut Output,
 ) -> Result<Document, Exit> {
-    let request = request(wanted, rejected, no_fetch, globals, out)?;
+    let mut request = request(wanted, rejected, no_fetch, globals, out)?;
+    // Before anybody is asked: a deck that has another configuration has another identity's token.
+    let config = Config::load(&paths.config);
+    request.whose = config.as_ref().ok().and_then(|c| quick::meant(c, &request.target));
     #[cfg(unix)]
     if let Some(answer) = client::ask(&paths.socket, &request) {
         return told(answer, &request, None, out);
     }
-    let config = Config::load(&paths.config).map_err(|errors| {
+    let config = config.map_err(|errors| {
         for line in errors.text(out.lang).lines() {
             out.complain_text(line);
         }

@@ -50,6 +50,11 @@ fn name_of(settings: &config::Gateway, account: &str) -> String {
     format!("{}{elsewhere}/{}/{}", settings.kind, part(corp), part(id))
 }
 
+/// Whom a platform issues an account's token to, as the configuration has it: a token counts for no other one.
+pub fn whose(settings: &config::Gateway, account: &str) -> String {
+    format!("{}{}", name_of(settings, account), base(&settings.url))
+}
+
 /// `@` and eight hex digits that stand for an address.
 fn base(url: &str) -> String {
     let hash = url.trim_end_matches('/').bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 
 /// The row with its text opened, and the key of fingerprints. `None` whenever anything is not as usual: another version, a
 /// vault whose key is not in a file, a database that cannot be read right now. Changes nothing.
-pub fn glance(paths: &Paths, id: &str, time: &dyn Time) -> Option<(TokenRow, [u8; 32])> {
+pub fn glance(paths: &Paths, id: &str, whose: &str, time: &dyn Time) -> Option<(TokenRow, [u8; 32])> {
     let path = paths.vault_db();
     let db = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX).ok()?;
     let version: i64 = db.query_row("PRAGMA user_version", [], |r| r.get(0)).ok()?;
@@ -21,5 +21,5 @@ pub fn glance(paths: &Paths, id: &str, time: &dyn Time) -> Option<(TokenRow, [u8
     let vault = Vault::from_file(line, &paths.key_file())?;
     let locks = paths.locks();
     let row = read::open(&db, id, &Tools { vault: &vault, locks: &locks, time, path: &path }).ok()??;
-    Some((row, key))
+    Some((row.of(whose), key))
 }

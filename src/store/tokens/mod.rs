@@ -49,6 +49,11 @@ impl Store {
         let id = id.to_owned();
         self.ask(move |db| write::replaced(db, &id, &now)).await
     }
+    /// Notes whose token an older version kept without saying so: from then on it counts for that identity only.
+    pub async fn token_whose(&self, key: &TokenKey) -> Result<(), StoreError> {
+        let key = key.clone();
+        self.ask(move |db| write::whose(db, &key)).await
+    }
     /// Forgets the token of a target but for its fingerprint and its end ([`TokenRow::forgotten`]). Its generation, attempts and log stay; what stood against the next attempt does not.
     pub async fn token_forget(&self, id: &str) -> Result<(), StoreError> {
         let id = id.to_owned();

@@ -29,10 +29,10 @@ fn raw(db: &Connection, id: &str, since: i64) -> rusqlite::Result<Option<(TokenR
         "SELECT gateway, account, kind, form, gen, fp, len, blob, issued, expires, by, rejected, renewed, attempts, ended, forced, trouble, hold,
         (SELECT COUNT(*) FROM token_fetch f WHERE f.target = token.target AND f.wall > ?2 AND f.result NOT IN ('stopped', 'seen', 'good', 'unclear')
           AND f.id > COALESCE((SELECT MAX(id) FROM token_fetch r WHERE r.target = token.target AND r.result = 'seen' AND r.cause = 'replaced'), 0))
-        FROM token WHERE target = ?1";
+        , whose FROM token WHERE target = ?1";
     db.prepare_cached(sql)?
         .query_row(rusqlite::params![id, since], |r| {
-            let key = TokenKey { id: id.to_owned(), gateway: r.get(0)?, account: r.get(1)?, kind: r.get(2)?, form: r.get(3)? };
+            let key = TokenKey { id: id.to_owned(), gateway: r.get(0)?, account: r.get(1)?, kind: r.get(2)?, form: r.get(3)?, whose: r.get::<_, Option<String>>(19)?.unwrap_or_default() };
             let blob: Option<Vec<u8>> = r.get(7)?;
             let (issued, expires) = (json::<Stamp>(r, 8)?, json::<Stamp>(r, 9)?);
             let fingerprint = r.get::<_, Option<String>>(5)?.as_deref().and_then(Fingerprint::parse).or_else(|| Fingerprint::parse("-"));

@@ -16,6 +16,9 @@ pub struct TokenKey {
     pub kind: String,
     /// How a client sends the token: `query`, `bearer`, ….
     pub form: String,
+    /// Which identity at the platform (kind, address, corp, app) the token was issued to. Empty: an older version kept it and did not
+    /// say; it counts for the identity that is configured, so that an upgrade ends nobody's token.
+    pub whose: String,
 }
 
 /// A token with its text.
@@ -70,6 +73,14 @@ pub struct TokenRow {
 }
 
 impl TokenRow {
+    /// The same without the token, where that was issued to another identity: for `whose` it is as good as none.
+    #[must_use]
+    pub fn of(mut self, whose: &str) -> Self {
+        if !self.key.whose.is_empty() && self.key.whose != whose {
+            (self.token, self.forgotten, self.tried, self.ended) = (None, None, None, None);
+        }
+        self
+    }
     /// When the token was wiped, if nobody has asked for one since.
     pub fn wiped(&self) -> Option<Stamp> {
         let hold = self.hold.as_ref().filter(|h| h.reason.code == ReasonCode::TokenForgotten)?;

@@ -42,9 +42,9 @@ pub(super) fn ended(db: &mut Db, e: &Ended, fingerprint_key: &[u8; 32]) -> Resul
                 let (blob, key_id) = secrets::seal(tx, t, &place, token.expose().as_bytes())?;
                 let fp = Fingerprint::of(fingerprint_key, token);
                 let sql = "UPDATE token SET gen = ?2, key_id = ?3, fp = ?4, len = ?5, blob = ?6, issued = ?7, expires = ?8, by = ?9,
-                    renewed = ?10, rejected = 0, trouble = NULL, hold = NULL WHERE target = ?1";
+                    renewed = ?10, whose = ?11, rejected = 0, trouble = NULL, hold = NULL WHERE target = ?1";
                 let length = i64::try_from(token.expose().chars().count()).unwrap_or(i64::MAX);
-                let values = params![id, next, key_id, fp.as_str(), length, blob, json(issued), json(expires), e.by.as_str(), e.renewed];
+                let values = params![id, next, key_id, fp.as_str(), length, blob, json(issued), json(expires), e.by.as_str(), e.renewed, e.key.whose];
                 tx.execute(sql, values).map_err(explain)?;
                 "new"
             }
@@ -123,6 +123,14 @@ pub(super) fn signs(db: &mut Db, id: &str, now: &Stamp, signs: &[Sign]) -> Resul
 
 pub(super) fn replaced(db: &mut Db, id: &str, now: &Stamp) -> Result<(), StoreError> {
     db.vault_tx(|tx, t| log(tx, t, id, now, &Clean::new("secret"), "replaced", "seen", 0))
+}
+
+/// Says whose token it is that an older version kept.
+pub(super) fn whose(db: &mut Db, key: &TokenKey) -> Result<(), StoreError> {
+    db.vault_tx(|tx, t| {
+        let sql = "UPDATE token SET whose = ?2 WHERE target = ?1 AND whose IS NULL";
+        tx.execute(sql, params![key.id, key.whose]).map(|_| ()).map_err(|e| t.explain(e))
+    })
 }
 
 pub(super) fn forget(db: &mut Db, id: &str) -> Result<(), StoreError> {
