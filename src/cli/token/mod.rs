@@ -72,6 +72,12 @@ fn get(
     out: &mut Output,
 ) -> Result<Document, Exit> {
     let mut request = request(wanted, rejected, no_fetch, globals, out)?;
+    let no_config = !paths.config.exists();
+    let absent = Message::new(&words::NO_CONFIG_FILE).with("path", paths.config.to_string_lossy());
+    if globals.config.is_some() && no_config {
+        out.complain(&absent);
+        return Err(Exit::Usage);
+    }
     // Before anybody is asked: a deck that has another configuration has another identity's token.
     let config = Config::load(&paths.config);
     request.whose = config.as_ref().ok().and_then(|c| quick::meant(c, &request.target));
@@ -91,7 +97,7 @@ fn get(
     if let Some(document) = quick::cached(&paths, &config, &request) {
         return Ok(document);
     }
-    let hint = names::hint(&config, &request.target);
+    let hint = if no_config { absent } else { names::hint(&config, &request.target) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| {
         out.complain_text(&e.to_string());
         Exit::Failed

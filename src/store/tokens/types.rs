@@ -70,6 +70,8 @@ pub struct TokenRow {
     pub signs: Signs,
     /// How the token was last found when a client had reported it as refused, and when; `None`: not since it was issued.
     pub tried: Option<(Wall, bool)>,
+    /// What was found then is that the platform does not trust the address that requests leave from.
+    pub untrusted: bool,
 }
 
 impl TokenRow {
@@ -249,7 +251,7 @@ pub struct FetchLine {
     pub by: Clean,
     /// Why: `cold`, `due`, `rejected`, `operator`.
     pub cause: Clean,
-    /// `new`, `unchanged`, `stopped` (nothing was sent), `good` or `unclear` (a report was checked by trying the token) or a reason
+    /// `new`, `unchanged`, `stopped` (nothing was sent), `good`, `unclear` or `untrusted` (a report was checked by trying the token) or a reason
     /// code.
     pub result: Clean,
     /// How long it took.
