@@ -132,7 +132,7 @@ fn a_process_killed_in_the_middle_of_a_fetch_stops_nobody() {
 #[test]
 fn a_watch_killed_and_begun_again_within_a_life_fetches_nothing_and_keeps_the_end() {
     let b = Bench::new();
-    let mut watch = b.watch();
+    let watch = b.watch();
     until("a token that nobody asked for", || b.token(&["--no-fetch"]).code == 0);
     let before = b.document();
     watch.kill().unwrap();
@@ -384,4 +384,43 @@ fn doctor_names_an_account_without_a_secret_and_says_nothing_of_those_that_are_w
     let told = about(&b);
     assert_eq!((told.len(), &told[0]["verdict"]), (1, &"fail".into()), "{told:?}");
     assert!(told[0]["remedy"].as_str().unwrap().contains("pairdeck secret set corp:ops-bot"), "{told:?}");
+}
+
+#[test]
+fn another_identity_in_the_configuration_is_never_given_the_old_token() {
+    let b = Bench::new();
+    b.token(&[]).exits(0);
+    b.token(&["--no-fetch"]).exits(0);
+    let text = std::fs::read_to_string(b.home.file("config.toml")).unwrap();
+    let other = b.home.file("other.toml");
+    std::fs::write(&other, text.replace("1000002", "1000009")).unwrap();
+    let other = other.to_str().unwrap().to_owned();
+    b.token(&["--no-fetch", "--config", &other]).exits(10);
+    // Nor over the socket of one that runs with what stood there before.
+    let mut watch = b.watch();
+    until("the socket", || b.home.file("pairdeck.sock").exists());
+    b.token(&["--no-fetch", "--config", &other]).exits(10);
+    b.token(&["--no-fetch"]).exits(0);
+    signal(&watch, "-TERM");
+    watch.wait().unwrap();
+    b.home.write_config(&text.replace("1000002", "1000009"));
+    b.token(&["--no-fetch"]).exits(10);
+    b.token(&["--no-fetch", "--config", "/nowhere/none.toml"]).exits(2).says(&["/nowhere/none.toml"]);
+    std::fs::remove_file(b.home.file("config.toml")).unwrap();
+    b.token(&[]).exits(3).says(&["no such configuration file"]);
+}
+
+#[test]
+fn a_copy_of_the_store_from_before_a_wipe_gives_the_token_only_with_a_word() {
+    let b = Bench::new();
+    b.token(&[]).exits(0);
+    let (db, copy) = (b.home.file("vault.db"), b.home.file("copy.db"));
+    std::fs::copy(&db, &copy).unwrap();
+    b.home.run(&["wipe", "corp:ops-bot", "--yes"]).exits(0);
+    for more in ["vault.db-wal", "vault.db-shm"] {
+        let _ = std::fs::remove_file(b.home.file(more));
+    }
+    std::fs::copy(&copy, &db).unwrap();
+    let ran = b.token(&["--no-fetch"]);
+    assert!(ran.stderr.contains("older"), "{}", ran.stderr);
 }

@@ -379,7 +379,7 @@ impl Shared for Redis {
                 }
             }
             script.arg(i.channel()).arg(name).arg(gone.mark.as_deref().unwrap_or_default()).arg(ms(gone.left));
-            script.arg(u8::from(gone.wiped.is_some())).arg(ms(WIPED));
+            script.arg(gone.wiped.map_or(-1, |d| i64::try_from(ms(d)).unwrap_or(i64::MAX))).arg(ms(WIPED));
             self.call::<i64>(&script).await.map(|_| ())
         })
     }

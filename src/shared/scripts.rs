@@ -49,7 +49,7 @@ local now = t[1] * 1000 + math.floor(t[2] / 1000)
 return {h[1], h[2], h[3] or '', redis.call('PTTL', KEYS[1]), string.format('%.0f', now - tonumber(h[4] or now)), h[5] or '0',
   h[6] and string.format('%.0f', now - tonumber(h[6])) or '-1'}";
 
-/// KEYS gone, token, mirrors… · ARGV channel, name, mark or nothing, its life in ms, wiped, how long a wipe is remembered in ms.
+/// KEYS gone, token, mirrors… · ARGV channel, name, mark or nothing, its life in ms, how long ago it was wiped in ms or -1, how long a wipe is remembered in ms.
 /// The token that stands there knows its own mark and life; what was known of an earlier one stays where there is nothing better.
 const FORGET: &str = r"
 local mark, left = ARGV[3], tonumber(ARGV[4])
@@ -62,9 +62,10 @@ if mark ~= '' and left > 0 then
   redis.call('HSET', KEYS[1], 'mark', mark, 'dies', string.format('%.0f', now + left))
   keep = math.max(keep, left)
 end
-if ARGV[5] == '1' then
-  redis.call('HSET', KEYS[1], 'wiped', string.format('%.0f', now))
-  keep = math.max(keep, tonumber(ARGV[6]))
+local ago = tonumber(ARGV[5])
+if ago >= 0 then
+  redis.call('HSET', KEYS[1], 'wiped', string.format('%.0f', now - ago))
+  keep = math.max(keep, tonumber(ARGV[6]) - ago)
 else
   redis.call('HDEL', KEYS[1], 'wiped')
 end

@@ -54,6 +54,8 @@ const VAULT: &[&str] = &["
 ", "
     CREATE TRIGGER audit_adds BEFORE INSERT ON audit WHEN EXISTS (SELECT 1 FROM audit WHERE id = NEW.id)
         BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
+", "
+    ALTER TABLE token ADD COLUMN whose TEXT;
 "];
 
 /// The same for `cache.db`. A cache of another version is simply rebuilt.

@@ -51,12 +51,14 @@ pub(super) fn renewed(args: &ExecArgs, globals: &Globals, paths: Paths, out: &mu
 /// The token as it is now, where that can be told at once and without a request: from the socket, or from the store with a key
 /// file. Says nothing.
 pub(super) fn peek(args: &ExecArgs, globals: &Globals, paths: &Paths, out: &mut Output) -> Option<Document> {
-    let request = request(&args.wanted, None, true, globals, out).ok()?;
+    let mut request = request(&args.wanted, None, true, globals, out).ok()?;
+    let config = Config::load(&paths.config).ok();
+    request.whose = config.as_ref().and_then(|c| quick::meant(c, &request.target));
     #[cfg(unix)]
     if let Some(Ok(document)) = client::ask(&paths.socket, &request) {
         return Some(document);
     }
-    quick::cached(paths, &Config::load(&paths.config).ok()?, &request)
+    quick::cached(paths, &config?, &request)
 }
 
 /// A token by the cheapest way, or the code to end with; why was said on stderr in one line.
@@ -69,12 +71,21 @@ fn get(
     paths: Paths,
     out: &mut Output,
 ) -> Result<Document, Exit> {
-    let request = request(wanted, rejected, no_fetch, globals, out)?;
+    let mut request = request(wanted, rejected, no_fetch, globals, out)?;
+    let no_config = !paths.config.exists();
+    let absent = Message::new(&words::NO_CONFIG_FILE).with("path", paths.config.to_string_lossy());
+    if globals.config.is_some() && no_config {
+        out.complain(&absent);
+        return Err(Exit::Usage);
+    }
+    // Before anybody is asked: a deck that has another configuration has another identity's token.
+    let config = Config::load(&paths.config);
+    request.whose = config.as_ref().ok().and_then(|c| quick::meant(c, &request.target));
     #[cfg(unix)]
     if let Some(answer) = client::ask(&paths.socket, &request) {
         return told(answer, &request, None, out);
     }
-    let config = Config::load(&paths.config).map_err(|errors| {
+    let config = config.map_err(|errors| {
         for line in errors.text(out.lang).lines() {
             out.complain_text(line);
         }
@@ -86,7 +97,7 @@ fn get(
     if let Some(document) = quick::cached(&paths, &config, &request) {
         return Ok(document);
     }
-    let hint = names::hint(&config, &request.target);
+    let hint = if no_config { absent } else { names::hint(&config, &request.target) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| {
         out.complain_text(&e.to_string());
         Exit::Failed

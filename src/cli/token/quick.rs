@@ -5,7 +5,7 @@ use crate::{
     domain::{GatewayId, RemoteId, Target, Time, ids::TargetName},
     engine::{
         agent::{Document, Request},
-        tokens::suffices,
+        tokens::{suffices, whose},
     },
     providers::{
         registry,
@@ -22,7 +22,7 @@ pub(super) fn cached(paths: &Paths, config: &Config, request: &Request) -> Optio
     let provider = registry::provider(&settings.kind)?;
     let issuer = provider.issuer()?;
     let time = SystemTime::new();
-    let (row, fingerprint_key) = glance(paths, &target.id(), &time)?;
+    let (row, fingerprint_key) = glance(paths, &target.id(), &whose(settings, target.account.as_str()), &time)?;
     let ask = request.ask(&fingerprint_key);
     if !suffices(&row, &ask, &issuer.rules(), &time.now()) {
         return None;
@@ -43,6 +43,12 @@ pub(super) fn cached(paths: &Paths, config: &Config, request: &Request) -> Optio
     };
     let given = Given { token: token.text?, held, origin: Origin::Cache, became: None };
     Some(Document::new(&target, settings.kind.as_str(), issuer.token_type(), given, &time.now()))
+}
+
+/// Whose token the configuration means by that name, if it names one plainly.
+pub(super) fn meant(config: &Config, typed: &str) -> Option<String> {
+    let target = target(config, typed)?;
+    Some(whose(config.gateway(target.gateway.as_str())?, target.account.as_str()))
 }
 
 /// The configured account that is meant. Names of accounts that a server lists need the whole house.

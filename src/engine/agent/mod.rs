@@ -30,6 +30,10 @@ pub async fn answer(world: &Arc<World>, request: &Request) -> Result<Document, R
         Unresolved::Malformed => Refusal::Malformed,
         Unresolved::Ambiguous(ids) => Refusal::Ambiguous(ids),
     })?;
+    let other = |w: &String| world.gateway(&target.gateway).is_none_or(|g| *w != super::tokens::whose(&g.settings, target.account.as_str()));
+    if request.whose.as_ref().is_some_and(other) {
+        return Err(Refusal::Unknown);
+    }
     let key = world.store().fingerprint_key();
     let ask = request.ask(&key);
     let given = world.tokens().obtain(&target, ask).await.map_err(|why| match why.code {

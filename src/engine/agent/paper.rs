@@ -30,6 +30,8 @@ pub struct Request {
     pub read_only: bool,
     /// Say at once that the request was heard, before it is answered.
     pub ack: bool,
+    /// Whose token is meant ([`crate::engine::tokens::whose`]), where the asker knows: a process with another configuration does not know it.
+    pub whose: Option<String>,
 }
 
 impl Request {
@@ -40,6 +42,7 @@ impl Request {
             "rejected": self.rejected.as_ref().map(ToString::to_string),
             "rejected_token": self.rejected_token.as_ref().map(Secret::expose),
             "no_fetch": self.no_fetch, "allow_clock_skew": self.allow_clock_skew, "read_only": self.read_only, "ack": self.ack,
+            "whose": self.whose,
         })
     }
 
@@ -75,6 +78,7 @@ impl Request {
             allow_clock_skew: flag("allow_clock_skew")?,
             read_only: flag("read_only")?,
             ack: flag("ack")?,
+            whose: text("whose")?.map(str::to_owned),
         })
     }
 }

@@ -91,7 +91,7 @@ impl Broker {
                     refused(&subject, &ask).await?;
                 }
                 self.stopped(&subject, &ask, &why).await;
-                return Err(why);
+                return Err(if report == Report::Address && why.code == ReasonCode::TokenRejectedAgain { address() } else { why });
             }
             Next::Fetch(Cause::Cold) if timer && row.as_ref().is_some_and(|r| r.token.is_some()) => Cause::Due,
             Next::Fetch(cause) => cause,
@@ -115,6 +115,10 @@ impl Broker {
                     return Err(decide::too_short(left, ask.min_life));
                 }
                 let became = row.as_ref().and_then(|r| seen.became(r));
+                let same = row.as_ref().and_then(|r| r.token.as_ref()).is_some_and(|t| ask.rejected.as_ref() == Some(&t.fingerprint));
+                if report == Report::Address && same {
+                    return Err(address());
+                }
                 subject.give(row, origin, became)
             }
             Err(why) => or_cached(&subject, &ask, why).await,
@@ -199,6 +203,11 @@ impl Broker {
         let ended = Ended { key: subject.key.clone(), at: subject.world.time.now(), by, cause: None, forced: false, renewed, took_ms: 0, end };
         subject.world.store.token_ended(ended).await.map_err(|e| e.reason())
     }
+}
+
+/// The platform gives the same token again, which is good: what it refuses is the address of this host.
+fn address() -> Reason {
+    Reason::new(ReasonCode::AddressNotTrusted).with("evidence", "same")
 }
 
 /// Everything that may stand against sending, in the order in which it costs.

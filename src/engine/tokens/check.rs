@@ -3,7 +3,7 @@
 
 use super::{Broker, Subject, decide, hosts};
 use crate::{
-    domain::Fingerprint,
+    domain::{Fingerprint, ReasonCode},
     engine::who::process_at_host,
     providers::token::{Ask, Issuer, Tried},
     store::tokens::TokenRow,
@@ -23,6 +23,8 @@ pub(super) enum Report {
     Wrong,
     /// It could not be told: the report counts for who made it and for nobody else.
     Open,
+    /// The same, because the platform does not trust the address of this host: no other token helps.
+    Address,
 }
 
 impl Broker {
@@ -34,7 +36,7 @@ impl Broker {
         let Some(token) = decide::reported(row, ask, &now).filter(|_| !ask.proven && !world.read_only) else { return Report::Holds };
         match decide::checked(row, &now) {
             Some(true) => return Report::Wrong,
-            Some(false) => return Report::Open,
+            Some(false) => return if row.is_some_and(|r| r.untrusted) { Report::Address } else { Report::Open },
             None => {}
         }
         let Some(text) = &token.text else { return Report::Holds };
@@ -45,6 +47,11 @@ impl Broker {
             Ok(Tried::Good) => {
                 self.found_good(subject, &token.fingerprint).await;
                 Report::Wrong
+            }
+            Ok(Tried::Unclear(ReasonCode::AddressNotTrusted)) => {
+                let by = process_at_host();
+                let _ = world.store.token_untrusted(&subject.key.id, &token.fingerprint, world.time.now(), by.as_str()).await;
+                Report::Address
             }
             Ok(Tried::Unclear(_)) | Err(_) => {
                 let by = process_at_host();

@@ -50,6 +50,11 @@ fn name_of(settings: &config::Gateway, account: &str) -> String {
     format!("{}{elsewhere}/{}/{}", settings.kind, part(corp), part(id))
 }
 
+/// Whom a platform issues an account's token to, as the configuration has it: a token counts for no other one.
+pub fn whose(settings: &config::Gateway, account: &str) -> String {
+    format!("{}{}", name_of(settings, account), base(&settings.url))
+}
+
 /// `@` and eight hex digits that stand for an address.
 fn base(url: &str) -> String {
     let hash = url.trim_end_matches('/').bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
@@ -240,8 +245,7 @@ impl Broker {
         if !answers {
             return Ok(false);
         }
-        let by = found.by.clone();
-        self.take_over(e.subject, of(found, &e.subject.world.time.now()), by).await?;
+        self.adopt_found(e.subject, found).await?;
         Ok(true)
     }
 
@@ -268,6 +272,10 @@ impl Broker {
                 Some(f) if f.age >= at.age(&subject.world.time.now()) => self.forget_shared(subject, &subject.gone(Some(at)).await).await,
                 // Somebody has asked since.
                 Some(found) => self.adopt_found(subject, found).await,
+                // It may have lost everything: a host that never heard of the wipe would fetch.
+                None if back && shared.gone(&name(subject)).await?.is_none_or(|g| g.wiped.is_none()) => {
+                    self.forget_shared(subject, &subject.gone(Some(at)).await).await
+                }
                 None => Ok(()),
             };
         }
@@ -285,6 +293,9 @@ impl Broker {
         match found {
             Some(found) if mine.is_none_or(|t| t.fingerprint != found.fingerprint) => self.adopt_found(subject, found).await,
             Some(found) => {
+                if let Some(t) = mine {
+                    self.agree(subject, t, &found).await?;
+                }
                 // Another host has tried it meanwhile.
                 if let Some(t) = mine.filter(|t| t.rejected && found.good.is_some_and(|age| age < TOLD)) {
                     let store = &subject.world.store;
@@ -298,9 +309,47 @@ impl Broker {
         }
     }
 
+    /// Takes it over. What this host knows of the end of that same token outweighs what the finder was told by a platform that says
+    /// the whole life again; the others are told then.
     async fn adopt_found(&self, subject: &Subject, found: SharedToken) -> Result<(), Reason> {
-        let by = found.by.clone();
-        self.take_over(subject, of(found, &subject.world.time.now()), by).await
+        let (by, now) = (found.by.clone(), subject.world.time.now());
+        let (generation, left) = (found.generation, found.left);
+        let row = subject.row().await?;
+        let known = decide::known_end(row.as_ref(), &found.token, &found.fingerprint);
+        let mut found = of(found, &now);
+        if let Some(issuer) = subject.gateway.provider.issuer() {
+            found.expires = decide::expiry(known, &now, left, issuer.rules().semantics, &now);
+        }
+        let shorter = found.expires.left(&now) + NEWER < left;
+        self.take_over(subject, found, by).await?;
+        if shorter { self.shorten(subject, generation).await } else { Ok(()) }
+    }
+
+    /// Publishes the token that is held here with the end that is known here.
+    async fn shorten(&self, subject: &Subject, seen: u64) -> Result<(), Reason> {
+        let (Some(shared), Some(row)) = (self.shared(), subject.row().await?) else { return Ok(()) };
+        match &row.token {
+            // What cannot be told now is told when the store is back; here it holds.
+            Some(token) => self.publish(subject, token, shared, seen).await.or(Ok(())),
+            None => Ok(()),
+        }
+    }
+
+    /// The same token stands here and there with different ends: the nearer one holds, here and for everybody.
+    async fn agree(&self, subject: &Subject, mine: &KeptToken, found: &SharedToken) -> Result<(), Reason> {
+        let now = subject.world.time.now();
+        let lengthens = subject.gateway.provider.issuer().is_none_or(|i| i.rules().semantics == TokenSemantics::AutoRenewed);
+        let left = decide::left(mine, &now);
+        if lengthens || left.is_zero() {
+            return Ok(());
+        }
+        if left + NEWER < found.left {
+            return self.shorten(subject, found.generation).await;
+        }
+        if found.left + NEWER < left {
+            subject.world.store.token_shorter(&subject.key.id, &mine.fingerprint, now.plus(found.left)).await.map_err(|e| e.reason())?;
+        }
+        Ok(())
     }
 
     /// What somebody wiped at another host is wiped here too, and nothing is fetched for nobody: then this is an error. Whoever

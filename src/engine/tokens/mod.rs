@@ -62,6 +62,8 @@ pub fn suffices(row: &TokenRow, ask: &Ask, rules: &TokenRules, now: &Stamp) -> b
     decide::decide(Some(row), ask, rules, now) == Next::Give
 }
 
+pub use hosts::whose;
+
 /// What an ask is about, looked up once.
 #[derive(Clone)]
 struct Subject {
@@ -116,6 +118,7 @@ impl Broker {
             account: at.account.as_str().to_owned(),
             kind: gateway.spec.kind.to_owned(),
             form: issuer.token_type().to_owned(),
+            whose: whose(&gateway.settings, at.account.as_str()),
         };
         Ok(Subject { world, gateway, target, key })
     }
@@ -221,8 +224,14 @@ impl Subject {
         self.gateway.settings.accounts.iter().any(|a| a.name == self.target.account.as_str())
     }
 
+    /// What is kept, as far as it is of the identity that is configured now.
     async fn row(&self) -> Result<Option<TokenRow>, Reason> {
-        self.world.store.token(&self.key.id).await.map_err(|e| e.reason())
+        let row = self.world.store.token(&self.key.id).await.map_err(|e| e.reason())?;
+        if row.as_ref().is_some_and(|r| r.token.is_some() && r.key.whose.is_empty()) && !self.world.read_only {
+            // What cannot be noted counts on as before.
+            let _ = self.world.store.token_whose(&self.key).await;
+        }
+        Ok(row.map(|r| r.of(&self.key.whose)))
     }
 
     fn give(&self, row: Option<TokenRow>, origin: Origin, became: Option<crate::providers::token::Became>) -> Result<Given, Reason> {

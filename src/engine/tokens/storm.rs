@@ -67,7 +67,14 @@ mod tests {
     use crate::store::tokens::{Signs, TokenKey};
 
     fn row(signs: Signs, fetches: u32) -> TokenRow {
-        let key = TokenKey { id: "corp:ops".into(), gateway: "corp".into(), account: "ops".into(), kind: "mint".into(), form: "query".into() };
+        let key = TokenKey {
+            id: "corp:ops".into(),
+            gateway: "corp".into(),
+            account: "ops".into(),
+            kind: "mint".into(),
+            form: "query".into(),
+            whose: String::new(),
+        };
         TokenRow {
             key,
             generation: 1,
@@ -81,6 +88,7 @@ mod tests {
             fetches,
             signs,
             tried: None,
+            untrusted: false,
         }
     }
 

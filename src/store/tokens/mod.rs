@@ -49,6 +49,11 @@ impl Store {
         let id = id.to_owned();
         self.ask(move |db| write::replaced(db, &id, &now)).await
     }
+    /// Notes whose token an older version kept without saying so: from then on it counts for that identity only.
+    pub async fn token_whose(&self, key: &TokenKey) -> Result<(), StoreError> {
+        let key = key.clone();
+        self.ask(move |db| write::whose(db, &key)).await
+    }
     /// Forgets the token of a target but for its fingerprint and its end ([`TokenRow::forgotten`]). Its generation, attempts and log stay; what stood against the next attempt does not.
     pub async fn token_forget(&self, id: &str) -> Result<(), StoreError> {
         let id = id.to_owned();
@@ -59,11 +64,21 @@ impl Store {
         let key = key.clone();
         self.ask(move |db| write::wipe(db, &key, &at)).await
     }
+    /// Another host knows that the token of this fingerprint ends sooner. Nothing is changed when it does not, or another one is there.
+    pub async fn token_shorter(&self, id: &str, fingerprint: &Fingerprint, expires: Stamp) -> Result<(), StoreError> {
+        let (id, fingerprint) = (id.to_owned(), fingerprint.clone());
+        self.ask(move |db| write::shorter(db, &id, &fingerprint, &expires)).await
+    }
     /// Writes down how a token that a client had reported as refused was found when it was tried. A good one is not withheld any
     /// more; false when another one is there meanwhile.
     pub async fn token_tried(&self, id: &str, fingerprint: &Fingerprint, at: Stamp, by: &str, good: bool) -> Result<bool, StoreError> {
         let (id, fingerprint, by) = (id.to_owned(), fingerprint.clone(), Clean::long(by));
-        self.ask(move |db| write::tried(db, &id, &fingerprint, &at, &by, good)).await
+        self.ask(move |db| write::tried(db, &id, &fingerprint, &at, &by, if good { "good" } else { "unclear" })).await
+    }
+    /// The same where the platform does not trust the address that the try left from: [`TokenRow::untrusted`] says so.
+    pub async fn token_untrusted(&self, id: &str, fingerprint: &Fingerprint, at: Stamp, by: &str) -> Result<bool, StoreError> {
+        let (id, fingerprint, by) = (id.to_owned(), fingerprint.clone(), Clean::long(by));
+        self.ask(move |db| write::tried(db, &id, &fingerprint, &at, &by, "untrusted")).await
     }
     /// Every target that ever had a token, readable while the vault is locked.
     pub async fn tokens(&self) -> Result<Vec<TokenBrief>, StoreError> {

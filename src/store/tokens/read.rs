@@ -27,12 +27,19 @@ fn count(r: &Row<'_>, at: usize) -> rusqlite::Result<u64> {
 fn raw(db: &Connection, id: &str, since: i64) -> rusqlite::Result<Option<(TokenRow, Option<Vec<u8>>)>> {
     let sql =
         "SELECT gateway, account, kind, form, gen, fp, len, blob, issued, expires, by, rejected, renewed, attempts, ended, forced, trouble, hold,
-        (SELECT COUNT(*) FROM token_fetch f WHERE f.target = token.target AND f.wall > ?2 AND f.result NOT IN ('stopped', 'seen', 'good', 'unclear')
+        (SELECT COUNT(*) FROM token_fetch f WHERE f.target = token.target AND f.wall > ?2 AND f.result NOT IN ('stopped', 'seen', 'good', 'unclear', 'untrusted')
           AND f.id > COALESCE((SELECT MAX(id) FROM token_fetch r WHERE r.target = token.target AND r.result = 'seen' AND r.cause = 'replaced'), 0))
-        FROM token WHERE target = ?1";
+        , whose FROM token WHERE target = ?1";
     db.prepare_cached(sql)?
         .query_row(rusqlite::params![id, since], |r| {
-            let key = TokenKey { id: id.to_owned(), gateway: r.get(0)?, account: r.get(1)?, kind: r.get(2)?, form: r.get(3)? };
+            let key = TokenKey {
+                id: id.to_owned(),
+                gateway: r.get(0)?,
+                account: r.get(1)?,
+                kind: r.get(2)?,
+                form: r.get(3)?,
+                whose: r.get::<_, Option<String>>(19)?.unwrap_or_default(),
+            };
             let blob: Option<Vec<u8>> = r.get(7)?;
             let (issued, expires) = (json::<Stamp>(r, 8)?, json::<Stamp>(r, 9)?);
             let fingerprint = r.get::<_, Option<String>>(5)?.as_deref().and_then(Fingerprint::parse).or_else(|| Fingerprint::parse("-"));
@@ -63,6 +70,7 @@ fn raw(db: &Connection, id: &str, since: i64) -> rusqlite::Result<Option<(TokenR
                 fetches: u32::try_from(count(r, 18)?).unwrap_or(u32::MAX),
                 signs: Signs::default(),
                 tried: None,
+                untrusted: false,
             };
             Ok((row, blob))
         })
@@ -93,13 +101,12 @@ fn signs(db: &Connection, id: &str, since: i64) -> rusqlite::Result<Signs> {
 }
 
 /// How the token that is there was last found when it was tried for a report.
-fn tried(db: &Connection, id: &str, since: i64) -> rusqlite::Result<Option<(Wall, bool)>> {
+fn tried(db: &Connection, id: &str, since: i64) -> rusqlite::Result<Option<(Wall, String)>> {
     // What is older than the newest token is about another one.
-    let sql =
-        "SELECT wall, result FROM token_fetch WHERE target = ?1 AND wall > ?2 AND result IN ('good', 'unclear', 'new') ORDER BY id DESC LIMIT 1";
+    let sql = "SELECT wall, result FROM token_fetch WHERE target = ?1 AND wall > ?2 AND result IN ('good', 'unclear', 'untrusted', 'new') ORDER BY id DESC LIMIT 1";
     let found = |r: &Row<'_>| Ok((Wall(r.get(0)?), r.get::<_, String>(1)?));
     let last = db.prepare_cached(sql)?.query_row(rusqlite::params![id, since], found).optional()?;
-    Ok(last.filter(|(_, how)| how != "new").map(|(at, how)| (at, how == "good")))
+    Ok(last.filter(|(_, how)| how != "new"))
 }
 
 /// Reads a row on any connection and opens its text where the vault is open.
@@ -107,7 +114,9 @@ pub(super) fn open(db: &Connection, id: &str, t: &Tools<'_>) -> Result<Option<To
     let since = t.time.now().wall.0.saturating_sub(WINDOW_MS);
     let Some((mut row, blob)) = raw(db, id, since).map_err(|e| t.explain(e))? else { return Ok(None) };
     row.signs = signs(db, id, since).map_err(|e| t.explain(e))?;
-    row.tried = tried(db, id, since).map_err(|e| t.explain(e))?;
+    let tried = tried(db, id, since).map_err(|e| t.explain(e))?;
+    row.untrusted = tried.as_ref().is_some_and(|(_, how)| how == "untrusted");
+    row.tried = tried.map(|(at, how)| (at, how == "good"));
     if let (Some(token), Some(blob)) = (&mut row.token, blob) {
         let generation = i64::try_from(row.generation).unwrap_or(i64::MAX);
         match secrets::unseal(db, t, &Place { table: "token", id, column: "blob", generation }, &blob) {

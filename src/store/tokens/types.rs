@@ -16,6 +16,9 @@ pub struct TokenKey {
     pub kind: String,
     /// How a client sends the token: `query`, `bearer`, ….
     pub form: String,
+    /// Which identity at the platform (kind, address, corp, app) the token was issued to. Empty: an older version kept it and did not
+    /// say; it counts for the identity that is configured, so that an upgrade ends nobody's token.
+    pub whose: String,
 }
 
 /// A token with its text.
@@ -67,9 +70,19 @@ pub struct TokenRow {
     pub signs: Signs,
     /// How the token was last found when a client had reported it as refused, and when; `None`: not since it was issued.
     pub tried: Option<(Wall, bool)>,
+    /// What was found then is that the platform does not trust the address that requests leave from.
+    pub untrusted: bool,
 }
 
 impl TokenRow {
+    /// The same without the token, where that was issued to another identity: for `whose` it is as good as none.
+    #[must_use]
+    pub fn of(mut self, whose: &str) -> Self {
+        if !self.key.whose.is_empty() && self.key.whose != whose {
+            (self.token, self.forgotten, self.tried, self.ended) = (None, None, None, None);
+        }
+        self
+    }
     /// When the token was wiped, if nobody has asked for one since.
     pub fn wiped(&self) -> Option<Stamp> {
         let hold = self.hold.as_ref().filter(|h| h.reason.code == ReasonCode::TokenForgotten)?;
@@ -238,7 +251,7 @@ pub struct FetchLine {
     pub by: Clean,
     /// Why: `cold`, `due`, `rejected`, `operator`.
     pub cause: Clean,
-    /// `new`, `unchanged`, `stopped` (nothing was sent), `good` or `unclear` (a report was checked by trying the token) or a reason
+    /// `new`, `unchanged`, `stopped` (nothing was sent), `good`, `unclear` or `untrusted` (a report was checked by trying the token) or a reason
     /// code.
     pub result: Clean,
     /// How long it took.

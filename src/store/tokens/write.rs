@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        StoreError, secrets,
+        StoreError, mark, secrets,
         thread::{Db, Tools},
     },
     Cause, End, Ended, Hold, LOGGED, Sign, TokenKey, WINDOW_MS,
@@ -42,9 +42,9 @@ pub(super) fn ended(db: &mut Db, e: &Ended, fingerprint_key: &[u8; 32]) -> Resul
                 let (blob, key_id) = secrets::seal(tx, t, &place, token.expose().as_bytes())?;
                 let fp = Fingerprint::of(fingerprint_key, token);
                 let sql = "UPDATE token SET gen = ?2, key_id = ?3, fp = ?4, len = ?5, blob = ?6, issued = ?7, expires = ?8, by = ?9,
-                    renewed = ?10, rejected = 0, trouble = NULL, hold = NULL WHERE target = ?1";
+                    renewed = ?10, whose = ?11, rejected = 0, trouble = NULL, hold = NULL WHERE target = ?1";
                 let length = i64::try_from(token.expose().chars().count()).unwrap_or(i64::MAX);
-                let values = params![id, next, key_id, fp.as_str(), length, blob, json(issued), json(expires), e.by.as_str(), e.renewed];
+                let values = params![id, next, key_id, fp.as_str(), length, blob, json(issued), json(expires), e.by.as_str(), e.renewed, e.key.whose];
                 tx.execute(sql, values).map_err(explain)?;
                 "new"
             }
@@ -125,8 +125,27 @@ pub(super) fn replaced(db: &mut Db, id: &str, now: &Stamp) -> Result<(), StoreEr
     db.vault_tx(|tx, t| log(tx, t, id, now, &Clean::new("secret"), "replaced", "seen", 0))
 }
 
+pub(super) fn shorter(db: &mut Db, id: &str, fingerprint: &Fingerprint, expires: &Stamp) -> Result<(), StoreError> {
+    db.vault_tx(|tx, t| {
+        let sql = "UPDATE token SET expires = ?3 WHERE target = ?1 AND blob IS NOT NULL AND fp IS ?2 AND json_extract(expires, '$.wall') > ?4";
+        tx.execute(sql, params![id, fingerprint.as_str(), json(expires), expires.wall.0]).map(|_| ()).map_err(|e| t.explain(e))
+    })
+}
+
+/// Says whose token it is that an older version kept.
+pub(super) fn whose(db: &mut Db, key: &TokenKey) -> Result<(), StoreError> {
+    db.vault_tx(|tx, t| {
+        let sql = "UPDATE token SET whose = ?2 WHERE target = ?1 AND whose IS NULL";
+        tx.execute(sql, params![key.id, key.whose]).map(|_| ()).map_err(|e| t.explain(e))
+    })
+}
+
 pub(super) fn forget(db: &mut Db, id: &str) -> Result<(), StoreError> {
-    db.journal_tx(|tx, t| tx.execute(FORGET, params![id, None::<String>]).map(|_| ()).map_err(|e| t.explain(e)))
+    db.journal_tx(|tx, t| {
+        // A copy from before it gives the token back: it must be found to be older.
+        let go = || tx.execute(FORGET, params![id, None::<String>]).and_then(|_| mark::step(tx));
+        go().map_err(|e| t.explain(e))
+    })
 }
 
 pub(super) fn wipe(db: &mut Db, key: &TokenKey, at: &Stamp) -> Result<(), StoreError> {
@@ -135,18 +154,18 @@ pub(super) fn wipe(db: &mut Db, key: &TokenKey, at: &Stamp) -> Result<(), StoreE
         let go = || -> rusqlite::Result<()> {
             generation(tx, key)?;
             tx.execute(FORGET, params![key.id, json(&hold)])?;
-            Ok(())
+            mark::step(tx)
         };
         go().map_err(|e| t.explain(e))
     })
 }
 
-pub(super) fn tried(db: &mut Db, id: &str, fingerprint: &Fingerprint, at: &Stamp, by: &Clean, good: bool) -> Result<bool, StoreError> {
+pub(super) fn tried(db: &mut Db, id: &str, fingerprint: &Fingerprint, at: &Stamp, by: &Clean, how: &str) -> Result<bool, StoreError> {
     db.vault_tx(|tx, t| {
         let sql = "UPDATE token SET rejected = rejected AND NOT ?3 WHERE target = ?1 AND blob IS NOT NULL AND fp IS ?2";
-        let this = tx.execute(sql, params![id, fingerprint.as_str(), good]).map_err(|e| t.explain(e))? == 1;
+        let this = tx.execute(sql, params![id, fingerprint.as_str(), how == "good"]).map_err(|e| t.explain(e))? == 1;
         if this {
-            log(tx, t, id, at, by, Cause::Rejected.name(), if good { "good" } else { "unclear" }, 0)?;
+            log(tx, t, id, at, by, Cause::Rejected.name(), how, 0)?;
         }
         Ok(this)
     })

@@ -430,3 +430,18 @@ async fn a_limit_that_few_requests_of_ours_cannot_have_reached_tells_of_others_a
     let text = crate::i18n::reason::sentence(&storm, crate::i18n::Lang::En);
     assert_eq!((storm.code, text.contains("1 fetches from here")), (ReasonCode::TokenStorm, true), "{text}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_token_of_another_corp_is_as_good_as_none() {
+    let mut b = Bench::new(WECOM);
+    let old = b.process().await;
+    let first = get(&old, Ask::default()).await.unwrap();
+    b.corp = "ww2".into();
+    b.far.lock().unwrap().living = None;
+    let new = b.process().await;
+    assert!(new.tokens().held(&target(0)).await.is_none(), "another corp's token is shown");
+    assert_eq!(code(get(&new, Ask { cached_only: true, ..Ask::default() }).await), ReasonCode::NothingCached);
+    let second = get(&new, Ask::default()).await.unwrap();
+    assert_ne!(first.token, second.token);
+    assert_eq!((b.asked(), get(&new, Ask::default()).await.unwrap().origin), (2, Origin::Cache));
+}

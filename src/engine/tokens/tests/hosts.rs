@@ -61,6 +61,11 @@ impl Primary {
     pub(super) fn back(&self) {
         let _ = self.news.send(News::Back);
     }
+    /// It loses all its data.
+    pub(super) fn lose(&self) {
+        let mut m = self.memory.lock().unwrap();
+        (m.tokens, m.gone, m.leases, m.fences) = Default::default();
+    }
     pub(super) fn set_down(&self, down: bool) {
         self.memory.lock().unwrap().down = down;
     }
@@ -178,7 +183,7 @@ impl Shared for Handle {
                 if what.is_some() {
                     (left.mark, left.dies) = (what, Some(dies));
                 }
-                left.wiped = gone.wiped.map(|_| now);
+                left.wiped = gone.wiped.map(|age| now - age);
                 m.forgotten += 1;
             })?;
             let _ = self.primary.news.send(News::Token(name.into()));

@@ -164,6 +164,8 @@ pub(in crate::engine) struct Bench {
     pub(in crate::engine) time: Arc<TokioTime>,
     pub(in crate::engine) far: Arc<Mutex<Far>>,
     pub(in crate::engine) accounts: usize,
+    /// The corp that processes are configured for.
+    pub(in crate::engine) corp: String,
 }
 
 pub(in crate::engine) const WECOM: TokenRules =
@@ -189,6 +191,7 @@ impl Bench {
             time: Arc::new(TokioTime::new()),
             far: Arc::new(Mutex::new(far)),
             accounts: 1,
+            corp: "ww1".into(),
         }
     }
 
@@ -215,7 +218,7 @@ impl Bench {
             name: "corp".into(),
             kind: "mint".into(),
             url: "http://127.0.0.1:1".into(),
-            corp_id: Some("ww1".into()),
+            corp_id: Some(self.corp.clone()),
             accounts,
             ..config::Gateway::default()
         };

@@ -119,3 +119,20 @@ async fn a_token_that_is_found_good_is_given_out_again_on_every_host() {
         assert_eq!(get_at(h, Ask::default()).await.unwrap().token, first.token);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_report_under_an_untrusted_address_names_the_address_and_not_the_secret() {
+    let b = Bench::new(WECOM);
+    let world = b.process().await;
+    let first = get(&world, Ask::default()).await.unwrap();
+    b.far.lock().unwrap().says = Tried::Unclear(ReasonCode::AddressNotTrusted);
+    for wait in [0, 0, 5, 20, 60] {
+        tokio::time::sleep(S(wait)).await;
+        let why = get(&world, refused(&first)).await.unwrap_err();
+        assert_eq!(why.code, ReasonCode::AddressNotTrusted, "after {wait} s");
+        let text = crate::i18n::reason::full(&why, crate::i18n::Lang::En);
+        assert!(text.contains("60020") && text.contains("still the one"), "{text}");
+    }
+    assert_eq!(b.asked(), 2, "one look whether there is another one");
+    assert_eq!(get(&world, Ask::default()).await.unwrap().token, first.token);
+}

@@ -142,3 +142,61 @@ async fn a_host_that_is_taken_away_leaves_the_others_their_token() {
     assert!(two.world.tokens().held(&target(0)).await.is_some(), "the other one goes on");
     assert!(one.world.tokens().wiped(&target(0)).await.is_none());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_shared_store_that_lost_its_data_is_told_of_the_wipe_again() {
+    let b = Bench::new(WECOM);
+    let primary = Primary::new();
+    let one = host(&b, &primary, "one").await;
+    tokio::spawn(timer::run(one.world.clone()));
+    tokio::time::sleep(S(5)).await;
+    one.world.tokens().forget(&target(0)).await.unwrap();
+    tokio::time::sleep(S(60)).await;
+    primary.lose();
+    primary.back();
+    tokio::time::sleep(S(5)).await;
+    let late = host(&b, &primary, "late").await;
+    tokio::spawn(timer::run(late.world.clone()));
+    tokio::time::sleep(S(60)).await;
+    assert_eq!(b.asked(), 1, "a host that never heard of the wipe fetched");
+    assert!(is_wiped(&late.world).await);
+    // The wipe is as old as it was: whoever asks ends it.
+    let at = late.world.tokens().wiped(&target(0)).await.unwrap();
+    assert!(at.age(&late.world.time().now()) > S(110));
+    get(&late, Ask::default()).await.unwrap();
+    tokio::time::sleep(S(5)).await;
+    assert!(!is_wiped(&one.world).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_host_that_never_saw_a_token_gives_it_no_longer_life_on_the_others() {
+    let b = Bench::new(WECOM);
+    let primary = Primary::new();
+    let (one, two) = (host(&b, &primary, "one").await, host(&b, &primary, "two").await);
+    for h in [&one, &two] {
+        tokio::spawn(timer::run(h.world.clone()));
+        tokio::time::sleep(S(5)).await;
+    }
+    let first = get(&one, Ask::default()).await.unwrap();
+    // The platform says the whole life again, and nobody remembers but those who hold it.
+    for news in [false, true] {
+        tokio::time::sleep(S(600)).await;
+        primary.lose();
+        let fresh = host(&b, &primary, "fresh").await;
+        if news {
+            fresh.world.tokens().put_secret(&target(0), "secret", crate::domain::Secret::new("another-secret-0123456789".into())).await.unwrap();
+            tokio::time::sleep(S(5)).await;
+        }
+        let again = get(&fresh, Ask::default()).await.unwrap();
+        assert_eq!(again.token, first.token);
+        tokio::time::sleep(S(5)).await;
+        let late = host(&b, &primary, "late").await;
+        for h in [&one, &two, &late] {
+            let got = get(h, Ask::default()).await.unwrap();
+            let longer = got.held.expires.wall.0 - first.held.expires.wall.0;
+            assert!(got.token == first.token && longer.abs() < 1500, "{longer} ms longer, news: {news}");
+        }
+        // One that listens takes the nearer end too.
+        tokio::spawn(timer::run(fresh.world.clone()));
+    }
+}
