@@ -32,9 +32,10 @@ pub enum Next {
 /// Runs the command, or says what screen is to be opened.
 pub fn dispatch(cli: Cli, out: &mut Output) -> Next {
     match decide(cli, out) {
+        Ok(Next::Ended(exit)) => Next::Ended(out.ended(exit)),
         Ok(next) => next,
-        // Whoever read has what they wanted.
-        Err(Gone) => Next::Ended(Exit::Ok),
+        // Whoever read has what they wanted, unless it could not be written.
+        Err(Gone) => Next::Ended(out.ended(Exit::Ok)),
     }
 }
 

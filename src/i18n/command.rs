@@ -189,6 +189,7 @@ catalogue! { "command";
     CONFIG_FINE = "{path} is fine: {n} gateways", "{path} 无误：{n} 个网关";
     CONFIG_ABSENT = "{path} is not there yet; `pairdeck config example` shows one", "{path} 尚不存在；用 pairdeck config example 查看示例";
     NAME_BROKEN = "{name}: a percent sign must be followed by two hex digits", "{name}：百分号后须有两位十六进制数";
+    NOT_WRITTEN = "stdout could not be written ({why}): the result is not whole", "无法写入标准输出（{why}）：结果不完整";
     NAME_UNKNOWN = "{name} is not known here", "此处没有 {name}";
     NAME_AMBIGUOUS = "{name} means several: {candidates}", "{name} 有多个含义：{candidates}";
     NO_TERMINAL = "the deck needs a terminal; `pairdeck list` and the other commands do not", "面板需要终端；pairdeck list 等命令不需要";
