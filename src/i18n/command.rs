@@ -106,6 +106,7 @@ catalogue! { "command";
     SECRET_KEPT = "the key of {name} is sealed", "{name} 的密钥已封存";
     SECRET_FORGOTTEN = "the key of {name} is erased", "{name} 的密钥已清除";
     KEY_REPLACED = "{n} values are sealed under a new key, which lives in: {source}; the old key is erased", "{n} 项已用新密钥封存，新密钥位于：{source}；旧密钥已清除";
+    KEY_LEFT = "{n} values are sealed under a new key, which lives in: {source}; the old key could not be erased and still lies in: {left}", "{n} 项已用新密钥封存，新密钥位于：{source}；旧密钥未能清除，仍在：{left}";
     KEY_NOT_SEALED = "{what} did not open before either and was left as it is", "{what} 此前也无法打开，保持原样";
     RESTORE_ACCEPTED = "the store is accepted as it is; check secrets that were changed since the copy was made", "已接受当前存储；请检查副本之后更改过的密钥";
     VAULT_MADE = "the vault is made, its key lives in: {source}", "保管库已建立，钥匙位于：{source}";
