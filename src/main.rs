@@ -7,7 +7,7 @@ use pairdeck::cli::{
     dispatch::{Next, dispatch},
     private, short,
 };
-use std::process::ExitCode;
+use std::{io::Write, process::ExitCode};
 
 /// Tells the allocator to give back what a poll of ten thousand rows needed for a moment: one arena instead of one a thread,
 /// and no large free pieces kept. Done before the first thread starts.
@@ -25,6 +25,38 @@ fn thrifty() {
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 fn thrifty() {}
 
+/// Whether stdout was closed when the process began. Before `main` the standard library puts `/dev/null` in its place, which
+/// takes every result without a word, so it is looked at earlier.
+#[cfg(target_os = "linux")]
+#[allow(unsafe_code)]
+mod early {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    static CLOSED: AtomicBool = AtomicBool::new(false);
+
+    extern "C" fn look() {
+        // SAFETY: asks for the flags of a descriptor, open or not; nothing of the runtime is used.
+        CLOSED.store(unsafe { libc::fcntl(libc::STDOUT_FILENO, libc::F_GETFD) } == -1, Ordering::Relaxed);
+    }
+
+    // SAFETY: the loader calls what stands in this section, once and on the only thread; `look` needs no runtime.
+    #[used]
+    #[unsafe(link_section = ".init_array")]
+    static LOOK: extern "C" fn() = look;
+
+    /// True when nobody can be told a result.
+    pub(super) fn closed() -> bool {
+        CLOSED.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod early {
+    pub(super) const fn closed() -> bool {
+        false
+    }
+}
+
 fn main() -> ExitCode {
     thrifty();
     private::private();
@@ -32,12 +64,16 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         // Help and version are answers, not mistakes: clap knows which stream and code each of them has.
         Err(e) => {
-            let _ = e.print();
-            return ExitCode::from(u8::try_from(e.exit_code()).unwrap_or(2));
+            let written = e.print().and_then(|()| std::io::stdout().flush());
+            let lost = written.is_err_and(|w| w.kind() != std::io::ErrorKind::BrokenPipe);
+            return ExitCode::from(if lost { 1 } else { u8::try_from(e.exit_code()).unwrap_or(2) });
         }
     };
     let globals = cli.globals.clone();
     let mut out = Output::std(globals.language(), globals.quiet);
+    if early::closed() {
+        out.closed();
+    }
     match dispatch(cli, &mut out) {
         Next::Ended(exit) => exit,
         Next::Child(code) => return ExitCode::from(code),

@@ -374,3 +374,19 @@ fn a_folder_that_cannot_be_written_starts_nothing_and_says_what_to_do() {
     let (status, row) = http(&servers.url("bad"), "GET", "/instance/connectionState/shop", BAD_KEY, None);
     assert_eq!((status, &row["instance"]["state"]), (200, &Value::from("open")));
 }
+
+#[test]
+fn a_result_that_cannot_be_written_is_no_success_and_a_reader_that_left_is() {
+    let (_servers, home) = two();
+    home.run(&["list"]).exits(0);
+    for args in [&["list", "--json"][..], &["status", "well"], &["history", "--json"], &["doctor"], &["man"], &["config", "example"]] {
+        for (to, code) in [("> /dev/full", 1), (">&-", 1), ("| true; exit ${PIPESTATUS[0]}", 0)] {
+            let line = format!("{} --home {} {} {to}", env!("CARGO_BIN_EXE_pairdeck"), home.path().display(), args.join(" "));
+            let ended = std::process::Command::new("bash").args(["-c", &line]).output().unwrap();
+            let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+            let doctor_fails = args == ["doctor"] && code == 0;
+            assert!(ended.status.code() == Some(code) || doctor_fails, "{line}: {:?} {said}", ended.status);
+            assert_eq!(said.contains("stdout could not be written"), code == 1, "{line}: {said}");
+        }
+    }
+}

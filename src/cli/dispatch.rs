@@ -32,9 +32,10 @@ pub enum Next {
 /// Runs the command, or says what screen is to be opened.
 pub fn dispatch(cli: Cli, out: &mut Output) -> Next {
     match decide(cli, out) {
+        Ok(Next::Ended(exit)) => Next::Ended(out.ended(exit)),
         Ok(next) => next,
-        // Whoever read has what they wanted.
-        Err(Gone) => Next::Ended(Exit::Ok),
+        // Whoever read has what they wanted, unless it could not be written.
+        Err(Gone) => Next::Ended(out.ended(Exit::Ok)),
     }
 }
 
@@ -197,7 +198,7 @@ async fn command_in(house: &Session, command: Command, out: &mut Output) -> run:
         Command::Watch(args) => watch::run(house, &args, out).await,
         Command::Wipe(act) => op::run(house, Action::Wipe, &act, &op::More::default(), out).await,
         Command::Regenerate(r) => op::run(house, Action::Regenerate, &r.act, &op::More { reveal: r.reveal, ..op::More::default() }, out).await,
-        Command::Do(d) => match op::verb(house, &d.verb, &d.act.target, out) {
+        Command::Do(d) => match op::verb(house, &d.verb, &d.act, out).await? {
             Ok(action) => op::run(house, action, &d.act, &op::More { reveal: d.reveal, set: &d.set }, out).await,
             Err(exit) => Ok(exit),
         },

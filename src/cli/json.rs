@@ -263,9 +263,14 @@ pub fn unchanged(target: &Target, action: &Action, why: &Message, lang: Lang) ->
 
 /// The same where nothing was begun: `why` is what stood against it.
 pub fn refused(target: &Target, action: &Action, why: &Value) -> Value {
+    refused_as(&target.id(), action.name(), why)
+}
+
+/// The same of what is only known as it was typed.
+pub fn refused_as(id: &str, action: &str, why: &Value) -> Value {
     let none: [&str; 0] = [];
     json!({
-        "v": V, "action": action.name(), "id": target.id(), "result": Result::Failed.name(), "old_fp": null, "new_fp": null, "lost": none,
+        "v": V, "action": action, "id": id, "result": Result::Failed.name(), "old_fp": null, "new_fp": null, "lost": none,
         "steps": null, "told": none, "reason": why,
     })
 }

@@ -9,7 +9,10 @@ use super::{
 };
 use crate::{
     domain::{Action, Answer, Effect, GatewayId, Not, Prompt, PromptKind, Reason, ReasonCode, Row, State, ids::TargetName},
-    engine::ops::{self, Armed, Ended, Host, NotArmed, Progress},
+    engine::{
+        names::Unresolved,
+        ops::{self, Armed, Ended, Host, NotArmed, Progress},
+    },
     i18n::{Lang, Message, Words, command as c, reason as reasons, shell},
 };
 use std::{future::Future, pin::Pin};
@@ -34,7 +37,12 @@ pub async fn run(house: &Session, action: Action, args: &Act, more: &More<'_>, o
     }
     let (row, inputs) = match aim::row(house, &action, &args.target, more.set, out).await {
         Ok(found) => found,
-        Err(exit) => return Ok(exit),
+        Err(exit) => {
+            if let Some(why) = unaimed(house, &args.target, exit, out.lang).filter(|_| args.json) {
+                out.json(&json::refused_as(&args.target, action.name(), &why))?;
+            }
+            return Ok(exit);
+        }
     };
     let wanted = action.clone();
     let (armed, effect) = match ops::arm(&house.world, &row, action, inputs).await {
@@ -59,7 +67,12 @@ pub async fn run(house: &Session, action: Action, args: &Act, more: &More<'_>, o
                     out.note(&question);
                 }
                 ops::disarm(&house.world, &armed).await;
-                out.complain(&Message::new(if other.is_none() { &c::NOT_ASKED } else { &c::NOT_AGREED }));
+                let why = Message::new(if other.is_none() { &c::NOT_ASKED } else { &c::NOT_AGREED });
+                if args.json {
+                    let code = if other.is_none() { "not_asked" } else { "not_agreed" };
+                    out.json(&json::refused(&armed.target, &armed.action, &json::plain_reason(code, &why, out.lang)))?;
+                }
+                out.complain(&why);
                 return Ok(if other.is_none() { Exit::Usage } else { Exit::Failed });
             }
         }
@@ -70,6 +83,27 @@ pub async fn run(house: &Session, action: Action, args: &Act, more: &More<'_>, o
     let ended = ops::fire(&house.world, &armed, &mut host, &cancel).await;
     interrupted.abort();
     tell(house, &armed, &ended, (args.json, more.reveal), out, cancel.is_cancelled()).await
+}
+
+/// Why no row was meant, as documents have it: its name, or what kept its gateway from answering. `None`: what was given with it.
+fn unaimed(house: &Session, typed: &str, exit: Exit, lang: Lang) -> Option<serde_json::Value> {
+    match exit {
+        Exit::Usage => None,
+        Exit::Name => Some(unnamed(&house.world.resolve(typed).err()?, typed, lang)),
+        _ => {
+            let links = house.world.gateways().into_iter().filter_map(|g| g.link().reason);
+            links.into_iter().find(|why| Exit::from(why.code).or_failed() == exit).map(|why| json::reason(&why, lang))
+        }
+    }
+}
+
+fn unnamed(why: &Unresolved, typed: &str, lang: Lang) -> serde_json::Value {
+    let (code, words) = match why {
+        Unresolved::Unknown => ("name_unknown", Message::new(&c::NAME_UNKNOWN)),
+        Unresolved::Ambiguous(ids) => ("name_ambiguous", Message::new(&c::NAME_AMBIGUOUS).with("candidates", ids.join(", "))),
+        Unresolved::Malformed => ("name_malformed", Message::new(&c::NAME_BROKEN)),
+    };
+    json::plain_reason(code, &words.with("name", typed), lang)
 }
 
 /// Nothing was left to be done: who wiped before, or twice, has what was asked for.
@@ -226,16 +260,31 @@ impl Host for Lines<'_> {
 }
 
 /// The verb of `do`, refused early when the kind has none of that name.
-pub fn verb(house: &Session, name: &str, target: &str, out: &mut Output) -> Result<Action, Exit> {
+pub async fn verb(house: &Session, name: &str, act: &Act, out: &mut Output) -> Result<Result<Action, Exit>, super::Gone> {
+    let target = &act.target;
     let gateway = TargetName::parse(target).and_then(|t| t.gateway).map(|g| GatewayId::new(&g));
     let kinds: Vec<_> = match gateway.and_then(|g| house.world.gateway(&g)) {
         Some(g) => vec![g.spec],
         None => house.world.gateways().iter().map(|g| g.spec).collect(),
     };
-    let known: Vec<&str> = kinds.iter().flat_map(|k| k.verbs.iter().map(|v| v.id)).collect();
-    if known.contains(&name) {
-        return Ok(Action::Do(name.into()));
+    let mut known: Vec<&str> = Vec::new();
+    for verb in kinds.iter().flat_map(|k| k.verbs) {
+        if !known.contains(&verb.id) {
+            known.push(verb.id);
+        }
     }
-    out.complain(&Message::new(&c::VERB_UNKNOWN).with("verb", name).with("verbs", known.join(", ")));
-    Err(Exit::Usage)
+    if known.contains(&name) {
+        return Ok(Ok(Action::Do(name.into())));
+    }
+    let why = Message::new(&c::VERB_UNKNOWN).with("verb", name).with("verbs", known.join(", "));
+    out.complain(&why);
+    // Two mistakes are told at once; no server is asked for the second.
+    house.world.seed_all().await;
+    if house.world.resolve(target).is_err_and(|e| matches!(e, Unresolved::Unknown)) && !house.world.rows().is_empty() {
+        out.complain(&Message::new(&c::NAME_UNKNOWN).with("name", target));
+    }
+    if act.json {
+        out.json(&json::refused_as(target, name, &json::plain_reason("verb_unknown", &why, out.lang)))?;
+    }
+    Ok(Err(Exit::Usage))
 }

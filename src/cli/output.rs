@@ -1,8 +1,13 @@
 //! The one place that writes to stdout and stderr: results on stdout, prose on stderr.
 //!
-//! A reader that goes away ends the command quietly. No colour and no cut in a pipe; on a terminal a table is cut to it.
+//! A reader that goes away ends the command quietly; a result that cannot be written for another reason (a full disk, a closed
+//! stdout) is said, and no success. No colour and no cut in a pipe; on a terminal a table is cut to it.
 
-use crate::i18n::{Lang, Message};
+use super::Exit;
+use crate::{
+    i18n::{Lang, Message, command as c},
+    store::paths,
+};
 use std::{
     io::{self, IsTerminal, Write},
     sync::{Arc, Mutex, PoisonError},
@@ -10,7 +15,7 @@ use std::{
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-/// The reader of stdout has gone: stop quietly.
+/// Stdout takes no more, so there is nothing left to do: its reader has gone, or writing failed and was said ([`Output::ended`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the reader of the output has gone")]
 pub struct Gone;
@@ -19,6 +24,8 @@ pub struct Gone;
 pub struct Output {
     out: Box<dyn Write + Send>,
     err: Box<dyn Write + Send>,
+    /// True once a result could not be written although somebody wants it.
+    lost: bool,
     /// Language of prose and tables.
     pub lang: Lang,
     /// Cells of the terminal that stdout is; `None` in a pipe or file.
@@ -31,22 +38,37 @@ impl Output {
     /// The process's own streams.
     pub fn std(lang: Lang, quiet: bool) -> Self {
         let width = io::stdout().is_terminal().then(|| crossterm::terminal::size().map_or(80, |(w, _)| usize::from(w)));
-        Self { out: Box::new(io::stdout()), err: Box::new(io::stderr()), lang, width, quiet }
+        Self { out: Box::new(io::stdout()), err: Box::new(io::stderr()), lost: false, lang, width, quiet }
     }
 
     /// Keeps everything in memory, for tests.
     pub fn captured() -> (Self, Captured) {
         let shown = Captured::default();
-        let out = Self { out: Box::new(shown.out.clone()), err: Box::new(shown.err.clone()), lang: Lang::En, width: None, quiet: false };
+        let (to, err) = (Box::new(shown.out.clone()), Box::new(shown.err.clone()));
+        let out = Self { out: to, err, lost: false, lang: Lang::En, width: None, quiet: false };
         (out, shown)
+    }
+
+    /// Stdout was closed before the program began: every result of it is lost, and said to be.
+    pub fn closed(&mut self) {
+        self.out = Box::new(Closed);
+    }
+
+    /// How a command ends whose own end is `exit`: with 1 when a result of it could not be written.
+    pub const fn ended(&self, exit: Exit) -> Exit {
+        if self.lost && matches!(exit, Exit::Ok) { Exit::Failed } else { exit }
     }
 
     /// Writes bytes as they are to stdout.
     ///
     /// # Errors
-    /// When the reader has gone.
+    /// When the reader has gone, quietly; when they cannot be written for another reason, after that was said on stderr.
     pub fn raw(&mut self, bytes: &[u8]) -> Result<(), Gone> {
-        self.out.write_all(bytes).and_then(|()| self.out.flush()).map_err(|_| Gone)
+        let Err(e) = self.out.write_all(bytes).and_then(|()| self.out.flush()) else { return Ok(()) };
+        if e.kind() != io::ErrorKind::BrokenPipe && !std::mem::replace(&mut self.lost, true) {
+            self.complain(&Message::new(&c::NOT_WRITTEN).with("why", paths::plain(&e)));
+        }
+        Err(Gone)
     }
 
     /// Writes a line of the result to stdout.
@@ -114,6 +136,18 @@ impl Output {
             text.push('\n');
         }
         self.raw(text.as_bytes())
+    }
+}
+
+/// A stdout that is not there. The standard library puts `/dev/null` in its place, which takes everything.
+struct Closed;
+
+impl Write for Closed {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::Error::from_raw_os_error(libc::EBADF))
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -210,20 +244,36 @@ mod tests {
         assert_eq!(cut("abc", 0), "");
     }
 
+    /// Takes bytes as a buffer does, and fails with this when they are to be on the disk.
+    struct Fails(io::ErrorKind);
+    impl Write for Fails {
+        fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+            Ok(buf.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Err(self.0.into())
+        }
+    }
+
     #[test]
     fn a_reader_that_left_ends_the_command_quietly() {
-        struct Closed;
-        impl Write for Closed {
-            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-                Err(io::ErrorKind::BrokenPipe.into())
-            }
-            fn flush(&mut self) -> io::Result<()> {
-                Ok(())
-            }
-        }
         let (mut out, shown) = Output::captured();
-        out.out = Box::new(Closed);
-        assert_eq!(out.line("x"), Err(Gone));
+        out.out = Box::new(Fails(io::ErrorKind::BrokenPipe));
+        assert_eq!((out.line("x"), out.ended(Exit::Ok)), (Err(Gone), Exit::Ok));
         assert_eq!(shown.stderr(), "");
+    }
+
+    #[test]
+    fn a_result_that_cannot_be_written_is_said_once_and_is_no_success() {
+        let (mut out, shown) = Output::captured();
+        out.quiet = true;
+        out.out = Box::new(Fails(io::ErrorKind::StorageFull));
+        assert_eq!((out.line("x"), out.line("y")), (Err(Gone), Err(Gone)));
+        assert_eq!((out.ended(Exit::Ok), out.ended(Exit::Name)), (Exit::Failed, Exit::Name));
+        assert_eq!(shown.stderr().lines().count(), 1, "{}", shown.stderr());
+        let (mut out, shown) = Output::captured();
+        out.closed();
+        assert_eq!((out.line("x"), out.ended(Exit::Ok)), (Err(Gone), Exit::Failed));
+        assert!(shown.stderr().contains("stdout"), "{}", shown.stderr());
     }
 }

@@ -73,7 +73,11 @@ pub(super) async fn change(house: &Session, to: Source, out: &mut Output) -> Ran
         Ok(done) => done,
         Err(why) => return Ok(refused(&why, out)),
     };
-    out.note(&Message::new(&c::KEY_REPLACED).with("n", done.sealed.to_string()).with("source", to.name()));
+    let told = |words| Message::new(words).with("n", done.sealed.to_string()).with("source", to.name());
+    match &done.left {
+        Some(left) => out.complain(&told(&c::KEY_LEFT).with("left", left)),
+        None => out.note(&told(&c::KEY_REPLACED)),
+    }
     for what in &done.broken {
         out.complain(&Message::new(&c::KEY_NOT_SEALED).with("what", what));
     }

@@ -232,7 +232,7 @@ impl Actor {
                 let _ = ready.send(()).await;
             } else if !matches!(state, VaultState::Absent) {
                 for gateway in world.gateways().into_iter().filter(|g| !g.spec.secrets.is_empty()) {
-                    world.broken(&gateway, world.vault.shut());
+                    world.broken(&gateway, world.why_shut());
                 }
             }
         });

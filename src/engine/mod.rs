@@ -81,7 +81,7 @@ async fn look_list(world: &Arc<World>, gateway: &Arc<Gateway>, limit: Duration) 
     use crate::domain::ReasonCode;
     let id = gateway.id.as_str();
     let result = if world.locked() && !gateway.spec.secrets.is_empty() {
-        Err(world.vault.shut())
+        Err(world.why_shut())
     } else if gateway.has_secrets() {
         match world.cx(gateway, CancellationToken::new()) {
             Ok(cx) => {

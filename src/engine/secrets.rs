@@ -5,6 +5,7 @@ use crate::{
     domain::{Reason, ReasonCode, Secrets},
     providers::token::account_secret,
     store::StoreError,
+    vault::VaultState,
 };
 use std::{collections::BTreeMap, sync::atomic::Ordering};
 
@@ -28,6 +29,18 @@ impl World {
     /// The secrets of configured gateways and their accounts that did not open when they were loaded, with their remedies.
     pub fn broken_secrets(&self) -> Vec<Reason> {
         self.gateways().iter().flat_map(|g| lock(&g.state).broken.values().cloned().collect::<Vec<_>>()).collect()
+    }
+
+    /// The store's damage, where there is any: what is not found in it may have been there.
+    pub(super) fn damage(&self) -> Option<Reason> {
+        let why = self.store.is_damaged().then(|| self.store.trouble()).flatten()?;
+        Some(Reason { code: ReasonCode::StoreBroken, ..why })
+    }
+
+    /// Why secrets cannot be used: why the vault does not open, or where it does, that the store is damaged.
+    pub(super) fn why_shut(&self) -> Reason {
+        let locked = matches!(self.vault.state(), VaultState::Locked(_));
+        self.damage().filter(|_| !locked).unwrap_or_else(|| self.vault.shut())
     }
 
     pub(super) async fn load_gateway_secrets(&self, gateway: &Gateway) -> Result<(), StoreError> {
@@ -92,10 +105,14 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     fn world(home: &std::path::Path) -> Arc<World> {
-        let (vault, time): (_, Arc<dyn Time>) = (Vault::memory(), Arc::new(SystemTime::new()));
+        world_of(home, Vault::memory(), config::KINDS[0])
+    }
+
+    fn world_of(home: &std::path::Path, vault: Vault, kind: &'static str) -> Arc<World> {
+        let time: Arc<dyn Time> = Arc::new(SystemTime::new());
         let paths = Paths::in_home(home);
         let store = Store::open_in_place(&paths, vault.clone(), time.clone()).unwrap();
-        let gateway = |name| config::Gateway::new(name, config::KINDS[0], "http://127.0.0.1:9");
+        let gateway = |name| config::Gateway::new(name, kind, "http://127.0.0.1:9");
         World::new(Parts {
             gateways: vec![gateway("a"), gateway("b")],
             clock: config::Clock::default(),
@@ -141,6 +158,48 @@ mod tests {
         world.store.secret_put(&broken, &Secret::new("again".into())).await.unwrap();
         world.load_secrets().await.unwrap();
         assert!(world.cx(&gateways[0], CancellationToken::new()).is_ok(), "the remedy does not help");
+    }
+
+    /// That the secret of an account is called what it is in a damaged store, and why nothing can be done.
+    fn tells_the_damage(world: &Arc<World>) {
+        let cx = world.cx(&world.gateways()[0], CancellationToken::new()).unwrap();
+        for why in [cx.without("account/x/secret", Reason::new(ReasonCode::CredentialMissing)), world.why_shut()] {
+            assert_eq!(why.code, ReasonCode::StoreBroken, "{why:?}");
+            let said = reason::full(&why, Lang::En);
+            assert!(said.contains("damaged") && !said.contains("eyring"), "{said}");
+            assert!(reason::remedy_sentence(&why, Lang::En).unwrap().contains("secret set-aside"));
+        }
+    }
+
+    #[tokio::test]
+    async fn of_a_damaged_store_no_secret_is_called_missing_and_no_keyring_locked() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, vault) = (Paths::in_home(dir.path()).vault_db(), Vault::memory());
+        let first = world_of(dir.path(), vault.clone(), "wecom");
+        first.store.secret_put("gateway/a/account/x/secret", &Secret::new("kept".into())).await.unwrap();
+        let cx = first.cx(&first.gateways()[0], CancellationToken::new()).unwrap();
+        let whole = cx.without("account/x/other", Reason::new(ReasonCode::CredentialMissing));
+        assert_eq!(whole.code, ReasonCode::CredentialMissing, "nothing is damaged yet");
+        drop((cx, first));
+        let db = rusqlite::Connection::open(&path).unwrap();
+        db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+        let page: usize =
+            db.query_row("SELECT rootpage FROM sqlite_master WHERE name = 'secret'", [], |r| r.get::<_, i64>(0)).unwrap().try_into().unwrap();
+        drop(db);
+        // Zero bytes in the middle: the key opens, what it sealed is gone.
+        let mut torn = std::fs::read(&path).unwrap();
+        torn[(page - 1) * 4096..page * 4096].fill(0);
+        std::fs::write(&path, &torn).unwrap();
+        let world = world_of(dir.path(), vault, "wecom");
+        assert!(world.vault.is_open() && world.load_secrets().await.is_err());
+        tells_the_damage(&world);
+        drop(world);
+        // A folder in its place.
+        let other = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(Paths::in_home(other.path()).vault_db()).unwrap();
+        let world = world_of(other.path(), Vault::new(), "wecom");
+        assert!(world.load_secrets().await.is_err());
+        tells_the_damage(&world);
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub async fn why(world: &Arc<World>, target: &Target, claim: &Claim) -> Result<O
     let told = |why: Reason| why.with("gateway", target.gateway.as_str());
     let gateway = world.gateway(&target.gateway).ok_or_else(|| told(Reason::new(ReasonCode::Gone)))?;
     if world.locked() && !gateway.spec.secrets.is_empty() {
-        return Err(told(world.vault.shut()));
+        return Err(told(world.why_shut()));
     }
     if !gateway.has_secrets() {
         return Err(told(Reason::new(ReasonCode::CredentialMissing)));

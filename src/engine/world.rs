@@ -13,7 +13,7 @@ use crate::{
     clock::{Limits, floor::BUILD_FLOOR, gate::Gate},
     domain::{Action, Effect, GatewayId, Not, Reason, ReasonCode, Row, Secret, Target, Time},
     i18n::Message,
-    providers::{Cx, GatewayFacts, Provider, http},
+    providers::{ANY_SECRET, Cx, GatewayFacts, Provider, http},
     store::{Store, config},
     vault::{Source, Vault, VaultState},
 };
@@ -217,7 +217,7 @@ impl World {
                 made.map_err(|why| Reason { code: ReasonCode::KeyringAbsent, ..why })
             }
             (VaultState::Locked(why), _) => Err(why),
-            (VaultState::Opening, _) => Err(self.vault.shut()),
+            (VaultState::Opening, _) => Err(self.why_shut()),
         }
     }
 
@@ -278,10 +278,13 @@ impl World {
             return Err(why);
         }
         // Built at the first call, not at start: reading the system's certificates takes longer than the first frame may.
-        let (secrets, broken) = {
+        let (secrets, mut broken) = {
             let state = lock(&gateway.state);
             (state.secrets.clone(), state.broken.clone())
         };
+        if let Some(why) = self.damage() {
+            broken.insert(ANY_SECRET.to_owned(), why);
+        }
         let http = gateway.http.get_or_init(|| http::Client::new(&gateway.settings).map(Arc::new)).clone();
         Ok(Cx {
             gateway: gateway.id.clone(),
@@ -323,7 +326,7 @@ impl World {
 
     /// That secrets cannot be used: a locked keyring by its own word, everything else with its reason.
     fn not_open(&self) -> Not {
-        let why = self.vault.shut();
+        let why = self.why_shut();
         if why.code == ReasonCode::VaultLocked && why.args.is_empty() { Not::Locked } else { Not::Trouble(why) }
     }
 

@@ -136,6 +136,8 @@ catalogue! { "reason";
     STORE_UNWRITABLE_DO = "On this host: check space and rights of pairdeck's folder.", "检查 pairdeck 目录的空间和权限。";
     STORE_BROKEN = "The store is broken or was written by a newer pairdeck.", "数据库已损坏或由更新版本写入。";
     STORE_BROKEN_DO = "On this host: run `pairdeck doctor`.", "在本机运行 pairdeck doctor。";
+    STORE_DAMAGED = "The store is damaged: what is sealed cannot be used, and nothing is kept.", "数据库已损坏：封存的内容不可用，也不会保存。";
+    STORE_DAMAGED_DO = "On this host: put back a copy, or start anew with `pairdeck secret set-aside`.", "在本机恢复备份，或用 pairdeck secret set-aside 重新开始。";
     SEAL_BROKEN = "A sealed secret does not open; all others do.", "有一个密封的密钥无法打开；其余正常。";
     SEAL_BROKEN_DO = "On this host: `pairdeck secret set {sealed} --name {name}`, or `secret forget {sealed}`.", "在本机运行 pairdeck secret set {sealed} --name {name}，或 secret forget {sealed}。";
     FOREIGN = "Somebody else changed it meanwhile.", "期间被他人更改。";
@@ -260,7 +262,8 @@ mod tests {
             for lang in [Lang::En, Lang::Zh] {
                 let t = text(*code).get(lang);
                 assert!(t.width() <= 90, "{code:?} is {} cells wide", t.width());
-                let all = ["died", "changed", "limited", "bot", "key_changed", "ca_itself"].into_iter().chain(crate::vault::shut::EVIDENCE);
+                let all =
+                    ["died", "changed", "limited", "bot", "key_changed", "ca_itself", "damaged"].into_iter().chain(crate::vault::shut::EVIDENCE);
                 let seen = all.filter_map(|e| map::of_evidence(*code, e));
                 let bots = [map::of_bot(*code, false), map::of_bot(*code, true), map::of_dc(*code)].into_iter().flatten();
                 let bots = bots.chain(["api_id", "bot_token"].into_iter().filter_map(|what| map::of_refused(*code, what)));

@@ -33,6 +33,8 @@ catalogue! { "store";
     KEY_MISSING = "the vault key is gone from the {source}: put it back; no other place is tried", "保险库密钥已不在{source}中：请放回；不会尝试其他来源";
     KEY_WRONG = "the key from the {source} does not fit this vault: nothing was changed", "{source}中的密钥与此保险库不符：未作任何更改";
     KEY_LOOSE = "{path} can be read by others: run  chmod 600 {path}", "{path} 可被其他用户读取：请运行  chmod 600 {path}";
+    KEY_UNREAD = "{path} cannot be read as a key file ({why}): put the key file back there", "{path} 无法作为密钥文件读取（{why}）：请将密钥文件放回原处";
+    KEY_LINK = "{path} is a link, and the old key behind it would not be erased: put the key file itself there; nothing was changed", "{path} 是链接，无法清除其指向的旧密钥：请放入密钥文件本身；未作任何更改";
     PASSPHRASE_NEEDED = "the vault wants its passphrase", "保险库需要口令";
     PASSPHRASE_WRONG = "that passphrase does not open the vault", "口令不正确";
     PASSPHRASE_SHORT = "a passphrase needs at least 8 characters", "口令至少需要 8 个字符";

@@ -152,10 +152,13 @@ pub struct Cx {
     pub seen: tokio::sync::watch::Receiver<Attention>,
 }
 
+/// The name in [`Cx::broken`] that stands for every secret: the store is damaged, so that none can be called missing.
+pub const ANY_SECRET: &str = "";
+
 impl Cx {
-    /// Why the secret of that name cannot be used although it is needed: it is broken, else `missing`.
+    /// Why the secret of that name cannot be used although it is needed: it is broken, or the whole store is, else `missing`.
     pub fn without(&self, name: &str, missing: Reason) -> Reason {
-        self.broken.get(name).cloned().unwrap_or(missing)
+        self.broken.get(name).or_else(|| self.broken.get(ANY_SECRET)).cloned().unwrap_or(missing)
     }
 }
 

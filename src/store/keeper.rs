@@ -44,6 +44,10 @@ impl crate::vault::Keeper for Keeper {
             let explain = |e| schema::explain(&path, &e);
             let name = secrets::meta(db.vault_db()?, "store").map_err(explain)?;
             let line = secrets::key_meta(db.vault_db()?).map_err(explain)?;
+            // Of a damaged store nobody can say that it never had one.
+            if let (None, Some(why)) = (&line, &db.refuses) {
+                return Err(StoreError::said(why.clone()));
+            }
             Ok((name.and_then(|n| String::from_utf8(n).ok()).unwrap_or_default(), line))
         })
     }

@@ -107,7 +107,9 @@ pub(crate) fn plain(e: &io::Error) -> String {
 /// True when nothing more fits on the file system of `path`.
 pub(super) fn is_full(path: &Path) -> bool {
     #[cfg(unix)]
-    return rustix::fs::statvfs(path.parent().unwrap_or(path)).is_ok_and(|s| s.f_bavail == 0);
+    return rustix::fs::statvfs(path.parent().unwrap_or(path))
+        // A file system that can only be read has no room either, and that is not its trouble.
+        .is_ok_and(|s| s.f_bavail == 0 && !s.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY));
     #[cfg(not(unix))]
     return {
         _ = path;

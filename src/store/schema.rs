@@ -258,6 +258,8 @@ fn broken(path: &Path, why: &str) -> StoreError {
 pub(super) fn explain(path: &Path, e: &rusqlite::Error) -> StoreError {
     let message = match code(e) {
         Some(ErrorCode::DiskFull) => Message::new(&words::DISK_FULL),
+        // A full disk left it open for reading only.
+        Some(ErrorCode::ReadOnly) if paths::is_full(path) => Message::new(&words::DISK_FULL),
         Some(ErrorCode::ReadOnly) => Message::new(&words::READ_ONLY_FILE).with("path", path.to_string_lossy()),
         Some(ErrorCode::CannotOpen) if paths::is_full(path) => Message::new(&words::DISK_FULL),
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {

@@ -68,7 +68,8 @@ impl StoreError {
                 }
                 let broken = [&crate::i18n::store::BROKEN, &crate::i18n::store::NEWER, &crate::i18n::store::SEAL_BROKEN];
                 let code = if broken.contains(&m.words) { ReasonCode::StoreBroken } else { ReasonCode::StoreUnwritable };
-                Reason::new(code).raw(m.text(Lang::En))
+                let why = Reason::new(code).raw(m.text(Lang::En));
+                if m.words == &crate::i18n::store::BROKEN { why.with("evidence", "damaged") } else { why }
             }
         }
     }

@@ -43,6 +43,8 @@ pub struct Rekeyed {
     pub sealed: usize,
     /// Values that did not open before either; they were left as they stand.
     pub broken: Vec<String>,
+    /// Where the old key still lies, because it could not be erased there.
+    pub left: Option<String>,
 }
 
 impl Vault {
@@ -77,6 +79,9 @@ impl Vault {
         if old_line.source == Source::Memory || to == Source::Memory {
             return Err(Message::new(&words::MEMORY_GONE));
         }
+        if old_line.source == Source::KeyFile {
+            keyfile::no_link(&keyfile::place(&home.key_file, &old_line.item))?;
+        }
         let none = || Message::new(&words::KEYRING_FAILED).with("why", "no random bytes");
         let item = meta::random_hex(4).ok_or_else(none)?;
         let (key, salt, cost) = new_key(&home, &old_line, to, given, &item)?;
@@ -85,16 +90,16 @@ impl Vault {
             line.item.clone_from(&item);
         }
         let new = OpenKey { id: line.key_id.clone(), key };
-        let done = match home.keeper.rekey(Rekey { old, new: new.clone(), line: line.clone() }) {
+        let mut done = match home.keeper.rekey(Rekey { old, new: new.clone(), line: line.clone() }) {
             Ok(done) => done,
             Err(m) => {
-                erase(&home, &line);
+                let _ = erase(&home, &line);
                 return Err(m);
             }
         };
         *lock(&self.0.open) = Some(new);
         self.0.state.send_replace(VaultState::Open(to));
-        erase(&home, &old_line);
+        done.left = erase(&home, &old_line).err();
         let kept = (to == Source::KeyFile).then(|| keyfile::place(&home.key_file, &line.item));
         keyfile::sweep(&home.key_file, kept.as_deref());
         Ok(done)
@@ -206,11 +211,21 @@ fn new_key(home: &Home, old: &KeyMeta, to: Source, given: Option<&Secret>, item:
     }
 }
 
-/// Erases a key that nothing is sealed with. What cannot be erased is of no use to anybody without an old copy of the store.
-fn erase(home: &Home, line: &KeyMeta) {
+/// Erases a key that nothing is sealed with. What cannot be erased is of no use to anybody without an old copy of the store; the
+/// error is where it lies.
+fn erase(home: &Home, line: &KeyMeta) -> Result<(), String> {
     match line.source {
-        Source::Keyring => drop(keyring::ask(keyring::item(&line.store, &line.item), keyring::Ask::Erase, false)),
-        Source::KeyFile => drop(std::fs::remove_file(keyfile::place(&home.key_file, &line.item))),
-        Source::Passphrase | Source::Credential | Source::Memory => {}
+        Source::Keyring => {
+            let erased = keyring::ask(keyring::item(&line.store, &line.item), keyring::Ask::Erase, false);
+            erased.map(drop).map_err(|_| line.source.name().to_owned())
+        }
+        Source::KeyFile => {
+            let path = keyfile::place(&home.key_file, &line.item);
+            match std::fs::remove_file(&path) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(path.to_string_lossy().into_owned()),
+                _ => Ok(()),
+            }
+        }
+        Source::Passphrase | Source::Credential | Source::Memory => Ok(()),
     }
 }

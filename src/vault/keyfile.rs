@@ -26,6 +26,11 @@ pub(super) fn encode(key: &Key) -> Zeroizing<String> {
 
 /// Reads the key file; refuses one that others may read.
 pub(super) fn read(path: &Path) -> Result<Key, Message> {
+    let unread = |why: &str| Message::new(&words::KEY_UNREAD).with("path", path.to_string_lossy()).with("why", why);
+    // Before its mode: that of a folder, and a pipe that would be waited for, are not what is wrong.
+    if std::fs::metadata(path).is_ok_and(|m| !m.is_file()) {
+        return Err(unread("it is no file"));
+    }
     #[cfg(unix)]
     {
         use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -40,8 +45,19 @@ pub(super) fn read(path: &Path) -> Result<Key, Message> {
             }
         }
     }
-    let text = Zeroizing::new(std::fs::read_to_string(path).map_err(|_| missing())?);
-    decode(&text).ok_or_else(|| Message::new(&words::KEY_WRONG).with("source", "key file"))
+    let bytes = std::fs::read(path).map(Zeroizing::new).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => missing(),
+        _ => unread(&paths::plain(&e)),
+    })?;
+    std::str::from_utf8(&bytes).ok().and_then(decode).ok_or_else(|| Message::new(&words::KEY_WRONG).with("source", "key file"))
+}
+
+/// Refuses a key file that is a link: removing it would leave the key behind it where it is.
+pub(super) fn no_link(path: &Path) -> Result<(), Message> {
+    if std::fs::symlink_metadata(path).is_ok_and(|m| m.is_symlink()) {
+        return Err(Message::new(&words::KEY_LINK).with("path", path.to_string_lossy()));
+    }
+    Ok(())
 }
 
 /// Writes a new key file whole, owner only; never over an old one.

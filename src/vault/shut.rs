@@ -33,7 +33,7 @@ pub(super) fn reason(why: &Message) -> Reason {
         w if w == &words::KEY_MISSING && source == "key file" => "key_file_gone",
         w if w == &words::KEY_MISSING || (w == &words::KEY_WRONG && source == "keyring") => "keyring_gone",
         w if w == &words::CREDENTIAL_NONE || w == &words::CREDENTIAL_NEXT || (w == &words::KEY_WRONG && source == "credential") => "credential",
-        w if w == &words::KEY_LOOSE || w == &words::KEY_OWNER || w == &words::KEY_WRONG => "key_file_refused",
+        w if w == &words::KEY_LOOSE || w == &words::KEY_OWNER || w == &words::KEY_UNREAD || w == &words::KEY_WRONG => "key_file_refused",
         w if w == &words::MEMORY_GONE => "memory",
         w if w == &words::KEY_CHANGED => return Reason::new(ReasonCode::Busy).with("evidence", "key_changed").raw(why.text(Lang::En)),
         _ => {

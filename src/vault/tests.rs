@@ -348,3 +348,36 @@ async fn a_gateway_that_was_forgotten_does_not_come_back_with_a_copy_unnoticed()
     settled(&vault).await;
     assert!(vault.restored().is_some());
 }
+
+#[tokio::test]
+async fn a_key_file_that_is_a_link_is_not_replaced_as_the_key_behind_it_would_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_store, vault) = open(&dir);
+    vault.create(Source::KeyFile, None).await.unwrap();
+    let (key, behind) = (dir.path().join("vault.key"), dir.path().join("elsewhere"));
+    std::fs::rename(&key, &behind).unwrap();
+    std::os::unix::fs::symlink(&behind, &key).unwrap();
+    let refused = vault.change(Source::KeyFile, None).await.unwrap_err();
+    assert!(refused.raw.as_ref().unwrap().as_str().contains("is a link"), "{refused:?}");
+    assert!(key.is_symlink() && behind.is_file() && vault.state() == VaultState::Open(Source::KeyFile));
+    std::fs::remove_file(&key).unwrap();
+    std::fs::rename(&behind, &key).unwrap();
+    assert_eq!(vault.change(Source::KeyFile, None).await.unwrap().left, None);
+    assert!(!key.exists());
+}
+
+#[tokio::test]
+async fn a_key_file_that_is_there_and_is_no_key_is_not_called_missing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (_store, vault) = open(&dir);
+    vault.create(Source::KeyFile, None).await.unwrap();
+    let key = dir.path().join("vault.key");
+    std::fs::write(&key, [0xff, 0xfe, 0x80, 1, 2, 3]).unwrap();
+    let said = keyfile::read(&key).unwrap_err().text(Lang::En);
+    assert!(said.contains("does not fit"), "{said}");
+    std::fs::remove_file(&key).unwrap();
+    std::fs::create_dir(&key).unwrap();
+    let said = keyfile::read(&key).unwrap_err();
+    assert!(said.text(Lang::En).contains("it is no file"), "{}", said.text(Lang::En));
+    assert!(shut::reason(&said).args.iter().any(|(_, v)| v.as_str() == "key_file_refused"));
+}

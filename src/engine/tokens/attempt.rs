@@ -217,7 +217,7 @@ async fn prepare(subject: &Subject, rules: &TokenRules, ask: &Ask, row: Option<&
         return Err(Reason::new(ReasonCode::ReadOnly));
     }
     if !world.vault.is_open() {
-        return Err(world.vault.shut());
+        return Err(world.why_shut());
     }
     let account = subject.target.account.as_str();
     world.load_account_secrets(&subject.gateway, account).await.map_err(|e| e.reason())?;

@@ -130,7 +130,7 @@ impl Broker {
         let rules = issuer.rules();
         let row = subject.row().await?;
         if row.as_ref().and_then(|r| r.token.as_ref()).is_some_and(|t| t.text.is_none()) {
-            return Err(subject.world.vault.shut());
+            return Err(subject.world.why_shut());
         }
         let now = subject.world.time.now();
         match decide::decide(row.as_ref(), &ask, &rules, &now) {
@@ -238,7 +238,7 @@ impl Subject {
         let mut row = row.ok_or(Reason::new(ReasonCode::NothingCached))?;
         let text = row.token.as_mut().and_then(|t| t.text.take());
         let held = self.held(&row).ok_or(Reason::new(ReasonCode::NothingCached))?;
-        let token = text.ok_or_else(|| self.world.vault.shut())?;
+        let token = text.ok_or_else(|| self.world.why_shut())?;
         Ok(Given { token, held, origin, became })
     }
 

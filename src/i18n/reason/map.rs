@@ -364,6 +364,7 @@ pub(super) fn of_evidence(code: ReasonCode, evidence: &str) -> Option<(&'static 
         (ReasonCode::VaultLocked, "memory") => (&VAULT_MEMORY, &VAULT_MEMORY_DO),
         (ReasonCode::VaultLocked, "as_it_is") => (&VAULT_AS_IT_IS, &VAULT_AS_IT_IS_DO),
         (ReasonCode::TlsUnknownIssuer, "ca_itself") => (&TLS_CA_ITSELF, &TLS_CA_ITSELF_DO),
+        (ReasonCode::StoreBroken | ReasonCode::StoreUnwritable, "damaged") => (&STORE_DAMAGED, &STORE_DAMAGED_DO),
         (ReasonCode::Busy, "key_changed") => (&VAULT_KEY_CHANGED, &VAULT_KEY_CHANGED_DO),
         _ => return None,
     })

@@ -51,11 +51,12 @@ pub(super) async fn begin(hub: Arc<Hub>, cx: &Cx, at: &Target, want: Want) -> Re
     }
     if account.telegram.bot && token.is_none() {
         let name = format!("{}:{}", cx.gateway.as_str(), account.name);
-        return Err(Reason::new(ReasonCode::CredentialMissing)
+        let missing = Reason::new(ReasonCode::CredentialMissing)
             .with("gateway", &name)
             .with("account", name)
             .with("needs", setup::BOT_TOKEN)
-            .raw(setup::BOT_TOKEN));
+            .raw(setup::BOT_TOKEN);
+        return Err(cx.without(&crate::providers::token::account_secret(&account.name, setup::BOT_TOKEN), missing));
     }
     let way = match (token.filter(|_| account.telegram.bot), want.method) {
         (Some(token), _) => Way::Bot(token),
