@@ -296,9 +296,9 @@ fn what_cannot_be_rebuilt_is_said_and_a_closed_account_is_never_tried() {
     let dead = |say: &str, code: &str| home.run(&["run", "tg:shop/orders", "--heal", "--", "sh", "-c", &format!("echo '{say}'; exit {code}")]);
     let ran = dead("AuthKeyDuplicatedError", "1");
     assert_ne!(ran.code, 0);
-    let ran = ran.says(&["key was used twice", "nothing here can rebuild it"]);
+    let ran = ran.says(&["session_duplicated", "is not known here: nothing was replaced"]);
     assert_eq!(ran.stdout, "AuthKeyDuplicatedError\n", "the output is the worker's alone");
-    dead("nothing", "41").says(&["does not know this session"]);
+    dead("nothing", "41").exits(4).says(&["session_revoked", "is not known here"]);
     dead("401: USER_DEACTIVATED_BAN, AUTH_KEY_UNREGISTERED", "1").exits(4).says(&["closed or banned this account", "open Telegram"]);
     // What ends well, or for another reason, is no death.
     dead("AUTH_KEY_UNREGISTERED was seen and mended", "0").exits(0).says(&["ended well", "not known"]);

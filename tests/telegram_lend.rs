@@ -110,6 +110,12 @@ fn everyday(all: &Tg) {
     assert!(all.tg().alive(lies(&file).unwrap().0));
     let lives = all.home.file("lives");
     let script = format!("echo x >> {0}; [ $(wc -l < {0}) = 1 ] && {{ echo AUTH_KEY_DUPLICATED >&2; exit 1; }}; exit 0", lives.display());
+    let mut lived = all.home.command(&["run", "tg:ada/s1", "--heal", "--", "sh", "-c", "echo AUTH_KEY_UNREGISTERED >&2; exit 1"]);
+    let ran = all.home.finish(lived.env("PAIRDECK_DEBUG_HEAL_SECOND_MS", "10").spawn().unwrap()).exits(4).says(&["still lists its session"]);
+    assert_eq!(lies(&all.file("s1")).unwrap(), new, "a living session was replaced: {}", ran.stderr);
+    for d in all.tg().devices(OWNER).iter().filter(|d| d.key == Some(new.0)) {
+        assert!(all.tg().revoke(OWNER, d.hash));
+    }
     let mut heal = all.home.command(&["run", "tg:ada/s1", "--heal", "--", "sh", "-c", &script]);
     let ran = all.home.finish(heal.env("PAIRDECK_DEBUG_HEAL_SECOND_MS", "10").spawn().unwrap()).exits(0);
     assert!(lies(&all.file("s1")).unwrap() != new, "{}", ran.stderr);
@@ -178,6 +184,11 @@ fn a_process_that_does_not_lend_is_named_and_its_end_frees_the_key() {
         assert!(said.contains(&pid) && said.contains("or end it"), "{args:?}: {said}");
         assert!(!said.contains("Not logged in"), "{said}");
     }
+    // Whether the session lives nobody can tell: it is asked again, then a person is called, and nothing is replaced.
+    let mut heal = all.home.command(&["run", "tg:ada/s1", "--heal", "--", "sh", "-c", "echo AUTH_KEY_UNREGISTERED >&2; exit 1"]);
+    let ran = all.home.finish(heal.env("PAIRDECK_DEBUG_HEAL_SECOND_MS", "10").spawn().unwrap());
+    assert_ne!(ran.code, 0);
+    ran.says(&[&pid, "asked again in 45 s", "is not known here: nothing was replaced"]);
     assert_eq!(lies(&all.file("s1")), old);
     watch.0.kill().unwrap();
     watch.0.wait().unwrap();

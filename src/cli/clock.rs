@@ -111,7 +111,7 @@ fn gateway(view: &GateView, found: &Findings<'_>, out: &mut Output) -> Result<()
         out.line(&format!("  {}", why.text(lang)))?;
     }
     if let Some(remedy) = words::remedy(view) {
-        out.line(&format!("  {}", Message::new(&c::CHECK_DO).with("remedy", remedy.text(lang)).text(lang)))?;
+        out.line(&format!("  {}", Message::new(&c::CHECK_DO).with("remedy", crate::i18n::shell::told(remedy).text(lang)).text(lang)))?;
     }
     for e in words::evidence(view, view.limits).iter().filter(|e| e.gateway.is_some()) {
         out.line(&evidence(e, found, lang))?;

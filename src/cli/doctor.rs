@@ -255,7 +255,7 @@ pub fn render(checks: &[Check], as_json: bool, out: &mut Output) -> Result<Exit,
     for k in checks {
         out.line(&format!("{}  {}  {}", pad(k.mark.words().get(lang), 7), pad(&k.check, 9), k.detail.text(lang)))?;
         if let Some(remedy) = &k.remedy {
-            let m = Message::new(&c::CHECK_DO).with("remedy", remedy.text(lang));
+            let m = Message::new(&c::CHECK_DO).with("remedy", shell::told(remedy.clone()).text(lang));
             out.line(&format!("{:20}{}", "", m.text(lang)))?;
         }
     }
@@ -275,7 +275,7 @@ fn one(k: &Check, lang: Lang) -> Value {
         "check": k.check,
         "verdict": k.mark.name(),
         "detail": k.detail.text(lang),
-        "remedy": k.remedy.as_ref().map(|m| m.text(lang)),
+        "remedy": k.remedy.as_ref().map(|m| shell::told(m.clone()).text(lang)),
     })
 }
 

@@ -80,6 +80,7 @@ pub async fn run(house: &Session, action: Action, args: &Act, more: &More<'_>, o
     let cancel = CancellationToken::new();
     let interrupted = stop_on_signal(cancel.clone());
     let mut host = Lines::new(out, args.json);
+    host.unasked = args.yes;
     let ended = ops::fire(&house.world, &armed, &mut host, &cancel).await;
     interrupted.abort();
     tell(house, &armed, &ended, (args.json, more.reveal), out, cancel.is_cancelled()).await
@@ -200,18 +201,20 @@ async fn interrupted() {
 }
 
 /// Says each step on stderr. A secret that is asked for is typed unseen on a terminal, or read from stdin, once; other questions
-/// stay unanswered: a person answers them on the deck.
+/// are answered by a line on a terminal, and without one they stay unanswered.
 pub(super) struct Lines<'a> {
     out: &'a mut Output,
     quiet: bool,
     /// Stdin was read to its end.
     piped: bool,
+    /// `--yes` was given: what it is no word for is refused.
+    unasked: bool,
 }
 
 impl<'a> Lines<'a> {
     /// `quiet`: steps are not said.
     pub(super) const fn new(out: &'a mut Output, quiet: bool) -> Self {
-        Self { out, quiet, piped: false }
+        Self { out, quiet, piped: false, unasked: false }
     }
 
     /// Where it says things.
@@ -224,7 +227,7 @@ impl<'a> Lines<'a> {
         for beside in prompt.again().into_iter().chain(prompt.beside()) {
             self.out.complain(&beside);
         }
-        if !matches!(prompt.kind, PromptKind::Secret | PromptKind::Password) || self.piped {
+        if self.piped {
             return None;
         }
         let terminal = std::io::IsTerminal::is_terminal(&std::io::stdin());
@@ -254,8 +257,31 @@ impl Host for Lines<'_> {
         }
     }
     fn ask<'a>(&'a mut self, prompt: &'a Prompt) -> Pin<Box<dyn Future<Output = Option<Answer>> + Send + 'a>> {
-        let given = self.answer(prompt);
-        Box::pin(std::future::ready(given))
+        if matches!(prompt.kind, PromptKind::Secret | PromptKind::Password) {
+            let given = self.answer(prompt);
+            return Box::pin(std::future::ready(given));
+        }
+        if self.unasked || !std::io::IsTerminal::is_terminal(&std::io::stdin()) {
+            self.out.complain(&prompt.words);
+            return Box::pin(std::future::ready(None));
+        }
+        self.out.ask(&Message::new(&c::ASK_SECRET).with("question", prompt.words.text(self.out.lang)));
+        Box::pin(line())
+    }
+}
+
+/// A line of the terminal. `None`: its end, or a signal came first; what reads is left behind and ends with the process.
+async fn line() -> Option<Answer> {
+    let (to, answer) = tokio::sync::oneshot::channel();
+    let _ = std::thread::Builder::new().name("terminal".into()).spawn(move || {
+        let mut line = String::new();
+        // What could not be read is no answer.
+        let _ = std::io::BufRead::read_line(&mut std::io::stdin().lock(), &mut line);
+        let _ = to.send(Answer::new(line.trim().to_owned()));
+    });
+    tokio::select! {
+        given = answer => given.ok().filter(|a| !a.expose().is_empty()),
+        () = interrupted() => None,
     }
 }
 

@@ -50,7 +50,7 @@ impl<'a> Teller<'a> {
             return out.ndjson(&PairLine::Blocked(&report::gateway(view, out.lang)).json(out.lang));
         }
         out.complain(&Message::new(&c::PAIR_BLOCKED));
-        for m in words::cause(view).into_iter().chain(words::remedy(view)) {
+        for m in words::cause(view).into_iter().chain(words::remedy(view).map(crate::i18n::shell::told)) {
             out.complain(&m);
         }
         Ok(())

@@ -134,12 +134,18 @@ async fn attend(house: &Session, args: &Run, out: &mut Output) -> Result<u8, Exi
         // started lives on and has them still.
         drop(locks);
         let death = Death { dead, code, looped };
-        let pause = match run_heal::after(house, &target, &death, &mut count, out).await? {
-            Next::End => return Ok(code),
-            Next::Start(pause) => pause,
-        };
-        if let Some(code) = wait(waited(pause), &mut news).await {
-            return Ok(code);
+        loop {
+            let (pause, again) = match run_heal::after(house, &target, &death, &mut count, out).await? {
+                Next::End => return Ok(code),
+                Next::Start(pause) => (pause, false),
+                Next::Ask(pause) => (pause, true),
+            };
+            if let Some(code) = wait(waited(pause), &mut news).await {
+                return Ok(code);
+            }
+            if !again {
+                break;
+            }
         }
     }
 }

@@ -26,13 +26,15 @@ const MOST: u32 = 3;
 /// Before the first new start; each later one waits three times as long.
 const BACKOFF: Duration = Duration::from_secs(5);
 /// The platform is waited for so long: a command that loops meanwhile does harm.
-const ASK: Duration = Duration::from_secs(12);
+const ASK: Duration = Duration::from_secs(25);
 
 /// What was done so far in one run.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Count {
     rebuilt: u32,
     spared: u32,
+    /// How often it could not be told of one death whether the session lives.
+    unsure: u32,
 }
 
 impl Count {
@@ -56,6 +58,8 @@ pub(super) enum Next {
     End,
     /// It is started again after so long.
     Start(Duration),
+    /// Nobody could tell; it is asked again after so long.
+    Ask(Duration),
 }
 
 pub(super) const fn reason(dead: Dead) -> ReasonCode {
@@ -100,7 +104,7 @@ pub(super) async fn after(house: &Session, target: &Target, death: &Death, count
             return if exit == Exit::Interrupted { Err(exit) } else { Ok(Next::End) };
         }
         Err(exit) => {
-            alarm(house, target, &limit(ReasonCode::RebuildNone, count.rebuilt, what), out).await;
+            alarm(house, target, &Reason::new(ReasonCode::SessionUnsure).with("what", what.name()), out).await;
             conflict(house, target, out);
             return Err(exit);
         }
@@ -134,13 +138,40 @@ pub(super) async fn after(house: &Session, target: &Target, death: &Death, count
             alarm(house, target, why, out).await;
             return Err(Exit::Person);
         }
-        Life::Dead | Life::Unknown(_) => {}
+        Life::Unknown(why) => return unsure(house, target, why.as_ref(), what, count, out).await,
+        // That the key was used twice is no riddle then; the copy keeps its session.
+        Life::Copied if dead != Dead::Duplicated && code != 0 => return unsure(house, target, None, what, count, out).await,
+        Life::Copied if dead != Dead::Duplicated => {
+            out.note(&says(&w::RUN_ENDED_WELL));
+            return Ok(Next::End);
+        }
+        Life::Dead | Life::Copied => {}
     }
+    count.unsure = 0;
     rebuild(house, target, dead, *count, out).await?;
     let pause = BACKOFF * 3u32.pow(count.starts());
     count.rebuilt += 1;
     out.note(&says(&w::RUN_HEALED).with("s", pause.as_secs().to_string()));
     Ok(Next::Start(pause))
+}
+
+/// Nobody could tell: nothing is replaced without a person's word. What may pass is waited for.
+async fn unsure(house: &Session, target: &Target, why: Option<&Reason>, what: ReasonCode, count: &mut Count, out: &mut Output) -> Result<Next, Exit> {
+    use ReasonCode as C;
+    let mut exit = Exit::Person;
+    if let Some(why) = why {
+        exit = refused(why, out);
+        let passes = matches!(why.code, C::Unreachable | C::Slow | C::ServerError | C::RateLimited | C::OtherHolder);
+        if passes && count.unsure < MOST {
+            let pause = BACKOFF * 3u32.pow(count.unsure);
+            count.unsure += 1;
+            out.note(&Message::new(&w::RUN_ASKS_AGAIN).with("target", target.id()).with("s", pause.as_secs().to_string()));
+            return Ok(Next::Ask(pause));
+        }
+    }
+    alarm(house, target, &Reason::new(C::SessionUnsure).with("what", what.name()), out).await;
+    conflict(house, target, out);
+    Err(exit)
 }
 
 fn limit(code: ReasonCode, rebuilt: u32, what: ReasonCode) -> Reason {
@@ -167,6 +198,10 @@ async fn rebuild(house: &Session, target: &Target, dead: Dead, count: Count, out
     let exit = op::run(house, Action::Regenerate, &act, &op::More::default(), &mut said).await.unwrap_or(Exit::Failed);
     for line in shown.stderr().lines() {
         out.complain_text(line.strip_prefix("pairdeck: ").unwrap_or(line));
+    }
+    if exit == Exit::Interrupted {
+        // Whoever asked it to end knows why it was not rebuilt.
+        return Err(exit);
     }
     if exit == Exit::Ok {
         audit(house, target, what).await;

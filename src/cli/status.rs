@@ -54,6 +54,8 @@ fn value(f: &Fact, now: &Stamp, out: &Output) -> String {
     match &f.value {
         FactValue::Text(t) | FactValue::Number(t) => t.to_string(),
         FactValue::Count(n) => n.to_string(),
+        // Something that is still to come has a date and no age.
+        FactValue::At(s) if s.wall.0 > now.wall.0 => s.wall.rfc3339(),
         FactValue::At(s) => age(s.age(now)),
         FactValue::Flag(yes) => if *yes { &common::YES } else { &common::NO }.get(out.lang).to_owned(),
     }

@@ -333,6 +333,8 @@ codes! {
     SessionRevoked = "session_revoked",
     /// A worker says that its session is dead, and the platform still lists it.
     SessionLives = "session_lives",
+    /// A worker says that its session is dead, and nobody could tell whether it is.
+    SessionUnsure = "session_unsure",
     /// A worker failed alike again and again and was stopped.
     RebuildLoop = "rebuild_loop",
     /// A dead session that nothing here can rebuild.

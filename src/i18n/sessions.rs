@@ -46,8 +46,13 @@ catalogue! { "sessions";
     SESSION_LIVES_DO = "In its log: look for what it really died of.", "在其日志中查找真正的退出原因。";
     REBUILD_LOOP = "It reconnected {n} times and failed alike: {what}. It was stopped.", "重连 {n} 次均同样失败：{what}。已停止。";
     REBUILD_LOOP_DO = "`r` makes a key of its own, once every copy is found.", "找到所有副本后按 r 生成单独密钥。";
-    REBUILD_NONE = "The session is dead ({what}), and nothing here can rebuild it.", "会话已失效（{what}），此处无法重建。";
-    REBUILD_NONE_DO = "Stop the worker, make a new session, then start it again.", "停掉工作进程，新建会话，再启动。";
+    SESSION_UNSURE = "It says {what}, but whether its session lives is not known here: nothing was replaced.", "它称 {what}，但此处不知其会话是否有效：未作更换。";
+    SESSION_UNSURE_DO = "Look for its session on the phone; if it is gone, `pairdeck regenerate` makes a new one, then start the worker again.", "在手机上查看其会话；若已消失，用 pairdeck regenerate 新建，再启动工作进程。";
+    DOUBT_HOLDER = "{holder} may be it, {evidence}", "{holder} 可能就是它，{evidence}";
+    DOUBT_BLIND = "{n} processes could not be looked at", "{n} 个进程无法查看";
+    REBUILD_NONE = "The session is dead ({what}), and it was not rebuilt.", "会话已失效（{what}），未能重建。";
+    REBUILD_NONE_DO = "Mend what stands above, then `pairdeck regenerate` makes a new session; then start the worker again.", "先解决上述问题，再用 pairdeck regenerate 新建会话，然后启动工作进程。";
+    RUN_ASKS_AGAIN = "{target}: it is asked again in {s} s whether its session lives", "{target}：{s} 秒后再次询问其会话是否有效";
     REBUILD_LIMIT = "It was rebuilt {n} times and died again: {what}.", "已重建 {n} 次仍失效：{what}。";
     REBUILD_LIMIT_DO = "Look for a copy on another host before the next attempt.", "再次尝试前先查其他主机上的副本。";
 

@@ -21,6 +21,10 @@ pub fn remedy_words(why: &Reason) -> Option<&'static Words> {
         C::RotateByHand => &t::BY_HAND_SH_DO,
         C::TokenStorm if matches!(arg("evidence"), Some("died" | "changed")) => &t::STORM_RESET_SH_DO,
         C::TokenStorm if arg("evidence") == Some("bot") => &t::STORM_BOT_SH_DO,
+        C::PersonNeeded if arg("evidence") == Some("stopped") => &tg::STOPPED_SH_DO,
+        C::RateLimited if arg("retry_after").is_some() => &c::LIMITED_FOR_DO,
+        C::RateLimited => &c::LIMITED_DO,
+        C::Slow => &c::SLOW_DO,
         C::VaultLocked if arg("evidence").is_none() => &c::VAULT_LOCKED_DO,
         C::VaultLocked if matches!(arg("evidence"), Some("passphrase" | "passphrase_wrong")) => &c::VAULT_TYPED_DO,
         C::VaultLocked => &c::VAULT_MEND_DO,
@@ -74,6 +78,8 @@ pub fn told(mut message: Message) -> Message {
         "telegram.NOT_PAIR_SLOT" => &tg::NOT_PAIR_SLOT_SH,
         "telegram.LEFT_SOME" => &tg::LEFT_SOME_SH,
         "telegram.LEFT_LATER" => &tg::LEFT_LATER_SH,
+        "clock.DO_ASK" => &c::CLOCK_ASK_DO,
+        "clock.DO_DATE_INCONSISTENT" => &c::CLOCK_COMPARE_DO,
         "telegram.LEFT_TWIN" => &tg::LEFT_TWIN_SH,
         _ => message.words,
     };
@@ -120,6 +126,15 @@ mod tests {
                     assert!(!words.get(Lang::Zh).contains('按'), "{why:?}: {}", words.get(Lang::Zh));
                 }
             }
+        }
+    }
+
+    #[test]
+    fn what_to_do_about_a_clock_names_no_key_at_a_shell() {
+        for words in crate::i18n::clock::ALL.iter().filter(|w| w.name.starts_with("clock.DO_")) {
+            let said = told(Message::new(words)).words;
+            assert!(keys(said.get(Lang::En)).is_empty(), "{}: {}", words.name, said.get(Lang::En));
+            assert!(!said.get(Lang::Zh).contains('按'), "{}: {}", words.name, said.get(Lang::Zh));
         }
     }
 

@@ -56,6 +56,8 @@ pub enum Life {
     Lives,
     /// The platform does not list it any more.
     Dead,
+    /// Its key lies in another place here too: a word that it was used twice can be believed.
+    Copied,
     /// Nobody can tell, and why, where that is known.
     Unknown(Option<Reason>),
 }

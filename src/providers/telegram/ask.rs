@@ -70,6 +70,12 @@ pub(super) async fn glance(hub: &Hub, cx: &Cx, account: &Account) -> Told {
     told.map(|(_, remote)| remote)
 }
 
+/// As [`one`], where the answer decides something: another process that has the key is asked to lend it, watching or not.
+pub(super) async fn surely(hub: &Hub, cx: &Cx, account: &Account) -> Told {
+    let told = timeout(WHOLE, remote_for(hub, cx, account, Wish::Within(PATIENCE))).await;
+    told.unwrap_or_else(|_| Err(silent(hub, cx, account))).map(|(_, remote)| remote)
+}
+
 /// True when the account was not asked because another process works with its key.
 pub(super) fn is_held(why: &Reason) -> bool {
     why.code == ReasonCode::OtherHolder

@@ -157,7 +157,11 @@ impl Provider for Telegram {
     fn unanswered(&self, at: &Target, prompt: &Prompt) -> Option<Reason> {
         let account = Target { device: None, incarnation: None, ..at.clone() }.id();
         let why = || Reason::new(ReasonCode::PersonNeeded).with("account", account).with("secret", setup::PASSWORD);
-        (prompt.kind == PromptKind::Password).then(why)
+        match prompt.kind {
+            PromptKind::Password => Some(why()),
+            PromptKind::Text if prompt.wrong == 0 => Some(Reason::new(ReasonCode::PersonNeeded).with("evidence", "stopped")),
+            _ => None,
+        }
     }
     fn pair<'a>(&'a self, cx: &'a Cx, at: &'a Target, want: Want) -> Fut<'a, Result<Box<dyn Pairing>, Reason>> {
         Box::pin(login::begin(self.hub.clone(), cx, at, want))

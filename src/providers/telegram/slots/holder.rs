@@ -137,6 +137,14 @@ impl Held {
         self.holders.is_empty() && self.blind == 0
     }
 
+    /// What speaks against it that nobody holds it, where nothing is sure.
+    pub fn doubt(&self) -> Message {
+        match self.holders.first().and_then(|h| Some((h, h.evidence.first()?))) {
+            Some((h, by)) => Message::new(&w::DOUBT_HOLDER).with("holder", h.label()).nest("evidence", by.says()),
+            None => Message::new(&w::DOUBT_BLIND).with("n", self.blind.to_string()),
+        }
+    }
+
     /// Removes what a holder that is no more left behind, and says what and why.
     pub fn clean(&self) -> Option<Message> {
         let stale = self.stale.as_ref()?;

@@ -206,9 +206,12 @@ async fn a_worker_lives_by_the_accounts_list_alone_and_a_copy_of_its_key_makes_t
         stage.provider.life(&stage.cx, &at).await
     };
     assert_eq!(life(&stage, "own").await, Life::Lives);
+    let other = stage.tg().add_session(OWNER, &TelegramSession { device: "other".into(), ..TelegramSession::default() }).unwrap();
     assert_eq!(life(&stage, "stray").await, Life::Unknown(None), "a session that nobody remembers");
+    stage.tg().revoke(OWNER, other);
+    assert_eq!(life(&stage, "stray").await, Life::Dead, "no session is left that could be its");
     slot(&mut stage, "copy", &dir.path().join("copy.json"), 7, None).await;
-    assert_eq!(life(&stage, "own").await, Life::Unknown(None), "its copy may be its end any moment");
+    assert_eq!(life(&stage, "own").await, Life::Copied, "its copy may be its end any moment");
     stage.tg().revoke(OWNER, hash);
     assert_eq!(life(&stage, "own").await, Life::Dead);
     stage.tg().down(4, true);

@@ -129,7 +129,7 @@ async fn stopped(cx: &Cx, me: &SlotRef, answer: Option<Answer>) -> fresh::Tried<
     if seen[n].held.proven_free() || said {
         return Ok(done());
     }
-    let words = Message::new(&w::ASK_STOPPED).with("slot", me.id());
+    let words = Message::new(&w::ASK_STOPPED).with("slot", me.id()).nest("why", seen[n].held.doubt());
     Ok(ask(PromptKind::Text, words, None, u32::from(answer.is_some())))
 }
 
