@@ -135,7 +135,9 @@ impl Floor {
             (row.and_then(|r| r.token).and_then(|t| t.text), store.secret_get(&secret).await.unwrap())
         });
         let mut copies = BTreeMap::new();
-        for key in self.redis.cli(&["KEYS", "*"]).lines().filter(|k| !k.is_empty() && !k.ends_with(":lease") && !k.ends_with(":fence")) {
+        // What is remembered of a wiped token is its end and a mark, never the token.
+        let other = [":lease", ":fence", ":gone"];
+        for key in self.redis.cli(&["KEYS", "*"]).lines().filter(|k| !k.is_empty() && !other.iter().any(|o| k.ends_with(o))) {
             let read = if self.redis.cli(&["TYPE", key]) == "hash" { self.redis.cli(&["HGET", key, "tok"]) } else { self.redis.cli(&["GET", key]) };
             copies.insert(key.to_owned(), read.trim_matches('"').to_owned());
         }
@@ -203,6 +205,9 @@ fn judge(floor: &mut Floor, deed: Deed, number: usize, point: &Point) -> Option<
         Deed::Wipe => {
             assert_eq!(ended, Some(OpPhase::Done), "{}", at());
             assert_eq!((&after.token, after.copies.len()), (&None, 0), "{after:?} {}", at());
+            for key in floor.redis.cli(&["KEYS", "*:gone"]).lines().filter(|k| !k.is_empty()) {
+                assert!(!floor.redis.cli(&["HGETALL", key]).contains(&first), "{key} {}", at());
+            }
             (Outcome::Done, "finished, no copy left")
         }
         Deed::Secret if after.secret == app.new => {
