@@ -132,7 +132,7 @@ fn a_process_killed_in_the_middle_of_a_fetch_stops_nobody() {
 #[test]
 fn a_watch_killed_and_begun_again_within_a_life_fetches_nothing_and_keeps_the_end() {
     let b = Bench::new();
-    let watch = b.watch();
+    let mut watch = b.watch();
     until("a token that nobody asked for", || b.token(&["--no-fetch"]).code == 0);
     let before = b.document();
     watch.kill().unwrap();
