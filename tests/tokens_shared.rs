@@ -315,7 +315,8 @@ fn sixty_complaints_on_two_hosts_about_an_address_cost_one_fetch_in_all_and_a_li
     b.server().revoke("ops");
     for n in 0..60 {
         let ran = b.hosts[n % 2].run_with(&["token", "corp:ops", "--rejected", "-"], &first);
-        assert!([0, 4, 6].contains(&ran.code), "{ran:?}");
+        // 9: what was found of the address counts for ten seconds more.
+        assert!([0, 4, 6, 9].contains(&ran.code), "{ran:?}");
     }
     assert!(b.fetches() - before <= 2, "{} fetches against a limit", b.fetches() - before);
 }
