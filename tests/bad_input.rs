@@ -390,3 +390,18 @@ fn a_result_that_cannot_be_written_is_no_success_and_a_reader_that_left_is() {
         }
     }
 }
+
+#[test]
+fn a_refusal_before_anything_is_begun_is_a_document_too() {
+    let (_servers, home) = two();
+    let refused = |args: &[&str], code: &str, exit: i32| {
+        let doc = home.run(args).exits(exit).json();
+        assert_eq!((&doc["reason"]["code"], &doc["result"]), (&code.into(), &"failed".into()), "{doc}");
+        doc["reason"]["text"].as_str().unwrap().to_owned()
+    };
+    refused(&["wipe", "nope", "--yes", "--json"], "name_unknown", 3);
+    refused(&["wipe", "bad:shop", "--json"], "not_asked", 2);
+    let verbs = refused(&["do", "nonsense", "nope", "--json"], "verb_unknown", 2);
+    let known: Vec<&str> = verbs.rsplit(':').next().unwrap().split(',').map(str::trim).collect();
+    assert!(known.iter().enumerate().all(|(at, v)| !known[..at].contains(v)), "{verbs}");
+}
