@@ -160,7 +160,8 @@ async fn unsure(house: &Session, target: &Target, why: Option<&Reason>, what: Re
     use ReasonCode as C;
     let mut exit = Exit::Person;
     if let Some(why) = why {
-        exit = refused(why, out);
+        // What has no code of its own is a person's.
+        exit = Some(refused(why, out)).filter(|e| *e != Exit::Failed).unwrap_or(exit);
         let passes = matches!(why.code, C::Unreachable | C::Slow | C::ServerError | C::RateLimited | C::OtherHolder);
         if passes && count.unsure < MOST {
             let pause = BACKOFF * 3u32.pow(count.unsure);
