@@ -113,6 +113,31 @@ fn a_hash_that_is_missing_is_asked_for_sealed_and_used() {
     pty.assert_exit(0);
     pty.assert_never_wrote(TELEGRAM_APP.1);
     all.home.run(&["wipe", "tg:ada", "--yes"]).exits(0);
+    let now = all.home.run(&["status", "tg:ada", "--json"]).json();
+    assert_eq!(now["reason"]["code"], "wiped", "our own wipe is not blamed on the phone: {now}");
+    let list = all.home.run(&["list", "--json"]).json();
+    assert!(!list.to_string().contains("~own"), "sessions of an account that is logged out: {list}");
+}
+
+#[test]
+fn a_persons_yes_that_a_worker_is_stopped_is_read_at_a_terminal_and_who_speaks_against_it_is_named() {
+    let all = Tg::open(2, 1);
+    all.seat(OWNER, "s1", 1);
+    let old = lies(&all.file("s1"));
+    let mut chance = std::process::Command::new("sleep").arg("300").current_dir(all.file("s1").parent().unwrap()).spawn().unwrap();
+    // `--yes` is no word for it.
+    let ran = all.home.run(&["regenerate", "tg:ada/s1", "--yes"]).exits(4);
+    let path = all.home.path();
+    let args = ["--home", path.to_str().unwrap(), "regenerate", "tg:ada/s1"];
+    let mut pty = Start::new(env!("CARGO_BIN_EXE_pairdeck")).args(args).size(160, 40).spawn();
+    pty.wait_for("This loses");
+    pty.keys("yes<Enter>");
+    pty.wait_for("Nothing proves");
+    pty.keys("yes<Enter>");
+    pty.assert_exit(0);
+    let (_, _) = (chance.kill(), chance.wait());
+    ran.says(&[&format!("sleep[{}]", chance.id()), "without `--yes`"]);
+    assert_ne!(lies(&all.file("s1")), old);
 }
 
 #[test]

@@ -138,14 +138,15 @@ pub(super) async fn after(house: &Session, target: &Target, death: &Death, count
             alarm(house, target, why, out).await;
             return Err(Exit::Person);
         }
-        Life::Unknown(why) => return unsure(house, target, why.as_ref(), what, count, out).await,
+        Life::Unknown(why) if dead != Dead::Closed => return unsure(house, target, why.as_ref(), what, count, out).await,
         // That the key was used twice is no riddle then; the copy keeps its session.
-        Life::Copied if dead != Dead::Duplicated && code != 0 => return unsure(house, target, None, what, count, out).await,
-        Life::Copied if dead != Dead::Duplicated => {
+        Life::Copied if !matches!(dead, Dead::Duplicated | Dead::Closed) && code != 0 => return unsure(house, target, None, what, count, out).await,
+        Life::Copied if dead != Dead::Duplicated && code == 0 => {
             out.note(&says(&w::RUN_ENDED_WELL));
             return Ok(Next::End);
         }
-        Life::Dead | Life::Copied => {}
+        // Of an account that is called closed nothing is rebuilt, whoever can tell.
+        Life::Dead | Life::Copied | Life::Unknown(_) => {}
     }
     count.unsure = 0;
     rebuild(house, target, dead, *count, out).await?;
@@ -160,7 +161,8 @@ async fn unsure(house: &Session, target: &Target, why: Option<&Reason>, what: Re
     use ReasonCode as C;
     let mut exit = Exit::Person;
     if let Some(why) = why {
-        exit = refused(why, out);
+        // What has no code of its own is a person's.
+        exit = Some(refused(why, out)).filter(|e| *e != Exit::Failed).unwrap_or(exit);
         let passes = matches!(why.code, C::Unreachable | C::Slow | C::ServerError | C::RateLimited | C::OtherHolder);
         if passes && count.unsure < MOST {
             let pause = BACKOFF * 3u32.pow(count.unsure);

@@ -72,6 +72,8 @@ catalogue! { "telegram";
     ASK_APP = "Its own api_id, or account for the account's", "自己的 api_id，或填 account 用账号的";
     NOT_NEW_NAME = "There is a device or slot of that name.", "已有同名的设备或槽位。";
     STEP_ENLIST = "write the slot into config.toml", "将槽位写入 config.toml";
+    FACT_READ_BY = "Read by", "读取者";
+    FACT_READ_AT = "Last read", "上次读取";
     FACT_OLD_FROM = "Old ends", "旧会话止于";
     LEFT_NONE = "no other session of the account is listed: the old one is dead already", "账号下没有其他会话：旧会话已失效";
     LEFT_SOME = "the old session goes on, and which of the listed ones it is, is not known: {rows}; `w` on its row ends it", "旧会话仍在，无法确定是哪一个：{rows}；在其行上按 w 结束";

@@ -99,7 +99,7 @@ pub(super) async fn check(hub: &Hub, cx: &Cx, op: &Op, step: &str) -> Finding {
     };
     let told = match told {
         // Our own session is gone: that is what was wanted.
-        Err(why) if step == "log-out" && why.code == ReasonCode::LoggedOut => return Finding::Done,
+        Err(why) if step == "log-out" && matches!(why.code, ReasonCode::LoggedOut | ReasonCode::Wiped) => return Finding::Done,
         Err(why) => return Finding::CannotTell(why),
         Ok(None) => return Finding::NotDone,
         Ok(Some(told)) => told,
@@ -151,6 +151,8 @@ pub(super) async fn run(hub: &Hub, cx: &Cx, op: &Op, step: &str) -> StepEnd {
         Ok(true) => {
             if step == "log-out" {
                 hub.ended(cx, &account.name, &line);
+                // Without it the next process hears from the server that the key is dead.
+                let _ = super::memo::end(cx, &account.name, line.conn.key()).await;
             }
             StepEnd::done()
         }

@@ -6,7 +6,8 @@ use super::{
     rows::is_session,
 };
 use crate::{
-    domain::{ReasonCode, Row, State},
+    domain::{Fact, FactValue, ReasonCode, Row, State},
+    i18n::telegram as w,
     providers::Cx,
     store::config::Account,
 };
@@ -18,14 +19,25 @@ const LATE: Duration = Duration::from_secs(30);
 /// The account's row and those of its sessions as they are kept. `fresh`: only if who has the key read them lately. `None`: there are
 /// none that tell anything.
 pub(super) async fn rows(hub: &Hub, cx: &Cx, account: &Account, fresh: bool) -> Option<Vec<Row>> {
+    let mut by = None;
     if fresh {
         let name = right_of(hub.operator(cx, &account.name)?.key.id());
-        cx.memo.holder(&name)?.well.filter(|ago| *ago <= SPEC.poll_unseen + LATE)?;
+        let holder = cx.memo.holder(&name)?;
+        holder.well.filter(|ago| *ago <= SPEC.poll_unseen + LATE)?;
+        by = Some(holder.who);
     }
     let kept = cx.memo.kept_rows().await;
     let mut own: Vec<Row> = kept.into_iter().filter(|r| r.account.as_str() == account.name).filter(|r| r.device.is_none() || is_session(r)).collect();
     // The account before its sessions.
     own.sort_by_key(|r| r.device.is_some());
+    if let Some(row) = own.first_mut() {
+        // Whose reading it is, and of when: the one who reads may hang.
+        row.facts.retain(|f| !matches!(f.key, "read_by" | "read_at"));
+        if let (Some(who), Some(at)) = (by, row.link.observed_at) {
+            row.facts.push(Fact { key: "read_by", label: &w::FACT_READ_BY, value: FactValue::Text(who) });
+            row.facts.push(Fact { key: "read_at", label: &w::FACT_READ_AT, value: FactValue::At(at) });
+        }
+    }
     own.first().filter(|r| tells(r)).is_some().then_some(own)
 }
 

@@ -1,5 +1,6 @@
 //! What is remembered of an account besides its key: who it is, for names on the screen while nobody is asked.
 
+use super::KeyId;
 use crate::{domain::Reason, providers::Cx};
 use serde::{Deserialize, Serialize};
 
@@ -35,6 +36,23 @@ pub(super) async fn known(cx: &Cx, account: &str) -> Option<Known> {
 /// The store's.
 pub(super) async fn keep(cx: &Cx, account: &str, known: &Known) -> Result<(), Reason> {
     cx.memo.put(&key(account), serde_json::to_value(known).unwrap_or_default()).await
+}
+
+fn ended_key(account: &str) -> String {
+    format!("ended:{account}")
+}
+
+/// Remembers the key that was logged out from here: no process uses it again, and none blames the phone.
+///
+/// # Errors
+/// The store's.
+pub(super) async fn end(cx: &Cx, account: &str, key: KeyId) -> Result<(), Reason> {
+    cx.memo.put(&ended_key(account), key.to_string().into()).await
+}
+
+/// True when that key was logged out from here.
+pub(super) async fn is_ended(cx: &Cx, account: &str, key: KeyId) -> bool {
+    cx.memo.get(&ended_key(account)).await.is_some_and(|v| v.as_str() == Some(key.to_string().as_str()))
 }
 
 /// The data centre of an account's last login.

@@ -173,6 +173,9 @@ impl Hub {
             cx.without(&account_secret(&account.name, setup::OPERATOR), Reason::new(ReasonCode::NeverPaired))
         })?;
         let id = operator.key.id();
+        if super::memo::is_ended(cx, &account.name, id).await {
+            return Err(Reason::new(ReasonCode::Wiped));
+        }
         not_a_workers(cx, id).await?;
         let right = match self.right(cx, id, wish).await? {
             Ok(right) => right,
@@ -223,7 +226,7 @@ impl Hub {
 
     /// The session was logged out from here: its key is dead, and its connection is closed when nobody waits on it any more.
     pub(super) fn ended(&self, cx: &Cx, account: &str, line: &Line) {
-        let why = Reason::new(ReasonCode::LoggedOut).with("gateway", cx.gateway.as_str());
+        let why = Reason::new(ReasonCode::Wiped).with("gateway", cx.gateway.as_str());
         let old = self.places.with(&name(cx, account), |p| {
             p.dead = Some((line.conn.key(), why));
             p.kept.take()

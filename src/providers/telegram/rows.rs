@@ -97,7 +97,7 @@ impl Facts {
 /// The state of an account whose operator cannot ask.
 fn state_of(why: ReasonCode) -> State {
     match why {
-        ReasonCode::NeverPaired | ReasonCode::LoggedOut => State::LoggedOut,
+        ReasonCode::NeverPaired | ReasonCode::LoggedOut | ReasonCode::Wiped => State::LoggedOut,
         ReasonCode::SessionDuplicated => State::Conflict,
         ReasonCode::StoreBroken | ReasonCode::AccountClosed | ReasonCode::CredentialMissing | ReasonCode::CredentialRefused => State::Refused,
         ReasonCode::OtherHolder => State::Unknown,

@@ -87,7 +87,8 @@ async fn report<'a>(hub: &Hub, cx: &Cx, told: impl Iterator<Item = (&'a Account,
     let (mut rows, mut unasked) = (Vec::new(), Vec::new());
     for (account, told) in told {
         rows.extend(draw(hub, cx, account, told, &local, fresh).await);
-        if told.as_ref().is_err_and(|why| why.code != ReasonCode::NeverPaired) {
+        // Of an account that is logged out nothing is left to be listed.
+        if told.as_ref().is_err_and(|why| !matches!(why.code, ReasonCode::NeverPaired | ReasonCode::LoggedOut | ReasonCode::Wiped)) {
             unasked.push(RemoteId::new(&account.name));
         }
     }
@@ -225,7 +226,7 @@ fn is_dead(reading: &Reading) -> bool {
 }
 
 const fn dead(code: ReasonCode) -> bool {
-    matches!(code, ReasonCode::LoggedOut | ReasonCode::SessionDuplicated | ReasonCode::AccountClosed)
+    matches!(code, ReasonCode::LoggedOut | ReasonCode::Wiped | ReasonCode::SessionDuplicated | ReasonCode::AccountClosed)
 }
 
 fn wait(why: &Reason, pause: Duration) -> Duration {
