@@ -209,8 +209,8 @@ fn a_date_that_tells_nothing_says_why() {
         verdict: "unknown",
         cause: "not_asked",
         side: None,
-        en: ["Nothing was heard of the gateway's clock within the last minutes.", "`r` asks again."],
-        zh: ["最近几分钟没有得到网关的时间。", "按 r 重新询问。"],
+        en: ["Nothing was heard of the gateway's clock within the last minutes.", "Run it again once the gateway answers."],
+        zh: ["最近几分钟没有得到网关的时间。", "网关应答后重新运行。"],
     };
     says(&home, &[], &silent);
 }

@@ -175,8 +175,8 @@ fn a_date_that_stands_still_and_dates_that_contradict_each_other_are_told_by_one
         verdict: "unknown",
         cause: "date_unusable",
         side: Some("cannot_tell"),
-        en: ["The gateway's Dates contradict each other.", "`r` asks again; if it stays, compare the clocks of all hosts behind its address."],
-        zh: ["网关的多个 Date 互相矛盾。", "按 r 重新询问；若仍如此，核对该地址后所有主机的时钟。"],
+        en: ["The gateway's Dates contradict each other.", "Run it again; if it stays, compare the clocks of all hosts behind its address."],
+        zh: ["网关的多个 Date 互相矛盾。", "重新运行；若仍如此，核对该地址后所有主机的时钟。"],
     };
     // A run that meets the right host first hears one answer, finds nothing wrong with it and asks no more.
     let met = |lang: &str| {
