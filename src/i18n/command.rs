@@ -89,6 +89,7 @@ catalogue! { "command";
     LIMITED_FOR_DO = "Run it again in {retry_after} s.", "{retry_after} 秒后重新运行。";
     LIMITED_DO = "Run it again in a while.", "稍后重新运行。";
     SLOW_DO = "On its host: check its load, then run it again.", "检查其主机负载，再重新运行。";
+    CLOCK_NEW_CODE_DO = "The same command asks for a new code then.", "届时用同一命令请求新码。";
     CLOCK_ASK_DO = "Run it again once the gateway answers.", "网关应答后重新运行。";
     CLOCK_COMPARE_DO = "Run it again; if it stays, compare the clocks of all hosts behind its address.", "重新运行；若仍如此，核对该地址后所有主机的时钟。";
     ASK_ACT = "{action} {target}? This loses: {lost}. Type yes: ", "{action} {target}？将失去：{lost}。输入 yes：";

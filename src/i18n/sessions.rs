@@ -47,7 +47,7 @@ catalogue! { "sessions";
     REBUILD_LOOP = "It reconnected {n} times and failed alike: {what}. It was stopped.", "重连 {n} 次均同样失败：{what}。已停止。";
     REBUILD_LOOP_DO = "`r` makes a key of its own, once every copy is found.", "找到所有副本后按 r 生成单独密钥。";
     SESSION_UNSURE = "It says {what}, but whether its session lives is not known here: nothing was replaced.", "它称 {what}，但此处不知其会话是否有效：未作更换。";
-    SESSION_UNSURE_DO = "Look for its session on the phone; if it is gone, `pairdeck regenerate` makes a new one, then start the worker again.", "在手机上查看其会话；若已消失，用 pairdeck regenerate 新建，再启动工作进程。";
+    SESSION_UNSURE_DO = "On the phone: look for its session; if it is gone, `pairdeck regenerate`, then start it.", "在手机上查看其会话；若已消失，用 pairdeck regenerate 新建，再启动工作进程。";
     DOUBT_HOLDER = "{holder} may be it, {evidence}", "{holder} 可能就是它，{evidence}";
     DOUBT_BLIND = "{n} processes could not be looked at", "{n} 个进程无法查看";
     REBUILD_NONE = "The session is dead ({what}), and it was not rebuilt.", "会话已失效（{what}），未能重建。";

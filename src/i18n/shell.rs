@@ -78,6 +78,7 @@ pub fn told(mut message: Message) -> Message {
         "telegram.NOT_PAIR_SLOT" => &tg::NOT_PAIR_SLOT_SH,
         "telegram.LEFT_SOME" => &tg::LEFT_SOME_SH,
         "telegram.LEFT_LATER" => &tg::LEFT_LATER_SH,
+        "clock.DO_NEW_CODE" => &c::CLOCK_NEW_CODE_DO,
         "clock.DO_ASK" => &c::CLOCK_ASK_DO,
         "clock.DO_DATE_INCONSISTENT" => &c::CLOCK_COMPARE_DO,
         "telegram.LEFT_TWIN" => &tg::LEFT_TWIN_SH,

@@ -154,13 +154,13 @@ pub(super) async fn probe(cx: &Cx) -> Result<(), Reason> {
     }
 }
 
-/// The same in a way that a login of this account can go on with: what was asked a moment ago is not asked again.
+/// The same in a way that a login of this account can go on with. `again`: also where that was asked a moment ago.
 ///
 /// # Errors
 /// As [`probe`]'s.
-pub(super) async fn begin(hub: &Hub, cx: &Cx, account: &str) -> Result<(), Reason> {
+pub(super) async fn begin(hub: &Hub, cx: &Cx, account: &str, again: bool) -> Result<(), Reason> {
     let (net, home) = (setup::network(cx)?, memo::home(cx, account).await);
-    if hub.warm.is_begun(cx, home) {
+    if !again && hub.warm.is_begun(cx, home) {
         return Ok(());
     }
     let named = |why: Reason| home.and_then(|dc| net.address(dc)).or_else(|| net.start()).map_or(why.clone(), |to| fail::from(why, to));

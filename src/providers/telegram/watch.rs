@@ -245,7 +245,7 @@ pub(super) async fn look(hub: &Hub, cx: &Cx, at: Option<&Target>, how: Look) -> 
         (Look::Probe, at) => {
             // Of an account that nobody is logged in to: what is asked is of use for its login.
             let told = match at.map(|at| at.account.as_str()).filter(|a| hub.operator(cx, a).is_none()) {
-                Some(account) => ask::begin(hub, cx, account).await,
+                Some(account) => ask::begin(hub, cx, account, false).await,
                 None => ask::probe(cx).await,
             };
             told.map(|()| Report::Alive(cx.time.now()))
@@ -267,7 +267,7 @@ pub(super) async fn look(hub: &Hub, cx: &Cx, at: Option<&Target>, how: Look) -> 
                 Reach::Nobody(why) => Some(why),
                 // Not every account is logged in; that the servers answer, and what their clock shows, is told all the same.
                 Reach::Unasked => match all.iter().find(|(_, told)| told.as_ref().is_err_and(|why| why.code == ReasonCode::NeverPaired)) {
-                    Some((account, _)) => ask::begin(hub, cx, &account.name).await.err(),
+                    Some((account, _)) => ask::begin(hub, cx, &account.name, true).await.err(),
                     None => ask::probe(cx).await.err(),
                 },
             };
