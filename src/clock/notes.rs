@@ -162,7 +162,7 @@ impl Note {
     /// `{code, text, remedy}`.
     pub fn json(&self, lang: Lang) -> Value {
         let (says, act) = self.says();
-        json!({ "code": self.code(), "text": says.text(lang), "remedy": act.map(|m| m.text(lang)) })
+        json!({ "code": self.code(), "text": says.text(lang), "remedy": act.map(|m| crate::i18n::shell::told(m).text(lang)) })
     }
 }
 

@@ -60,7 +60,7 @@ fn one(view: &GateView, facts: &HostFacts, lang: Lang) -> Value {
         "cause_detail": date,
         "offset_minutes": match cause(view) { Some(Cause::LocalTimeAsUtc { minutes }) => Some(minutes), _ => None },
         "text": words::cause(view).map(|m| m.text(lang)),
-        "remedy": words::remedy(view).map(|m| m.text(lang)),
+        "remedy": words::remedy(view).map(|m| crate::i18n::shell::told(m).text(lang)),
         "notes": notes::notes(view, facts).iter().map(|n| n.json(lang)).collect::<Vec<_>>(),
         "zone": zone(view.zone.as_ref()),
         "figures": figures::of_view(view),

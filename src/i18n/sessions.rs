@@ -51,7 +51,7 @@ catalogue! { "sessions";
     DOUBT_HOLDER = "{holder} may be it, {evidence}", "{holder} 可能就是它，{evidence}";
     DOUBT_BLIND = "{n} processes could not be looked at", "{n} 个进程无法查看";
     REBUILD_NONE = "The session is dead ({what}), and it was not rebuilt.", "会话已失效（{what}），未能重建。";
-    REBUILD_NONE_DO = "Mend what stands above, then `pairdeck regenerate` makes a new session; then start the worker again.", "先解决上述问题，再用 pairdeck regenerate 新建会话，然后启动工作进程。";
+    REBUILD_NONE_DO = "Mend what stands above, then `pairdeck regenerate`; then start the worker again.", "先解决上述问题，再用 pairdeck regenerate 新建会话，然后启动工作进程。";
     RUN_ASKS_AGAIN = "{target}: it is asked again in {s} s whether its session lives", "{target}：{s} 秒后再次询问其会话是否有效";
     REBUILD_LIMIT = "It was rebuilt {n} times and died again: {what}.", "已重建 {n} 次仍失效：{what}。";
     REBUILD_LIMIT_DO = "Look for a copy on another host before the next attempt.", "再次尝试前先查其他主机上的副本。";
