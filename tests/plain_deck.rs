@@ -15,7 +15,18 @@ fn number(text: &str, name: &str) -> String {
 fn a_wipe_is_armed_and_taken_back_by_typed_lines_without_one_escape_sequence() {
     let home = tempfile::tempdir().unwrap();
     let mut pty = Start::new(env!("CARGO_BIN_EXE_pairdeck")).args(["demo", "--plain"]).env("HOME", home.path()).size(200, 100).spawn();
-    let text = pty.wait_for("shop-paulista, online");
+    pty.wait_for("Gateways: 2. Accounts: ");
+    // The first list tells of the gateway that answered first; `l` lists again.
+    let begun = std::time::Instant::now();
+    let text = loop {
+        let text = pty.text();
+        if text.contains("shop-paulista, online") {
+            break text;
+        }
+        assert!(begun.elapsed() < std::time::Duration::from_secs(60), "{text}");
+        pty.keys("l<Enter>");
+        std::thread::sleep(std::time::Duration::from_millis(300));
+    };
     pty.keys(&format!("{} w<Enter>", number(&text, "shop-paulista")));
     pty.wait_for("Wipe shop-paulista in 10 seconds.");
     pty.keys("u<Enter>");
