@@ -135,8 +135,8 @@ fn a_clock_that_is_off_brings_the_advice_that_belongs_to_every_code() {
         ),
         (
             "new_code_after_fix",
-            ["A code made with a wrong clock stays doubtful after the fix.", "`r` asks for a new code then."],
-            ["时钟有误时生成的码，修正后仍不可靠。", "届时按 r 请求新码。"],
+            ["A code made with a wrong clock stays doubtful after the fix.", "The same command asks for a new code then."],
+            ["时钟有误时生成的码，修正后仍不可靠。", "届时用同一命令请求新码。"],
         ),
         (
             "no_reference",
