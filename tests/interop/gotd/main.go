@@ -151,6 +151,10 @@ func main() {
 				if json.Unmarshal(in.Bytes(), &c) == nil {
 					lines <- c
 				}
+				if c.Do == "die" {
+					// What follows is for the process that is started in this one's place, which reads the same pipe.
+					return
+				}
 			}
 		}()
 		for {
