@@ -338,6 +338,12 @@ impl App {
             _ => None,
         };
         let on = identity(self, before);
+        if let Some(Node::Row(s)) = before
+            && let Some(e) = self.fleet.get(s).filter(|e| e.row.device.is_some())
+        {
+            // A conflict opened the account by itself; its end must not fold the row away that the cursor is on.
+            self.rows.account_folds.entry((e.row.gateway.clone(), e.row.account.clone())).or_insert(true);
+        }
         self.rows.rebuild(&mut self.fleet, self.filter.as_ref(), &self.now);
         let found = before.and_then(|n| self.rows.position(n)).filter(|_| match before {
             Some(Node::Row(_)) => on.is_some(),

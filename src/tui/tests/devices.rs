@@ -333,3 +333,21 @@ fn every_new_overlay_survives_every_size_in_both_languages() {
         }
     }
 }
+
+#[test]
+fn the_end_of_a_conflict_does_not_fold_away_the_device_that_the_cursor_is_on() {
+    let settle = |app: &mut App| {
+        let settled = super::sample::row("im-core", "u-10024", Some("2 devices"), crate::domain::State::Online, 0);
+        let mut news = Mail::default();
+        news.rows.insert((settled.gateway.clone(), settled.account.clone(), None), settled);
+        mail(app, news);
+        app.reorder();
+        app.rows.lines().iter().filter(|l| l.depth == 2).count()
+    };
+    let mut on_it = deck(|_| ());
+    on(&mut on_it, "WEB 1");
+    let here = on_it.node();
+    assert_eq!((settle(&mut on_it), on_it.node()), (2, here));
+    // Away from it, what a conflict opened folds by itself.
+    assert_eq!(settle(&mut deck(|_| ())), 0);
+}
