@@ -339,7 +339,9 @@ fn a_folder_that_cannot_be_written_starts_nothing_and_says_what_to_do() {
     let root = rustix::process::geteuid().is_root();
     let outer = home.path().parent().unwrap().to_owned();
     let program = outer.join("pairdeck");
-    fs::copy(env!("CARGO_BIN_EXE_pairdeck"), &program).unwrap();
+    // By another process: what this one has open for writing, a child of another test may hold for a moment ("text file busy").
+    let copied = std::process::Command::new("cp").arg(env!("CARGO_BIN_EXE_pairdeck")).arg(&program).status().unwrap();
+    assert!(copied.success());
     // Root may write anywhere: then it is nobody who runs it.
     for path in files(&home.path()).into_iter().chain([outer.clone(), home.path(), home.file("locks")]) {
         if root {

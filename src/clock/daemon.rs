@@ -199,10 +199,10 @@ mod tests {
 
     #[cfg(unix)]
     fn tool(dir: &std::path::Path, body: &str) -> PathBuf {
-        use std::os::unix::fs::PermissionsExt;
         let path = dir.join("tool");
-        std::fs::write(&path, format!("#!/bin/sh\n{body}\n")).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700)).unwrap();
+        // By another process: what this one has open for writing, a child of another test may hold for a moment ("text file busy").
+        let write = ["-c", r#"printf '#!/bin/sh\n%s\n' "$1" > "$0" && chmod 700 "$0""#];
+        assert!(std::process::Command::new("sh").args(write).arg(&path).arg(body).status().unwrap().success());
         path
     }
 
