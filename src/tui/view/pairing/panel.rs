@@ -11,7 +11,7 @@ use crate::{
     domain::{FactValue, Prompt, PromptKind, Stamp},
     engine::mailbox::{PairStage, PairView},
     i18n::{Message, Words, common, pairing as w, reason},
-    tui::{theme::Role, view::ViewCx},
+    tui::{text, theme::Role, view::ViewCx},
 };
 use ratatui::text::{Line, Span};
 use unicode_segmentation::UnicodeSegmentation;
@@ -269,14 +269,7 @@ impl Panel<'_> {
     }
 }
 
-/// A number, shortened unless it was asked for: `+55119····0042`.
+/// A number, shortened unless it was asked for.
 pub(super) fn number(digits: &str, whole: bool, cx: &ViewCx) -> String {
-    let plus = if digits.starts_with('+') { "" } else { "+" };
-    let letters: Vec<char> = digits.chars().collect();
-    if whole || letters.len() < 10 {
-        return format!("{plus}{digits}");
-    }
-    let head: String = letters.iter().take(5).collect();
-    let tail: String = letters.iter().skip(letters.len() - 4).collect();
-    format!("{plus}{head}{}{tail}", if cx.ascii { "...." } else { "····" })
+    plain(if whole { text::full_number(digits) } else { text::short_number(digits) }, cx)
 }
