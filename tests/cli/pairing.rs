@@ -163,7 +163,8 @@ fn read_until(child: &mut Child, word: &str) -> BufReader<std::process::ChildStd
 #[test]
 fn each_retry_asks_the_gate_again() {
     let (servers, home) = one(hasty(), vec![instance("shop-r", Past::New)]);
-    let mut child = home.command(&["pair", "shop-r", "--retries", "5", "--retry-delay", "1", "--json"]).spawn().unwrap();
+    // Long enough that a busy machine moves the clock before the retry.
+    let mut child = home.command(&["pair", "shop-r", "--retries", "5", "--retry-delay", "5", "--json"]).spawn().unwrap();
     let rest = read_until(&mut child, "\"failed\"");
     let before = connects(&servers);
     servers.gateway("wa").skew(Some(-10_800.0));
