@@ -33,10 +33,14 @@ impl Reason {
         self.args.push((name.into(), Clean::long(value.as_ref())));
         self
     }
+    /// The value of a placeholder, where it has one.
+    pub fn arg(&self, name: &str) -> Option<&str> {
+        arg(&self.args, name)
+    }
     /// Adds the value of a placeholder, unless it has one.
     #[must_use]
     pub fn or_with(self, name: &str, value: impl AsRef<str>) -> Self {
-        if self.args.iter().any(|(n, _)| &**n == name) { self } else { self.with(name, value) }
+        if self.arg(name).is_some() { self } else { self.with(name, value) }
     }
     /// Takes the value of a placeholder away.
     #[must_use]
@@ -50,6 +54,11 @@ impl Reason {
         self.at = Some(at);
         self
     }
+}
+
+/// The value that goes by `name` among the values of a sentence's placeholders: the first of that name.
+pub(crate) fn arg<'a>(args: &'a [(Box<str>, Clean)], name: &str) -> Option<&'a str> {
+    args.iter().find(|(n, _)| &**n == name).map(|(_, v)| v.as_str())
 }
 
 macro_rules! codes {
