@@ -143,7 +143,7 @@ fn a_missing_file_is_an_empty_configuration_and_an_unreadable_one_is_an_error() 
 }
 
 fn new(name: &str) -> NewGateway {
-    NewGateway { name: name.into(), kind: "evolution".into(), url: "https://evo.example.com".into(), allow_plaintext: false }
+    NewGateway::new(name, "evolution", "https://evo.example.com")
 }
 
 #[test]

@@ -16,11 +16,10 @@ use pairdeck::sandbox::{Clock, LangBot, LangBotSettings, LangBotTiming, Options,
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, HashMap},
-    path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
 };
-use support::replay;
+use support::replay::{self, Recording, folder};
 use tokio_util::sync::CancellationToken;
 
 /// Values that may differ: key, or recording and place, and why. Their kinds must agree.
@@ -49,22 +48,8 @@ const DIFFERS: &[(&str, &str)] = &[
     ("samples_total", "a gauge of the process"),
 ];
 
-struct Recording {
-    method: String,
-    path: String,
-    headers: Vec<(String, String)>,
-    body: String,
-    status: u16,
-    answer_headers: BTreeMap<String, String>,
-    answer: String,
-}
-
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/recordings/langbot")
-}
-
 fn read(name: &str) -> Recording {
-    let text = std::fs::read_to_string(folder().join(format!("{name}.http"))).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let text = std::fs::read_to_string(folder("langbot").join(format!("{name}.http"))).unwrap_or_else(|e| panic!("{name}: {e}"));
     let mut lines = text.lines().peekable();
     let first: Vec<&str> = lines.next().unwrap().strip_prefix("# ").unwrap().split(' ').collect();
     let (method, path) = (first[0].to_owned(), first[1].to_owned());
@@ -314,7 +299,7 @@ fn every_recorded_answer_of_langbot_comes_back_the_same() {
     played.extend(still.block_on(rest()));
     played.extend(still.block_on(second()));
     played.sort();
-    let mut all: Vec<String> = std::fs::read_dir(folder())
+    let mut all: Vec<String> = std::fs::read_dir(folder("langbot"))
         .unwrap()
         .filter_map(|f| f.unwrap().file_name().to_str().unwrap().strip_suffix(".http").map(str::to_owned))
         .collect();

@@ -9,8 +9,8 @@ use axum::{
     http::Request,
 };
 use pairdeck::sandbox::{Clock, Manager, Manner, Port, Version, Wukong, WukongSettings, json::Json};
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
-use support::replay;
+use std::{collections::BTreeMap, time::Duration};
+use support::replay::{self, Recording, folder};
 use tokio_util::sync::CancellationToken;
 
 /// Recordings that are not replayed, and why.
@@ -59,22 +59,8 @@ const DIFFERS: &[(&str, &str)] = &[
     ("hash_slot", "v3 spreads users over its slots in a way of its own"),
 ];
 
-struct Recording {
-    method: String,
-    path: String,
-    headers: Vec<(String, String)>,
-    body: String,
-    status: u16,
-    answer_headers: BTreeMap<String, String>,
-    answer: String,
-}
-
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/recordings/wukongim")
-}
-
 fn read(name: &str) -> Recording {
-    let text = std::fs::read_to_string(folder().join(format!("{name}.http"))).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let text = std::fs::read_to_string(folder("wukongim").join(format!("{name}.http"))).unwrap_or_else(|e| panic!("{name}: {e}"));
     let (request, answer) = text.split_once("# response\n").unwrap_or_else(|| panic!("{name} has no response"));
     let headers = |lines: &mut std::str::Lines<'_>| -> Vec<(String, String)> {
         lines.by_ref().take_while(|l| !l.is_empty()).filter_map(|l| l.split_once(": ")).map(|(k, v)| (k.to_lowercase(), v.to_owned())).collect()
@@ -320,7 +306,7 @@ async fn every_recording_is_answered_as_the_real_server_did() {
     played.extend(v3().await);
     played.sort();
     let mut there: Vec<String> = Vec::new();
-    for (folder, prefix) in [(folder(), ""), (folder().join("v3beta"), "v3beta/")] {
+    for (folder, prefix) in [(folder("wukongim"), ""), (folder("wukongim").join("v3beta"), "v3beta/")] {
         for entry in std::fs::read_dir(folder).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
             there.extend(name.strip_suffix(".http").map(|n| format!("{prefix}{n}")));

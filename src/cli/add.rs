@@ -15,7 +15,6 @@ use crate::{
     store::config,
     vault::VaultState,
 };
-use std::collections::BTreeMap;
 
 /// `add`: URL and key come from options, else from the terminal; the server is asked before anything is kept.
 ///
@@ -41,8 +40,8 @@ pub async fn run(house: &Session, args: &Add, out: &mut Output) -> Ran {
             return Ok(Exit::Usage);
         }
     };
-    let listed = config::NewGateway { name: args.name.clone(), kind: args.kind.clone(), url: url.clone(), allow_plaintext: args.allow_plaintext };
-    if let Err(errors) = config::check_gateway(&house.paths.config, &listed) {
+    let mut new = NewGateway { url, allow_plaintext: args.allow_plaintext, ..NewGateway::new(&args.name, &args.kind) };
+    if let Err(errors) = config::check_gateway(&house.paths.config, &new.listed()) {
         // Before a key is asked for or sent anywhere.
         for line in errors.text(out.lang).lines() {
             out.complain_text(line);
@@ -52,24 +51,12 @@ pub async fn run(house: &Session, args: &Add, out: &mut Output) -> Ran {
     let spec = provider.spec().secrets.first();
     let question = spec.map_or(&c::ASK_KEY, |s| s.words);
     let ask = if spec.is_some_and(|s| s.optional) { prompt::secret_or_none } else { prompt::secret };
-    let secret = match ask(args.api_key_file.as_deref(), question, out) {
+    new.secret = match ask(args.api_key_file.as_deref(), question, out) {
         Ok(secret) => secret,
         Err(why) => {
             out.complain(&why.0);
             return Ok(Exit::Usage);
         }
-    };
-    let new = NewGateway {
-        name: args.name.clone(),
-        kind: args.kind.clone(),
-        url,
-        secret,
-        allow_plaintext: args.allow_plaintext,
-        n: 0,
-        given: BTreeMap::new(),
-        passphrase: None,
-        account: None,
-        own: Vec::new(),
     };
     keep(house, new, args.json, out).await
 }

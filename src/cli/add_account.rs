@@ -23,10 +23,8 @@ pub async fn run(house: &Session, args: &Add, secret: &SecretSpec, out: &mut Out
         return Ok(Exit::Usage);
     };
     let new = config::NewGateway {
-        name: args.name.clone(),
-        kind: args.kind.clone(),
-        url: args.url.clone().unwrap_or_default(),
         allow_plaintext: args.allow_plaintext,
+        ..config::NewGateway::new(&args.name, &args.kind, args.url.as_deref().unwrap_or_default())
     };
     let (name, more) = own(account, args.corp_id.as_deref());
     let settings = match config::check_gateway_with(&house.paths.config, &new, &more) {
@@ -98,7 +96,7 @@ mod tests {
     fn an_account_on_the_command_line_becomes_a_table_of_the_file() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("config.toml");
-        let new = config::NewGateway { name: "corp".into(), kind: "wecom".into(), url: String::new(), allow_plaintext: false };
+        let new = config::NewGateway::new("corp", "wecom", "");
         let (name, more) = own("客服=1000002", Some("ww1a2b"));
         assert_eq!(name, "客服");
         config::add_gateway_with(&path, &new, &more).unwrap();

@@ -42,18 +42,7 @@ pub(super) async fn run(house: &Session, args: &Add, asks: &'static [AddAsk], ou
             }
         }
     }
-    let new = NewGateway {
-        name: args.name.clone(),
-        kind: args.kind.clone(),
-        url: String::new(),
-        secret: Secret::new(String::new()),
-        allow_plaintext: false,
-        n: 0,
-        given,
-        account: None,
-        own: Vec::new(),
-        passphrase: None,
-    };
+    let new = NewGateway { given, ..NewGateway::new(&args.name, &args.kind) };
     super::add::keep(house, new, args.json, out).await
 }
 

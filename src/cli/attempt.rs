@@ -236,8 +236,8 @@ async fn once(
 
 /// The secret that an attempt failed for, where a person may give it.
 fn lacking(of: &'static [SecretSpec], why: &Reason) -> Option<&'static SecretSpec> {
-    let (_, name) = why.args.iter().find(|(n, _)| &**n == "needs").filter(|_| why.code == ReasonCode::CredentialMissing)?;
-    of.iter().find(|s| s.name == name.as_str())
+    let name = why.arg("needs").filter(|_| why.code == ReasonCode::CredentialMissing)?;
+    of.iter().find(|s| s.name == name)
 }
 
 /// A phone number as people write it, down to its digits.

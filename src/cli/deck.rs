@@ -149,15 +149,11 @@ fn engine(
             clock: config.clock,
             shared: config.shared,
             gateways: config.gateways,
-            store,
-            vault: scene.vault,
-            time,
             mailbox: box_for_parts,
             read_only,
-            providers: Arc::new(registry::provider),
-            paths,
             owner,
             lock,
+            ..Parts::of(paths, store, scene.vault, time)
         })
     })
 }

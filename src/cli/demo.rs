@@ -38,7 +38,7 @@ fn demo(globals: &Globals, args: &Demo, out: &mut Output) -> anyhow::Result<Exit
     let paths = Paths::in_home(home.path());
     let writes = |kind: &str| registry::kinds().iter().any(|k| k.kind == kind && k.verbs.iter().any(|v| v.id == NEW_SLOT));
     for g in sandbox.gateways().iter().filter(|g| writes(g.kind)) {
-        let new = config::NewGateway { name: g.name.clone(), kind: g.kind.to_owned(), url: g.url.clone(), allow_plaintext: false };
+        let new = config::NewGateway::new(&g.name, g.kind, &g.url);
         // What the deck writes there needs a file; a demo without one shows all the rest.
         let _ = config::add_gateway_with(&paths.config, &new, &g.more);
     }

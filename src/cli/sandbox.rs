@@ -81,7 +81,7 @@ async fn write_home(home: &Path, sandbox: &Sandbox, out: &mut Output) -> Result<
         for (name, secret) in &g.credentials {
             store.secret_put(&crate::engine::world::secret_name(&id, name), secret).await.map_err(|e| broken(&e, out))?;
         }
-        let new = config::NewGateway { name: g.name.clone(), kind: g.kind.to_owned(), url: g.url.clone(), allow_plaintext: false };
+        let new = config::NewGateway::new(&g.name, g.kind, &g.url);
         if let Err(errors) = config::add_gateway_with(&paths.config, &new, &g.more) {
             out.complain_text(&errors.text(out.lang));
             return Err(Exit::Failed);

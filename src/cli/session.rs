@@ -4,9 +4,8 @@ use super::{Exit, Globals, Output, prompt};
 use crate::{
     clock::{SystemTime, kernel},
     domain::{GatewayId, OpPhase, Reason, ReasonCode, Row, Time, ids::TargetName},
-    engine::{Mailbox, Parts, World, hosts::Quiet, look_all, names::Unresolved, ops},
+    engine::{Parts, World, hosts::Quiet, look_all, names::Unresolved, ops},
     i18n::{Lang, Message, command as c, reason, shell},
-    providers::registry,
     store::{Store, StoreError, config, locks::ProcessLock, paths::Paths},
     vault::{Vault, VaultState, shut},
 };
@@ -72,15 +71,9 @@ impl Session {
             gateways: settings.gateways.clone(),
             clock: settings.clock,
             shared: settings.shared,
-            store,
-            vault,
-            time: time.clone(),
-            mailbox: Mailbox::new(),
             read_only: globals.read_only,
-            providers: Arc::new(registry::provider),
-            paths: paths.clone(),
             owner: lock.as_ref().map_or("", |l| l.name()).into(),
-            lock: None,
+            ..Parts::of(paths.clone(), store, vault, time.clone())
         });
         world.gate().push(kernel::sample(time.now()));
         Ok(Self { world, paths, gateways: settings.gateways, read_only: globals.read_only, lock })

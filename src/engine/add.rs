@@ -112,7 +112,7 @@ fn bad(new: &NewGateway, errors: &config::ConfigErrors) -> Reason {
 }
 
 fn described(new: &NewGateway) -> Result<(config::NewGateway, Described), Reason> {
-    registry::describe(&new.kind, &new.given).map(|d| (listed(new), d)).ok_or_else(|| Reason::new(ReasonCode::Internal))
+    registry::describe(&new.kind, &new.given).map(|d| (new.listed(), d)).ok_or_else(|| Reason::new(ReasonCode::Internal))
 }
 
 /// Secrets first: one without a gateway is harmless, a gateway without its secrets is not.
@@ -146,7 +146,7 @@ async fn save(world: &Arc<World>, new: &NewGateway) -> Result<(), Reason> {
     if let Some(name) = name {
         world.store.secret_put(&secret_name(&id, &name), &new.secret).await.map_err(|e| e.reason())?;
     }
-    config::add_gateway_with(&world.paths.config, &listed(new), &more(new))
+    config::add_gateway_with(&world.paths.config, &new.listed(), &more(new))
         .map_err(|e| Reason::new(ReasonCode::StoreUnwritable).raw(e.text(crate::i18n::Lang::En)))?;
     shown(world, id, settings).await
 }
@@ -174,10 +174,6 @@ fn secret(spec: &'static KindSpec, new: &NewGateway) -> Option<&'static str> {
     form::secret(spec.kind, &new.own).or(first)
 }
 
-fn listed(new: &NewGateway) -> config::NewGateway {
-    config::NewGateway { name: new.name.clone(), kind: new.kind.clone(), url: new.url.clone(), allow_plaintext: new.allow_plaintext }
-}
-
 /// What its table has besides, as TOML.
 fn more(new: &NewGateway) -> Vec<(&str, String)> {
     let text = |s: &str| toml_edit::Value::from(s).to_string();
@@ -194,7 +190,7 @@ fn settings(world: &World, new: &NewGateway) -> Result<config::Gateway, Reason> 
     if new.account.is_none() && new.own.is_empty() {
         return Ok(config::Gateway { allow_plaintext: new.allow_plaintext, ..config::Gateway::new(&new.name, &new.kind, &new.url) });
     }
-    let read = config::check_gateway_with(&world.paths.config, &listed(new), &more(new));
+    let read = config::check_gateway_with(&world.paths.config, &new.listed(), &more(new));
     let broken = |e: config::ConfigErrors| Reason::new(ReasonCode::BadTarget).with("what", &new.name).with("why", e.text(crate::i18n::Lang::En));
     read.map_err(broken)?.gateway(&new.name).cloned().ok_or_else(|| Reason::new(ReasonCode::Internal))
 }

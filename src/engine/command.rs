@@ -1,6 +1,9 @@
 //! What the terminal may ask of the engine. Each variant says when it may be sent.
 
-use crate::domain::{Action, Answer, Method, Secret, Target};
+use crate::{
+    domain::{Action, Answer, Method, Secret, Target},
+    store::config,
+};
 use std::collections::BTreeMap;
 
 /// A request to the engine. Bounded queue; full means a toast, never a wait.
@@ -112,4 +115,27 @@ pub struct NewGateway {
     pub given: BTreeMap<&'static str, Secret>,
     /// For a new vault where no keyring answers: chosen by the operator after being told so.
     pub passphrase: Option<Secret>,
+}
+
+impl NewGateway {
+    /// One of which nothing but name and kind was given so far.
+    pub fn new(name: &str, kind: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            url: String::new(),
+            secret: Secret::new(String::new()),
+            account: None,
+            own: Vec::new(),
+            allow_plaintext: false,
+            n: 0,
+            given: BTreeMap::new(),
+            passphrase: None,
+        }
+    }
+
+    /// What every kind has in the configuration.
+    pub fn listed(&self) -> config::NewGateway {
+        config::NewGateway { allow_plaintext: self.allow_plaintext, ..config::NewGateway::new(&self.name, &self.kind, &self.url) }
+    }
 }

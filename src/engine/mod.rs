@@ -28,6 +28,7 @@ mod ntp;
 pub mod ops;
 mod outcome;
 pub mod pairing;
+mod parts;
 mod rows;
 mod secrets;
 mod settings;

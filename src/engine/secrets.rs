@@ -95,9 +95,8 @@ mod tests {
     use crate::{
         clock::SystemTime,
         domain::{GatewayId, Secret, State, Time},
-        engine::{mailbox::Mailbox, world::Parts},
+        engine::Parts,
         i18n::{Lang, reason},
-        providers::registry,
         store::{Paths, Store, config},
         vault::Vault,
     };
@@ -113,20 +112,7 @@ mod tests {
         let paths = Paths::in_home(home);
         let store = Store::open_in_place(&paths, vault.clone(), time.clone()).unwrap();
         let gateway = |name| config::Gateway::new(name, kind, "http://127.0.0.1:9");
-        World::new(Parts {
-            gateways: vec![gateway("a"), gateway("b")],
-            clock: config::Clock::default(),
-            shared: None,
-            store,
-            vault,
-            time,
-            mailbox: Mailbox::new(),
-            read_only: false,
-            providers: Arc::new(registry::provider),
-            paths,
-            owner: "proc-1-x".into(),
-            lock: None,
-        })
+        World::new(Parts { gateways: vec![gateway("a"), gateway("b")], owner: "proc-1-x".into(), ..Parts::of(paths, store, vault, time) })
     }
 
     #[tokio::test]

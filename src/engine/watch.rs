@@ -134,6 +134,5 @@ fn take(world: &Arc<World>, gateway: &Arc<Gateway>, backoff: &mut Backoff, repor
 
 /// What a server asked for, as the shared HTTP client writes it into the reason.
 fn retry_after(reason: &Reason) -> Option<Duration> {
-    let (_, value) = reason.args.iter().find(|(name, _)| &**name == "retry_after")?;
-    value.as_str().parse::<u64>().ok().map(|s| Duration::from_secs(s.min(3600)))
+    reason.arg("retry_after")?.parse::<u64>().ok().map(|s| Duration::from_secs(s.min(3600)))
 }

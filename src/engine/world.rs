@@ -1,6 +1,5 @@
 //! What every room of the engine shares: gateways with their rows, store, vault, gate, time.
 
-pub use super::gateway::Gateway;
 use super::{
     adapters::{GateSamples, StoreMemo},
     alarm::Alarm,
@@ -9,11 +8,15 @@ use super::{
     shared::Common,
     tokens::Broker,
 };
+pub use super::{
+    gateway::Gateway,
+    parts::{Parts, Providers},
+};
 use crate::{
     clock::{Limits, floor::BUILD_FLOOR, gate::Gate},
     domain::{Action, Effect, GatewayId, Not, Reason, ReasonCode, Row, Secret, Target, Time},
     i18n::Message,
-    providers::{ANY_SECRET, Cx, GatewayFacts, Provider, http},
+    providers::{ANY_SECRET, Cx, GatewayFacts, http},
     store::{Store, config},
     vault::{Source, Vault, VaultState},
 };
@@ -25,37 +28,6 @@ use std::{
     },
 };
 use tokio_util::sync::CancellationToken;
-
-/// Finds a provider by kind. Tests hand in their own.
-pub type Providers = Arc<dyn Fn(&str) -> Option<Arc<dyn Provider>> + Send + Sync>;
-
-/// What the engine is built from.
-pub struct Parts {
-    /// Gateways, in the order of the configuration.
-    pub gateways: Vec<config::Gateway>,
-    /// What the configuration says of clocks.
-    pub clock: config::Clock,
-    /// The store that hosts share, if there is one.
-    pub shared: Option<config::SharedStore>,
-    /// The store.
-    pub store: Store,
-    /// The vault.
-    pub vault: Vault,
-    /// Clocks.
-    pub time: Arc<dyn Time>,
-    /// Where news goes.
-    pub mailbox: Mailbox,
-    /// Nothing may be changed.
-    pub read_only: bool,
-    /// Kinds.
-    pub providers: Providers,
-    /// Folders and files.
-    pub paths: crate::store::Paths,
-    /// Name of this process's lock file, which it holds while it lives.
-    pub owner: Box<str>,
-    /// That lock, where the world is to hold it.
-    pub lock: Option<crate::store::locks::ProcessLock>,
-}
 
 /// Everything that the rooms of the engine share.
 pub struct World {

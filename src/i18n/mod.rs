@@ -76,6 +76,11 @@ impl Message {
         self
     }
 
+    /// The value of `{name}`, where it is a plain one.
+    pub fn arg(&self, name: &str) -> Option<&str> {
+        crate::domain::reason::arg(&self.args, name)
+    }
+
     /// Puts the sentence `inner` in the place of `{name}`.
     #[must_use]
     pub fn nest(mut self, name: &str, inner: Self) -> Self {

@@ -213,7 +213,7 @@ pub fn words(reason: &Reason) -> &'static super::Words {
 
 /// Sentence and remedy of a reason that says more closely what it is about: one account's own secret, a bot, what was seen.
 fn special(reason: &Reason) -> Option<(&'static super::Words, &'static super::Words)> {
-    let arg = |name: &str| reason.args.iter().find(|(n, _)| &**n == name).map(|(_, v)| v.as_str());
+    let arg = |name: &str| reason.arg(name);
     if reason.code == ReasonCode::StoreBroken && arg("sealed").is_some() {
         return Some((&SEAL_BROKEN, &SEAL_BROKEN_DO));
     }

@@ -6,7 +6,7 @@ use crate::domain::{Reason, ReasonCode};
 /// What to do about a reason.
 pub fn remedy_words(why: &Reason) -> Option<&'static Words> {
     use ReasonCode as C;
-    let arg = |name: &str| why.args.iter().find(|(n, _)| &**n == name).map(|(_, v)| v.as_str());
+    let arg = |name: &str| why.arg(name);
     let words = match why.code {
         C::CredentialRefused if arg("account").is_some() && arg("refused").is_none() => &t::SECRET_REFUSED_SH_DO,
         C::CredentialMissing if arg("account").is_some() && arg("needs").is_none() => &t::SECRET_MISSING_SH_DO,

@@ -77,8 +77,8 @@ impl StoreError {
 
 /// A secret of a gateway or account that does not open: the remedy names whose it is, as the command line takes it.
 fn sealed_secret(m: &Message) -> Option<Reason> {
-    let what = m.args.iter().find(|(n, _)| m.words == &crate::i18n::store::SEAL_BROKEN && &**n == "what")?;
-    let name = what.1.as_str().strip_prefix("secret ")?;
+    let what = m.arg("what").filter(|_| m.words == &crate::i18n::store::SEAL_BROKEN)?;
+    let name = what.strip_prefix("secret ")?;
     let (gateway, own) = name.strip_prefix("gateway/")?.split_once('/')?;
     let (own, secret) = own.rsplit_once('/').unwrap_or(("", own));
     let target = match own.strip_prefix("account/").map(|a| a.split_once("/slot/").map_or((a, None), |(a, s)| (a, Some(s)))) {

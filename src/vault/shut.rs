@@ -23,7 +23,7 @@ pub(crate) const EVIDENCE: [&str; 10] = [
 
 /// The sentence as a reason. What is the database's trouble keeps that code: nothing is locked then, and nothing can be unlocked.
 pub(super) fn reason(why: &Message) -> Reason {
-    let source = why.args.iter().find(|(n, _)| &**n == "source").map_or("", |(_, v)| v.as_str());
+    let source = why.arg("source").unwrap_or_default();
     let evidence = match why.words {
         w if w == &words::KEYRING_LOCKED => return Reason::new(ReasonCode::VaultLocked).raw(why.text(Lang::En)),
         w if w == &words::PASSPHRASE_NEEDED => "passphrase",
@@ -49,7 +49,7 @@ pub(super) fn reason(why: &Message) -> Reason {
 
 /// True when a person can open it from here: by a passphrase, or in the keyring's own dialogue.
 pub(crate) fn can_be_typed(why: &Reason) -> bool {
-    let evidence = why.args.iter().find(|(n, _)| &**n == "evidence").map(|(_, v)| v.as_str());
+    let evidence = why.arg("evidence");
     why.code == ReasonCode::VaultLocked && matches!(evidence, None | Some("passphrase" | "passphrase_wrong"))
 }
 

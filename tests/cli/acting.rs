@@ -125,7 +125,7 @@ fn a_locked_vault_ends_with_12_and_cached_rows_are_still_listed() {
         let store = Store::open(&paths, vault.clone(), Arc::new(SystemTime::new())).unwrap();
         vault.create(Source::Passphrase, Some(Secret::new("a long passphrase".to_owned()))).await.unwrap();
         store.secret_put(&secret_name(&GatewayId::new("wa"), "api_key"), &Secret::new(WA_KEY.to_owned())).await.unwrap();
-        let new = config::NewGateway { name: "wa".into(), kind: "evolution".into(), url: servers.url("wa"), allow_plaintext: false };
+        let new = config::NewGateway::new("wa", "evolution", &servers.url("wa"));
         config::add_gateway(&paths.config, &new).unwrap();
         store.flush().await;
         store.close();

@@ -10,7 +10,7 @@ use pairdeck::{
     clock::{SystemTime, now::TokioTime},
     domain::*,
     engine::{
-        Mailbox, World,
+        World,
         hosts::Quiet,
         ops,
         world::{Gateway, Parts, secret_name},
@@ -59,20 +59,7 @@ impl House {
             store.secret_put(&secret_name(&GatewayId::new("g"), &name), &value).await.unwrap();
         }
         let lock = ProcessLock::take(&paths).unwrap();
-        let world = World::new(Parts {
-            gateways: config.gateways,
-            clock: config::Clock::default(),
-            shared: None,
-            store,
-            vault,
-            time,
-            mailbox: Mailbox::new(),
-            read_only,
-            providers: Arc::new(registry::provider),
-            paths,
-            owner: lock.name().into(),
-            lock: None,
-        });
+        let world = World::new(Parts { gateways: config.gateways, read_only, owner: lock.name().into(), ..Parts::of(paths, store, vault, time) });
         world.load_secrets().await.unwrap();
         let gateway = world.gateways().remove(0);
         let house = Self { kind, sandbox, world, gateway, _lock: lock, home };

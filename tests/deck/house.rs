@@ -186,7 +186,7 @@ async fn write_home(paths: &Paths, sandbox: &Sandbox) {
             crate::support::canary::watch(secret.expose());
             store.secret_put(&secret_name(&GatewayId::new(&g.name), name), secret).await.unwrap();
         }
-        let new = config::NewGateway { name: g.name.clone(), kind: g.kind.to_owned(), url: g.url.clone(), allow_plaintext: false };
+        let new = config::NewGateway::new(&g.name, g.kind, &g.url);
         let taken = config::add_gateway_with(&paths.config, &new, &g.more);
         assert!(taken.is_ok(), "the configuration takes {}: {:?} {:?}", g.name, taken.err(), g.more);
     }

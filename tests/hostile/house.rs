@@ -5,7 +5,7 @@ use pairdeck::{
     clock::SystemTime,
     domain::{GatewayId, Reason, Secret, Time},
     engine::{
-        Mailbox, World,
+        World,
         world::{Parts, secret_name},
     },
     providers::registry,
@@ -68,20 +68,8 @@ pub async fn world(home: &tempfile::TempDir, gateways: Vec<config::Gateway>, rea
             store.secret_put(&secret_name(&GatewayId::new(&g.name), &name), &Secret::new(CANARY.into())).await.unwrap();
         }
     }
-    let world = World::new(Parts {
-        gateways,
-        clock: config::Clock::default(),
-        shared: None,
-        store,
-        vault,
-        time,
-        mailbox: Mailbox::new(),
-        read_only,
-        providers: Arc::new(registry::provider),
-        paths: Paths::in_home(home.path()),
-        owner: "proc-1-x".into(),
-        lock: None,
-    });
+    let parts = Parts::of(Paths::in_home(home.path()), store, vault, time);
+    let world = World::new(Parts { gateways, read_only, owner: "proc-1-x".into(), ..parts });
     world.load_secrets().await.unwrap();
     world
 }

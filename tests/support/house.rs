@@ -141,7 +141,7 @@ impl Home {
     pub fn of(servers: &Servers) -> Self {
         let home = Self::sealed(servers);
         for g in servers.sandbox().gateways() {
-            let new = config::NewGateway { name: g.name, kind: g.kind.to_owned(), url: g.url, allow_plaintext: false };
+            let new = config::NewGateway::new(&g.name, g.kind, &g.url);
             config::add_gateway_with(&home.file("config.toml"), &new, &g.more).unwrap();
         }
         home

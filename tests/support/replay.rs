@@ -1,6 +1,23 @@
 //! Answers of a sandbox beside recorded ones.
 
 use pairdeck::sandbox::json::Json;
+use std::{collections::BTreeMap, path::PathBuf};
+
+/// A request to a real server, and its answer.
+pub struct Recording {
+    pub method: String,
+    pub path: String,
+    pub headers: Vec<(String, String)>,
+    pub body: String,
+    pub status: u16,
+    pub answer_headers: BTreeMap<String, String>,
+    pub answer: String,
+}
+
+/// Where the recordings of a system lie.
+pub fn folder(system: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/recordings").join(system)
+}
 
 /// Says in `wrong` where `got` is not as recorded: keys and their order, numbers of items, kinds of values, and values unless
 /// `free` (place, key, recorded, got) lets them differ.

@@ -1,7 +1,11 @@
 //! A made-up messaging system that is nothing like WhatsApp: devices instead of one link, no account list, a password
 //! asked for in the middle of pairing, a secret that the server shows once. If the engine's model fits this and the real
 //! providers, it is not one system's model.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, dead_code, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, dead_code, unused_imports, unreachable_pub)]
+
+mod pairing;
+mod process;
+mod server;
 
 use pairdeck::{
     clock::{
@@ -9,68 +13,14 @@ use pairdeck::{
         sample::{By, Interval, Sample, Subject},
     },
     domain::*,
-    engine::{
-        Mailbox, World,
-        world::{Parts, Providers},
-    },
     i18n::{Message, common, engine as words},
     providers::*,
-    store::{Paths, Store, config, locks::ProcessLock},
-    vault::Vault,
 };
-use std::{
-    collections::BTreeMap,
-    path::Path,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
-use tokio_util::sync::CancellationToken;
-
-/// The far side: it outlives pairdeck's processes.
-#[derive(Default)]
-pub struct Server {
-    /// uid → flag → token (empty: wiped).
-    pub devices: BTreeMap<String, BTreeMap<u8, String>>,
-    /// Every request, in order.
-    pub log: Vec<String>,
-    /// The request of this number (from 1) is where the caller is killed.
-    pub kill: Option<(usize, Kill)>,
-    /// The request of this number is carried out, and its answer lost.
-    pub lose_reply: Option<usize>,
-    /// Every request after so many gets no answer and is not carried out.
-    pub away_after: Option<usize>,
-    /// Somebody else's token, put in after the request of this number.
-    pub meddle: Option<(usize, String)>,
-    pub password: String,
-    /// What becomes of the request of this number, where it is not simply carried out and answered.
-    pub fates: BTreeMap<usize, Fate>,
-    /// A request that arrives once more, behind the next one.
-    pub late: Option<(u8, String, String)>,
-}
-
-/// How a request that changes something may go wrong. One that only reads is never lied to: it gets no answer instead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// Carried out; the answer is lost.
-    Lose,
-    /// Not carried out; an error comes.
-    Refuse,
-    /// Not carried out; it is said that it was.
-    Lie,
-    /// Carried out, and once more behind the next request.
-    Repeat,
-}
-
-/// When the caller dies, seen from the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kill {
-    /// The request never arrives.
-    Before,
-    /// It was carried out; the answer never arrives.
-    After,
-}
-
-pub type Shared = Arc<Mutex<Server>>;
+use pairing::ToyPairing;
+pub use process::{Process, process, process_with};
+use server::set;
+pub use server::{Fate, Kill, Server, Shared};
+use std::time::Duration;
 
 pub static SPEC: KindSpec = KindSpec {
     kind: "toy",
@@ -91,72 +41,6 @@ pub static SPEC: KindSpec = KindSpec {
 pub struct Toy(pub Shared);
 
 impl Toy {
-    /// One request. Where the caller is to be killed it never returns; the test drops the future.
-    async fn call<R>(&self, what: String, act: impl FnOnce(&mut Server) -> R) -> Result<R, Reason> {
-        let (die, result) = {
-            let mut s = self.0.lock().unwrap();
-            s.log.push(what);
-            let n = s.log.len();
-            if s.away_after.is_some_and(|last| n > last) {
-                return Err(Reason::new(ReasonCode::Unreachable));
-            }
-            if let Some(fate) = s.fates.get(&n).copied() {
-                if matches!(fate, Fate::Lie | Fate::Repeat) && s.log[n - 1].starts_with("read ") {
-                    return Err(Reason::new(ReasonCode::Slow));
-                }
-                match fate {
-                    Fate::Refuse => return Err(Reason::new(ReasonCode::ServerError)),
-                    Fate::Lie => {
-                        let mut other = Server { devices: s.devices.clone(), ..Server::default() };
-                        return Ok(act(&mut other));
-                    }
-                    Fate::Lose => {
-                        act(&mut s);
-                        return Err(Reason::new(ReasonCode::Slow));
-                    }
-                    Fate::Repeat => {
-                        let before = s.devices.clone();
-                        let done = act(&mut s);
-                        s.late = s
-                            .devices
-                            .iter()
-                            .flat_map(|(uid, flags)| flags.iter().map(move |(f, t)| (*f, uid.clone(), t.clone())))
-                            .find(|(f, uid, t)| before[uid][f] != *t);
-                        return Ok(done);
-                    }
-                }
-            }
-            if let Some((flag, uid, token)) = s.late.take() {
-                let done = act(&mut s);
-                set(&mut s, &uid, flag, token);
-                return Ok(done);
-            }
-            match s.kill {
-                Some((at, Kill::Before)) if at == n => (true, None),
-                Some((at, Kill::After)) if at == n => (true, Some(act(&mut s))),
-                _ => (false, Some(act(&mut s))),
-            }
-        };
-        if die {
-            std::future::pending::<()>().await;
-        }
-        let mut s = self.0.lock().unwrap();
-        if let Some((at, token)) = s.meddle.clone()
-            && at == s.log.len()
-        {
-            s.meddle = None;
-            for flags in s.devices.values_mut() {
-                for t in flags.values_mut() {
-                    t.clone_from(&token);
-                }
-            }
-        }
-        if s.lose_reply == Some(s.log.len()) {
-            return Err(Reason::new(ReasonCode::Slow));
-        }
-        Ok(result.unwrap())
-    }
-
     fn read(&self, cx: &Cx) -> Vec<Row> {
         let now = cx.time.now();
         let mut rows = Vec::new();
@@ -325,116 +209,4 @@ impl Provider for Toy {
     fn reveal<'a>(&'a self, _: &'a Cx, _: &'a Target) -> Fut<'a, Result<Secret, Reason>> {
         Box::pin(std::future::ready(Err(Reason::new(ReasonCode::NotFound))))
     }
-}
-
-fn set(s: &mut Server, uid: &str, flag: u8, token: String) {
-    s.devices.entry(uid.to_owned()).or_default().insert(flag, token);
-}
-
-struct ToyPairing {
-    server: Shared,
-    uid: String,
-    at: u8,
-}
-
-impl Pairing for ToyPairing {
-    fn next<'a>(&'a mut self, cx: &'a Cx, answer: Option<Answer>) -> Fut<'a, PairEvent> {
-        Box::pin(async move {
-            self.at += 1;
-            let now = cx.time.now();
-            match self.at {
-                1 => PairEvent::Waiting(Reason::new(ReasonCode::Asking)),
-                2 => PairEvent::Offer(Ungated::new(Offer {
-                    n: 0,
-                    kind: OfferKind::Code,
-                    payload: Payload::code("AB12-CD34").unwrap(),
-                    issued: now,
-                    dies: now.boot_now().plus(Duration::from_secs(30)),
-                    expires_at: now.wall.plus_ms(30_000),
-                    fresh: Fresh::Event,
-                })),
-                3 => PairEvent::Scanned,
-                4 => PairEvent::Ask(Prompt { kind: PromptKind::Password, words: Message::new(&common::UNKNOWN), hint: None, wrong: 0 }),
-                5 => {
-                    let given = answer.map(|a| a.expose().to_owned()).unwrap_or_default();
-                    if given != self.server.lock().unwrap().password {
-                        self.at = 4;
-                        return PairEvent::Ask(Prompt { kind: PromptKind::Password, words: Message::new(&common::UNKNOWN), hint: None, wrong: 1 });
-                    }
-                    // Shown once: it must be committed before anything else happens.
-                    PairEvent::Got(Secrets::from([("session".to_owned(), Secret::new("minted-once-0123456789".into()))]))
-                }
-                6 => {
-                    self.server.lock().unwrap().log.push("asked after got".into());
-                    let row = Row {
-                        gateway: cx.gateway.clone(),
-                        account: RemoteId::new(&self.uid),
-                        device: None,
-                        incarnation: None,
-                        label: Clean::new(&self.uid),
-                        identity: None,
-                        link: Link {
-                            state: State::Online,
-                            since: None,
-                            observed_at: Some(now),
-                            source: Source::Events,
-                            reason: None,
-                            witnesses: vec![],
-                        },
-                        tokens: vec![],
-                        facts: vec![],
-                    };
-                    PairEvent::Linked(Box::new(row))
-                }
-                _ => std::future::pending().await,
-            }
-        })
-    }
-
-    fn end<'a>(self: Box<Self>, _: &'a Cx) -> Fut<'a, ()> {
-        Box::pin(std::future::ready(()))
-    }
-}
-
-/// One process on a home: a store, a lock, a world.
-pub struct Process {
-    pub world: Arc<World>,
-    pub mailbox: Mailbox,
-    _lock: ProcessLock,
-}
-
-/// Starts a process on `home`. `key` is one vault for all processes of a test.
-pub async fn process(home: &Path, server: &Shared, vault: &Vault, time: Arc<dyn Time>, read_only: bool) -> Process {
-    process_with(home, server, vault, time, (read_only, config::Clock::default())).await
-}
-
-/// The same with what the configuration says of clocks.
-pub async fn process_with(home: &Path, server: &Shared, vault: &Vault, time: Arc<dyn Time>, (read_only, clock): (bool, config::Clock)) -> Process {
-    let paths = Paths::in_home(home);
-    let store = Store::open_in_place(&paths, vault.clone(), time.clone()).unwrap();
-    let lock = ProcessLock::take(&paths).unwrap();
-    let mailbox = Mailbox::new();
-    let shared = server.clone();
-    let providers: Providers = Arc::new(move |kind| (kind == "toy").then(|| Arc::new(Toy(shared.clone())) as Arc<dyn Provider>));
-    let gateway = config::Gateway::new("g", "toy", "http://127.0.0.1:9");
-    let world = World::new(Parts {
-        gateways: vec![gateway],
-        clock,
-        shared: None,
-        store,
-        vault: vault.clone(),
-        time,
-        mailbox: mailbox.clone(),
-        read_only,
-        providers,
-        paths,
-        owner: lock.name().into(),
-        lock: None,
-    });
-    world.load_secrets().await.unwrap();
-    let gateway = world.gateways().remove(0);
-    let cx = world.cx(&gateway, CancellationToken::new()).unwrap();
-    let report = Toy(server.clone()).look(&cx, None, Look::All).await.unwrap();
-    world.take(&gateway, report);
-    Process { world, mailbox, _lock: lock }
 }

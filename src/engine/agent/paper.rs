@@ -215,7 +215,7 @@ impl Refusal {
             Self::Request => ("bad_request", None, Vec::new()),
         };
         let text = reason.map(|why| crate::i18n::reason::full(why, crate::i18n::Lang::En));
-        let after = reason.and_then(|why| why.args.iter().find(|(n, _)| &**n == "retry_after")).and_then(|(_, v)| v.as_str().parse::<u64>().ok());
+        let after = reason.and_then(|why| why.arg("retry_after")?.parse::<u64>().ok());
         json!({ "v": 1, "error": {
             "code": code, "exit": self.exit(), "text": text.map(|t| Clean::long(&t)), "retry_after": after, "reason": reason, "candidates": candidates,
         }})

@@ -5,8 +5,8 @@ use super::*;
 use crate::{
     clock::SystemTime,
     domain::Time,
-    engine::{Mailbox, Parts},
-    store::{Paths, Store, config},
+    engine::Parts,
+    store::{Paths, Store},
     vault::Vault,
 };
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
@@ -18,20 +18,8 @@ use tokio::{
 fn world(dir: &tempfile::TempDir) -> Arc<World> {
     let (paths, vault) = (Paths::in_home(dir.path()), Vault::memory());
     let time: Arc<dyn Time> = Arc::new(SystemTime::new());
-    World::new(Parts {
-        gateways: vec![],
-        clock: config::Clock::default(),
-        shared: None,
-        store: Store::open(&paths, vault.clone(), time.clone()).unwrap(),
-        vault,
-        time,
-        mailbox: Mailbox::new(),
-        read_only: false,
-        providers: Arc::new(|_| None),
-        paths,
-        owner: "test".into(),
-        lock: None,
-    })
+    let store = Store::open(&paths, vault.clone(), time.clone()).unwrap();
+    World::new(Parts { providers: Arc::new(|_| None), owner: "test".into(), ..Parts::of(paths, store, vault, time) })
 }
 
 async fn connect(dir: &tempfile::TempDir) -> UnixStream {

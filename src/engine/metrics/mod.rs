@@ -237,12 +237,11 @@ fn tokens(world: &World, registry: &mut Registry) {
 /// The storm that a row tells of, if it does: the evidence and its count.
 fn storm(row: &Row) -> Option<(String, i64)> {
     let reason: &Reason = row.link.reason.as_ref().filter(|r| r.code == ReasonCode::TokenStorm)?;
-    let arg = |name: &str| reason.args.iter().find(|(n, _)| &**n == name).map(|(_, v)| v.to_string());
     let seen = row.facts.iter().find_map(|f| match f.value {
         FactValue::Count(n) if f.key == "fetches_10min" => i64::try_from(n).ok(),
         _ => None,
     });
-    Some((arg("evidence")?, arg("n").and_then(|n| n.parse().ok()).or(seen).unwrap_or(0)))
+    Some((reason.arg("evidence")?.to_owned(), reason.arg("n").and_then(|n| n.parse().ok()).or(seen).unwrap_or(0)))
 }
 
 fn counts(world: &World, registry: &mut Registry) {

@@ -157,12 +157,7 @@ pub(super) fn hold(reason: &Reason, before: Option<&Hold>, against: &Fingerprint
     use ReasonCode as C;
     let times = before.filter(|h| h.reason.code == reason.code).map_or(0, |h| h.times).saturating_add(1);
     let grown = |(first, longest): (Duration, Duration)| first.saturating_mul(1 << (times - 1).min(12)).min(longest);
-    let asked = reason
-        .args
-        .iter()
-        .find(|(n, _)| &**n == "retry_after")
-        .and_then(|(_, v)| v.as_str().parse().ok())
-        .map_or(Duration::ZERO, Duration::from_secs);
+    let asked = reason.arg("retry_after").and_then(|s| s.parse().ok()).map_or(Duration::ZERO, Duration::from_secs);
     let (until, against) = match reason.code {
         C::CredentialRefused | C::CredentialMissing => (None, Some(against.clone())),
         C::AddressNotTrusted | C::AppDisabled | C::WrongApp | C::Forbidden | C::QuotaUsed | C::WrongAddress => {

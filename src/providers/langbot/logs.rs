@@ -158,7 +158,7 @@ mod tests {
         )]);
         let reason = told.reason.unwrap();
         assert_eq!(reason.code, ReasonCode::AddressNotTrusted);
-        assert!(reason.args.iter().any(|(n, v)| &**n == "ip" && v.as_str() == "203.0.113.7"));
+        assert_eq!(reason.arg("ip"), Some("203.0.113.7"));
     }
 
     #[test]

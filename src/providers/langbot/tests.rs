@@ -372,7 +372,7 @@ async fn a_secret_that_is_wrong_in_the_bots_settings_is_to_be_mended_there_and_n
     // An app that is in trouble itself is no source of a good secret.
     *stage.owner.0.lock().unwrap() = Some(Reason::new(ReasonCode::CredentialRefused));
     let why = stage.row("support").await.link.reason.unwrap();
-    assert_eq!((why.code, why.args.iter().any(|(n, _)| &**n == "app")), (ReasonCode::BotSecretRefused, false));
+    assert_eq!((why.code, why.arg("app").is_some()), (ReasonCode::BotSecretRefused, false));
 }
 
 #[tokio::test(start_paused = true)]

@@ -69,7 +69,7 @@ mod tests {
         let given = |list: &[(&'static str, &str)]| list.iter().map(|(n, v)| (*n, Secret::new((*v).to_owned()))).collect::<BTreeMap<_, _>>();
         let add = |name: &str, list: &[(&'static str, &str)]| {
             let d = describe(&given(list));
-            let new = config::NewGateway { name: name.into(), kind: "telegram".into(), url: String::new(), allow_plaintext: false };
+            let new = config::NewGateway::new(name, "telegram", "");
             config::add_gateway_with(&path, &new, &d.more).map(|c| (c.gateway(name).unwrap().clone(), d))
         };
         let (own, d) = add(

@@ -230,7 +230,7 @@ const fn dead(code: ReasonCode) -> bool {
 }
 
 fn wait(why: &Reason, pause: Duration) -> Duration {
-    let flood = why.args.iter().find(|(n, _)| &**n == "retry_after").and_then(|(_, v)| v.as_str().parse().ok());
+    let flood = why.arg("retry_after").and_then(|s| s.parse().ok());
     match (flood, why.code) {
         (Some(seconds), _) => Duration::from_secs(seconds),
         (None, code) if dead(code) => DEAD,

@@ -61,7 +61,7 @@ pub(super) async fn alive(platform: &Platform, cx: &Cx) -> Result<(), Reason> {
 
 /// True for trouble of the way to the platform, not of one account.
 pub(super) fn network(why: &Reason) -> bool {
-    !why.args.iter().any(|(n, _)| &**n == "errcode")
+    why.arg("errcode").is_none()
 }
 
 /// What is known without asking anybody.

@@ -21,6 +21,13 @@ pub struct NewGateway {
     pub allow_plaintext: bool,
 }
 
+impl NewGateway {
+    /// One that is spoken to as its URL says, never in plain text beyond this machine.
+    pub fn new(name: &str, kind: &str, url: &str) -> Self {
+        Self { name: name.to_owned(), kind: kind.to_owned(), url: url.to_owned(), allow_plaintext: false }
+    }
+}
+
 /// Adds a table at the end of the file, making the file if there is none.
 ///
 /// # Errors

@@ -3,13 +3,16 @@
 use super::{age, spoken};
 use crate::{
     domain::{Reason, Target},
-    i18n::{self, Message, plain as w, state},
+    i18n::{self, Lang, Message, plain as w, state},
     tui::{
         app::App,
         fleet::{Entry, Slot},
         view::{detail, tree},
     },
 };
+
+/// Keys of the drawn deck that may be typed here too, alone or behind a row's number.
+const TYPED: &str = "pwrmtuUc";
 
 /// Rows that a list says without being asked for all.
 const FIRST: usize = 40;
@@ -81,10 +84,19 @@ pub(super) fn name(app: &App, e: &Entry) -> String {
     account.map_or_else(|| own.clone(), |a| format!("{} {own}", tree::name(app, a)))
 }
 
+/// What to do: by the keys that a line can hold, else by the command that does it at a shell.
+pub(super) fn remedy(reason: &Reason, lang: Lang) -> Option<String> {
+    let words = i18n::reason::remedy_words(reason)?;
+    let mut keys = words.get(Lang::En).split('`').skip(1).step_by(2);
+    let elsewhere = |key: &str| key == "Enter" || (key.chars().count() == 1 && !TYPED.contains(key));
+    let words = if keys.any(elsewhere) { i18n::shell::remedy_words(reason)? } else { words };
+    Some(words.fill(lang, &reason.args))
+}
+
 /// `Logged out, usually from the phone. [401] p pair it again.`
 pub(super) fn why(reason: &Reason, app: &App) -> String {
     let mut text = i18n::reason::full(reason, app.lang());
-    if let Some(remedy) = i18n::reason::remedy_sentence(reason, app.lang()) {
+    if let Some(remedy) = remedy(reason, app.lang()) {
         text.push(' ');
         text.push_str(&remedy);
     }
@@ -119,7 +131,7 @@ fn sentence(app: &App, e: &Entry, n: usize) -> String {
 
 /// Everything about the row under the cursor, in the order of the detail pane.
 pub(super) fn all_about(app: &App) -> Vec<String> {
-    detail::rows(app, 2_000).iter().map(|r| spoken(&r.text())).filter(|l| !l.is_empty()).collect()
+    detail::rows_with(app, 2_000, remedy).iter().map(|r| spoken(&r.text())).filter(|l| !l.is_empty()).collect()
 }
 
 /// `pairdeck. Gateways: 2. Accounts: 12.` and how many are in which state, worst first.
@@ -136,4 +148,26 @@ pub(super) fn summary(app: &App) -> Vec<String> {
         out.push(Message::new(&w::COUNTS).with("all", states.iter().map(count).collect::<Vec<_>>().join(", ")).text(lang));
     }
     out
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::domain::ReasonCode;
+
+    #[test]
+    fn what_is_said_to_do_can_be_typed_here_or_at_a_shell() {
+        for code in ReasonCode::ALL {
+            let Some(said) = remedy(&Reason::new(*code), Lang::En) else { continue };
+            for key in said.split('`').skip(1).step_by(2).filter(|k| !k.starts_with("pairdeck ")) {
+                let first = key.split(' ').next().unwrap();
+                assert!(first.len() > 1 || TYPED.contains(first), "{code:?}: {said}");
+            }
+        }
+        let plan = Reason::new(ReasonCode::FlagMismatch);
+        assert!(!remedy(&plan, Lang::En).unwrap().contains("`f`"));
+        assert!(!remedy(&plan, Lang::Zh).unwrap().contains("按 f"));
+        assert_eq!(remedy(&Reason::new(ReasonCode::NeverPaired), Lang::En).unwrap(), "`p` pair a phone.");
+    }
 }

@@ -10,5 +10,6 @@ mod flow;
 pub(super) mod hands;
 mod locked;
 mod pictures;
+mod room;
 pub(super) mod sample;
 mod sizes;

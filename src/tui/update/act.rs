@@ -297,8 +297,8 @@ fn show(app: &mut App) {
 
 /// The address that a platform does not trust, where that is what is wrong: it is what has to be pasted elsewhere.
 fn untrusted(reason: &crate::domain::Reason) -> Option<String> {
-    let (_, ip) = reason.args.iter().find(|(n, _)| reason.code == crate::domain::ReasonCode::AddressNotTrusted && &**n == "ip")?;
-    ip.as_str().parse::<std::net::IpAddr>().ok().map(|ip| ip.to_string())
+    let ip = reason.arg("ip").filter(|_| reason.code == crate::domain::ReasonCode::AddressNotTrusted)?;
+    ip.parse::<std::net::IpAddr>().ok().map(|ip| ip.to_string())
 }
 
 fn copy(app: &mut App, out: &mut Vec<Do>) {

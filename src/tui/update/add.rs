@@ -147,15 +147,12 @@ fn described(kinds: &[&KindSpec], f: &AddForm) -> Option<NewGateway> {
     });
     let text = |of| f.text(of).trim().to_owned();
     full.then(|| NewGateway {
-        name: f.name.text().trim().to_owned(),
-        kind: kind.kind.to_owned(),
         url: text(For::Url),
         secret: Secret::new(f.text(For::Secret).to_owned()),
         account: has_account.then(|| (text(For::Account), text(For::Id))),
         own: own.collect(),
-        allow_plaintext: false,
-        n: 0,
         given: given.collect(),
         passphrase: f.passphrase.as_ref().filter(|p| !p.is_empty()).map(|p| Secret::new(p.text().to_owned())),
+        ..NewGateway::new(f.name.text().trim(), kind.kind)
     })
 }

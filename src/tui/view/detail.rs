@@ -6,7 +6,7 @@ use super::{
     tree,
 };
 use crate::{
-    domain::{Action, FactValue, Not, Source, Stamp, State, TokenInfo},
+    domain::{Action, FactValue, Not, Reason, Source, Stamp, State, TokenInfo},
     i18n::{self, Lang, Message, deck as w, state},
     providers::{Feed, On, VerbSpec},
     tui::{
@@ -20,6 +20,9 @@ use crate::{
 };
 use ratatui::{Frame, layout::Rect};
 use std::time::Duration;
+
+/// What to do about a reason, in a language.
+pub type Remedy = fn(&Reason, Lang) -> Option<String>;
 
 /// Columns of the label.
 const LABEL: usize = 11;
@@ -65,12 +68,17 @@ pub fn title(app: &App) -> String {
 
 /// All lines about what is under the cursor.
 pub fn rows(app: &App, width: usize) -> Vec<Row> {
+    rows_with(app, width, i18n::reason::remedy_sentence)
+}
+
+/// The same with remedies in other words, where the keys are others.
+pub fn rows_with(app: &App, width: usize, remedy: Remedy) -> Vec<Row> {
     match app.node() {
         Some(Node::Row(s)) => match app.fleet.get(s) {
-            Some(e) => row(app, e, &app.fleet.gateways()[e.gateway], width),
+            Some(e) => row(app, e, &app.fleet.gateways()[e.gateway], width, remedy),
             None => Vec::new(),
         },
-        Some(Node::Gateway(g)) => gateway(app, &app.fleet.gateways()[g], width),
+        Some(Node::Gateway(g)) => gateway(app, &app.fleet.gateways()[g], width, remedy),
         None => Vec::new(),
     }
 }
@@ -80,7 +88,7 @@ fn field(label: &str) -> String {
     format!("{label}{}", " ".repeat(pad))
 }
 
-fn row(app: &App, e: &Entry, g: &Gateway, width: usize) -> Vec<Row> {
+fn row(app: &App, e: &Entry, g: &Gateway, width: usize, remedy: Remedy) -> Vec<Row> {
     let lang = app.lang();
     let now = &app.now;
     let link = &e.row.link;
@@ -107,12 +115,14 @@ fn row(app: &App, e: &Entry, g: &Gateway, width: usize) -> Vec<Row> {
         out.push(Row::one(format!("  {}", Message::new(words).with("state", taken).text(lang)), if link.differs() { Role::Warn } else { Role::Dim }));
     }
     out.push(Row::gap());
+    let mut shown = None;
     if let Some(id) = &e.row.identity {
         let (label, value) = if text::is_number(id.as_str()) {
             (w::LABEL_NUMBER.get(lang), tree::number(app, e, id.as_str()))
         } else {
             (w::LABEL_IDENTITY.get(lang), id.to_string())
         };
+        shown = Some((label, value.clone()));
         out.push(Row::one(field(label), Role::Dim).and(value, Role::Plain));
     }
     for t in &e.row.tokens {
@@ -130,7 +140,7 @@ fn row(app: &App, e: &Entry, g: &Gateway, width: usize) -> Vec<Row> {
     if let Some(r) = &link.reason {
         let role = if r.code.is_problem() { Role::Warn } else { Role::Plain };
         wrapped(&mut out, &field(w::LABEL_REASON.get(lang)), &i18n::reason::full(r, lang), width, role);
-        if let Some(remedy) = i18n::reason::remedy_sentence(r, lang) {
+        if let Some(remedy) = remedy(r, lang) {
             wrapped(&mut out, &field(w::LABEL_REMEDY.get(lang)), &remedy.replace('`', ""), width, Role::Plain);
         }
     }
@@ -146,6 +156,10 @@ fn row(app: &App, e: &Entry, g: &Gateway, width: usize) -> Vec<Row> {
             FactValue::At(s) => Message::new(&w::AGO).with("age", text::age(s.age(now))).text(lang),
             FactValue::Flag(b) => if *b { i18n::common::YES.get(lang) } else { i18n::common::NO.get(lang) }.to_owned(),
         };
+        if shown.as_ref().is_some_and(|(label, said)| *label == f.label.get(lang) && *said == value) {
+            // The identity is a fact too, for documents.
+            continue;
+        }
         if LABEL + text::width(&value) > width {
             wrapped(&mut out, &field(f.label.get(lang)), &value, width, Role::Plain);
         } else {
@@ -216,11 +230,17 @@ pub fn why_not(not: &Not, lang: Lang) -> String {
     }
 }
 
+/// What a key does, in a column of its own: by cells, since a word may be of wide letters.
+fn verb(act: Act, lang: Lang) -> String {
+    let word = act.words().get(lang);
+    format!("{word}{}", " ".repeat(11_usize.saturating_sub(text::width(word)).max(1)))
+}
+
 fn can(app: &App, out: &mut Vec<Row>, width: usize) {
     let (lang, Some(slot)) = (app.lang(), app.slot()) else { return };
     for (n, (act, action)) in [(Act::Pair, Action::Pair), (Act::Wipe, Action::Wipe), (Act::Regenerate, Action::Regenerate)].into_iter().enumerate() {
         let head = if n == 0 { field(w::LABEL_CAN.get(lang)) } else { " ".repeat(LABEL) };
-        let key = format!("{head}{} {:<11}", app.keymap.key(act), act.words().get(lang));
+        let key = format!("{head}{} {}", app.keymap.key(act), verb(act, lang));
         match app.can(slot, &action) {
             Ok(effect) => wrapped(out, &key, &effect.says.text(lang), width, Role::Plain),
             Err(not) => wrapped(out, &key, &why_not(&not, lang), width, Role::Dim),
@@ -232,12 +252,12 @@ fn can(app: &App, out: &mut Vec<Row>, width: usize) {
         g.view.spec.verbs.iter().filter(fits).map(|v| v.words.get(lang).to_owned()).collect()
     });
     if !verbs.is_empty() {
-        let key = format!("{}{} {:<11}", " ".repeat(LABEL), app.keymap.key(Act::More), Act::More.words().get(lang));
+        let key = format!("{}{} {}", " ".repeat(LABEL), app.keymap.key(Act::More), verb(Act::More, lang));
         wrapped(out, &key, &verbs.join(" · "), width, Role::Plain);
     }
 }
 
-fn gateway(app: &App, g: &Gateway, width: usize) -> Vec<Row> {
+fn gateway(app: &App, g: &Gateway, width: usize, remedy: Remedy) -> Vec<Row> {
     let lang = app.lang();
     let link = &g.view.link;
     let mut out = vec![Row::one(g.view.id.as_str(), Role::Title).and("  ", Role::Plain).and(server(app, g), Role::Dim)];
@@ -249,7 +269,7 @@ fn gateway(app: &App, g: &Gateway, width: usize) -> Vec<Row> {
     out.push(Row::gap());
     if let Some(r) = &link.reason {
         wrapped(&mut out, &field(w::LABEL_REASON.get(lang)), &i18n::reason::full(r, lang), width, Role::Warn);
-        if let Some(remedy) = i18n::reason::remedy_sentence(r, lang) {
+        if let Some(remedy) = remedy(r, lang) {
             wrapped(&mut out, &field(w::LABEL_REMEDY.get(lang)), &remedy.replace('`', ""), width, Role::Plain);
         }
     }

@@ -5,9 +5,9 @@ use crate::{
     clock::{Verdict, gate::GateView, headline, words},
     domain::State,
     engine::mailbox::VaultView,
-    i18n::{Message, deck as w},
+    i18n::{Message, Words, deck as w},
     tui::{app::App, text, theme::Role},
-    vault::shut::can_be_typed,
+    vault::{Source, shut::can_be_typed},
 };
 use ratatui::{Frame, layout::Rect};
 use std::time::Duration;
@@ -90,10 +90,21 @@ fn status(app: &App) -> String {
     let lang = app.lang();
     match app.status.as_ref().map(|s| &s.vault) {
         None | Some(VaultView::Opening) => w::VAULT_OPENING.get(lang).to_owned(),
-        Some(VaultView::Open(source)) => Message::new(&w::VAULT_OPEN).with("source", source).text(lang),
+        Some(VaultView::Open(source)) => Message::new(&w::VAULT_OPEN).nest("source", Message::new(key_place(source))).text(lang),
         Some(VaultView::Locked(why)) if !can_be_typed(why) => w::VAULT_SHUT.get(lang).to_owned(),
         Some(VaultView::Locked(_)) => w::VAULT_LOCKED.get(lang).to_owned(),
         Some(VaultView::Absent) => w::VAULT_ABSENT.get(lang).to_owned(),
+    }
+}
+
+/// Where the vault's key lives, in words.
+fn key_place(source: &str) -> &'static Words {
+    match source {
+        s if s == Source::Passphrase.name() => &w::SOURCE_OF_PASSPHRASE,
+        s if s == Source::Credential.name() => &w::SOURCE_OF_CREDENTIAL,
+        s if s == Source::KeyFile.name() => &w::SOURCE_OF_KEY_FILE,
+        s if s == Source::Memory.name() => &w::SOURCE_OF_MEMORY,
+        _ => &w::SOURCE_OF_KEYRING,
     }
 }
 

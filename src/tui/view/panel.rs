@@ -141,11 +141,22 @@ pub fn draw(app: &App, frame: &mut Frame, panel: &Panel) -> Option<Position> {
         }
     }
     if extra > 0 && inner.height > 0 {
-        paint::put(buf, paint::line(inner, inner.height - 1), 0, &panel.keys, app.theme.style(Role::Dim));
+        let keys = fitting(&panel.keys, usize::from(inner.width));
+        paint::put(buf, paint::line(inner, inner.height - 1), 0, &keys, app.theme.style(Role::Dim));
     }
     let (line, column) = panel.cursor.or(panel.pick.map(|p| (p, 0))).unwrap_or((from, 0));
     let y = u16::try_from(line.saturating_sub(from)).unwrap_or(u16::MAX).min(body.height.saturating_sub(1));
     Some(Position::new(inner.x + u16::try_from(column).unwrap_or(u16::MAX).min(inner.width.saturating_sub(1)), inner.y + y))
+}
+
+/// As many of the keys as there is room for. The last one, which leads out, stays: those before it go, whole.
+fn fitting(keys: &str, width: usize) -> String {
+    const GAP: &str = "   ";
+    let mut parts: Vec<&str> = keys.split(GAP).collect();
+    while parts.len() > 1 && text::width(&parts.join(GAP)) > width {
+        parts.remove(parts.len() - 2);
+    }
+    parts.join(GAP)
 }
 
 fn frame_of(app: &App, buf: &mut ratatui::buffer::Buffer, area: Rect, title: &str) {
@@ -158,4 +169,19 @@ fn frame_of(app: &App, buf: &mut ratatui::buffer::Buffer, area: Rect, title: &st
         paint::put(buf, paint::line(area, n), area.width - 1, "│", style);
     }
     paint::put_in(buf, paint::line(area, 0), 2, area.width.saturating_sub(2), &format!(" {title} "), app.theme.style(Role::Title));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_way_out_of_a_panel_is_shown_where_there_is_no_room_for_all_its_keys() {
+        let keys = "v show 10 s   y copy what is shown   r regenerate   Esc";
+        assert_eq!(fitting(keys, 60), keys);
+        assert_eq!(fitting(keys, 40), "v show 10 s   y copy what is shown   Esc");
+        assert_eq!(fitting(keys, 36), "v show 10 s   Esc");
+        assert_eq!(fitting(keys, 2), "Esc");
+        assert_eq!(fitting("Tab 补全   Esc", 8), "Esc");
+    }
 }

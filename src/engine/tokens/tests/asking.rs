@@ -369,7 +369,7 @@ async fn forgetting_a_token_that_the_platform_gives_again_never_lengthens_its_li
 
 fn evidence(held: &crate::providers::token::Held) -> Option<(String, String)> {
     let storm = held.storm.as_ref()?;
-    let arg = |name: &str| storm.args.iter().find(|(n, _)| &**n == name).map(|(_, v)| v.to_string()).unwrap_or_default();
+    let arg = |name: &str| storm.arg(name).unwrap_or_default().to_owned();
     Some((arg("evidence"), arg("n")))
 }
 

@@ -295,7 +295,7 @@ async fn a_holder_that_does_not_end_is_named() {
     let h = host(&b, &primary, "one").await;
     let why = get(&h, Ask::default()).await.unwrap_err();
     assert_eq!(why.code, ReasonCode::LeaseTimeout);
-    assert!(why.args.iter().any(|(n, v)| &**n == "holder" && v.as_str() == "slow"));
+    assert_eq!(why.arg("holder"), Some("slow"));
     assert_eq!(b.asked(), 0);
 }
 

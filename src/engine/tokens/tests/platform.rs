@@ -6,7 +6,7 @@ use crate::{
         Action, Answer, Effect, Finding, GatewayId, Inputs, Not, Op, Plan, Reason, ReasonCode, RemoteId, Row, Secret, StepEnd, Target, Time, Want,
         row::TokenSemantics,
     },
-    engine::{Mailbox, Parts, World, world::secret_name},
+    engine::{Parts, World, world::secret_name},
     i18n::{Message, common},
     providers::{
         Cx, Fut, GatewayFacts, KindSpec, Look, Pairing, Provider, Report, SecretSpec, Tx,
@@ -224,17 +224,9 @@ impl Bench {
         };
         let world = World::new(Parts {
             gateways: vec![gateway],
-            clock: config::Clock::default(),
-            shared: None,
-            store,
-            vault,
-            time,
-            mailbox: Mailbox::new(),
-            read_only: false,
             providers: Arc::new(move |_| Some(Arc::new(Mint { rules, far: far.clone() }))),
-            paths,
             owner: "test".into(),
-            lock: None,
+            ..Parts::of(paths, store, vault, time)
         });
         for n in 0..self.accounts {
             let name = secret_name(&GatewayId::new("corp"), &account_secret(&account(n), "secret"));

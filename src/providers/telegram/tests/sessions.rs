@@ -57,7 +57,7 @@ async fn on_the_first_day_nothing_is_ended_and_the_row_says_from_when_on_it_can_
     let facts = GatewayFacts::default();
     let phone = session(&stage, "Pixel").await;
     let Err(Not::NotNow(words)) = stage.provider.can(&phone, &Action::Wipe, &facts) else { panic!("it could") };
-    assert!(words.args.iter().any(|(n, v)| &**n == "time" && v.as_str().starts_with("20")), "{words:?}");
+    assert!(words.arg("time").is_some_and(|t| t.starts_with("20")), "{words:?}");
     let why = stage.act(&phone, Action::Wipe, Inputs::new()).await.unwrap_err();
     assert_eq!(why.code, ReasonCode::NotYet);
     assert!(!stage.tg().calls().iter().any(|c| c.method == "account.resetAuthorization"), "it was not even tried");

@@ -4,7 +4,7 @@ use super::*;
 use crate::sandbox::{Fault, Only, Repeated, TokenFault};
 
 fn arg<'a>(r: &'a Reason, name: &str) -> Option<&'a str> {
-    r.args.iter().find(|(n, _)| &**n == name).map(|(_, v)| v.as_str())
+    r.arg(name)
 }
 
 #[tokio::test(start_paused = true)]

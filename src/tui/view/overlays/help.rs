@@ -28,18 +28,29 @@ fn acts(app: &App, typed: &str) -> Vec<Act> {
         .collect()
 }
 
+fn keys_of(app: &App, act: Act) -> String {
+    app.keymap.keys(act).iter().take(3).map(ToString::to_string).collect::<Vec<_>>().join(" ")
+}
+
+fn key_width(keys: &str, cell: usize) -> usize {
+    9.min(cell / 2).max(text::width(keys) + 1)
+}
+
 pub(super) fn panel(app: &App, s: &Search) -> Panel {
     let lang = app.lang();
     let width = inner_width(app, false);
     let mut rows = vec![Row::one("? ", Role::Dim).and(s.field.text(), Role::Plain)];
     let acts = acts(app, s.field.text());
-    let columns = if width >= 66 {
+    let most = if width >= 66 {
         3
     } else if width >= 44 {
         2
     } else {
         1
     };
+    // As many columns as leave every word whole.
+    let whole = |act: &Act, cell: usize| key_width(&keys_of(app, *act), cell) + text::width(act.words().get(lang)) < cell;
+    let columns = (2..=most).rev().find(|n| acts.iter().all(|a| whole(a, width / n))).unwrap_or(1);
     let cell_w = width / columns;
     for group in Group::ALL {
         let own: Vec<Act> = acts.iter().copied().filter(|a| a.group() == group).collect();
@@ -52,10 +63,9 @@ pub(super) fn panel(app: &App, s: &Search) -> Panel {
             let mut row = Row::default();
             for c in 0..columns {
                 let Some(act) = own.get(c * lines + n) else { continue };
-                let keys: Vec<String> = app.keymap.keys(*act).iter().take(3).map(ToString::to_string).collect();
-                let keys = keys.join(" ");
+                let keys = keys_of(app, *act);
                 let words = act.words().get(lang);
-                let key_w = 10.min(cell_w / 2).max(text::width(&keys) + 1);
+                let key_w = key_width(&keys, cell_w);
                 let word = text::cut(words, cell_w.saturating_sub(key_w + 1)).into_owned();
                 let pad = cell_w.saturating_sub(key_w + text::width(&word));
                 row = row

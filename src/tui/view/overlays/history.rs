@@ -12,7 +12,7 @@ use crate::{
         toasts::Level,
         view::{
             paint,
-            panel::{Panel, Row},
+            panel::{Panel, Row, inner_width},
         },
     },
 };
@@ -73,19 +73,22 @@ pub(super) fn timeline(app: &App, t: &Timeline) -> Panel {
 
 pub(super) fn log(app: &App, scroll: usize) -> Panel {
     let lang = app.lang();
-    let mut rows: Vec<Row> = app
-        .toasts
-        .log()
-        .rev()
-        .map(|e| {
-            let (glyph, role) = match e.level {
-                Level::Good => ("✓", Role::Plain),
-                Level::Hint => ("·", Role::Dim),
-                Level::Bad => ("✗", Role::Bad),
-            };
-            Row::one(format!("{:>4}  ", text::age(e.at.age(&app.now))), Role::Dim).and(format!("{glyph} {}", e.text), role)
-        })
-        .collect();
+    let width = inner_width(app, false);
+    let mut rows: Vec<Row> = Vec::new();
+    for e in app.toasts.log().rev() {
+        let (glyph, role) = match e.level {
+            Level::Good => ("✓", Role::Plain),
+            Level::Hint => ("·", Role::Dim),
+            Level::Bad => ("✗", Role::Bad),
+        };
+        // Whole: what the toast row had no room for is read here.
+        for (n, line) in text::wrap(&e.text, width.saturating_sub(8).max(8)).into_iter().enumerate() {
+            rows.push(match n {
+                0 => Row::one(format!("{:>4}  ", text::age(e.at.age(&app.now))), Role::Dim).and(format!("{glyph} {line}"), role),
+                _ => Row::one(" ".repeat(8), Role::Dim).and(line, role),
+            });
+        }
+    }
     if rows.is_empty() {
         rows.push(Row::one(w::NO_HISTORY.get(lang), Role::Dim));
     }

@@ -1,0 +1,111 @@
+//! What must not get lost where there is little room: the ways to help and out, whole words, whole sentences.
+
+use super::sample::{app, at, picture};
+use crate::{
+    domain::{Clean, Fact, FactValue},
+    engine::mailbox::VaultView,
+    i18n::{Lang, Message, Words, deck as w},
+    tui::{app::App, event::Event, toasts::Level, update::update},
+    vault::Source,
+};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+fn press(app: &mut App, c: char) {
+    update(app, Event::Key(KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE)), at(0));
+}
+
+/// Letters without what keeps them apart: how lines are broken does not matter.
+fn letters(text: &str) -> String {
+    text.chars().filter(|c| !c.is_whitespace() && *c != '│').collect()
+}
+
+#[test]
+fn the_footer_always_names_the_help_and_drops_nothing_in_the_middle_of_a_word() {
+    for (lang, help) in [(Lang::En, "? help"), (Lang::Zh, "? 帮助")] {
+        for width in 50..140 {
+            let a = app(width, 24, |s| s.lang = lang);
+            let text = picture(&a);
+            let footer = text.lines().last().unwrap();
+            assert!(footer.contains(help), "{width}: {footer}");
+        }
+        let text = picture(&app(80, 24, |s| s.lang = lang));
+        let footer = text.lines().last().unwrap();
+        for word in [&w::ACT_MARK, &w::ACT_PAIR, &w::ACT_WIPE, &w::ACT_MORE, &w::ACT_NEXT_PROBLEM] {
+            assert!(footer.contains(word.get(lang)), "{}: {footer}", word.get(lang));
+        }
+        assert!(footer.contains(" :  ?") && footer.trim_end().ends_with(" q"), "{footer}");
+    }
+}
+
+#[test]
+fn the_help_cuts_no_word_however_narrow() {
+    for lang in [Lang::En, Lang::Zh] {
+        for (width, height) in [(40, 60), (80, 60), (99, 60)] {
+            let mut a = app(width, height, |s| s.lang = lang);
+            press(&mut a, '?');
+            let text = picture(&a);
+            let body: Vec<&str> = text.lines().filter(|l| l.contains('│')).collect();
+            assert!(body.len() > 15 && body.iter().all(|l| !l.contains('…')), "{text}");
+        }
+    }
+}
+
+#[test]
+fn the_log_has_the_whole_of_what_its_row_had_no_room_for() {
+    let said = Message::new(&w::READ_ONLY);
+    for lang in [Lang::En, Lang::Zh] {
+        let mut a = app(40, 14, |s| s.lang = lang);
+        a.say(Level::Hint, &said);
+        press(&mut a, 'L');
+        let text = picture(&a);
+        assert!(letters(&text).contains(&letters(&said.text(lang))), "{text}");
+    }
+}
+
+#[test]
+fn a_number_that_is_the_identity_is_told_once() {
+    static OTHER: Words = Words { name: "test.other", en: "Other", zh: "另一个" };
+    let fact = |label, n: &str| Fact { key: "number", label, value: FactValue::Number(Clean::new(n)) };
+    let mut a = app(130, 40, |s| s.rows[1].facts = vec![fact(&w::LABEL_NUMBER, "+5511999997731"), fact(&OTHER, "+4366000011")]);
+    let line = (0..).find(|_| {
+        let there = a.entry().is_some_and(|e| e.row.label.as_str() == "shop-b");
+        if !there {
+            press(&mut a, 'j');
+        }
+        there
+    });
+    assert!(line.is_some());
+    let text = picture(&a);
+    assert_eq!(text.matches("Number ").count(), 1, "{text}");
+    assert!(text.contains("Other "), "{text}");
+}
+
+#[test]
+fn the_place_of_the_key_is_told_in_the_language_of_the_deck() {
+    for source in [Source::Keyring, Source::Passphrase, Source::Credential, Source::KeyFile, Source::Memory] {
+        let header = |lang| {
+            let a = app(140, 30, |s| {
+                s.lang = lang;
+                s.status.as_mut().unwrap().vault = VaultView::Open(source.name());
+            });
+            picture(&a).lines().next().unwrap().to_owned()
+        };
+        assert!(header(Lang::En).contains(&format!("vault {}", source.name())), "{}", header(Lang::En));
+        assert!(!header(Lang::Zh).contains(source.name()), "{}", header(Lang::Zh));
+    }
+}
+
+#[test]
+fn reasons_stand_in_one_column_whatever_the_width_of_the_verbs() {
+    let a = app(150, 40, |s| {
+        s.lang = Lang::Zh;
+        s.read_only = true;
+    });
+    let text = picture(&a);
+    let starts: Vec<usize> = text
+        .lines()
+        .filter_map(|l| l.split_once('│'))
+        .filter_map(|(_, pane)| pane.find("本面板").map(|at| crate::tui::text::width(&pane[..at])))
+        .collect();
+    assert!(starts.len() >= 3 && starts.iter().all(|s| *s == starts[0]), "{starts:?}\n{text}");
+}
