@@ -5,7 +5,10 @@
 
 mod support;
 
-use pairdeck::sandbox::{AppSpec, Part, TokenFault, TokenServer, TokenSettings};
+use pairdeck::{
+    domain::ids::fnv,
+    sandbox::{AppSpec, Part, TokenFault, TokenServer, TokenSettings},
+};
 use serde_json::Value;
 use std::{
     os::unix::net::UnixStream,
@@ -62,7 +65,7 @@ impl Bench {
     fn key(&self, part: &str) -> String {
         // The sandbox is no address of the platform's own, so that stands in the name too.
         let url = self.servers.url("corp");
-        let hash = url.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+        let hash = fnv(url.as_bytes());
         let base = (hash ^ (hash >> 32)) & 0xffff_ffff;
         let name = format!("pairdeck:{{wecom@{base:08x}/{}/1000002}}", self.server().settings().corpid);
         format!("{name}:{part}")

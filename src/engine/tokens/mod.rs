@@ -2,13 +2,16 @@
 //! platform that refuses is not asked again before something has changed.
 //!
 //! * `decide`: what an ask comes to, pure. * `flight`: one attempt at a time in this process and on this host.
-//! * `attempt`: the attempt itself. * `check`: whether a token is refused as a client says. * `hosts`: the same among hosts. * `timer`: fetches without being asked.
+//! * `attempt`: the attempt itself. * `check`: whether a token is refused as a client says. * `hosts`: the same among hosts. * `learn`: what hosts tell each other.
+//! * `ident`: what a token is called. * `timer`: fetches without being asked.
 
 mod attempt;
 mod check;
 mod decide;
 mod flight;
 mod hosts;
+mod ident;
+mod learn;
 mod names;
 mod storm;
 #[cfg(test)]
@@ -35,7 +38,10 @@ use decide::Next;
 use flight::Flight;
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, OnceLock, Weak},
+    sync::{
+        Arc, Mutex, OnceLock, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use tokio::sync::broadcast;
 
@@ -50,6 +56,8 @@ struct Inner {
     world: Weak<World>,
     flights: Mutex<HashMap<String, Arc<Flight>>>,
     shared: OnceLock<Arc<dyn Shared>>,
+    /// True while a timer of this process hears the news of other hosts.
+    listening: AtomicBool,
     /// Targets whose token changed since the timer looked.
     dirty: Mutex<HashSet<Target>>,
     changed: tokio::sync::Notify,
@@ -62,7 +70,7 @@ pub fn suffices(row: &TokenRow, ask: &Ask, rules: &TokenRules, now: &Stamp) -> b
     decide::decide(Some(row), ask, rules, now) == Next::Give
 }
 
-pub use hosts::whose;
+pub use ident::whose;
 
 /// What an ask is about, looked up once.
 #[derive(Clone)]
@@ -79,6 +87,7 @@ impl Broker {
             world,
             flights: Mutex::default(),
             shared: OnceLock::new(),
+            listening: AtomicBool::new(false),
             dirty: Mutex::default(),
             changed: tokio::sync::Notify::new(),
             news: broadcast::Sender::new(NEWS),
@@ -128,13 +137,25 @@ impl Broker {
         let subject = self.subject(at)?;
         let Some(issuer) = subject.gateway.provider.issuer() else { return Err(Reason::new(ReasonCode::NotInVersion)) };
         let rules = issuer.rules();
-        let row = subject.row().await?;
+        let mut row = subject.row().await?;
         if row.as_ref().and_then(|r| r.token.as_ref()).is_some_and(|t| t.text.is_none()) {
             return Err(subject.world.why_shut());
         }
-        let now = subject.world.time.now();
-        match decide::decide(row.as_ref(), &ask, &rules, &now) {
-            Next::Give => return subject.give(row, Origin::Cache, None),
+        let mut now = subject.world.time.now();
+        let mut next = decide::decide(row.as_ref(), &ask, &rules, &now);
+        let mut unseen = None;
+        if next == Next::Give && self.shares() && !self.0.listening.load(Ordering::Relaxed) {
+            unseen = self.look(&subject).await?;
+            row = subject.row().await?;
+            now = subject.world.time.now();
+            next = decide::decide(row.as_ref(), &ask, &rules, &now);
+        }
+        match next {
+            Next::Give => {
+                let mut given = subject.give(row, Origin::Cache, None)?;
+                given.held.trouble = given.held.trouble.or(unseen);
+                return Ok(given);
+            }
             // What one client says of it is looked into before it counts.
             Next::Stop(why) if why.code != ReasonCode::TokenRejectedAgain => return Err(why),
             Next::Stop(why) if decide::reported(row.as_ref(), &ask, &now).is_none() || ask.cached_only || subject.world.read_only => {

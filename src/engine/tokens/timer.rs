@@ -1,7 +1,7 @@
 //! Fetches without being asked, so that who comes after hours of silence finds a living token. One timer for all tokens: it
 //! sleeps until the nearest instant at which a request is of use, and nothing else wakes it but a change.
 
-use super::{Broker, Subject, decide, hosts};
+use super::{Broker, Subject, decide, ident};
 use crate::{
     domain::{GatewayId, Reason, ReasonCode, RemoteId, Target},
     engine::{
@@ -14,7 +14,7 @@ use crate::{
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 use tokio::{
@@ -69,6 +69,7 @@ pub(in crate::engine) async fn run(world: Arc<World>) {
     let mut moves = world.gate.moves();
     let mut epoch = moves.borrow().epoch;
     let mut news: Option<broadcast::Receiver<News>> = None;
+    let listening = Listening(&broker);
     if let Some(Ok(shared)) = broker.connect(&world).await {
         // Before it was asked once it is not known to be away.
         let _ = shared.holder("answers").await;
@@ -79,6 +80,7 @@ pub(in crate::engine) async fn run(world: Arc<World>) {
     loop {
         if news.is_none() {
             news = broker.shared().map(|s| s.news());
+            listening.begun(news.is_some());
         }
         let at = timer.heap.peek().map(|Reverse((at, _))| *at);
         tokio::select! {
@@ -103,6 +105,21 @@ pub(in crate::engine) async fn run(world: Arc<World>) {
             }
             heard = heard(&mut news) => timer.heard(heard).await,
         }
+    }
+}
+
+/// While it stands, this process hears what other hosts change, and need not look before it hands out what lies here.
+struct Listening<'a>(&'a Broker);
+
+impl Listening<'_> {
+    fn begun(&self, hears: bool) {
+        self.0.0.listening.store(hears, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Listening<'_> {
+    fn drop(&mut self) {
+        self.begun(false);
     }
 }
 
@@ -245,7 +262,7 @@ impl Timer {
         for target in targets {
             let Ok(subject) = self.broker.subject(&target) else { continue };
             let about = match &news {
-                News::Token(name) => **name == *hosts::name(&subject),
+                News::Token(name) => **name == *ident::name(&subject),
                 News::Back => true,
                 News::Lost => false,
             };
