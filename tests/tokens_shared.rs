@@ -197,6 +197,42 @@ fn a_watching_host_tells_an_emptied_redis_what_it_has_and_nobody_fetches_again()
 }
 
 #[test]
+fn a_host_where_nothing_watches_hands_out_no_token_that_another_host_wiped() {
+    let Some(mut b) = Bench::new("a wipe elsewhere") else { return };
+    let first = b.token(0, &[]).exits(0).stdout;
+    assert_eq!(b.token(1, &[]).exits(0).stdout, first);
+    b.hosts[0].run(&["wipe", "corp:ops", "--yes"]).exits(0);
+    b.token(1, &["--no-fetch"]).exits(10);
+    b.token(1, &[]).exits(0);
+    assert_eq!(b.fetches(), 2, "who asks for one ends the wipe");
+    assert_eq!(b.token(0, &["--no-fetch"]).exits(0).stderr, "", "and the first host hands it out");
+    // Without the shared store nobody can know better: what lies there is handed out, and that is said.
+    b.redis.kill();
+    b.token(1, &["--no-fetch"]).exits(0).says(&["the token is good", "shared store"]);
+    b.hosts.iter().for_each(Home::keeps_secrets);
+}
+
+#[test]
+fn a_watch_says_once_that_the_shared_store_went_away_and_once_that_it_is_back() {
+    let Some(mut b) = Bench::new("a watch that tells") else { return };
+    let watch = b.watch(0);
+    until("the token", || b.token(0, &["--no-fetch"]).code == 0);
+    for _ in 0..2 {
+        let known = |home: &Home| home.store(async |store| store.shared_down().await.unwrap().is_some());
+        b.redis.kill();
+        until("the loss", || known(&b.hosts[0]));
+        b.redis.again();
+        until("the return", || !known(&b.hosts[0]));
+    }
+    signal(&watch, "-TERM");
+    let said = b.hosts[0].finish(watch).exits(0).stderr;
+    let lines = |words: &str| said.lines().filter(|l| l.contains(words)).count();
+    assert_eq!((lines("The shared store does not answer"), lines("the shared store answers again")), (2, 2), "{said}");
+    let timed = said.lines().filter(|l| l.contains("shared store")).all(|l| l.starts_with("pairdeck: 20") && l.contains("Z "));
+    assert!(timed, "{said}");
+}
+
+#[test]
 fn watches_on_two_hosts_show_the_same_life_and_hear_of_a_new_token_and_of_a_wipe() {
     let Some(b) = Bench::new("two watches") else { return };
     let watches = [b.watch(0), b.watch(1)];

@@ -253,3 +253,27 @@ fn block_on(out: &mut Output, work: impl AsyncFnOnce(&mut Output) -> run::Ran) -
         }
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[test]
+    fn a_home_that_is_not_there_is_said_by_commands_that_only_find_things_and_none_is_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().join("typo");
+        let at = home.to_str().unwrap();
+        for line in ["token a", "exec a -- true", "list", "status a", "check a", "history", "wipe a --yes", "remove a --yes"] {
+            let (mut out, shown) = Output::captured();
+            let cli = Cli::parse_from(["pairdeck", "--home", at].into_iter().chain(line.split_whitespace()));
+            assert!(matches!(dispatch(cli, &mut out), Next::Ended(Exit::Usage)), "{line}");
+            assert!(shown.stderr().contains("typo") && shown.stderr().contains("--home"), "{line}: {}", shown.stderr());
+            assert!(!home.exists(), "{line}");
+        }
+        // The deck begins one.
+        let (mut out, _) = Output::captured();
+        assert!(matches!(dispatch(Cli::parse_from(["pairdeck", "--home", at]), &mut out), Next::Deck(..)));
+    }
+}

@@ -28,6 +28,8 @@ mod ntp;
 pub mod ops;
 mod outcome;
 pub mod pairing;
+#[cfg(test)]
+mod parts;
 mod rows;
 mod secrets;
 mod settings;

@@ -11,7 +11,7 @@ use crate::{
         sample::{Interval, Subject},
     },
     domain::{Clean, GatewayId, Time},
-    engine::{Mailbox, Parts, World},
+    engine::{Parts, World},
     sandbox::{Clock, Sntp, SntpSettings},
     store::{Paths, config},
     vault::Vault,
@@ -29,22 +29,7 @@ fn of(sntp: &Sntp) -> NtpServer {
 }
 
 fn world(dir: &std::path::Path, time: Arc<dyn Time>, ntp: Vec<NtpServer>) -> Arc<World> {
-    let (paths, vault) = (Paths::in_home(dir), Vault::new());
-    let store = Store::open_in_place(&paths, vault.clone(), time.clone()).unwrap();
-    World::new(Parts {
-        gateways: Vec::new(),
-        clock: config::Clock { ntp, ..config::Clock::default() },
-        shared: None,
-        store,
-        vault,
-        time,
-        mailbox: Mailbox::new(),
-        read_only: false,
-        providers: Arc::new(crate::providers::registry::provider),
-        paths,
-        owner: "test".into(),
-        lock: None,
-    })
+    World::new(Parts { clock: config::Clock { ntp, ..config::Clock::default() }, ..Parts::of_home(dir, Vault::new(), time) })
 }
 
 #[tokio::test]

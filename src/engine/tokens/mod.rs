@@ -3,7 +3,7 @@
 //!
 //! * `decide`: what an ask comes to, pure. * `flight`: one attempt at a time in this process and on this host.
 //! * `attempt`: the attempt itself. * `check`: whether a token is refused as a client says. * `hosts`: the same among hosts. * `learn`: what hosts tell each other.
-//! * `ident`: what a token is called. * `timer`: fetches without being asked.
+//! * `ident`: what a token is called. * `renamed`: what lies under older names. * `timer`: fetches without being asked.
 
 mod attempt;
 mod check;
@@ -13,6 +13,7 @@ mod hosts;
 mod ident;
 mod learn;
 mod names;
+mod renamed;
 mod storm;
 #[cfg(test)]
 pub(super) mod tests;
@@ -138,13 +139,17 @@ impl Broker {
         let Some(issuer) = subject.gateway.provider.issuer() else { return Err(Reason::new(ReasonCode::NotInVersion)) };
         let rules = issuer.rules();
         let mut row = subject.row().await?;
+        if row.is_none() && self.inherit(&subject).await? {
+            row = subject.row().await?;
+        }
         if row.as_ref().and_then(|r| r.token.as_ref()).is_some_and(|t| t.text.is_none()) {
             return Err(subject.world.why_shut());
         }
         let mut now = subject.world.time.now();
         let mut next = decide::decide(row.as_ref(), &ask, &rules, &now);
         let mut unseen = None;
-        if next == Next::Give && self.shares() && !self.0.listening.load(Ordering::Relaxed) {
+        let nearby = next == Next::Give || ask.cached_only;
+        if nearby && self.shares() && !self.0.listening.load(Ordering::Relaxed) {
             unseen = self.look(&subject).await?;
             row = subject.row().await?;
             now = subject.world.time.now();

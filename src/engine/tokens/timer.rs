@@ -147,6 +147,7 @@ fn jitter() -> Duration {
 impl Timer {
     /// Every account that is configured, and every one that was ever asked for.
     async fn all(&mut self) {
+        self.broker.tidy(&self.world).await;
         let issuing: Vec<_> = self.world.gateways().into_iter().filter(|g| g.provider().issuer().is_some()).collect();
         let mut targets: Vec<Target> = Vec::new();
         for gateway in &issuing {
