@@ -213,6 +213,26 @@ fn a_host_where_nothing_watches_hands_out_no_token_that_another_host_wiped() {
 }
 
 #[test]
+fn a_watch_that_begins_heeds_what_was_wiped_while_nothing_ran_there_and_tells_an_empty_redis_what_lies_there() {
+    let Some(mut b) = Bench::new("a watch that begins") else { return };
+    b.token(0, &[]).exits(0);
+    b.token(1, &[]).exits(0);
+    b.hosts[0].run(&["wipe", "corp:ops", "--yes"]).exits(0);
+    let watch = b.watch(1);
+    until("the wipe", || b.token(1, &["--no-fetch"]).code == 10);
+    assert_eq!(b.fetches(), 1, "what was wiped is fetched by nobody");
+    signal(&watch, "-TERM");
+    b.hosts[1].finish(watch).exits(0);
+    let token = b.token(0, &[]).exits(0).stdout;
+    b.redis.again();
+    let watch = b.watch(0);
+    until("the token in Redis", || b.redis.cli(&["EXISTS", &b.key("token")]) == "1");
+    assert_eq!((b.token(1, &[]).exits(0).stdout, b.fetches()), (token, 2));
+    signal(&watch, "-TERM");
+    b.hosts[0].finish(watch).exits(0);
+}
+
+#[test]
 fn a_watch_says_once_that_the_shared_store_went_away_and_once_that_it_is_back() {
     let Some(mut b) = Bench::new("a watch that tells") else { return };
     let watch = b.watch(0);

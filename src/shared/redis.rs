@@ -221,7 +221,9 @@ impl Inner {
     async fn hear(&self, wait: &mut Duration) -> Result<(), RedisError> {
         let mut channel = self.client.get_async_pubsub().await?;
         channel.subscribe(self.channel()).await?;
-        self.back();
+        // Also at the first time: what changed before was not heard, so whoever listens is to look.
+        *lock(&self.down) = None;
+        let _ = self.news.send(News::Back);
         *wait = AGAIN.0;
         let mut messages = channel.into_on_message();
         while let Some(message) = messages.next().await {

@@ -15,13 +15,14 @@ mod learn;
 mod names;
 mod renamed;
 mod storm;
+mod subject;
 #[cfg(test)]
 pub(super) mod tests;
 pub(super) mod timer;
 
 use super::{
     who::process_at_host,
-    world::{Gateway, World, lock, secret_name},
+    world::{World, lock, secret_name},
 };
 use crate::{
     domain::{Clean, Fingerprint, Reason, ReasonCode, Secret, Stamp, Target},
@@ -32,7 +33,7 @@ use crate::{
     shared::Shared,
     store::{
         run_lock,
-        tokens::{KeptToken, Sign, TokenKey, TokenRow},
+        tokens::{Sign, TokenKey, TokenRow},
     },
 };
 use decide::Next;
@@ -44,6 +45,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
 };
+use subject::Subject;
 use tokio::sync::broadcast;
 
 /// News that may wait for a listener; one that is slower looks at everything.
@@ -72,15 +74,6 @@ pub fn suffices(row: &TokenRow, ask: &Ask, rules: &TokenRules, now: &Stamp) -> b
 }
 
 pub use ident::whose;
-
-/// What an ask is about, looked up once.
-#[derive(Clone)]
-struct Subject {
-    world: Arc<World>,
-    gateway: Arc<Gateway>,
-    target: Target,
-    key: TokenKey,
-}
 
 impl Broker {
     pub(super) fn new(world: Weak<World>) -> Self {
@@ -241,49 +234,6 @@ fn not_wiped(row: Option<&TokenRow>) -> Result<(), Reason> {
     match row.and_then(TokenRow::wiped) {
         Some(at) => Err(Reason::new(ReasonCode::TokenForgotten).at(at)),
         None => Ok(()),
-    }
-}
-
-impl Subject {
-    /// Accounts of such gateways are those that the configuration names.
-    fn is_configured(&self) -> bool {
-        self.gateway.settings.accounts.iter().any(|a| a.name == self.target.account.as_str())
-    }
-
-    /// What is kept, as far as it is of the identity that is configured now.
-    async fn row(&self) -> Result<Option<TokenRow>, Reason> {
-        let row = self.world.store.token(&self.key.id).await.map_err(|e| e.reason())?;
-        if row.as_ref().is_some_and(|r| r.token.is_some() && r.key.whose.is_empty()) && !self.world.read_only {
-            // What cannot be noted counts on as before.
-            let _ = self.world.store.token_whose(&self.key).await;
-        }
-        Ok(row.map(|r| r.of(&self.key.whose)))
-    }
-
-    fn give(&self, row: Option<TokenRow>, origin: Origin, became: Option<crate::providers::token::Became>) -> Result<Given, Reason> {
-        let mut row = row.ok_or(Reason::new(ReasonCode::NothingCached))?;
-        let text = row.token.as_mut().and_then(|t| t.text.take());
-        let held = self.held(&row).ok_or(Reason::new(ReasonCode::NothingCached))?;
-        let token = text.ok_or_else(|| self.world.why_shut())?;
-        Ok(Given { token, held, origin, became })
-    }
-
-    fn held(&self, row: &TokenRow) -> Option<Held> {
-        let KeptToken { fingerprint, length, issued, expires, by, rejected, .. } = row.token.as_ref()?;
-        let storm = storm::of(row);
-        Some(Held {
-            fingerprint: fingerprint.clone(),
-            length: *length,
-            generation: row.generation,
-            issued: *issued,
-            expires: *expires,
-            by: by.clone(),
-            rejected: *rejected,
-            trouble: row.trouble.clone().or_else(|| self.world.tokens.shared().and_then(|s| s.down())),
-            fetches: row.fetches,
-            storm,
-            signs: row.signs.clone(),
-        })
     }
 }
 

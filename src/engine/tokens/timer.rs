@@ -80,7 +80,6 @@ pub(in crate::engine) async fn run(world: Arc<World>) {
     loop {
         if news.is_none() {
             news = broker.shared().map(|s| s.news());
-            listening.begun(news.is_some());
         }
         let at = timer.heap.peek().map(|Reverse((at, _))| *at);
         tokio::select! {
@@ -103,7 +102,14 @@ pub(in crate::engine) async fn run(world: Arc<World>) {
                     timer.all().await;
                 }
             }
-            heard = heard(&mut news) => timer.heard(heard).await,
+            heard = heard(&mut news) => {
+                let connection = matches!(heard, News::Back | News::Lost).then_some(heard == News::Back);
+                timer.heard(heard).await;
+                // From here on, what the others knew before was looked up.
+                if let Some(there) = connection {
+                    listening.begun(there);
+                }
+            }
         }
     }
 }

@@ -228,7 +228,10 @@ impl Shared for Handle {
         })
     }
     fn news(&self) -> broadcast::Receiver<News> {
-        self.primary.news.subscribe()
+        let heard = self.primary.news.subscribe();
+        // As the real one: who begins to listen looks first. Whoever listens already looks once more.
+        self.primary.back();
+        heard
     }
     fn down(&self) -> Option<Reason> {
         self.primary.memory.lock().unwrap().down.then(|| Reason::new(ReasonCode::SharedDown).with("why", "refused"))
