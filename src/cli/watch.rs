@@ -61,7 +61,8 @@ pub(super) async fn run(house: &Session, args: &WatchArgs, out: &mut Output) -> 
     let mut away = false;
     loop {
         tokio::select! {
-            () = ended.heard() => break,
+            // What happened is said before the end.
+            biased;
             () = mailbox.changed() => {
                 let mail = mailbox.take();
                 for toast in mail.toasts {
@@ -74,6 +75,7 @@ pub(super) async fn run(house: &Session, args: &WatchArgs, out: &mut Output) -> 
                     }
                 }
             }
+            () = ended.heard() => break,
         }
     }
     house.world.shut();

@@ -35,6 +35,7 @@ async fn a_wipe_at_another_host_ends_the_copy_that_lies_here() {
     assert_eq!(code(get(&two, CACHED).await), ReasonCode::NothingCached, "a wiped token is handed out");
     assert!(two.world.tokens().wiped(&target(0)).await.is_some());
     // Who asks for one ends that.
+    tokio::time::sleep(Duration::from_secs(1)).await;
     get(&two, Ask::default()).await.unwrap();
     assert_eq!((b.asked(), get(&one, CACHED).await.is_ok()), (2, true));
 }
