@@ -1,11 +1,12 @@
 //! The program: arguments in, exit code out. Everything else lives in the library.
 
+use clap::Parser;
 use pairdeck::cli::{
-    Output,
+    Cli, Output,
     deck::{self, Scene},
     demo,
     dispatch::{Next, dispatch},
-    private, short,
+    private,
 };
 use std::{io::Write, process::ExitCode};
 
@@ -60,7 +61,7 @@ mod early {
 fn main() -> ExitCode {
     thrifty();
     private::private();
-    let cli = match short::parse(std::env::args_os()) {
+    let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         // Help and version are answers, not mistakes: clap knows which stream and code each of them has.
         Err(e) => {

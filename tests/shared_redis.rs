@@ -115,6 +115,7 @@ async fn every_host_hears_of_a_new_token_and_of_a_forgotten_one() {
         assert!(Instant::now() < end, "nobody listens");
         tokio::task::yield_now().await;
     }
+    assert_eq!(heard(&mut news).await, News::Back, "who begins to listen is to look first");
     a.put(&lease, &token("token-that-is-news", 7200), &[]).await.unwrap();
     assert_eq!(heard(&mut news).await, News::Token(NAME.into()));
     a.forget(NAME, &[], &Gone::default()).await.unwrap();

@@ -5,7 +5,10 @@
 
 mod support;
 
-use pairdeck::sandbox::{AppSpec, Part, TokenFault, TokenServer, TokenSettings};
+use pairdeck::{
+    domain::ids::fnv,
+    sandbox::{AppSpec, Part, TokenFault, TokenServer, TokenSettings},
+};
 use serde_json::Value;
 use std::{
     os::unix::net::UnixStream,
@@ -62,7 +65,7 @@ impl Bench {
     fn key(&self, part: &str) -> String {
         // The sandbox is no address of the platform's own, so that stands in the name too.
         let url = self.servers.url("corp");
-        let hash = url.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+        let hash = fnv(url.as_bytes());
         let base = (hash ^ (hash >> 32)) & 0xffff_ffff;
         let name = format!("pairdeck:{{wecom@{base:08x}/{}/1000002}}", self.server().settings().corpid);
         format!("{name}:{part}")
@@ -191,6 +194,62 @@ fn a_watching_host_tells_an_emptied_redis_what_it_has_and_nobody_fetches_again()
     assert_eq!(b.fetches(), 1);
     signal(&watch, "-TERM");
     b.hosts[0].finish(watch).exits(0);
+}
+
+#[test]
+fn a_host_where_nothing_watches_hands_out_no_token_that_another_host_wiped() {
+    let Some(mut b) = Bench::new("a wipe elsewhere") else { return };
+    let first = b.token(0, &[]).exits(0).stdout;
+    assert_eq!(b.token(1, &[]).exits(0).stdout, first);
+    b.hosts[0].run(&["wipe", "corp:ops", "--yes"]).exits(0);
+    b.token(1, &["--no-fetch"]).exits(10);
+    b.token(1, &[]).exits(0);
+    assert_eq!(b.fetches(), 2, "who asks for one ends the wipe");
+    assert_eq!(b.token(0, &["--no-fetch"]).exits(0).stderr, "", "and the first host hands it out");
+    // Without the shared store nobody can know better: what lies there is handed out, and that is said.
+    b.redis.kill();
+    b.token(1, &["--no-fetch"]).exits(0).says(&["the token is good", "shared store"]);
+    b.hosts.iter().for_each(Home::keeps_secrets);
+}
+
+#[test]
+fn a_watch_that_begins_heeds_what_was_wiped_while_nothing_ran_there_and_tells_an_empty_redis_what_lies_there() {
+    let Some(mut b) = Bench::new("a watch that begins") else { return };
+    b.token(0, &[]).exits(0);
+    b.token(1, &[]).exits(0);
+    b.hosts[0].run(&["wipe", "corp:ops", "--yes"]).exits(0);
+    let watch = b.watch(1);
+    until("the wipe", || b.token(1, &["--no-fetch"]).code == 10);
+    assert_eq!(b.fetches(), 1, "what was wiped is fetched by nobody");
+    signal(&watch, "-TERM");
+    b.hosts[1].finish(watch).exits(0);
+    let token = b.token(0, &[]).exits(0).stdout;
+    b.redis.again();
+    let watch = b.watch(0);
+    until("the token in Redis", || b.redis.cli(&["EXISTS", &b.key("token")]) == "1");
+    assert_eq!((b.token(1, &[]).exits(0).stdout, b.fetches()), (token, 2));
+    signal(&watch, "-TERM");
+    b.hosts[0].finish(watch).exits(0);
+}
+
+#[test]
+fn a_watch_says_once_that_the_shared_store_went_away_and_once_that_it_is_back() {
+    let Some(mut b) = Bench::new("a watch that tells") else { return };
+    let watch = b.watch(0);
+    until("the token", || b.token(0, &["--no-fetch"]).code == 0);
+    for _ in 0..2 {
+        let known = |home: &Home| home.store(async |store| store.shared_down().await.unwrap().is_some());
+        b.redis.kill();
+        until("the loss", || known(&b.hosts[0]));
+        b.redis.again();
+        until("the return", || !known(&b.hosts[0]));
+    }
+    signal(&watch, "-TERM");
+    let said = b.hosts[0].finish(watch).exits(0).stderr;
+    let lines = |words: &str| said.lines().filter(|l| l.contains(words)).count();
+    assert_eq!((lines("The shared store does not answer"), lines("the shared store answers again")), (2, 2), "{said}");
+    let timed = said.lines().filter(|l| l.contains("shared store")).all(|l| l.starts_with("pairdeck: 20") && l.contains("Z "));
+    assert!(timed, "{said}");
 }
 
 #[test]

@@ -42,6 +42,10 @@ pub fn dispatch(cli: Cli, out: &mut Output) -> Next {
 fn decide(cli: Cli, out: &mut Output) -> Result<Next, Gone> {
     let globals = cli.globals;
     let ended = Ok::<_, Gone>;
+    if let Some(why) = absent(cli.command.as_ref(), &globals) {
+        out.complain(&why);
+        return ended(Next::Ended(Exit::Usage));
+    }
     let exit = match cli.command {
         Some(Command::Completions { shell }) => completions::run(shell, out).map(|()| Exit::Ok)?,
         Some(Command::Man) => man::run(out).map(|()| Exit::Ok)?,
@@ -51,11 +55,14 @@ fn decide(cli: Cli, out: &mut Output) -> Result<Next, Gone> {
         Some(Command::Config(which)) => config(which, &globals, out)?,
         // Without configuration, runtime or store as far as that goes: callers wait for these.
         Some(Command::Token(args)) => match paths(&globals) {
-            Ok(paths) => swept(&paths, || token::run(&args, &globals, paths.clone(), out))?,
+            Ok(paths) => token::run(&args, &globals, paths, out)?,
             Err(text) => usage(&text, out),
         },
         Some(Command::Exec(args)) => match paths(&globals) {
-            Ok(paths) => swept(&paths, || exec::run(&args, &globals, paths.clone(), out)),
+            Ok(paths) => {
+                exec::file::sweep(&paths.data);
+                exec::run(&args, &globals, paths, out)
+            }
             Err(text) => usage(&text, out),
         },
         other => {
@@ -104,10 +111,27 @@ const fn name(command: &Command) -> &'static str {
     }
 }
 
-/// Does it after files with tokens that a killed process left are gone.
-fn swept<T>(paths: &Paths, run: impl FnOnce() -> T) -> T {
-    exec::file::sweep(&paths.data);
-    run()
+/// What to say of a folder that was named and is not there, where the command would find nothing in a new one: its name was mistyped.
+/// Other commands may be the first ones of a home, and make it.
+fn absent(command: Option<&Command>, globals: &Globals) -> Option<Message> {
+    use Command as C;
+    let finds = matches!(
+        command,
+        Some(
+            C::Token(_)
+                | C::Exec(_)
+                | C::List(_)
+                | C::Status(_)
+                | C::Check(_)
+                | C::History(_)
+                | C::Remove(_)
+                | C::Wipe(_)
+                | C::Regenerate(_)
+                | C::Do(_)
+        )
+    );
+    let home = globals.home.as_deref().filter(|h| finds && !h.as_os_str().is_empty() && !h.exists())?;
+    Some(Message::new(&c::HOME_ABSENT).with("path", home.to_string_lossy()))
 }
 
 /// Where everything lies: `--home`, `PAIRDECK_HOME` or the usual places; `--config` moves the configuration alone.
@@ -227,5 +251,29 @@ fn block_on(out: &mut Output, work: impl AsyncFnOnce(&mut Output) -> run::Ran) -
             out.complain_text(&e.to_string());
             Ok(Exit::Failed)
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[test]
+    fn a_home_that_is_not_there_is_said_by_commands_that_only_find_things_and_none_is_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let home = dir.path().join("typo");
+        let at = home.to_str().unwrap();
+        for line in ["token a", "exec a -- true", "list", "status a", "check a", "history", "wipe a --yes", "remove a --yes"] {
+            let (mut out, shown) = Output::captured();
+            let cli = Cli::parse_from(["pairdeck", "--home", at].into_iter().chain(line.split_whitespace()));
+            assert!(matches!(dispatch(cli, &mut out), Next::Ended(Exit::Usage)), "{line}");
+            assert!(shown.stderr().contains("typo") && shown.stderr().contains("--home"), "{line}: {}", shown.stderr());
+            assert!(!home.exists(), "{line}");
+        }
+        // The deck begins one.
+        let (mut out, _) = Output::captured();
+        assert!(matches!(dispatch(Cli::parse_from(["pairdeck", "--home", at]), &mut out), Next::Deck(..)));
     }
 }

@@ -41,7 +41,6 @@ mod run_heal;
 pub mod sandbox;
 pub mod secret;
 pub mod session;
-pub mod short;
 pub mod since;
 pub mod status;
 pub mod tally;

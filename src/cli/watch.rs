@@ -4,7 +4,7 @@ use super::{Exit, Output, args::WatchArgs, run::Ran, session::Session};
 use crate::{
     domain::{Reason, ReasonCode},
     engine::{follow, metrics},
-    i18n::{Message, token as words},
+    i18n::{Message, reason, token as words},
     store::{Paths, locks::WatchLock, paths},
 };
 use tokio::sync::oneshot;
@@ -58,14 +58,24 @@ pub(super) async fn run(house: &Session, args: &WatchArgs, out: &mut Output) -> 
         tokio::spawn(metrics::serve(house.world.clone(), listener));
     }
     let mailbox = house.world.mailbox();
+    let mut away = false;
     loop {
         tokio::select! {
-            () = ended.heard() => break,
+            // What happened is said before the end.
+            biased;
             () = mailbox.changed() => {
-                for toast in mailbox.take().toasts {
+                let mail = mailbox.take();
+                for toast in mail.toasts {
                     out.note(&toast.text);
                 }
+                if let Some(status) = mail.status {
+                    let why = status.shared_trouble;
+                    if std::mem::replace(&mut away, why.is_some()) != why.is_some() {
+                        shared(house, why.as_ref(), out);
+                    }
+                }
             }
+            () = ended.heard() => break,
         }
     }
     house.world.shut();
@@ -76,6 +86,15 @@ pub(super) async fn run(house: &Session, args: &WatchArgs, out: &mut Output) -> 
     }
     out.note(&Message::new(&words::WATCH_ENDED));
     Ok(Exit::Ok)
+}
+
+/// Says that the store which hosts share went away, or that it is back. Not once more while it stays so.
+fn shared(house: &Session, why: Option<&Reason>, out: &mut Output) {
+    let words = if why.is_some() { &words::WATCH_AWAY } else { &words::WATCH_BACK };
+    let text = why.map(|w| reason::full(w, out.lang)).unwrap_or_default();
+    let time = house.world.time().now().wall.rfc3339();
+    // Not through a message: its values are cut to what a screen shows.
+    out.complain_text(&words.get(out.lang).replace("{time}", &time).replace("{why}", &text));
 }
 
 /// Waits for the watch lock on a thread of its own, which ends with the process.

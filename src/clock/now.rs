@@ -21,7 +21,7 @@ impl SystemTime {
             let wall = std::time::SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             format!("{}-{}", std::process::id(), wall.as_nanos()).into_bytes()
         });
-        Self { boot_id: fnv(&boot_id), started: Instant::now() }
+        Self { boot_id: crate::domain::ids::fnv(&boot_id), started: Instant::now() }
     }
 
     #[cfg(target_os = "linux")]
@@ -84,11 +84,6 @@ fn wall_of(t: std::time::SystemTime) -> Wall {
 
 fn millis(d: Duration) -> u64 {
     u64::try_from(d.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// FNV-1a: the number is kept in the store, so it must not change with the compiler.
-fn fnv(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// 2026-11-21 12:00:00 UTC: where the clocks of tests begin, later than the build floor.

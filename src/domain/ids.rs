@@ -73,6 +73,11 @@ impl Target {
     }
 }
 
+/// FNV-1a: for numbers that are kept or shared, so that they must not change with the compiler. No secret is safe behind it.
+pub fn fnv(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3))
+}
+
 /// A target as an operator typed it: `[GATEWAY:]ACCOUNT[/DEVICE]`, not yet resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TargetName {

@@ -29,9 +29,7 @@ fn of(sntp: &Sntp) -> NtpServer {
 }
 
 fn world(dir: &std::path::Path, time: Arc<dyn Time>, ntp: Vec<NtpServer>) -> Arc<World> {
-    let (paths, vault) = (Paths::in_home(dir), Vault::new());
-    let store = Store::open_in_place(&paths, vault.clone(), time.clone()).unwrap();
-    World::new(Parts { clock: config::Clock { ntp, ..config::Clock::default() }, owner: "test".into(), ..Parts::of(paths, store, vault, time) })
+    World::new(Parts { clock: config::Clock { ntp, ..config::Clock::default() }, ..Parts::of_home(dir, Vault::new(), time) })
 }
 
 #[tokio::test]

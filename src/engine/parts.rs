@@ -58,4 +58,13 @@ impl Parts {
             lock: None,
         }
     }
+
+    /// Those of a test: a home in that folder without gateways, its store on the thread that asks.
+    #[cfg(test)]
+    #[allow(clippy::unwrap_used)]
+    pub(in crate::engine) fn of_home(home: &std::path::Path, vault: Vault, time: Arc<dyn Time>) -> Self {
+        let paths = Paths::in_home(home);
+        let store = Store::open_in_place(&paths, vault.clone(), time.clone()).unwrap();
+        Self { owner: "test".into(), ..Self::of(paths, store, vault, time) }
+    }
 }

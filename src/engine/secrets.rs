@@ -94,10 +94,10 @@ mod tests {
     use super::*;
     use crate::{
         clock::SystemTime,
-        domain::{GatewayId, Secret, State, Time},
+        domain::{GatewayId, Secret, State},
         engine::Parts,
         i18n::{Lang, reason},
-        store::{Paths, Store, config},
+        store::{Paths, config},
         vault::Vault,
     };
     use std::sync::Arc;
@@ -108,11 +108,8 @@ mod tests {
     }
 
     fn world_of(home: &std::path::Path, vault: Vault, kind: &'static str) -> Arc<World> {
-        let time: Arc<dyn Time> = Arc::new(SystemTime::new());
-        let paths = Paths::in_home(home);
-        let store = Store::open_in_place(&paths, vault.clone(), time.clone()).unwrap();
         let gateway = |name| config::Gateway::new(name, kind, "http://127.0.0.1:9");
-        World::new(Parts { gateways: vec![gateway("a"), gateway("b")], owner: "proc-1-x".into(), ..Parts::of(paths, store, vault, time) })
+        World::new(Parts { gateways: vec![gateway("a"), gateway("b")], ..Parts::of_home(home, vault, Arc::new(SystemTime::new())) })
     }
 
     #[tokio::test]

@@ -119,7 +119,7 @@ catalogue! { "command";
     CHECK_VAULT = "open, key from: {source}", "已打开，钥匙来自：{source}";
     CHECK_VAULT_ABSENT = "not made yet: the first secret makes it", "尚未建立：首个密钥会建立它";
     CHECK_SHARED = "the store that hosts share answers", "共享存储有响应";
-    TOKEN_LEFT = "{path}: a token, left by an `exec --file` that was killed; the next token, exec, watch or deck takes it away", "{path}：被强行终止的 exec --file 留下的令牌；下次运行 token、exec、watch 或面板时会清除";
+    TOKEN_LEFT = "{path}: a token, left by an `exec --file` that was killed; the next exec, watch or deck takes it away", "{path}：被强行终止的 exec --file 留下的令牌；下次运行 exec、watch 或面板时会清除";
     CHECK_STORE = "{path}", "{path}";
     CHECK_GATEWAY = "{kind}, key ok", "{kind}，密钥有效";
     CHECK_CONFIG = "{path}: {n} gateways", "{path}：{n} 个网关";
@@ -195,6 +195,7 @@ catalogue! { "command";
 
     CONFIG_FINE = "{path} is fine: {n} gateways", "{path} 无误：{n} 个网关";
     CONFIG_ABSENT = "{path} is not there yet; `pairdeck config example` shows one", "{path} 尚不存在；用 pairdeck config example 查看示例";
+    HOME_ABSENT = "there is no folder {path}, and nothing was made: look at --home and PAIRDECK_HOME; `pairdeck add` and the deck begin a new one", "没有文件夹 {path}，未创建任何内容：请检查 --home 与 PAIRDECK_HOME；pairdeck add 或面板可新建";
     NAME_BROKEN = "{name}: a percent sign must be followed by two hex digits", "{name}：百分号后须有两位十六进制数";
     NOT_WRITTEN = "stdout could not be written ({why}): the result is not whole", "无法写入标准输出（{why}）：结果不完整";
     NAME_UNKNOWN = "{name} is not known here", "此处没有 {name}";

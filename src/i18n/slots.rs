@@ -11,6 +11,7 @@ catalogue! { "slots";
     TOKEN_CHARS = "{n} characters", "{n} 个字符";
     TOKEN_ISSUED = "Issued", "签发";
     TOKEN_DIES = "Dies", "失效";
+    TOKEN_REFUSED = "refused by the platform; it would have lived {left} more", "平台已拒绝；原本还有 {left}";
     TOKEN_IN = "in {left}", "{left} 后";
     TOKEN_RENEWAL = "Renewal", "更新方式";
     TOKEN_LASTING = "lives until it is replaced", "有效至被替换";

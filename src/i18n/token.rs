@@ -93,6 +93,8 @@ catalogue! { "token";
     WATCH_HELD = "another process watches already; --standby waits for its end", "已有其他进程在监视；--standby 可等待其结束";
     METRICS_AT = "figures at http://{address}/metrics", "指标地址 http://{address}/metrics";
     METRICS_FAILED = "no figures at {address}: {why}", "无法在 {address} 提供指标：{why}";
+    WATCH_AWAY = "{time} {why}", "{time} {why}";
+    WATCH_BACK = "{time} the shared store answers again", "{time} 共享存储已恢复";
     WATCH_ENDED = "stopped", "已停止";
     SHARED_LEFT = "copies of the tokens of {n} accounts are left in the shared store, until {time}: {why}", "共享存储中仍有 {n} 个账号的令牌副本，至 {time}：{why}";
     EXEC_FAILED = "{program} could not be started: {why}", "无法启动 {program}：{why}";

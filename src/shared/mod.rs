@@ -70,7 +70,7 @@ pub enum News {
     Token(Box<str>),
     /// The connection was lost: what was shared before is not known to hold.
     Lost,
-    /// The connection is back.
+    /// The connection is there, for the first time or again: what changed before is to be looked up.
     Back,
 }
 

@@ -49,7 +49,7 @@ pub(super) fn renewed(args: &ExecArgs, globals: &Globals, paths: Paths, out: &mu
 }
 
 /// The token as it is now, where that can be told at once and without a request: from the socket, or from the store with a key
-/// file. Says nothing.
+/// file and nobody to share it with. Says nothing.
 pub(super) fn peek(args: &ExecArgs, globals: &Globals, paths: &Paths, out: &mut Output) -> Option<Document> {
     let mut request = request(&args.wanted, None, true, globals, out).ok()?;
     let config = Config::load(&paths.config).ok();
@@ -97,6 +97,8 @@ fn get(
     if let Some(document) = quick::cached(&paths, &config, &request) {
         return Ok(document);
     }
+    // Not before: it reads folders, and most calls end above.
+    super::exec::file::sweep(&paths.data);
     let hint = if no_config { absent } else { names::hint(&config, &request.target) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| {
         out.complain_text(&e.to_string());

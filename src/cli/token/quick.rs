@@ -15,8 +15,11 @@ use crate::{
 };
 
 /// The token that is there, if it answers the request as it stands. `None` for everything that needs more: a fetch, a keyring,
-/// a name that is not plain.
+/// a name that is not plain, a store that hosts share and that may know better.
 pub(super) fn cached(paths: &Paths, config: &Config, request: &Request) -> Option<Document> {
+    if config.shared.is_some() {
+        return None;
+    }
     let target = target(config, &request.target)?;
     let settings = config.gateway(target.gateway.as_str())?;
     let provider = registry::provider(&settings.kind)?;

@@ -2,13 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;
-use crate::{
-    clock::SystemTime,
-    domain::Time,
-    engine::Parts,
-    store::{Paths, Store},
-    vault::Vault,
-};
+use crate::{clock::SystemTime, engine::Parts, vault::Vault};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -16,10 +10,7 @@ use tokio::{
 };
 
 fn world(dir: &tempfile::TempDir) -> Arc<World> {
-    let (paths, vault) = (Paths::in_home(dir.path()), Vault::memory());
-    let time: Arc<dyn Time> = Arc::new(SystemTime::new());
-    let store = Store::open(&paths, vault.clone(), time.clone()).unwrap();
-    World::new(Parts { providers: Arc::new(|_| None), owner: "test".into(), ..Parts::of(paths, store, vault, time) })
+    World::new(Parts { providers: Arc::new(|_| None), ..Parts::of_home(dir.path(), Vault::memory(), Arc::new(SystemTime::new())) })
 }
 
 async fn connect(dir: &tempfile::TempDir) -> UnixStream {

@@ -1,7 +1,7 @@
 //! Whether a token is refused as one client says: tried once by a call without effect, before it is withheld from all the others
 //! or asked for again.
 
-use super::{Broker, Subject, decide, hosts};
+use super::{Broker, Subject, decide, ident};
 use crate::{
     domain::{Fingerprint, ReasonCode},
     engine::who::process_at_host,
@@ -71,7 +71,7 @@ impl Broker {
         self.told(&subject.target);
         // Other hosts ask for themselves where they cannot be told.
         if let (Some(shared), Some(mark)) = (self.shared(), subject.mark().await) {
-            let _ = shared.good(&hosts::name(subject), &mark).await;
+            let _ = shared.good(&ident::name(subject), &mark).await;
         }
     }
 }

@@ -21,8 +21,7 @@ pub(super) struct Waiting(Option<JoinHandle<Result<NamedLock, StoreError>>>);
 
 /// Name of the lock of a target: a hash, because names may hold anything.
 pub(super) fn lock_name(id: &str) -> String {
-    let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
-    format!("token-{hash:016x}")
+    format!("token-{:016x}", crate::domain::ids::fnv(id.as_bytes()))
 }
 
 /// The turn of this process, or who has it, after `until`.

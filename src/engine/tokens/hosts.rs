@@ -1,16 +1,13 @@
 //! The same among hosts: a lease with a fence, so that one host fetches and the others take what it got; and what to do when
 //! the shared store does not answer.
 
-use super::{Broker, Subject, attempt::Errand, decide};
+use super::{Broker, Subject, attempt::Errand, decide, ident::name};
 use crate::{
     domain::{Reason, ReasonCode, Secret, Stamp, row::TokenSemantics},
     engine::{metrics::LeaseEnd, who::process_at_host},
     providers::token::Origin,
     shared::{Gone, Lease, News, Put, Shared, SharedToken, mark},
-    store::{
-        config,
-        tokens::{Cause, KeptToken, TokenRow},
-    },
+    store::tokens::Cause,
 };
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -20,9 +17,9 @@ const DOWN: Duration = Duration::from_secs(10);
 /// Losers look so often besides listening; the jitter keeps fleets apart.
 const LOOK_MS: (u64, u64) = (50, 200);
 /// A token must be younger than another one by so much to count as its successor: latency makes ages differ.
-const NEWER: Duration = Duration::from_secs(1);
+pub(super) const NEWER: Duration = Duration::from_secs(1);
 /// What a lease outlives the request by.
-const SPARE: Duration = Duration::from_secs(5);
+pub(super) const SPARE: Duration = Duration::from_secs(5);
 
 /// A token that another host fetched.
 pub(super) struct Found {
@@ -31,34 +28,6 @@ pub(super) struct Found {
     pub(super) expires: Stamp,
     pub(super) generation: u64,
     pub(super) renewed: bool,
-}
-
-/// What another host found of a token counts here for so long: it travels at once or not at all.
-const TOLD: Duration = Duration::from_secs(60);
-
-/// The name under which hosts share a token: the platform's own ids, because hosts may call a gateway as they like, and where it
-/// is not the platform's own address (a deployment of one's own has its own numbers), a hash of that.
-pub(super) fn name(subject: &Subject) -> String {
-    name_of(&subject.gateway.settings, subject.target.account.as_str())
-}
-
-fn name_of(settings: &config::Gateway, account: &str) -> String {
-    let id = settings.accounts.iter().find(|a| a.name == account).map_or(account, |a| if a.id.is_empty() { account } else { &a.id });
-    let corp = settings.corp_id.as_deref().unwrap_or(&settings.name);
-    let part = crate::domain::ids::escape;
-    let elsewhere = config::default_url(&settings.kind).filter(|own| *own != settings.url).map(|_| base(&settings.url)).unwrap_or_default();
-    format!("{}{elsewhere}/{}/{}", settings.kind, part(corp), part(id))
-}
-
-/// Whom a platform issues an account's token to, as the configuration has it: a token counts for no other one.
-pub fn whose(settings: &config::Gateway, account: &str) -> String {
-    format!("{}{}", name_of(settings, account), base(&settings.url))
-}
-
-/// `@` and eight hex digits that stand for an address.
-fn base(url: &str) -> String {
-    let hash = url.trim_end_matches('/').bytes().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
-    format!("@{:08x}", (hash ^ (hash >> 32)) & 0xffff_ffff)
 }
 
 impl Subject {
@@ -117,7 +86,8 @@ impl Broker {
         }
     }
 
-    async fn known_down(&self, subject: &Subject) -> Option<Reason> {
+    /// Why it is not asked now: it did not answer a moment ago.
+    pub(super) async fn known_down(&self, subject: &Subject) -> Option<Reason> {
         let (at, why) = subject.world.store.shared_down().await.ok().flatten()?;
         (at.age(&subject.world.time.now()) < DOWN).then_some(why)
     }
@@ -140,7 +110,7 @@ impl Broker {
             Err(why) => return Ok(Tried::Down(why)),
         };
         if e.timer {
-            self.heed(e.subject, e.row.as_ref(), shared).await?;
+            self.heed(e.subject, e.row.as_ref(), shared.gone(&name).await?.as_ref()).await?;
         }
         if e.subject.world.store.shared_down().await.ok().flatten().is_some() {
             let _ = e.subject.world.store.set_shared_down(None).await;
@@ -248,170 +218,6 @@ impl Broker {
         self.adopt_found(e.subject, found).await?;
         Ok(true)
     }
-
-    /// Forgets what other hosts see of a token, mirrors included.
-    pub(super) async fn forget_shared(&self, subject: &Subject, gone: &Gone) -> Result<(), Reason> {
-        let Some(shared) = self.connect(&subject.world).await else { return Ok(()) };
-        let shared = shared?;
-        // Names of mirrors are made of the secret.
-        subject.world.load_account_secrets(&subject.gateway, subject.target.account.as_str()).await.map_err(|e| e.reason())?;
-        let cx = subject.world.cx(&subject.gateway, tokio_util::sync::CancellationToken::new())?;
-        let mirrors = subject.gateway.provider.issuer().map(|i| i.mirrors(&cx, &subject.target, subject.world.mirror_prefix())).unwrap_or_default();
-        shared.forget(&name(subject), &mirrors, gone).await
-    }
-
-    /// Another host has changed the token of that name, or (`back`) the shared store answers again: learn what is there. A store that
-    /// comes back may have lost everything, or hold what was replaced meanwhile: then it is told what this host has.
-    pub(super) async fn learn(&self, subject: &Subject, back: bool) -> Result<(), Reason> {
-        let Some(shared) = self.shared() else { return Ok(()) };
-        let row = subject.row().await?;
-        let found = shared.get(&name(subject)).await?;
-        if let Some(at) = row.as_ref().and_then(TokenRow::wiped) {
-            return match found {
-                // What was wiped here while the shared store was away.
-                Some(f) if f.age >= at.age(&subject.world.time.now()) => self.forget_shared(subject, &subject.gone(Some(at)).await).await,
-                // Somebody has asked since.
-                Some(found) => self.adopt_found(subject, found).await,
-                // It may have lost everything: a host that never heard of the wipe would fetch.
-                None if back && shared.gone(&name(subject)).await?.is_none_or(|g| g.wiped.is_none()) => {
-                    self.forget_shared(subject, &subject.gone(Some(at)).await).await
-                }
-                None => Ok(()),
-            };
-        }
-        let mine = row.as_ref().and_then(|r| r.token.as_ref());
-        let now = subject.world.time.now();
-        if found.is_none() && self.heed(subject, row.as_ref(), shared).await.is_err() {
-            return Ok(());
-        }
-        let alive = decide::alive(row.as_ref(), &now).filter(|t| back && !t.rejected && t.text.is_some());
-        if let Some(token) = alive
-            && found.as_ref().is_none_or(|f| f.fingerprint != token.fingerprint && token.issued.age(&now) + NEWER < f.age)
-        {
-            return self.publish(subject, token, shared, found.map_or(0, |f| f.generation)).await;
-        }
-        match found {
-            Some(found) if mine.is_none_or(|t| t.fingerprint != found.fingerprint) => self.adopt_found(subject, found).await,
-            Some(found) => {
-                if let Some(t) = mine {
-                    self.agree(subject, t, &found).await?;
-                }
-                // Another host has tried it meanwhile.
-                if let Some(t) = mine.filter(|t| t.rejected && found.good.is_some_and(|age| age < TOLD)) {
-                    let store = &subject.world.store;
-                    store.token_tried(&subject.key.id, &t.fingerprint, now, found.by.as_str(), true).await.map_err(|e| e.reason())?;
-                }
-                Ok(())
-            }
-            // Forgotten elsewhere.
-            None if mine.is_some() => subject.world.store.token_forget(&subject.key.id).await.map_err(|e| e.reason()),
-            None => Ok(()),
-        }
-    }
-
-    /// Takes it over. What this host knows of the end of that same token outweighs what the finder was told by a platform that says
-    /// the whole life again; the others are told then.
-    async fn adopt_found(&self, subject: &Subject, found: SharedToken) -> Result<(), Reason> {
-        let (by, now) = (found.by.clone(), subject.world.time.now());
-        let (generation, left) = (found.generation, found.left);
-        let row = subject.row().await?;
-        let known = decide::known_end(row.as_ref(), &found.token, &found.fingerprint);
-        let mut found = of(found, &now);
-        if let Some(issuer) = subject.gateway.provider.issuer() {
-            found.expires = decide::expiry(known, &now, left, issuer.rules().semantics, &now);
-        }
-        let shorter = found.expires.left(&now) + NEWER < left;
-        self.take_over(subject, found, by).await?;
-        if shorter { self.shorten(subject, generation).await } else { Ok(()) }
-    }
-
-    /// Publishes the token that is held here with the end that is known here.
-    async fn shorten(&self, subject: &Subject, seen: u64) -> Result<(), Reason> {
-        let (Some(shared), Some(row)) = (self.shared(), subject.row().await?) else { return Ok(()) };
-        match &row.token {
-            // What cannot be told now is told when the store is back; here it holds.
-            Some(token) => self.publish(subject, token, shared, seen).await.or(Ok(())),
-            None => Ok(()),
-        }
-    }
-
-    /// The same token stands here and there with different ends: the nearer one holds, here and for everybody.
-    async fn agree(&self, subject: &Subject, mine: &KeptToken, found: &SharedToken) -> Result<(), Reason> {
-        let now = subject.world.time.now();
-        let lengthens = subject.gateway.provider.issuer().is_none_or(|i| i.rules().semantics == TokenSemantics::AutoRenewed);
-        let left = decide::left(mine, &now);
-        if lengthens || left.is_zero() {
-            return Ok(());
-        }
-        if left + NEWER < found.left {
-            return self.shorten(subject, found.generation).await;
-        }
-        if found.left + NEWER < left {
-            subject.world.store.token_shorter(&subject.key.id, &mine.fingerprint, now.plus(found.left)).await.map_err(|e| e.reason())?;
-        }
-        Ok(())
-    }
-
-    /// What somebody wiped at another host is wiped here too, and nothing is fetched for nobody: then this is an error. Whoever
-    /// got a token since then has asked for it.
-    async fn heed(&self, subject: &Subject, row: Option<&TokenRow>, shared: &Arc<dyn Shared>) -> Result<(), Reason> {
-        let Some(gone) = shared.gone(&name(subject)).await? else { return Ok(()) };
-        let Some(age) = gone.wiped else { return Ok(()) };
-        let now = subject.world.time.now();
-        if row.and_then(|r| r.token.as_ref()).is_some_and(|t| t.issued.age(&now) + NEWER < age) {
-            return Ok(());
-        }
-        let at = now.minus(age);
-        subject.world.store.token_wipe(&subject.key, at).await.map_err(|e| e.reason())?;
-        Err(Reason::new(ReasonCode::TokenForgotten).at(at))
-    }
-}
-
-impl Broker {
-    /// Waits until the shared store answers questions. Its news may be back before: they have a connection of their own.
-    pub(super) async fn answers(&self) {
-        let Some(shared) = self.shared() else { return };
-        for _ in 0..10 {
-            if shared.holder("answers").await.is_ok() {
-                return;
-            }
-            tokio::time::sleep(jitter()).await;
-        }
-    }
-
-    /// Tells the other hosts of a token that was fetched while the shared store was away. `seen`: the generation that stood there;
-    /// whoever is newer is left alone.
-    async fn publish(&self, subject: &Subject, token: &KeptToken, shared: &Arc<dyn Shared>, seen: u64) -> Result<(), Reason> {
-        let Some(text) = &token.text else { return Ok(()) };
-        let name = name(subject);
-        let Some(lease) = shared.acquire(&name, SPARE).await? else { return Ok(()) };
-        let now = subject.world.time.now();
-        let offer = SharedToken {
-            token: text.clone(),
-            fingerprint: token.fingerprint.clone(),
-            generation: lease.fence,
-            left: token.expires.left(&now),
-            age: token.issued.age(&now),
-            by: token.by.clone(),
-            renewed: token.renewed,
-            good: None,
-        };
-        subject.world.load_account_secrets(&subject.gateway, subject.target.account.as_str()).await.map_err(|e| e.reason())?;
-        let cx = subject.world.cx(&subject.gateway, tokio_util::sync::CancellationToken::new())?;
-        let mirrors = subject.gateway.provider.issuer().map(|i| i.mirrors(&cx, &subject.target, subject.world.mirror_prefix()));
-        let done = match shared.get(&name).await {
-            Ok(found) if found.as_ref().is_none_or(|f| f.generation <= seen) => {
-                shared.put(&lease, &offer, &mirrors.unwrap_or_default()).await.map(|_| ())
-            }
-            other => other.map(|_| ()),
-        };
-        let _ = shared.release(&lease).await;
-        done
-    }
-}
-
-fn of(found: SharedToken, now: &Stamp) -> Found {
-    Found { issued: now.minus(found.age), expires: now.plus(found.left), token: found.token, generation: found.generation, renewed: found.renewed }
 }
 
 /// One fetch for a refusal, among all hosts: the token that is refused here was fetched for a refusal already, by whichever host,
@@ -432,24 +238,8 @@ async fn about(news: &mut tokio::sync::broadcast::Receiver<News>, name: &str) {
     }
 }
 
-fn jitter() -> Duration {
+/// A short wait, unlike on any two hosts.
+pub(super) fn jitter() -> Duration {
     let r = u64::from(getrandom::u32().unwrap_or(0));
     Duration::from_millis(LOOK_MS.0 + r % (LOOK_MS.1 - LOOK_MS.0))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn deployments_that_number_their_apps_alike_share_no_token() {
-        let of = |url: &str| {
-            let settings = config::Gateway { kind: "wecom".into(), url: url.into(), corp_id: Some("ww1".into()), ..config::Gateway::default() };
-            name_of(&settings, "1000002")
-        };
-        assert_eq!(of("https://qyapi.weixin.qq.com/cgi-bin"), "wecom/ww1/1000002", "the platform's own stays as it was");
-        let (one, two) = (of("https://wecom.one.example/cgi-bin"), of("https://wecom.two.example/cgi-bin"));
-        assert!(one != two && one.starts_with("wecom@") && one.ends_with("/ww1/1000002"), "{one} {two}");
-        assert_eq!(one, of("https://wecom.one.example/cgi-bin/"));
-    }
 }

@@ -2,22 +2,27 @@
 //! platform that refuses is not asked again before something has changed.
 //!
 //! * `decide`: what an ask comes to, pure. * `flight`: one attempt at a time in this process and on this host.
-//! * `attempt`: the attempt itself. * `check`: whether a token is refused as a client says. * `hosts`: the same among hosts. * `timer`: fetches without being asked.
+//! * `attempt`: the attempt itself. * `check`: whether a token is refused as a client says. * `hosts`: the same among hosts. * `learn`: what hosts tell each other.
+//! * `ident`: what a token is called. * `renamed`: what lies under older names. * `timer`: fetches without being asked.
 
 mod attempt;
 mod check;
 mod decide;
 mod flight;
 mod hosts;
+mod ident;
+mod learn;
 mod names;
+mod renamed;
 mod storm;
+mod subject;
 #[cfg(test)]
 pub(super) mod tests;
 pub(super) mod timer;
 
 use super::{
     who::process_at_host,
-    world::{Gateway, World, lock, secret_name},
+    world::{World, lock, secret_name},
 };
 use crate::{
     domain::{Clean, Fingerprint, Reason, ReasonCode, Secret, Stamp, Target},
@@ -28,15 +33,19 @@ use crate::{
     shared::Shared,
     store::{
         run_lock,
-        tokens::{KeptToken, Sign, TokenKey, TokenRow},
+        tokens::{Sign, TokenKey, TokenRow},
     },
 };
 use decide::Next;
 use flight::Flight;
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, OnceLock, Weak},
+    sync::{
+        Arc, Mutex, OnceLock, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
 };
+use subject::Subject;
 use tokio::sync::broadcast;
 
 /// News that may wait for a listener; one that is slower looks at everything.
@@ -50,6 +59,8 @@ struct Inner {
     world: Weak<World>,
     flights: Mutex<HashMap<String, Arc<Flight>>>,
     shared: OnceLock<Arc<dyn Shared>>,
+    /// True while a timer of this process hears the news of other hosts.
+    listening: AtomicBool,
     /// Targets whose token changed since the timer looked.
     dirty: Mutex<HashSet<Target>>,
     changed: tokio::sync::Notify,
@@ -62,16 +73,7 @@ pub fn suffices(row: &TokenRow, ask: &Ask, rules: &TokenRules, now: &Stamp) -> b
     decide::decide(Some(row), ask, rules, now) == Next::Give
 }
 
-pub use hosts::whose;
-
-/// What an ask is about, looked up once.
-#[derive(Clone)]
-struct Subject {
-    world: Arc<World>,
-    gateway: Arc<Gateway>,
-    target: Target,
-    key: TokenKey,
-}
+pub use ident::whose;
 
 impl Broker {
     pub(super) fn new(world: Weak<World>) -> Self {
@@ -79,6 +81,7 @@ impl Broker {
             world,
             flights: Mutex::default(),
             shared: OnceLock::new(),
+            listening: AtomicBool::new(false),
             dirty: Mutex::default(),
             changed: tokio::sync::Notify::new(),
             news: broadcast::Sender::new(NEWS),
@@ -128,13 +131,29 @@ impl Broker {
         let subject = self.subject(at)?;
         let Some(issuer) = subject.gateway.provider.issuer() else { return Err(Reason::new(ReasonCode::NotInVersion)) };
         let rules = issuer.rules();
-        let row = subject.row().await?;
+        let mut row = subject.row().await?;
+        if row.is_none() && self.inherit(&subject).await? {
+            row = subject.row().await?;
+        }
         if row.as_ref().and_then(|r| r.token.as_ref()).is_some_and(|t| t.text.is_none()) {
             return Err(subject.world.why_shut());
         }
-        let now = subject.world.time.now();
-        match decide::decide(row.as_ref(), &ask, &rules, &now) {
-            Next::Give => return subject.give(row, Origin::Cache, None),
+        let mut now = subject.world.time.now();
+        let mut next = decide::decide(row.as_ref(), &ask, &rules, &now);
+        let mut unseen = None;
+        let nearby = next == Next::Give || ask.cached_only;
+        if nearby && self.shares() && !self.0.listening.load(Ordering::Relaxed) {
+            unseen = self.look(&subject).await?;
+            row = subject.row().await?;
+            now = subject.world.time.now();
+            next = decide::decide(row.as_ref(), &ask, &rules, &now);
+        }
+        match next {
+            Next::Give => {
+                let mut given = subject.give(row, Origin::Cache, None)?;
+                given.held.trouble = given.held.trouble.or(unseen);
+                return Ok(given);
+            }
             // What one client says of it is looked into before it counts.
             Next::Stop(why) if why.code != ReasonCode::TokenRejectedAgain => return Err(why),
             Next::Stop(why) if decide::reported(row.as_ref(), &ask, &now).is_none() || ask.cached_only || subject.world.read_only => {
@@ -215,49 +234,6 @@ fn not_wiped(row: Option<&TokenRow>) -> Result<(), Reason> {
     match row.and_then(TokenRow::wiped) {
         Some(at) => Err(Reason::new(ReasonCode::TokenForgotten).at(at)),
         None => Ok(()),
-    }
-}
-
-impl Subject {
-    /// Accounts of such gateways are those that the configuration names.
-    fn is_configured(&self) -> bool {
-        self.gateway.settings.accounts.iter().any(|a| a.name == self.target.account.as_str())
-    }
-
-    /// What is kept, as far as it is of the identity that is configured now.
-    async fn row(&self) -> Result<Option<TokenRow>, Reason> {
-        let row = self.world.store.token(&self.key.id).await.map_err(|e| e.reason())?;
-        if row.as_ref().is_some_and(|r| r.token.is_some() && r.key.whose.is_empty()) && !self.world.read_only {
-            // What cannot be noted counts on as before.
-            let _ = self.world.store.token_whose(&self.key).await;
-        }
-        Ok(row.map(|r| r.of(&self.key.whose)))
-    }
-
-    fn give(&self, row: Option<TokenRow>, origin: Origin, became: Option<crate::providers::token::Became>) -> Result<Given, Reason> {
-        let mut row = row.ok_or(Reason::new(ReasonCode::NothingCached))?;
-        let text = row.token.as_mut().and_then(|t| t.text.take());
-        let held = self.held(&row).ok_or(Reason::new(ReasonCode::NothingCached))?;
-        let token = text.ok_or_else(|| self.world.why_shut())?;
-        Ok(Given { token, held, origin, became })
-    }
-
-    fn held(&self, row: &TokenRow) -> Option<Held> {
-        let KeptToken { fingerprint, length, issued, expires, by, rejected, .. } = row.token.as_ref()?;
-        let storm = storm::of(row);
-        Some(Held {
-            fingerprint: fingerprint.clone(),
-            length: *length,
-            generation: row.generation,
-            issued: *issued,
-            expires: *expires,
-            by: by.clone(),
-            rejected: *rejected,
-            trouble: row.trouble.clone().or_else(|| self.world.tokens.shared().and_then(|s| s.down())),
-            fetches: row.fetches,
-            storm,
-            signs: row.signs.clone(),
-        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Fetches without being asked, so that who comes after hours of silence finds a living token. One timer for all tokens: it
 //! sleeps until the nearest instant at which a request is of use, and nothing else wakes it but a change.
 
-use super::{Broker, Subject, decide, hosts};
+use super::{Broker, Subject, decide, ident};
 use crate::{
     domain::{GatewayId, Reason, ReasonCode, RemoteId, Target},
     engine::{
@@ -14,7 +14,7 @@ use crate::{
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, HashMap},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 use tokio::{
@@ -69,6 +69,7 @@ pub(in crate::engine) async fn run(world: Arc<World>) {
     let mut moves = world.gate.moves();
     let mut epoch = moves.borrow().epoch;
     let mut news: Option<broadcast::Receiver<News>> = None;
+    let listening = Listening(&broker);
     if let Some(Ok(shared)) = broker.connect(&world).await {
         // Before it was asked once it is not known to be away.
         let _ = shared.holder("answers").await;
@@ -101,8 +102,30 @@ pub(in crate::engine) async fn run(world: Arc<World>) {
                     timer.all().await;
                 }
             }
-            heard = heard(&mut news) => timer.heard(heard).await,
+            heard = heard(&mut news) => {
+                let connection = matches!(heard, News::Back | News::Lost).then_some(heard == News::Back);
+                timer.heard(heard).await;
+                // From here on, what the others knew before was looked up.
+                if let Some(there) = connection {
+                    listening.begun(there);
+                }
+            }
         }
+    }
+}
+
+/// While it stands, this process hears what other hosts change, and need not look before it hands out what lies here.
+struct Listening<'a>(&'a Broker);
+
+impl Listening<'_> {
+    fn begun(&self, hears: bool) {
+        self.0.0.listening.store(hears, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Listening<'_> {
+    fn drop(&mut self) {
+        self.begun(false);
     }
 }
 
@@ -130,6 +153,7 @@ fn jitter() -> Duration {
 impl Timer {
     /// Every account that is configured, and every one that was ever asked for.
     async fn all(&mut self) {
+        self.broker.tidy(&self.world).await;
         let issuing: Vec<_> = self.world.gateways().into_iter().filter(|g| g.provider().issuer().is_some()).collect();
         let mut targets: Vec<Target> = Vec::new();
         for gateway in &issuing {
@@ -245,7 +269,7 @@ impl Timer {
         for target in targets {
             let Ok(subject) = self.broker.subject(&target) else { continue };
             let about = match &news {
-                News::Token(name) => **name == *hosts::name(&subject),
+                News::Token(name) => **name == *ident::name(&subject),
                 News::Back => true,
                 News::Lost => false,
             };

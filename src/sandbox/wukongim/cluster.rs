@@ -154,6 +154,5 @@ fn device_row(uid: &str, flag: u8, d: &Device) -> Json {
 
 /// A hash of the uid; FNV-1a with the tail that ids of users have.
 fn user_id(uid: &str) -> i64 {
-    let hash = uid.bytes().fold(0xcbf2_9ce4_8422_2325u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
-    (hash >> 4) as i64
+    (crate::domain::ids::fnv(uid.as_bytes()) >> 4) as i64
 }

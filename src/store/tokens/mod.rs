@@ -84,6 +84,11 @@ impl Store {
     pub async fn tokens(&self) -> Result<Vec<TokenBrief>, StoreError> {
         self.ask(read::all).await
     }
+    /// Targets that were kept for the same identity under another name; of their lives nothing is told.
+    pub async fn token_kin(&self, key: &TokenKey) -> Result<Vec<TokenBrief>, StoreError> {
+        let key = key.clone();
+        self.ask(move |db| read::kin(db, &key)).await
+    }
     /// The attempts of a target, newest first.
     pub async fn token_log(&self, id: &str, limit: usize) -> Result<Vec<FetchLine>, StoreError> {
         let id = id.to_owned();

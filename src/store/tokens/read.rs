@@ -147,6 +147,18 @@ pub(super) fn all(db: &mut Db) -> Result<Vec<TokenBrief>, StoreError> {
     go(db.vault_db()?).map_err(|e| super::super::schema::explain(&path, &e))
 }
 
+/// Other targets that were kept for the same identity.
+pub(super) fn kin(db: &mut Db, key: &TokenKey) -> Result<Vec<TokenBrief>, StoreError> {
+    let path = db.path.clone();
+    let go = |db: &Connection| -> rusqlite::Result<Vec<TokenBrief>> {
+        let mut all = db.prepare_cached("SELECT gateway, account FROM token WHERE whose = ?1 AND target <> ?2 ORDER BY target")?;
+        let brief = |r: &Row<'_>| Ok(TokenBrief { gateway: r.get(0)?, account: r.get(1)?, issued: None, expires: None });
+        let found = all.query_map([&key.whose, &key.id], brief)?;
+        found.collect()
+    };
+    go(db.vault_db()?).map_err(|e| super::super::schema::explain(&path, &e))
+}
+
 pub(super) fn log(db: &mut Db, id: &str, limit: usize) -> Result<Vec<FetchLine>, StoreError> {
     let path = db.path.clone();
     let go = |db: &Connection| -> rusqlite::Result<Vec<FetchLine>> {

@@ -5,21 +5,20 @@ use crate::{
     domain::{Reason, ReasonCode, Secret, row::TokenSemantics},
     engine::World,
     providers::token::{Ask, Became, Given, Origin, Renew, RenewWish, Rotate, TokenRules, Tokens},
-    store::tokens::Signs,
 };
 use std::{sync::Arc, time::Duration};
 
 const S: fn(u64) -> Duration = Duration::from_secs;
 
-async fn get(world: &Arc<World>, ask: Ask) -> Result<Given, Reason> {
+pub(super) async fn get(world: &Arc<World>, ask: Ask) -> Result<Given, Reason> {
     world.tokens().obtain(&target(0), ask).await
 }
 
-fn code(r: Result<Given, Reason>) -> ReasonCode {
+pub(super) fn code(r: Result<Given, Reason>) -> ReasonCode {
     r.map(|g| g.held.fingerprint.to_string()).unwrap_err().code
 }
 
-async fn many(world: &Arc<World>, n: usize, ask: Ask) -> Vec<Result<Given, Reason>> {
+pub(super) async fn many(world: &Arc<World>, n: usize, ask: Ask) -> Vec<Result<Given, Reason>> {
     let mut tasks = Vec::new();
     for _ in 0..n {
         let (world, ask) = (world.clone(), ask.clone());
@@ -365,70 +364,6 @@ async fn forgetting_a_token_that_the_platform_gives_again_never_lengthens_its_li
     world.tokens().forget(&target(0)).await.unwrap();
     b.far.lock().unwrap().living = None;
     assert!(get(&world, Ask::default()).await.unwrap().held.expires.wall > first.held.expires.wall);
-}
-
-fn evidence(held: &crate::providers::token::Held) -> Option<(String, String)> {
-    let storm = held.storm.as_ref()?;
-    let arg = |name: &str| storm.arg(name).unwrap_or_default().to_owned();
-    Some((arg("evidence"), arg("n")))
-}
-
-#[tokio::test(start_paused = true)]
-async fn tokens_that_die_early_are_counted_once_each_and_the_second_one_tells_of_another_holder() {
-    let b = Bench::new(WECOM);
-    let world = b.process().await;
-    let first = get(&world, Ask::default()).await.unwrap();
-    b.far.lock().unwrap().living = None;
-    let rejected = |g: &Given| Ask { rejected: Some(g.held.fingerprint.clone()), ..Ask::default() };
-    many(&world, 20, rejected(&first)).await;
-    let second = get(&world, Ask::default()).await.unwrap();
-    assert_eq!((second.held.signs.died, evidence(&second.held)), (1, None), "one early death is no storm, however many report it");
-    for _ in 0..20 {
-        let _ = get(&world, rejected(&second)).await;
-    }
-    let held = world.tokens().held(&target(0)).await.unwrap();
-    assert_eq!(evidence(&held), Some(("died".into(), "2".into())));
-    assert!(held.signs.last.is_some());
-    // A new secret ends it: nobody else has that one.
-    tokio::time::sleep(S(1)).await;
-    world.tokens().put_secret(&target(0), "secret", Secret::new("another-secret-0123456789".into())).await.unwrap();
-    let renewed = get(&world, Ask::default()).await.unwrap();
-    assert_eq!((renewed.held.storm, renewed.held.signs), (None, crate::store::tokens::Signs::default()));
-    tokio::time::sleep(S(601)).await;
-    assert_eq!(world.tokens().held(&target(0)).await.unwrap().storm, None, "the window is over");
-}
-
-#[tokio::test(start_paused = true)]
-async fn another_token_in_the_middle_of_a_life_is_a_sign_and_one_after_its_end_or_after_a_refusal_is_none() {
-    let b = Bench::new(WECOM);
-    let world = b.process().await;
-    let again = Ask { renew: Some(RenewWish::Again), ..Ask::default() };
-    let signs = async || world.tokens().held(&target(0)).await.unwrap().signs;
-    get(&world, Ask::default()).await.unwrap();
-    get(&world, again.clone()).await.unwrap();
-    assert_eq!(signs().await, Signs::default(), "the same one is no sign");
-    tokio::time::sleep(S(7300)).await;
-    get(&world, Ask::default()).await.unwrap();
-    assert_eq!(signs().await.changed, 0, "its time was over");
-    for n in 1..=2 {
-        b.far.lock().unwrap().living = None;
-        tokio::time::sleep(S(60)).await;
-        get(&world, again.clone()).await.unwrap();
-        assert_eq!(signs().await.changed, n);
-    }
-    let held = world.tokens().held(&target(0)).await.unwrap();
-    assert_eq!(evidence(&held), Some(("changed".into(), "2".into())));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_limit_that_few_requests_of_ours_cannot_have_reached_tells_of_others_also_without_a_token() {
-    let b = Bench::new(WECOM);
-    let world = b.process().await;
-    b.fail(ReasonCode::RateLimited);
-    assert_eq!(code(get(&world, Ask::default()).await), ReasonCode::RateLimited);
-    let storm = world.tokens().storm(&target(0)).await.unwrap();
-    let text = crate::i18n::reason::sentence(&storm, crate::i18n::Lang::En);
-    assert_eq!((storm.code, text.contains("1 fetches from here")), (ReasonCode::TokenStorm, true), "{text}");
 }
 
 #[tokio::test(start_paused = true)]

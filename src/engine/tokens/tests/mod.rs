@@ -4,6 +4,10 @@
 mod asking;
 mod hosts;
 pub(in crate::engine) mod platform;
+mod primary;
+mod renamed;
 mod reports;
+mod storms;
 mod timing;
+mod unwatched;
 mod wiped;

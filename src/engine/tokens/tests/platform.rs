@@ -3,7 +3,7 @@
 use crate::{
     clock::{Limits, now::TokioTime},
     domain::{
-        Action, Answer, Effect, Finding, GatewayId, Inputs, Not, Op, Plan, Reason, ReasonCode, RemoteId, Row, Secret, StepEnd, Target, Time, Want,
+        Action, Answer, Effect, Finding, GatewayId, Inputs, Not, Op, Plan, Reason, ReasonCode, RemoteId, Row, Secret, StepEnd, Target, Want,
         row::TokenSemantics,
     },
     engine::{Parts, World, world::secret_name},
@@ -12,7 +12,7 @@ use crate::{
         Cx, Fut, GatewayFacts, KindSpec, Look, Pairing, Provider, Report, SecretSpec, Tx,
         token::{Given, Issued, Issuer, Renew, Rotate, TokenRules, Tried, account_secret},
     },
-    store::{Paths, Store, config},
+    store::config,
     vault::Vault,
 };
 use std::{
@@ -166,6 +166,10 @@ pub(in crate::engine) struct Bench {
     pub(in crate::engine) accounts: usize,
     /// The corp that processes are configured for.
     pub(in crate::engine) corp: String,
+    /// What they call the gateway.
+    pub(in crate::engine) gateway: String,
+    /// They may change nothing.
+    pub(in crate::engine) read_only: bool,
 }
 
 pub(in crate::engine) const WECOM: TokenRules =
@@ -192,6 +196,8 @@ impl Bench {
             far: Arc::new(Mutex::new(far)),
             accounts: 1,
             corp: "ww1".into(),
+            gateway: "corp".into(),
+            read_only: false,
         }
     }
 
@@ -206,16 +212,13 @@ impl Bench {
     }
 
     async fn process_in(&self, home: &std::path::Path) -> Arc<World> {
-        let paths = Paths::in_home(home);
-        let time: Arc<dyn Time> = self.time.clone();
         let vault = if home == self.dir.path() { self.vault.clone() } else { Vault::memory() };
-        let store = Store::open_in_place(&paths, vault.clone(), time.clone()).unwrap();
         let rules = self.far.lock().unwrap().rules;
         let far = self.far.clone();
         let accounts =
             (0..self.accounts).map(|n| config::Account { name: account(n), id: format!("100{n}"), ..config::Account::default() }).collect();
         let gateway = config::Gateway {
-            name: "corp".into(),
+            name: self.gateway.clone(),
             kind: "mint".into(),
             url: "http://127.0.0.1:1".into(),
             corp_id: Some(self.corp.clone()),
@@ -224,12 +227,12 @@ impl Bench {
         };
         let world = World::new(Parts {
             gateways: vec![gateway],
+            read_only: self.read_only,
             providers: Arc::new(move |_| Some(Arc::new(Mint { rules, far: far.clone() }))),
-            owner: "test".into(),
-            ..Parts::of(paths, store, vault, time)
+            ..Parts::of_home(home, vault, self.time.clone())
         });
         for n in 0..self.accounts {
-            let name = secret_name(&GatewayId::new("corp"), &account_secret(&account(n), "secret"));
+            let name = secret_name(&GatewayId::new(&self.gateway), &account_secret(&account(n), "secret"));
             world.store().secret_put(&name, &Secret::new("the-secret-of-this-app-0123456789".into())).await.unwrap();
         }
         world.load_secrets().await.unwrap();

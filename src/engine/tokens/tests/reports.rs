@@ -1,8 +1,9 @@
 //! What one client says of a token: looked into before it counts for the others.
 
 use super::{
-    hosts::{Primary, get as get_at, host},
+    hosts::get as get_at,
     platform::{Bench, WECOM, target},
+    primary::{Primary, host},
 };
 use crate::{
     domain::{Reason, ReasonCode},

@@ -1,8 +1,9 @@
 //! What was wiped stays away, everywhere, until somebody asks; and asking never gives an old token a new life.
 
 use super::{
-    hosts::{Primary, get, host},
+    hosts::get,
     platform::{Bench, WECOM, target},
+    primary::{Primary, host},
 };
 use crate::{
     domain::ReasonCode,

@@ -1,7 +1,7 @@
 //! Token view, slot plan, the questions of a verb, the diagnosis.
 
 use crate::{
-    domain::row::TokenSemantics,
+    domain::{State, row::TokenSemantics},
     i18n::{self, Message, deck as w, slots as s},
     providers::Mark,
     tui::{
@@ -47,7 +47,10 @@ pub(super) fn token(app: &App, t: &TokenView) -> Panel {
             say(&s::TOKEN_ISSUED, format!("{} · {ago}", at.rfc3339().trim_end_matches('Z').replace('T', " ")));
         }
         if let Some(at) = token.expires_at {
+            let refused = token.rejected || entry.is_some_and(|e| matches!(e.row.link.state, State::Refused | State::Expired));
             let words = match super::super::detail::left(token, &app.now) {
+                // Its life counts for nothing then, and how much of it was left tells of who ended it.
+                Some(left) if refused => Message::new(&s::TOKEN_REFUSED).with("left", text::left(left)),
                 // As the row says it: an hour and a half is not an hour.
                 Some(left) => Message::new(&s::TOKEN_IN).with("left", text::left(left)),
                 None => Message::new(&w::TOKEN_OVER).with("age", text::age(crate::domain::Stamp::wall_only(at).age(&app.now))),
