@@ -13,7 +13,7 @@ fn robot(dc: i32) -> TelegramAccount {
 }
 
 /// The owner lives in data centre 4 and the bot in 2, both logged in.
-async fn both() -> Stage {
+pub(super) async fn both() -> Stage {
     let mut stage = Stage::of(TelegramSettings::default(), vec![owner(None), robot(2)]).await;
     stage.log_in().await;
     stage.cx.secrets.insert(token::account_secret("robot", setup::BOT_TOKEN), Secret::new("77:CANARY-token".into()));
