@@ -173,7 +173,7 @@ async fn what_telegram_refuses_is_named_with_the_command_that_mends_it() {
 }
 
 /// Writes a session into a slot of the owner and remembers its hash, as a regeneration does.
-async fn slot(stage: &mut Stage, name: &str, file: &std::path::Path, seed: u8, hash: Option<i64>) {
+pub(super) async fn slot(stage: &mut Stage, name: &str, file: &std::path::Path, seed: u8, hash: Option<i64>) {
     let key = mtproto::AuthKey::new([seed; 256]);
     session::write::replace(file, &session::gotd::render(4, &key, 1, &session::gotd::Config::default()).unwrap()).unwrap();
     let slot = config::Slot {
