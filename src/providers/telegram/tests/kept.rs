@@ -17,17 +17,10 @@ fn sealed(stage: &Stage, account: &str) -> Option<String> {
     stage.shared.memo.lock().unwrap().get(&name).map(ToString::to_string)
 }
 
-/// The operator is logged in, and its key lies sealed in the store as the engine puts it there.
 async fn logged_in() -> Stage {
     let mut stage = Stage::of(TelegramSettings::default(), vec![owner(None)]).await;
     stage.log_in().await;
-    seal(&stage).await;
     stage
-}
-
-async fn seal(stage: &Stage) {
-    let name = token::account_secret("shop", setup::OPERATOR);
-    stage.cx.memo.seal(&name, Some(&stage.cx.secrets[&name])).await.unwrap();
 }
 
 /// As the engine loads secrets anew.
@@ -106,7 +99,6 @@ async fn a_log_out_that_was_killed_is_finished_and_never_takes_a_later_login_wit
     assert_eq!(stage.provider.check(&stage.cx, &op, "forget").await, Finding::NotDone);
     // Yet somebody logs in first: that key is nobody's to end or to forget.
     stage.log_in().await;
-    seal(&stage).await;
     let key = sealed(&stage, "shop");
     for step in ["log-out", "forget"] {
         assert_eq!(stage.provider.check(&stage.cx, &op, step).await, Finding::Done, "{step}");

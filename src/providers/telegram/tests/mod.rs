@@ -163,7 +163,9 @@ impl Stage {
     /// Commits as the engine does.
     pub(super) fn commit(&mut self, account: &str, secrets: Secrets) {
         for (name, secret) in secrets {
-            self.cx.secrets.insert(token::account_secret(account, &name), secret);
+            let name = token::account_secret(account, &name);
+            self.shared.memo.lock().unwrap().insert(format!("sealed:{name}"), secret.expose().into());
+            self.cx.secrets.insert(name, secret);
         }
     }
 

@@ -181,8 +181,9 @@ async fn an_account_whose_server_says_nothing_delays_nobody_elses_rows() {
     assert!(found.is_some_and(|at| at >= ask::PATIENCE), "{found:?}");
     assert_eq!(lost, 0, "somebody was heard all the time");
     // Each 30 seconds, whatever the other one does: in one that had waited each round would be eight seconds late.
-    let late = asked.iter().zip([0, 30, 60, 90]).map(|(is, due)| is.saturating_sub(Duration::from_secs(due))).max();
-    assert!(asked.len() == 4 && late.is_some_and(|l| l < Duration::from_secs(4)), "{asked:?}");
+    let asked: Vec<_> = asked.into_iter().filter(|at| *at > Duration::from_secs(1)).collect();
+    let late = asked.iter().zip([30, 60, 90]).map(|(is, due)| is.saturating_sub(Duration::from_secs(due))).max();
+    assert!(asked.len() == 3 && late.is_some_and(|l| l < Duration::from_secs(4)), "{asked:?}");
 }
 
 #[tokio::test]
