@@ -52,10 +52,14 @@ fn operators_login(stored: bool) -> BTreeMap<(&'static str, &'static str), usize
         all
     };
     let args = ["pair", "tg:ada", "--json"];
-    let first = house();
-    first.tg().clear();
-    first.home.run(&args).exits(if stored { 0 } else { 4 });
-    let asked = first.tg().questions();
+    let one = || {
+        let first = house();
+        first.tg().clear();
+        first.home.run(&args).exits(if stored { 0 } else { 4 });
+        first.tg().questions()
+    };
+    // What an answer that came too late on a busy machine made it ask besides is no point of other runs.
+    let asked = (0..4).find_map(|_| Some(one()).filter(|asked| *asked == one())).expect("two runs that ask alike");
     assert_eq!(asked.contains(&"auth.checkPassword"), stored, "{asked:?}");
     let each = |(i, what): (usize, &&'static str)| [false, true].map(|done| Point::Question { n: i + 1, what, done });
     let questions: Vec<Point> = asked.iter().enumerate().flat_map(each).collect();

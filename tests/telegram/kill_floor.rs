@@ -8,7 +8,7 @@ use pairdeck::{providers::telegram::KeyId, sandbox::TelegramSession, store::Stor
 use std::{collections::BTreeMap, fmt, fs, time::Duration};
 
 /// More than any plan has kill points.
-pub const SLOTS: usize = 90;
+pub const SLOTS: usize = 100;
 
 /// Where a process is killed.
 #[derive(Clone, Debug)]
