@@ -16,6 +16,7 @@ use std::{
 };
 use support::{
     house::{Ran, until},
+    pty::Start,
     tg::{OWNER, Tg, lies},
 };
 
@@ -214,6 +215,73 @@ fn a_signal_in_the_pause_ends_it_and_nothing_is_started_again() {
     floor.all.home.finish(child).exits(143);
     assert!(begun.elapsed() < Duration::from_secs(20));
     assert_eq!(floor.starts().len(), 1);
+}
+
+/// A worker that dies at once of a session that is dead.
+const DIES: &str = "exit 41";
+
+fn term(child: &Child) {
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+}
+
+#[test]
+fn a_signal_while_it_heals_is_obeyed_wherever_the_platform_is_silent_and_nothing_is_started_again() {
+    let floor = Floor::new();
+    // Every question of a whole heal, by a run that is let go on.
+    floor.all.tg().hold(usize::MAX, false);
+    let well = format!("[ $n = 1 ] && {DIES}; exit 0");
+    floor.all.home.finish(floor.start(&well, SECOND_MS)).exits(0);
+    let all = floor.all.tg().questions().len();
+    assert_eq!(floor.starts().len(), 2);
+    // At the first question, where the platform is asked whether the session lives, in the plan, in a step, at the end.
+    for n in [1, all / 3, all * 2 / 3, all] {
+        floor.all.tg().heal();
+        floor.end_sessions();
+        let (old, lives) = (lies(&floor.all.file("s1")).unwrap(), floor.starts().len());
+        floor.all.tg().hold(n, false);
+        let mut child = floor.start(DIES, SECOND_MS);
+        until("the question that is not answered", || floor.all.tg().holding() || child.try_wait().unwrap().is_some());
+        term(&child);
+        let begun = Instant::now();
+        let ran = floor.all.home.finish(child).exits(143);
+        assert!(begun.elapsed() < Duration::from_secs(60), "question {n} of {all}: {:?}\n{}", begun.elapsed(), ran.stderr);
+        assert_eq!(floor.starts().len(), lives + 1, "question {n} of {all}: it was started again\n{}", ran.stderr);
+        let new = lies(&floor.all.file("s1")).unwrap();
+        floor.all.tg().heal();
+        assert!(new == old || floor.all.tg().alive(new.0), "question {n} of {all}: half a session\n{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_signal_that_comes_with_the_workers_end_is_not_lost() {
+    let floor = Floor::new();
+    let (old, pid) = (lies(&floor.all.file("s1")), floor.all.home.file("pid"));
+    // A child of its own has its output still, so that its last words are waited for a moment.
+    let child = floor.start(&format!("sleep 3 & echo $$ > {}; {DIES}", pid.display()), SECOND_MS);
+    let ended = || {
+        let pid = fs::read_to_string(&pid).unwrap_or_default();
+        let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
+        !pid.trim().is_empty() && stat.map_or(true, |s| s.contains(") Z"))
+    };
+    until("its end", ended);
+    term(&child);
+    let ran = floor.all.home.finish(child);
+    assert!(matches!(ran.code, 41 | 143), "{}: {}", ran.code, ran.stderr);
+    assert_eq!((floor.starts().len(), lies(&floor.all.file("s1"))), (1, old), "{}", ran.stderr);
+}
+
+#[test]
+fn ctrl_c_at_a_terminal_ends_the_pause() {
+    let floor = Floor::new();
+    let path = floor.all.home.path();
+    let script = format!("echo life >> {}; {DIES}", floor.starts.display());
+    let args = ["--home", path.to_str().unwrap(), "run", "tg:ada/s1", "--heal", "--", "sh", "-c", &script];
+    let start = Start::new(env!("CARGO_BIN_EXE_pairdeck")).args(args).env("PAIRDECK_DEBUG_HEAL_SECOND_MS", "600000");
+    let mut pty = start.size(200, 40).spawn();
+    pty.wait_for("starts again");
+    pty.keys("<C-c>");
+    pty.assert_exit(130);
+    assert_eq!(fs::read_to_string(&floor.starts).unwrap().lines().count(), 1);
 }
 
 #[test]

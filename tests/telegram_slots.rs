@@ -113,6 +113,28 @@ fn a_wiped_slot_lies_in_the_trash_and_comes_back() {
 }
 
 #[test]
+fn a_wiped_copy_leaves_the_session_to_the_other_worker_and_the_last_one_ends_it() {
+    let floor = Floor::open(1, 1);
+    floor.tg().age(OWNER, Duration::from_secs(25 * 3600));
+    // Its session is known, as if it had been made from here.
+    let hash = floor.tg().devices(OWNER).iter().find(|d| d.device.starts_with("worker 0")).unwrap().hash;
+    let kept = json!({ "key": key(1).id().to_string(), "hash": hash });
+    floor.home.store(async |store: &Store| {
+        store.memo_put(&GatewayId::new("tg"), "slot:ada/w1", kept).await.unwrap();
+    });
+    let asked = floor.home.run(&["wipe", "tg:ada/w1"]).exits(2);
+    asked.says(&["keeps the session", "tg:ada/w0"]);
+    let ran = floor.home.run(&["wipe", "tg:ada/w1", "--yes"]).exits(0);
+    ran.says(&["tg:ada/w0", "was not ended", "`pairdeck regenerate`"]);
+    assert!(lies(&floor.file("w1")).is_none() && lies(&floor.file("w0")) == Some(key(1).id()));
+    assert!(floor.tg().alive(key(1).id().0), "the other worker's session was ended");
+    assert_eq!(floor.device("w0")["state"], "offline", "alone it is no conflict");
+    floor.home.run(&["wipe", "tg:ada/w0", "--yes"]).exits(0);
+    assert!(!floor.tg().alive(key(1).id().0), "its hash was handed on, so the last one takes it with it");
+    floor.home.keeps_secrets();
+}
+
+#[test]
 fn a_slot_whose_session_the_account_lists_no_more_is_logged_out() {
     let floor = Floor::open(1, 30);
     floor.home.run(&["regenerate", "tg:ada/w0", "--yes", "--json"]).exits(0);

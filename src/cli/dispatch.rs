@@ -223,7 +223,7 @@ async fn command_in(house: &Session, command: Command, out: &mut Output) -> run:
         Command::Wipe(act) => op::run(house, Action::Wipe, &act, &op::More::default(), out).await,
         Command::Regenerate(r) => op::run(house, Action::Regenerate, &r.act, &op::More { reveal: r.reveal, ..op::More::default() }, out).await,
         Command::Do(d) => match op::verb(house, &d.verb, &d.act, out).await? {
-            Ok(action) => op::run(house, action, &d.act, &op::More { reveal: d.reveal, set: &d.set }, out).await,
+            Ok(action) => op::run(house, action, &d.act, &op::More { reveal: d.reveal, set: &d.set, ..op::More::default() }, out).await,
             Err(exit) => Ok(exit),
         },
         // Decided before a house was opened.

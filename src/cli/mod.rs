@@ -38,6 +38,7 @@ pub mod remove;
 pub mod run;
 pub mod run_cmd;
 mod run_heal;
+mod run_signal;
 pub mod sandbox;
 pub mod secret;
 pub mod session;

@@ -25,6 +25,8 @@ pub struct More<'a> {
     pub reveal: bool,
     /// What was given by name.
     pub set: &'a [(String, String)],
+    /// Cancelled when whoever runs it is asked to end, before anything was begun as well.
+    pub stop: Option<&'a CancellationToken>,
 }
 
 /// Runs one action on one target. Nothing is sent before the question was answered.
@@ -32,12 +34,22 @@ pub struct More<'a> {
 /// # Errors
 /// When the reader of stdout has gone.
 pub async fn run(house: &Session, action: Action, args: &Act, more: &More<'_>, out: &mut Output) -> Ran {
-    if let Err(exit) = house.ready(out).await {
-        return Ok(exit);
-    }
-    let (row, inputs) = match aim::row(house, &action, &args.target, more.set, out).await {
-        Ok(found) => found,
-        Err(exit) => {
+    let cancel = more.stop.cloned().unwrap_or_default();
+    let aimed = async {
+        match house.ready(out).await {
+            Ok(()) => Ok(aim::row(house, &action, &args.target, more.set, out).await),
+            Err(exit) => Err(exit),
+        }
+    };
+    let aimed = tokio::select! {
+        biased;
+        () = cancel.cancelled() => return Ok(Exit::Interrupted),
+        aimed = aimed => aimed,
+    };
+    let (row, inputs) = match aimed {
+        Err(exit) => return Ok(exit),
+        Ok(Ok(found)) => found,
+        Ok(Err(exit)) => {
             if let Some(why) = unaimed(house, &args.target, exit, out.lang).filter(|_| args.json) {
                 out.json(&json::refused_as(&args.target, action.name(), &why))?;
             }
@@ -77,7 +89,6 @@ pub async fn run(house: &Session, action: Action, args: &Act, more: &More<'_>, o
             }
         }
     }
-    let cancel = CancellationToken::new();
     let interrupted = stop_on_signal(cancel.clone());
     let mut host = Lines::new(out, args.json);
     host.unasked = args.yes;

@@ -6,6 +6,7 @@ use super::{
     Exit, Globals, Output,
     args::Run,
     run_heal::{self, Death, Next},
+    run_signal::{asked_to_end, by_signal, ends, heard, heeding},
     session::{Session, Settings, refused},
 };
 use crate::{
@@ -36,6 +37,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 /// A worker that lived so long was well: what it dies of then is a new story.
 const WELL: Duration = Duration::from_secs(3600);
@@ -114,6 +116,13 @@ async fn attend(house: &Session, args: &Run, out: &mut Output) -> Result<u8, Exi
         }
         let locks = locks(house, args, &duty, out)?;
         let mut keeper = leases(house, &duty, out).await?;
+        // Asked to end while nothing ran: nothing is started first.
+        if let Some(n) = heard(&mut news) {
+            if let Some(keeper) = &mut keeper {
+                keeper.release().await;
+            }
+            return Ok(by_signal(n));
+        }
         let signs: &'static [Sign] = if args.heal { duty.signs } else { &[] };
         let began = Instant::now();
         let started = child::start(&args.command, &locks.iter().collect::<Vec<_>>(), signs, &tell);
@@ -135,13 +144,19 @@ async fn attend(house: &Session, args: &Run, out: &mut Output) -> Result<u8, Exi
         drop(locks);
         let death = Death { dead, code, looped };
         loop {
-            let (pause, again) = match run_heal::after(house, &target, &death, &mut count, out).await? {
+            let stop = CancellationToken::new();
+            let (next, by) = heeding(run_heal::after(house, &target, &death, &mut count, &stop, out), &stop, &mut news).await;
+            if let Some(n) = by {
+                // Whoever asked it to end knows why nothing goes on.
+                return Ok(by_signal(n));
+            }
+            let (pause, again) = match next? {
                 Next::End => return Ok(code),
                 Next::Start(pause) => (pause, false),
                 Next::Ask(pause) => (pause, true),
             };
-            if let Some(code) = wait(waited(pause), &mut news).await {
-                return Ok(code);
+            if let Ok(n) = tokio::time::timeout(waited(pause), asked_to_end(&mut news)).await {
+                return Ok(by_signal(n));
             }
             if !again {
                 break;
@@ -286,9 +301,10 @@ async fn follow(
             };
             match event {
                 Some(News::Signal(n)) => {
-                    asked |= matches!(n, libc::SIGTERM | libc::SIGINT | libc::SIGHUP | libc::SIGQUIT);
+                    asked |= ends(n);
                     running.signal(n);
                 }
+                Some(News::Pressed(n)) => asked |= ends(n),
                 Some(News::Said(sign))
                     if signs.saw(sign.means, Instant::now()) && doubt.is_none() && !asked && quiet.is_none_or(|q| q.elapsed() >= QUIET) =>
                 {
@@ -325,10 +341,13 @@ async fn follow(
     let status = running.reap().await.map_err(|e| said(&e.to_string(), out))?;
     // What came with the end.
     while let Ok(event) = news.try_recv() {
-        if let News::Said(sign) = event
-            && signs.saw(sign.means, Instant::now())
-        {
-            looped = Some(sign).filter(|_| quiet.is_none_or(|q| q.elapsed() >= QUIET)).or(looped);
+        match event {
+            News::Said(sign) if signs.saw(sign.means, Instant::now()) => {
+                looped = Some(sign).filter(|_| quiet.is_none_or(|q| q.elapsed() >= QUIET)).or(looped);
+            }
+            News::Said(_) => {}
+            // Too late for the command, and not for what would follow.
+            News::Signal(n) | News::Pressed(n) => asked |= ends(n),
         }
     }
     match stopped {
@@ -341,18 +360,4 @@ async fn follow(
 fn waited(pause: Duration) -> Duration {
     let said = if cfg!(debug_assertions) { std::env::var("PAIRDECK_DEBUG_HEAL_SECOND_MS").ok() } else { None };
     said.and_then(|ms| ms.parse::<u32>().ok()).map_or(pause, |ms| pause * ms / 1000)
-}
-
-/// Waits before a new start; a signal that asks to end is obeyed.
-async fn wait(pause: Duration, news: &mut mpsc::Receiver<News>) -> Option<u8> {
-    let end = tokio::time::Instant::now() + pause;
-    loop {
-        match tokio::time::timeout_at(end, news.recv()).await {
-            Err(_) => return None,
-            Ok(Some(News::Signal(n))) if matches!(n, libc::SIGTERM | libc::SIGINT | libc::SIGHUP | libc::SIGQUIT) => {
-                return Some(u8::try_from(128 + n).unwrap_or(255));
-            }
-            Ok(_) => {}
-        }
-    }
 }

@@ -88,17 +88,28 @@ pub(super) async fn life(house: &Session, target: &Target) -> Life {
     tokio::time::timeout(ASK, ask).await.unwrap_or_else(|_| Life::Unknown(Some(Reason::new(ReasonCode::Slow))))
 }
 
-/// What to do once a command has ended.
+/// What to do once a command has ended. `stop`: somebody asked pairdeck to end; nothing more is begun then.
 ///
 /// # Errors
-/// Said already; the code to end with: a person must look.
-pub(super) async fn after(house: &Session, target: &Target, death: &Death, count: &mut Count, out: &mut Output) -> Result<Next, Exit> {
+/// Said already; the code to end with: a person must look, or `stop` was heeded.
+pub(super) async fn after(
+    house: &Session,
+    target: &Target,
+    death: &Death,
+    count: &mut Count,
+    stop: &CancellationToken,
+    out: &mut Output,
+) -> Result<Next, Exit> {
     let Death { dead, code, looped } = *death;
     let what = reason(dead);
     let says = |words| Message::new(words).with("target", target.id()).with("what", what.name());
     // A vault that wants its passphrase may ask for it now: the command has ended.
     let life = match house.unlock(out).await {
-        Ok(()) => life(house, target).await,
+        Ok(()) => tokio::select! {
+            biased;
+            () = stop.cancelled() => return Err(Exit::Interrupted),
+            life = life(house, target) => life,
+        },
         Err(exit) if code == 0 => {
             out.note(&says(&w::RUN_ENDED_WELL));
             return if exit == Exit::Interrupted { Err(exit) } else { Ok(Next::End) };
@@ -149,7 +160,7 @@ pub(super) async fn after(house: &Session, target: &Target, death: &Death, count
         Life::Dead | Life::Copied | Life::Unknown(_) => {}
     }
     count.unsure = 0;
-    rebuild(house, target, dead, *count, out).await?;
+    rebuild(house, target, dead, *count, stop, out).await?;
     let pause = BACKOFF * 3u32.pow(count.starts());
     count.rebuilt += 1;
     out.note(&says(&w::RUN_HEALED).with("s", pause.as_secs().to_string()));
@@ -181,7 +192,7 @@ fn limit(code: ReasonCode, rebuilt: u32, what: ReasonCode) -> Reason {
 }
 
 /// Rebuilds a dead session once, by the plan of its provider.
-async fn rebuild(house: &Session, target: &Target, dead: Dead, count: Count, out: &mut Output) -> Result<(), Exit> {
+async fn rebuild(house: &Session, target: &Target, dead: Dead, count: Count, stop: &CancellationToken, out: &mut Output) -> Result<(), Exit> {
     let what = reason(dead);
     if dead == Dead::Closed {
         alarm(house, target, &Reason::new(what), out).await;
@@ -197,7 +208,8 @@ async fn rebuild(house: &Session, target: &Target, dead: Dead, count: Count, out
     let (mut said, shown) = Output::captured();
     said.lang = out.lang;
     let act = Act { target: target.id(), yes: true, json: false };
-    let exit = op::run(house, Action::Regenerate, &act, &op::More::default(), &mut said).await.unwrap_or(Exit::Failed);
+    let more = op::More { stop: Some(stop), ..op::More::default() };
+    let exit = op::run(house, Action::Regenerate, &act, &more, &mut said).await.unwrap_or(Exit::Failed);
     for line in shown.stderr().lines() {
         out.complain_text(line.strip_prefix("pairdeck: ").unwrap_or(line));
     }

@@ -1,11 +1,18 @@
 //! What other processes and people do to the operator's file while this one runs: gateways that come, go, or get other accounts.
 //! Everything else in it counts from the next start.
 
-use super::{watch, world::World};
+use super::{
+    watch,
+    world::{Gateway, World},
+};
 use crate::{
-    domain::{GatewayId, Reason, ReasonCode, RemoteId, Target},
+    domain::{GatewayId, Reason, ReasonCode, RemoteId, Row, Target},
     i18n::{Message, Words, engine as words},
-    store::{config::Config, follow::Files},
+    providers::{Report, registry},
+    store::{
+        config::{self, Config},
+        follow::Files,
+    },
 };
 use std::{collections::HashSet, path::Path, sync::Arc, sync::atomic::Ordering, time::Duration};
 
@@ -29,7 +36,8 @@ pub(super) async fn follow(world: Arc<World>) {
     let Some(folder) = path.parent() else { return };
     // Before it is read: what is written meanwhile is heard.
     let files = Files::watch(folder);
-    let mut known = Known { config: Config::load(&path).ok(), stamp: stamp(&path) };
+    let mut known = Known { stamp: stamp(&path), config: Config::load(&path).ok() };
+    known.heed_start(&world).await;
     loop {
         tokio::select! {
             () = world.stop.cancelled() => return,
@@ -41,6 +49,16 @@ pub(super) async fn follow(world: Arc<World>) {
 }
 
 impl Known {
+    /// A vault may have waited long for its passphrase: what was written since this process read the file is taken over as well. Not
+    /// where it runs what no file names (a demo): its own settings stand.
+    async fn heed_start(&self, world: &Arc<World>) {
+        if let Some(now) = &self.config
+            && world.gateways().iter().all(|g| now.gateway(g.id.as_str()).is_some())
+        {
+            take_over(world, now, now).await;
+        }
+    }
+
     async fn heed(&mut self, world: &Arc<World>) {
         let path = &world.paths.config;
         let now = stamp(path);
@@ -69,8 +87,14 @@ async fn take_over(world: &Arc<World>, old: &Config, new: &Config) {
         let id = GatewayId::new(&settings.name);
         let rank = match world.gateway(&id) {
             Some(there) if *there.settings == *settings || world.is_reconfigured(&id) => continue,
-            // Other kinds keep things in hand that another client would take from them: they change at the next start.
-            Some(there) if there.provider().issuer().is_none() && there.provider().is_asked() => continue,
+            // Other kinds keep things in hand that another client would take from them. Their accounts, and what these have, are taken
+            // over by the client that is there; everything else changes at the next start.
+            Some(there) if there.provider().issuer().is_none() && there.provider().is_asked() => {
+                if amend(world, &there, settings).await {
+                    said(&words::CONFIG_CHANGED, &settings.name);
+                }
+                continue;
+            }
             Some(there) => {
                 drop_accounts(world, &id, settings);
                 there.stop.cancel();
@@ -94,6 +118,33 @@ async fn take_over(world: &Arc<World>, old: &Config, new: &Config) {
             tokio::spawn(watch::run(world.clone(), gateway));
         }
     }
+}
+
+/// Gives a gateway the accounts that the file has now. Its client, its rows and its connections stay; its watch begins anew. False:
+/// they are the same.
+async fn amend(world: &Arc<World>, there: &Arc<Gateway>, settings: &config::Gateway) -> bool {
+    let new = config::Gateway { accounts: settings.accounts.clone(), ..(*there.settings).clone() };
+    if new == *there.settings {
+        return false;
+    }
+    let named: Vec<Target> = registry::runnable(&new);
+    // Nobody else tells of these: a look at an account that does not answer leaves what is known of it.
+    let mut gone: Vec<Target> = registry::runnable(&there.settings).into_iter().filter(|t| !named.iter().any(|n| n.same(t))).collect();
+    let dropped = |t: &Target| {
+        let in_it = |of: &config::Gateway| of.accounts.iter().any(|a| a.name == t.account.as_str());
+        in_it(&there.settings) && !in_it(&new)
+    };
+    gone.extend(world.rows().iter().filter(|r| r.gateway == there.id).map(Row::target).filter(|t| dropped(t)));
+    let gateway = world.put_under(there, new);
+    if !gone.is_empty() {
+        world.merge(&gateway, Report::Gone(gone));
+    }
+    // A new account may have secrets already. Without them it says so itself.
+    let _ = world.load_gateway_secrets(&gateway).await;
+    if !world.following.load(Ordering::Relaxed) {
+        tokio::spawn(watch::run(world.clone(), gateway));
+    }
+    true
 }
 
 /// Rows of accounts that the file names no more.

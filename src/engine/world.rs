@@ -129,10 +129,15 @@ impl World {
         }
         let settings = config::Config::load(&self.paths.config).ok()?.gateway(id.as_str())?.clone();
         let old = self.gateway(id).filter(|old| *old.settings != settings)?;
+        Some(self.put_under(&old, settings))
+    }
+
+    /// The same gateway under other settings: its client, its rows and its secrets stay; its old watch ends.
+    pub(super) fn put_under(&self, old: &Gateway, settings: config::Gateway) -> Arc<Gateway> {
         let new = Arc::new(old.under(settings, self.stop.child_token()));
-        self.gateways.write().unwrap_or_else(PoisonError::into_inner).insert(id.clone(), new.clone());
+        self.gateways.write().unwrap_or_else(PoisonError::into_inner).insert(new.id.clone(), new.clone());
         old.stop.cancel();
-        Some(new)
+        new
     }
 
     /// A gateway that is not listed, with a first secret that is not stored: to try out what was typed.

@@ -178,6 +178,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn of_a_holder_that_was_well_in_the_future_nobody_knows_how_long_ago_that_was() {
+        let (dir, deck, command) = two();
+        let _right = deck.right("tg-1", "deck").unwrap().unwrap();
+        deck.right_well("tg-1");
+        // This host's clock was set back since.
+        let file = Paths::in_home(dir.path()).locks().join("tg-1.lock");
+        let ahead = std::time::SystemTime::now() + Duration::from_secs(3600);
+        std::fs::OpenOptions::new().write(true).open(file).unwrap().set_modified(ahead).unwrap();
+        assert_eq!(command.right_was_well("tg-1"), None, "it would be believed for an hour");
+        assert_eq!(command.right_of("tg-1").as_deref(), Some("deck"), "its right is the lock's, whatever time it is");
+        deck.right_well("tg-1");
+        assert!(command.right_was_well("tg-1").unwrap() < SOON, "its next word is believed");
+    }
+
+    #[tokio::test]
     async fn two_who_ask_get_it_one_after_the_other() {
         let (_dir, deck, command) = two();
         let right = deck.right("tg-1", "deck").unwrap().unwrap();

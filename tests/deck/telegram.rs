@@ -224,3 +224,36 @@ fn an_account_is_added_on_the_deck_with_its_hash_unseen_and_its_servers_asked_fi
     pty.keys("<Enter>");
     pty.wait_for_qr();
 }
+
+#[test]
+fn slots_that_another_process_makes_or_a_person_writes_into_the_file_appear_in_an_open_deck_and_go_again() {
+    let house = house();
+    let pty = open(&house);
+    log_in(&house, &pty);
+    unfold(&pty);
+    // What a script needs to make a slot while the deck has the account.
+    let (secret, folder) = (house.home.path().join("second-step"), house.home.path().join("workers"));
+    fs::write(&secret, PASSWORD).unwrap();
+    fs::create_dir_all(&folder).unwrap();
+    let (code, _) = house.headless(&["secret", "set", "tg:ada", "--name", "password", "--file", secret.to_str().unwrap()]);
+    assert_eq!(code, 0);
+    fs::remove_file(&secret).unwrap();
+    select(&pty, "Stranger");
+    let file = folder.join("orders.json");
+    let (code, said) = house.headless(&["pair", "tg:ada", "--slot", "orders", "--file", file.to_str().unwrap()]);
+    assert_eq!(code, 0, "{said}");
+    wait_row(&pty, "orders", "offline");
+    // By hand, and with nobody logged in to it yet.
+    let config = house.home.path().join("config.toml");
+    let before = fs::read_to_string(&config).unwrap();
+    let added = format!("{before}\n[gateway.tg.account.ada.slot.bills]\nfile = {:?}\n", folder.join("bills.json"));
+    fs::write(&config, added).unwrap();
+    wait_row(&pty, "bills", "logged out");
+    let cursor = pty.wait_until("the cursor", |s| (0..40).find_map(|y| s.rows(0, 120).nth(y).filter(|l| l.starts_with('▌'))));
+    assert!(cursor.contains("Stranger"), "the cursor moved: {cursor}");
+    fs::write(&config, before).unwrap();
+    pty.wait_until("the slot to go", |s| row(s, "bills").is_none_or(|l| l.contains("gone")).then_some(()));
+    wait_row(&pty, "orders", "offline");
+    wait_row(&pty, "ada", "ready");
+    assert!(lies(&file).is_some() && tg(&house).devices(OWNER).len() == 4, "{:?}", tg(&house).devices(OWNER));
+}

@@ -21,6 +21,8 @@ pub enum News {
     Said(Sign),
     /// A signal to hand on.
     Signal(i32),
+    /// A key of the terminal, which sends its signal to everybody in front of it: the command, where there is one, has it already.
+    Pressed(i32),
 }
 
 /// A running command.
@@ -197,7 +199,7 @@ pub fn code(status: ExitStatus) -> u8 {
     status.code().and_then(|c| u8::try_from(c & 0xff).ok()).unwrap_or(1)
 }
 
-/// Hands signals of pairdeck's on to `news`. What the terminal sends to everybody in front of it has reached the command already.
+/// Hands signals of pairdeck's on to `news`.
 ///
 /// # Errors
 /// The system refuses to install them.
@@ -211,7 +213,8 @@ pub fn forward(news: mpsc::Sender<News>) -> io::Result<()> {
     std::thread::spawn(move || {
         for origin in &mut signals {
             let by_terminal = origin.process.is_none() && matches!(origin.signal, SIGINT | SIGQUIT | SIGWINCH);
-            if !by_terminal && news.blocking_send(News::Signal(origin.signal)).is_err() {
+            let told = if by_terminal { News::Pressed(origin.signal) } else { News::Signal(origin.signal) };
+            if news.blocking_send(told).is_err() {
                 return;
             }
         }

@@ -89,7 +89,13 @@ async fn plan_and_run(world: &Arc<World>, armed: &Armed, host: &mut dyn Host, ca
     let _engaged = gateway.provider.engage(&cx, &armed.target);
     let mut inputs = armed.inputs.clone();
     let allowed = gate::take_consent(&mut inputs);
-    let plan = match gateway.provider.plan(&cx, &armed.target, &armed.action, inputs).await {
+    // Nothing is changed by a plan: whoever asks to stop does not wait for a server that is slow to answer.
+    let plan = tokio::select! {
+        biased;
+        plan = gateway.provider.plan(&cx, &armed.target, &armed.action, inputs) => plan,
+        () = cancel.cancelled() => Err(Reason::new(ReasonCode::Cancelled)),
+    };
+    let plan = match plan {
         Ok(mut plan) => {
             if allowed {
                 gate::consent(&mut plan);
@@ -97,6 +103,7 @@ async fn plan_and_run(world: &Arc<World>, armed: &Armed, host: &mut dyn Host, ca
             }
             plan
         }
+        Err(why) if why.code == ReasonCode::Cancelled => return end(world, armed.id, OpPhase::Cancelled, Some(why)).await,
         Err(why) => return end(world, armed.id, OpPhase::Failed, Some(why)).await,
     };
     if cancel.is_cancelled() {

@@ -1,23 +1,30 @@
 //! Acts on an account's sessions: end one, end all others, log out, confirm, and how long idle ones live.
 
 use super::{
+    KeyId,
     ask::remote,
-    fail,
+    fail, memo,
     mtproto::{Error, tl::functions as f},
-    operator::Hub,
+    operator::{Hub, Operator},
     rows::Remote,
     setup,
 };
 use crate::{
     domain::{Action, Finding, Inputs, Op, Plan, Reason, ReasonCode, Replay, Secrets, Step, StepEnd, Target, Wall, plan::PLAN_VERSION},
     i18n::{Message, Words, telegram as w},
-    providers::Cx,
+    providers::{Cx, token::account_secret},
 };
 use serde_json::{Value, json};
 
 /// Name of the input of verb `ttl`.
 pub(super) const DAYS: &str = "days";
+/// The step that ends the operator's own session.
+const LOG_OUT: &str = "log-out";
 const HASH: &str = "hash";
+/// Name in a plan's clear data of the key that is logged out: whoever logs in anew before a killed log-out is finished keeps the new one.
+const KEY: &str = "key";
+/// The step after a log-out that takes the key's sealed form out of the store.
+const FORGET: &str = "forget";
 
 fn step(id: &str, words: &'static Words) -> Step {
     Step { id: id.into(), words: Message::new(words), replay: Replay::AfterCheck, clock: false }
@@ -40,9 +47,11 @@ pub(super) async fn plan(hub: &Hub, cx: &Cx, at: &Target, action: &Action, given
         clear: json!({}),
         sealed: Secrets::new(),
     };
-    let (_, told) = remote(hub, cx, account).await?;
+    let (line, told) = remote(hub, cx, account).await?;
     if let (None, "wipe") = (&at.device, verb) {
-        plan.steps.push(step("log-out", &w::STEP_LOGOUT));
+        plan.clear = json!({ KEY: line.conn.key().to_string() });
+        plan.steps.push(step(LOG_OUT, &w::STEP_LOGOUT));
+        plan.steps.push(Step { replay: Replay::Free, ..step(FORGET, &w::STEP_FORGET_KEY) });
         plan.loses.push(Message::new(&w::LOSES_OWN));
         return Ok(plan);
     }
@@ -91,15 +100,55 @@ fn clear<'a>(op: &'a Op, name: &str) -> Option<&'a Value> {
     op.plan.as_ref()?.clear.get(name)
 }
 
+/// True when this is not the key that is to be logged out: somebody has logged in since.
+fn is_other(op: &Op, key: KeyId) -> bool {
+    clear(op, KEY).and_then(Value::as_str).is_some_and(|planned| planned != key.to_string())
+}
+
+/// The key that lies sealed in the store now, which need not be the one that this process was started with.
+async fn sealed(cx: &Cx, account: &str) -> Result<Option<Operator>, Reason> {
+    Ok(cx.memo.sealed(&account_secret(account, setup::OPERATOR)).await?.as_ref().and_then(Operator::from_secret))
+}
+
+/// Takes the sealed key of a session that is logged out from the store; that it was logged out from here is remembered first.
+async fn forget(cx: &Cx, op: &Op) -> Result<(), Reason> {
+    let account = op.target.account.as_str();
+    let Some(key) = clear(op, KEY).and_then(Value::as_str) else { return Ok(()) };
+    if sealed(cx, account).await?.is_some_and(|o| is_other(op, o.key.id())) {
+        return Ok(());
+    }
+    memo::end(cx, account, key).await?;
+    cx.memo.seal(&account_secret(account, setup::OPERATOR), None).await
+}
+
+async fn is_forgotten(cx: &Cx, op: &Op) -> Result<bool, Reason> {
+    let account = op.target.account.as_str();
+    let ended = memo::ended(cx, account).await;
+    Ok(match sealed(cx, account).await? {
+        Some(operator) => is_other(op, operator.key.id()),
+        None => ended.as_deref() == clear(op, KEY).and_then(Value::as_str),
+    })
+}
+
 /// See [`crate::providers::Provider::check`].
 pub(super) async fn check(hub: &Hub, cx: &Cx, op: &Op, step: &str) -> Finding {
+    if step == FORGET {
+        return match is_forgotten(cx, op).await {
+            Ok(true) => Finding::Done,
+            Ok(false) => Finding::NotDone,
+            Err(why) => Finding::CannotTell(why),
+        };
+    }
+    if step == LOG_OUT && hub.operator(cx, op.target.account.as_str()).is_some_and(|o| is_other(op, o.key.id())) {
+        return Finding::Done;
+    }
     let told = match setup::account(cx, op.target.account.as_str()) {
         Ok(account) => remote(hub, cx, account).await.map(|(_, remote)| remote),
         Err(why) => return Finding::CannotTell(why),
     };
     let told = match told {
         // Our own session is gone: that is what was wanted.
-        Err(why) if step == "log-out" && matches!(why.code, ReasonCode::LoggedOut | ReasonCode::Wiped) => return Finding::Done,
+        Err(why) if step == LOG_OUT && matches!(why.code, ReasonCode::LoggedOut | ReasonCode::Wiped) => return Finding::Done,
         Err(why) => return Finding::CannotTell(why),
         Ok(None) => return Finding::NotDone,
         Ok(Some(told)) => told,
@@ -123,6 +172,9 @@ fn is_done(op: &Op, step: &str, told: &Remote) -> bool {
 pub(super) async fn run(hub: &Hub, cx: &Cx, op: &Op, step: &str) -> StepEnd {
     let failed = |why: Reason, sent| StepEnd::Failed { why, sent };
     let internal = || failed(Reason::new(ReasonCode::Internal), false);
+    if step == FORGET {
+        return forget(cx, op).await.map_or_else(|why| failed(why, false), |()| StepEnd::done());
+    }
     let account = match setup::account(cx, op.target.account.as_str()) {
         Ok(account) => account,
         Err(why) => return failed(why, false),
@@ -133,7 +185,8 @@ pub(super) async fn run(hub: &Hub, cx: &Cx, op: &Op, step: &str) -> StepEnd {
     };
     let hash = clear(op, HASH).and_then(Value::as_i64);
     let told = match (step, hash) {
-        ("log-out", _) => line.conn.invoke(&f::auth::LogOut {}).await.map(|_| true),
+        (LOG_OUT, _) if is_other(op, line.conn.key()) => return StepEnd::done(),
+        (LOG_OUT, _) => line.conn.invoke(&f::auth::LogOut {}).await.map(|_| true),
         ("end", Some(hash)) => line.conn.invoke(&f::account::ResetAuthorization { hash }).await,
         ("others", _) => line.conn.invoke(&f::auth::ResetAuthorizations {}).await,
         ("confirm", Some(hash)) => {
@@ -149,10 +202,10 @@ pub(super) async fn run(hub: &Hub, cx: &Cx, op: &Op, step: &str) -> StepEnd {
     };
     match told {
         Ok(true) => {
-            if step == "log-out" {
+            if step == LOG_OUT {
                 hub.ended(cx, &account.name, &line);
                 // Without it the next process hears from the server that the key is dead.
-                let _ = super::memo::end(cx, &account.name, line.conn.key()).await;
+                let _ = memo::end(cx, &account.name, &line.conn.key().to_string()).await;
             }
             StepEnd::done()
         }

@@ -2,7 +2,10 @@
 
 use super::{
     fail, held, memo,
-    mtproto::tl::{enums, functions as f},
+    mtproto::{
+        Address, Error,
+        tl::{enums, functions as f},
+    },
     operator::{ASKED, Hub, Line, Wish, ask_time, measured},
     rows::Remote,
     setup,
@@ -62,10 +65,9 @@ pub(super) async fn one<'a>(hub: &Hub, cx: &Cx, account: &'a Account) -> (&'a Ac
 
 /// As [`one`], for a command: where another process has the key and nobody watches the account, it is asked for.
 pub(super) async fn glance(hub: &Hub, cx: &Cx, account: &Account) -> Told {
-    let mut told = one(hub, cx, account).await.1;
+    let told = one(hub, cx, account).await.1;
     if told.as_ref().is_err_and(is_held) && held::rows(hub, cx, account, true).await.is_none() {
-        let lent = timeout(WHOLE, remote_for(hub, cx, account, Wish::Within(PATIENCE))).await;
-        told = lent.unwrap_or_else(|_| Err(silent(hub, cx, account)));
+        return surely(hub, cx, account).await;
     }
     told.map(|(_, remote)| remote)
 }
@@ -83,9 +85,11 @@ pub(super) fn is_held(why: &Reason) -> bool {
 
 /// An account that was not heard in time.
 fn silent(hub: &Hub, cx: &Cx, account: &Account) -> Reason {
-    let why = Reason::new(ReasonCode::Slow).with("gateway", cx.gateway.as_str());
-    let home = hub.operator(cx, &account.name).and_then(|o| setup::network(cx).ok()?.address(o.dc));
-    home.map_or(why.clone(), |to| fail::from(why, to))
+    fail::from(slow(cx), hub.home(cx, &account.name))
+}
+
+fn slow(cx: &Cx) -> Reason {
+    Reason::new(ReasonCode::Slow).with("gateway", cx.gateway.as_str())
 }
 
 /// Every account once. When the first ones all stay silent the others are not waited for.
@@ -137,21 +141,25 @@ pub(super) fn reach<'a>(told: impl Iterator<Item = &'a Told>) -> Reach {
     found
 }
 
+/// Asks a data centre in bounded time; an error names it.
+async fn within<T>(cx: &Cx, to: Option<Address>, ask: impl Future<Output = Result<T, Error>>) -> Result<T, Reason> {
+    let told = match timeout(PATIENCE, ask).await {
+        Ok(told) => told.map_err(|e| fail::at(cx, &e)),
+        Err(_) => {
+            cx.samples.lost();
+            Err(slow(cx))
+        }
+    };
+    told.map_err(|why| fail::from(why, to))
+}
+
 /// Asks where logins begin, with no key, in bounded time.
 ///
 /// # Errors
 /// That nobody answers there, or not as Telegram does.
 pub(super) async fn probe(cx: &Cx) -> Result<(), Reason> {
     let net = setup::network(cx)?;
-    let named = |why: Reason| net.start().map_or(why.clone(), |to| fail::from(why, to));
-    match timeout(PATIENCE, ask_time(cx, &net)).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(e)) => Err(named(fail::at(cx, &e))),
-        Err(_) => {
-            cx.samples.lost();
-            Err(named(Reason::new(ReasonCode::Slow).with("gateway", cx.gateway.as_str())))
-        }
-    }
+    within(cx, net.start(), ask_time(cx, &net)).await.map(drop)
 }
 
 /// The same in a way that a login of this account can go on with. `again`: also where that was asked a moment ago.
@@ -163,14 +171,6 @@ pub(super) async fn begin(hub: &Hub, cx: &Cx, account: &str, again: bool) -> Res
     if !again && hub.warm.is_begun(cx, home) {
         return Ok(());
     }
-    let named = |why: Reason| home.and_then(|dc| net.address(dc)).or_else(|| net.start()).map_or(why.clone(), |to| fail::from(why, to));
-    match timeout(PATIENCE, hub.warm.begin(cx, &net, home)).await {
-        Ok(Ok(true)) => Ok(()),
-        Ok(Ok(false)) => probe(cx).await,
-        Ok(Err(e)) => Err(named(fail::at(cx, &e))),
-        Err(_) => {
-            cx.samples.lost();
-            Err(named(Reason::new(ReasonCode::Slow).with("gateway", cx.gateway.as_str())))
-        }
-    }
+    let to = home.and_then(|dc| net.address(dc)).or_else(|| net.start());
+    if within(cx, to, hub.warm.begin(cx, &net, home)).await? { Ok(()) } else { probe(cx).await }
 }

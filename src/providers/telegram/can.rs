@@ -81,6 +81,18 @@ pub(super) fn can(row: &Row, action: &Action) -> Result<Effect, Not> {
     }
 }
 
+/// What a wipe of a slot's file does. Of a copy it takes that file alone: the session is left to whoever else has the key.
+fn wiped(row: &Row) -> Effect {
+    let twin = row.link.reason.as_ref().filter(|r| r.code == ReasonCode::KeyTwin);
+    match twin.and_then(|r| r.args.iter().find(|(n, _)| &**n == "where")) {
+        None => effect(Tier::Hold, &w::SAYS_WIPE_SLOT, &[&w::LOSES_WORKER]),
+        Some((_, others)) => {
+            let named = |words| Message::new(words).with("where", others.as_str());
+            Effect { tier: Tier::Hold, says: named(&w::SAYS_WIPE_TWIN), loses: vec![named(&w::LOSES_COPY)], restorable: false }
+        }
+    }
+}
+
 /// The same for a worker's slot.
 fn slot(row: &Row, verb: &str) -> Result<Effect, Not> {
     let not_now = |words: &'static Words| Err(Not::NotNow(Message::new(words)));
@@ -95,7 +107,7 @@ fn slot(row: &Row, verb: &str) -> Result<Effect, Not> {
         "regenerate" if absent => Ok(effect(Tier::Swift, &w::SAYS_NEW_SLOT, &[])),
         "regenerate" => Ok(effect(Tier::Hold, &w::SAYS_REGENERATE, &[&w::LOSES_WORKER])),
         "wipe" if absent => not_now(&w::NOT_FILE),
-        "wipe" => Ok(Effect { restorable: true, ..effect(Tier::Hold, &w::SAYS_WIPE_SLOT, &[&w::LOSES_WORKER]) }),
+        "wipe" => Ok(Effect { restorable: true, ..wiped(row) }),
         "restore" if absent => Ok(effect(Tier::Swift, &w::SAYS_RESTORE, &[])),
         "restore" => not_now(&w::NOT_RESTORE),
         "pair" => never(&w::NOT_PAIR_SLOT),

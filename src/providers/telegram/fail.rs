@@ -67,11 +67,9 @@ pub(super) fn named(cx: &crate::providers::Cx, account: &str, why: Reason) -> Re
     why.or_with("account", format!("{}:{account}", cx.gateway.as_str()))
 }
 
-/// Names the data centre that did not answer, or not as it should.
-pub(super) fn from(why: Reason, to: Address) -> Reason {
-    if !matches!(why.code, Code::Unreachable | Code::Slow) {
-        return why;
-    }
+/// Names the data centre that did not answer, or not as it should, where it is known.
+pub(super) fn from(why: Reason, to: impl Into<Option<Address>>) -> Reason {
+    let Some(to) = to.into().filter(|_| matches!(why.code, Code::Unreachable | Code::Slow)) else { return why };
     why.or_with("dc", to.dc.to_string()).or_with("address", to.at.to_string())
 }
 

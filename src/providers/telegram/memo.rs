@@ -46,13 +46,26 @@ fn ended_key(account: &str) -> String {
 ///
 /// # Errors
 /// The store's.
-pub(super) async fn end(cx: &Cx, account: &str, key: KeyId) -> Result<(), Reason> {
-    cx.memo.put(&ended_key(account), key.to_string().into()).await
+pub(super) async fn end(cx: &Cx, account: &str, key: &str) -> Result<(), Reason> {
+    cx.memo.put(&ended_key(account), key.into()).await
+}
+
+/// The key that was logged out from here last, in hex, unless somebody has logged in since.
+pub(super) async fn ended(cx: &Cx, account: &str) -> Option<String> {
+    cx.memo.get(&ended_key(account)).await?.as_str().map(str::to_owned)
 }
 
 /// True when that key was logged out from here.
 pub(super) async fn is_ended(cx: &Cx, account: &str, key: KeyId) -> bool {
-    cx.memo.get(&ended_key(account)).await.is_some_and(|v| v.as_str() == Some(key.to_string().as_str()))
+    ended(cx, account).await.is_some_and(|is| is == key.to_string())
+}
+
+/// Forgets it: somebody has logged in anew.
+pub(super) async fn begun(cx: &Cx, account: &str) {
+    if ended(cx, account).await.is_some() {
+        // Without it no more than the words for an account whose key is gone are wrong.
+        let _ = cx.memo.put(&ended_key(account), serde_json::Value::Null).await;
+    }
 }
 
 /// The data centre of an account's last login.

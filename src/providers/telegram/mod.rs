@@ -17,6 +17,7 @@ mod memo;
 pub mod mtproto;
 mod operator;
 mod pending;
+mod rounds;
 mod rows;
 pub mod session;
 mod setup;

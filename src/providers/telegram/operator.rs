@@ -123,6 +123,12 @@ impl Hub {
         Operator::from_secret(setup::secret(cx, account, setup::OPERATOR)?)
     }
 
+    /// Where the operator's session of an account lives, if there is one.
+    pub(super) fn home(&self, cx: &Cx, account: &str) -> Option<Address> {
+        let dc = self.operator(cx, account)?.dc;
+        setup::network(cx).ok()?.address(dc)
+    }
+
     /// A new session was committed: contexts that were made before do not know it.
     pub(super) fn committed(&self, cx: &Cx, account: &str, operator: Operator) {
         let old = self.places.with(&name(cx, account), |p| {
@@ -168,10 +174,12 @@ impl Hub {
         if super::pending::recover(self, cx, account).await {
             found = self.operator(cx, &account.name).map(open).transpose();
         }
-        let (_, operator) = found?.ok_or_else(|| {
+        let Some((_, operator)) = found? else {
+            // Its key went with its session: that it was logged out from here is remembered all the same.
+            let was = if super::memo::ended(cx, &account.name).await.is_some() { ReasonCode::Wiped } else { ReasonCode::NeverPaired };
             // Damaged is not absent: whoever logs in anew for want of it leaves a session behind.
-            cx.without(&account_secret(&account.name, setup::OPERATOR), Reason::new(ReasonCode::NeverPaired))
-        })?;
+            return Err(cx.without(&account_secret(&account.name, setup::OPERATOR), Reason::new(was)));
+        };
         let id = operator.key.id();
         if super::memo::is_ended(cx, &account.name, id).await {
             return Err(Reason::new(ReasonCode::Wiped));
@@ -237,9 +245,7 @@ impl Hub {
 
     /// What an error of a call means. One that makes the key dead is remembered, so that the key is never used again.
     pub(super) fn refused(&self, cx: &Cx, account: &str, key: KeyId, error: &Error) -> Reason {
-        let home = self.operator(cx, account).and_then(|o| setup::network(cx).ok()?.address(o.dc));
-        let why = fail::of(cx, account, error);
-        let why = home.map_or(why.clone(), |to| fail::from(why, to));
+        let why = fail::from(fail::of(cx, account, error), self.home(cx, account));
         if error.verdict().is_some() {
             self.places.with(&name(cx, account), |p| p.dead = Some((key, why.clone())));
         } else if error.ends_connection() && self.places.with(&name(cx, account), |p| p.lending) {

@@ -72,21 +72,31 @@ pub(super) fn app(cx: &Cx, account: &Account) -> Result<App, Reason> {
 /// list shows is the application's, and a key that was made with another one keeps its name until the worker starts.
 pub(super) fn named(cx: &Cx, account: &Account, slot: Option<&Slot>, device: &str) -> Result<App, Reason> {
     let own = slot.filter(|s| s.api_id.is_some() && s.api_id != account.telegram.api_id);
-    let whose = match own {
-        Some(slot) => format!("{}:{}/{}", cx.gateway.as_str(), account.name, slot.name),
-        None => format!("{}:{}", cx.gateway.as_str(), account.name),
-    };
-    let missing =
-        |what: &str| Reason::new(ReasonCode::CredentialMissing).with("gateway", &whose).with("account", &whose).with("needs", what).raw(what);
-    let kept = account_secret(&account.name, &own.map_or_else(|| API_HASH.to_owned(), |slot| slot_secret(&slot.name, API_HASH)));
-    let hash = cx.secrets.get(&kept);
+    let hash = cx.secrets.get(&kept(account, own, API_HASH));
     Ok(App {
-        id: own.and_then(|s| s.api_id).or(account.telegram.api_id).ok_or_else(|| missing("api_id"))?,
-        hash: hash.cloned().ok_or_else(|| cx.without(&kept, missing(API_HASH)))?,
+        id: own.and_then(|s| s.api_id).or(account.telegram.api_id).ok_or_else(|| missing(cx, account, own, "api_id"))?,
+        hash: hash.cloned().ok_or_else(|| without(cx, account, own, API_HASH))?,
         device: device.to_owned(),
         system: std::env::consts::OS.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     })
+}
+
+/// Where a secret of the account is kept, or one of a slot that has an application of its own.
+fn kept(account: &Account, slot: Option<&Slot>, name: &str) -> String {
+    account_secret(&account.name, &slot.map_or_else(|| name.to_owned(), |slot| slot_secret(&slot.name, name)))
+}
+
+/// What is needed and not there, by the name of whose it is.
+fn missing(cx: &Cx, account: &Account, slot: Option<&Slot>, name: &str) -> Reason {
+    let slot = slot.map_or_else(String::new, |slot| format!("/{}", slot.name));
+    let whose = format!("{}:{}{slot}", cx.gateway.as_str(), account.name);
+    Reason::new(ReasonCode::CredentialMissing).with("gateway", &whose).with("account", whose).with("needs", name).raw(name)
+}
+
+/// Why a secret that is needed cannot be used: it is not there, or what is there does not open.
+pub(super) fn without(cx: &Cx, account: &Account, slot: Option<&Slot>, name: &str) -> Reason {
+    cx.without(&kept(account, slot, name), missing(cx, account, slot, name))
 }
 
 /// This host's name.

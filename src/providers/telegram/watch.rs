@@ -1,37 +1,19 @@
-//! The watch: each account's sessions from time to time, at once when the server tells of a new one.
+//! What is told of the accounts: by a watch, whose rounds are in [`super::rounds`], and by single looks.
 
 use super::{
-    SPEC,
-    ask::{self, AT_ONCE, Reach, Told, is_held},
+    ask::{self, Reach, Told, is_held},
     held, memo,
-    operator::{Hub, Line, right_of},
+    operator::Hub,
     rows::{self, Standing},
     setup, slots,
     worker::Remembered,
 };
 use crate::{
     domain::{Reason, ReasonCode, RemoteId, Row, State, Target},
-    providers::{Cx, GatewayFacts, Look, Report, Tx},
+    providers::{Cx, Look, Report, Tx},
     store::config::Account,
 };
-use futures_util::StreamExt;
-use std::{collections::HashMap, sync::Arc, time::Duration};
-use tokio::time::{Instant, sleep_until, timeout};
-
-/// After what makes a key dead: it is not used again, only what is stored is looked at.
-const DEAD: Duration = Duration::from_secs(600);
-/// How often files and processes are looked at while they are on screen, and while they are not.
-const FILES: Duration = Duration::from_secs(5);
-const FILES_UNSEEN: Duration = Duration::from_secs(60);
-/// Until another try where somebody else has the key, or nothing answers.
-const AGAIN: Duration = Duration::from_secs(15);
-
-/// What one reading of an account gave.
-#[derive(Clone, Debug)]
-struct Reading {
-    told: Told,
-    due: Instant,
-}
+use std::sync::Arc;
 
 /// The slots of all accounts, and what is remembered of them.
 struct Local {
@@ -81,11 +63,23 @@ async fn draw(hub: &Hub, cx: &Cx, account: &Account, told: &Told, local: &Local,
     out
 }
 
-/// The whole list. Sessions of an account that could not be asked are not gone; where nobody at all was heard, nothing is.
-async fn report<'a>(hub: &Hub, cx: &Cx, told: impl Iterator<Item = (&'a Account, &'a Told)>, lost: Option<Reason>, fresh: bool) -> Report {
+/// The whole list; `None`: of this account nothing was heard yet. Sessions of an account that could not be asked are not gone; where
+/// nobody at all was heard, nothing is.
+pub(super) async fn report<'a>(
+    hub: &Hub,
+    cx: &Cx,
+    told: impl Iterator<Item = (&'a Account, Option<&'a Told>)>,
+    lost: Option<Reason>,
+    fresh: bool,
+) -> Report {
     let local = local(cx).await;
     let (mut rows, mut unasked) = (Vec::new(), Vec::new());
     for (account, told) in told {
+        let Some(told) = told else {
+            // What is known of it stands until it answers, or its time is over.
+            unasked.push(RemoteId::new(&account.name));
+            continue;
+        };
         rows.extend(draw(hub, cx, account, told, &local, fresh).await);
         // Of an account that is logged out nothing is left to be listed.
         if told.as_ref().is_err_and(|why| !matches!(why.code, ReasonCode::NeverPaired | ReasonCode::LoggedOut | ReasonCode::Wiped)) {
@@ -104,138 +98,7 @@ pub(super) async fn watch(hub: &Hub, cx: &Cx, out: Tx<Report>) -> Reason {
     tokio::select! {
         biased;
         () = cx.cancel.cancelled() => Reason::new(ReasonCode::Cancelled),
-        why = run(hub, cx, out) => why,
-    }
-}
-
-async fn run(hub: &Hub, cx: &Cx, out: Tx<Report>) -> Reason {
-    let net = match setup::network(cx) {
-        Ok(net) => net,
-        Err(why) => return why,
-    };
-    let over = || Reason::new(ReasonCode::Cancelled);
-    if out.send(Report::Gateway(GatewayFacts::default())).await.is_err() {
-        return over();
-    }
-    let mut seen = cx.seen.clone();
-    let mut readings: HashMap<Box<str>, Reading> = HashMap::new();
-    // Held open: what the server says unasked comes here, and nobody else gets the key.
-    let mut lines: HashMap<Box<str>, Arc<Line>> = HashMap::new();
-    // Where nobody can be asked for sessions: when the servers are asked for their time, and what came of it.
-    let (mut probe_due, mut unheard) = (Instant::now(), None);
-    loop {
-        let (refresh, on_screen) = {
-            let seen = seen.borrow_and_update();
-            (seen.refresh, seen.on_screen)
-        };
-        let pause = if on_screen { SPEC.poll_seen } else { SPEC.poll_unseen };
-        let now = Instant::now();
-        let due: Vec<&Account> = cx.settings.accounts.iter().filter(|a| readings.get(&*a.name).is_none_or(|r| r.due <= now)).collect();
-        let asks: Vec<_> = due.into_iter().map(|a| ask::one(hub, cx, a)).collect();
-        let told: Vec<_> = futures_util::stream::iter(asks).buffer_unordered(AT_ONCE).collect().await;
-        for (account, told) in told {
-            let name: Box<str> = account.name.as_str().into();
-            let told = told.map(|(line, remote)| {
-                cx.memo.is_well(&right_of(line.conn.key()));
-                lines.insert(name.clone(), line);
-                remote
-            });
-            if let Err(why) = &told {
-                lines.remove(&name);
-                if let Some(last) = readings.get_mut(&name).filter(|r| is_held(why) && r.told.is_ok()) {
-                    // Lent: what was read last stands until it is back, which is told.
-                    last.due = Instant::now() + pause;
-                    continue;
-                }
-            }
-            let due = Instant::now() + told.as_ref().err().map_or(pause, |why| wait(why, pause));
-            readings.insert(name, Reading { told, due });
-        }
-        // Somebody may press the key of a login any moment.
-        let absent = |r: &Reading| r.told.as_ref().is_err_and(|why| why.code == ReasonCode::NeverPaired);
-        let warms = on_screen && readings.values().any(absent) && hub.warm.is_cold(cx);
-        let warmed = warms && matches!(timeout(ask::PATIENCE, hub.warm.fill(cx, &net)).await, Ok(Ok(())));
-        let lost = match ask::reach(readings.values().map(|r| &r.told)) {
-            Reach::Nobody(why) if !warmed => {
-                probe_due = now + AGAIN;
-                Some(why)
-            }
-            Reach::Heard | Reach::Nobody(_) => {
-                (probe_due, unheard) = (now + pause, None);
-                None
-            }
-            Reach::Unasked if warmed => {
-                (probe_due, unheard) = (now + pause, None);
-                None
-            }
-            Reach::Unasked => {
-                if probe_due <= Instant::now() {
-                    // Nobody is logged in yet, or nobody could ask: the servers' clock is known all the same, and whether they answer.
-                    unheard = ask::probe(cx).await.err();
-                    probe_due = Instant::now() + if unheard.is_some() { AGAIN } else { pause };
-                }
-                unheard.clone()
-            }
-        };
-        let told = cx.settings.accounts.iter().filter_map(|a| Some((a, &readings.get(&*a.name)?.told)));
-        if out.send(report(hub, cx, told, lost, false).await).await.is_err() {
-            return over();
-        }
-        // Files and processes are looked at more often than servers are asked.
-        let files = Instant::now() + if on_screen { FILES } else { FILES_UNSEEN };
-        let files = if slots::of(&cx.settings).is_empty() { probe_due } else { files };
-        let next = readings.values().map(|r| r.due).chain([probe_due, files]).min().unwrap_or(probe_due);
-        loop {
-            tokio::select! {
-                () = sleep_until(next) => break,
-                of = hub.heard() => {
-                    let now = Instant::now();
-                    readings.iter_mut().filter(|(name, r)| of.contains(*name) && !is_limited(r)).for_each(|(_, r)| r.due = now);
-                    break;
-                }
-                changed = seen.changed() => {
-                    if changed.is_err() {
-                        return over();
-                    }
-                    let (again, came) = {
-                        let seen = seen.borrow_and_update();
-                        (seen.refresh != refresh, seen.on_screen && !on_screen)
-                    };
-                    if again || came {
-                        let old = Instant::now();
-                        // Dead keys stay dead, however often somebody asks.
-                        readings.values_mut().filter(|r| r.due > old && !is_dead(r) && !is_limited(r)).for_each(|r| r.due = old);
-                        if unheard.is_some() {
-                            probe_due = old;
-                        }
-                        break;
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// The server said how long to wait: neither news nor a key that is pressed makes it shorter.
-fn is_limited(reading: &Reading) -> bool {
-    reading.told.as_ref().is_err_and(|why| why.code == ReasonCode::RateLimited) && reading.due > Instant::now()
-}
-
-fn is_dead(reading: &Reading) -> bool {
-    reading.told.as_ref().is_err_and(|why| dead(why.code))
-}
-
-const fn dead(code: ReasonCode) -> bool {
-    matches!(code, ReasonCode::LoggedOut | ReasonCode::Wiped | ReasonCode::SessionDuplicated | ReasonCode::AccountClosed)
-}
-
-fn wait(why: &Reason, pause: Duration) -> Duration {
-    let flood = why.arg("retry_after").and_then(|s| s.parse().ok());
-    match (flood, why.code) {
-        (Some(seconds), _) => Duration::from_secs(seconds),
-        (None, code) if dead(code) => DEAD,
-        (None, ReasonCode::NeverPaired | ReasonCode::CredentialMissing) => pause,
-        (None, _) => AGAIN,
+        why = super::rounds::run(hub, cx, out) => why,
     }
 }
 
@@ -271,7 +134,7 @@ pub(super) async fn look(hub: &Hub, cx: &Cx, at: Option<&Target>, how: Look) -> 
                     None => ask::probe(cx).await.err(),
                 },
             };
-            Ok(report(hub, cx, all.iter().map(|(a, told)| (*a, told)), lost, true).await)
+            Ok(report(hub, cx, all.iter().map(|(a, told)| (*a, Some(told))), lost, true).await)
         }
     }
 }

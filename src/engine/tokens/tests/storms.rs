@@ -15,7 +15,7 @@ const S: fn(u64) -> Duration = Duration::from_secs;
 
 fn evidence(held: &Held) -> Option<(String, String)> {
     let storm = held.storm.as_ref()?;
-    let arg = |name: &str| storm.args.iter().find(|(n, _)| &**n == name).map(|(_, v)| v.to_string()).unwrap_or_default();
+    let arg = |name: &str| storm.arg(name).unwrap_or_default().to_owned();
     Some((arg("evidence"), arg("n")))
 }
 

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     domain::{Reason, ReasonCode},
-    i18n::{Lang, Message, sessions as w},
+    i18n::{Lang, Message, Words, sessions as w},
     providers::telegram::KeyId,
 };
 use std::{collections::BTreeMap, path::Path};
@@ -91,26 +91,39 @@ pub fn trouble(of: usize, seen: &[Seen], twins: &[Twin]) -> Option<Reason> {
     }
 }
 
+fn taken(s: &Seen, how: Same) -> Reason {
+    let words = match how {
+        Same::Path => &w::HOW_PATH,
+        Same::Symlink => &w::HOW_SYMLINK,
+        Same::HardLink => &w::HOW_HARD_LINK,
+        Same::BindMount => &w::HOW_BIND,
+    };
+    refused(s, words)
+}
+
+fn refused(s: &Seen, how: &'static Words) -> Reason {
+    let how = Message::new(how).text(Lang::En);
+    Reason::new(ReasonCode::SlotTaken).with("slot", s.slot.id()).with("how", how).with("file", s.slot.slot.file.to_string_lossy())
+}
+
+/// Another slot whose file is this slot's very file: whatever moves the one moves the other. A hard link is a name of its own.
+pub fn one_file(of: usize, seen: &[Seen]) -> Option<Reason> {
+    let me = seen.get(of)?;
+    seen.iter().enumerate().filter(|(i, _)| *i != of).find_map(|(_, s)| same(me, s).filter(|how| *how != Same::HardLink).map(|how| taken(s, how)))
+}
+
 /// Whether `file` may become a slot of its own beside `seen`; `but` is the slot itself, where it is configured already.
 ///
 /// # Errors
 /// Which slot uses that path, file or key already, and how; or that the folder is not there.
 pub fn admit(file: &Path, key: Option<KeyId>, seen: &[Seen], but: Option<&str>) -> Result<Identity, Reason> {
     let new = Identity::of(file).map_err(|e| crate::providers::telegram::session::write::unwritable(file, &e))?;
-    let taken = |s: &Seen, how| {
-        let how = Message::new(how).text(Lang::En);
-        Reason::new(ReasonCode::SlotTaken).with("slot", s.slot.id()).with("how", how).with("file", s.slot.slot.file.to_string_lossy())
-    };
     for s in seen.iter().filter(|s| but != Some(s.slot.id().as_str())) {
-        match s.identity.as_ref().and_then(|i| i.same(&new)) {
-            Some(Same::Path) => return Err(taken(s, &w::HOW_PATH)),
-            Some(Same::Symlink) => return Err(taken(s, &w::HOW_SYMLINK)),
-            Some(Same::HardLink) => return Err(taken(s, &w::HOW_HARD_LINK)),
-            Some(Same::BindMount) => return Err(taken(s, &w::HOW_BIND)),
-            None => {}
+        if let Some(how) = s.identity.as_ref().and_then(|i| i.same(&new)) {
+            return Err(taken(s, how));
         }
         if key.is_some() && s.key() == key {
-            return Err(taken(s, &w::HOW_KEY));
+            return Err(refused(s, &w::HOW_KEY));
         }
     }
     Ok(new)

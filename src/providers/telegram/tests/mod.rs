@@ -1,6 +1,7 @@
 //! The provider against the sandbox's Telegram.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod kept;
 mod logins;
 mod reach;
 mod sessions;
@@ -10,7 +11,7 @@ use super::*;
 use crate::{
     clock::{SystemTime, sample::Sample},
     domain::{GatewayId, OpPhase, RemoteId, Secrets},
-    providers::{Attention, Memo, PairEvent, Right, Samples, http::Client, token},
+    providers::{Attention, Holder, Memo, PairEvent, Right, Samples, http::Client, token},
     sandbox::{self, Options, Part, Sandbox, TelegramAccount, TelegramSettings},
     store::config,
 };
@@ -32,6 +33,10 @@ pub(super) struct Shared {
     /// What was read of the memo.
     pub(super) gets: Mutex<Vec<String>>,
     pub(super) samples: Mutex<Vec<Sample>>,
+    /// Another process has every key, and how long ago it said that it is well.
+    pub(super) holder: Mutex<Option<Option<Duration>>>,
+    /// The rows that the watching process keeps.
+    pub(super) kept: Mutex<Vec<Row>>,
 }
 struct Keeper(Arc<Shared>);
 struct Lock(Arc<Shared>, String);
@@ -60,6 +65,13 @@ impl Memo for Keeper {
             None => memo.remove(&key),
         };
         Box::pin(async { Ok(()) })
+    }
+    fn holder(&self, _name: &str) -> Option<Holder> {
+        let well = *self.0.holder.lock().unwrap();
+        well.map(|well| Holder { here: false, who: crate::domain::Clean::new("deck[7]"), well })
+    }
+    fn kept_rows(&self) -> Fut<'_, Vec<Row>> {
+        Box::pin(async { self.0.kept.lock().unwrap().clone() })
     }
     fn exclusive<'a>(&'a self, name: &'a str) -> Fut<'a, Result<Option<Right>, Reason>> {
         let free = self.0.locks.lock().unwrap().insert(name.to_owned());
@@ -151,7 +163,9 @@ impl Stage {
     /// Commits as the engine does.
     pub(super) fn commit(&mut self, account: &str, secrets: Secrets) {
         for (name, secret) in secrets {
-            self.cx.secrets.insert(token::account_secret(account, &name), secret);
+            let name = token::account_secret(account, &name);
+            self.shared.memo.lock().unwrap().insert(format!("sealed:{name}"), secret.expose().into());
+            self.cx.secrets.insert(name, secret);
         }
     }
 

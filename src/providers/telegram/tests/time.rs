@@ -130,6 +130,63 @@ async fn a_watch_that_is_told_to_wait_waits_and_then_asks_once() {
 }
 
 #[tokio::test]
+async fn an_account_whose_server_says_nothing_delays_nobody_elses_rows() {
+    let mut stage = super::reach::both().await;
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    for (dc, at) in &mut Arc::make_mut(&mut stage.cx.settings).telegram.dcs {
+        if *dc == 4 {
+            *at = silent.local_addr().unwrap();
+        }
+    }
+    let _still = stand_still();
+    stage._seen.send_modify(|s| s.on_screen = true);
+    stage.tg().clear();
+    let (tx, mut rx) = tokio::sync::mpsc::channel(64);
+    let watching = stage.provider.watch(&stage.cx, tx);
+    let begun = Instant::now();
+    let state = |rows: &[Row], account: &str| rows.iter().find(|r| r.account.as_str() == account && r.device.is_none()).map(|r| r.link.state);
+    let story = async {
+        let (mut first, mut lost) = (None, 0);
+        // When the bot was asked, and when the silent one was found to be silent.
+        let (mut asked, mut found): (Vec<Duration>, Option<Duration>) = (Vec::new(), None);
+        while begun.elapsed() < Duration::from_secs(100) {
+            settle().await;
+            while let Ok(report) = rx.try_recv() {
+                let (rows, unasked) = match report {
+                    Report::All { rows, .. } => (rows, Vec::new()),
+                    Report::AllBut { rows, unasked } => (rows, unasked),
+                    Report::Lost { .. } => {
+                        lost += 1;
+                        continue;
+                    }
+                    _ => continue,
+                };
+                assert_eq!(state(&rows, "robot"), Some(crate::domain::State::Ready));
+                assert_eq!(unasked, [RemoteId::new("shop")], "what was known of the silent one is dropped");
+                first.get_or_insert(begun.elapsed());
+                if state(&rows, "shop").is_some() {
+                    found.get_or_insert(begun.elapsed());
+                }
+            }
+            asked.resize(count(&stage, "users.getUsers"), begun.elapsed());
+            tokio::time::advance(if first.is_some() { Duration::from_millis(250) } else { SLOW }).await;
+        }
+        (first, found, asked, lost)
+    };
+    let (first, found, asked, lost) = tokio::select! {
+        why = watching => panic!("{why:?}"),
+        told = story => told,
+    };
+    assert!(first.is_some_and(|at| at < Duration::from_secs(2)), "the bot's row came after {first:?}");
+    assert!(found.is_some_and(|at| at >= ask::PATIENCE), "{found:?}");
+    assert_eq!(lost, 0, "somebody was heard all the time");
+    // Each 30 seconds, whatever the other one does: in one that had waited each round would be eight seconds late.
+    let asked: Vec<_> = asked.into_iter().filter(|at| *at > Duration::from_secs(1)).collect();
+    let late = asked.iter().zip([30, 60, 90]).map(|(is, due)| is.saturating_sub(Duration::from_secs(due))).max();
+    assert!(asked.len() == 3 && late.is_some_and(|l| l < Duration::from_secs(4)), "{asked:?}");
+}
+
+#[tokio::test]
 async fn the_first_day_is_counted_by_the_servers_clock_and_shown_by_ours() {
     for skew_ms in [-TEN_MINUTES_MS, TEN_MINUTES_MS] {
         let stranger = TelegramSession { device: "Unknown PC".into(), age: Duration::from_secs(3600), ..TelegramSession::default() };

@@ -7,7 +7,7 @@ use super::{
     steps::{clear, old_key},
 };
 use crate::{
-    domain::{Op, Wall},
+    domain::{Clean, Op, Wall},
     i18n::{Message, telegram as w},
     providers::Cx,
     store::config::Account,
@@ -24,7 +24,8 @@ pub(super) const CLEANED: &str = "cleaned";
 /// Name in a plan's clear data of the slots that have the old key too.
 pub(super) const HEIRS: &str = "heirs";
 
-/// A slot whose file holds a copy of the key that is replaced elsewhere.
+/// A slot whose file holds a copy of the key that is replaced or wiped elsewhere, or a holder of it on another host, which no slot
+/// here is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Heir {
     gateway: String,
@@ -42,6 +43,15 @@ impl Heir {
             slot: s.slot.name.clone(),
             place: format!("{} {}", s.id(), s.slot.file.display()),
         }
+    }
+
+    /// Who holds the key on another host, as it names itself.
+    pub(super) fn elsewhere(holder: Clean) -> Self {
+        Self { gateway: String::new(), account: String::new(), slot: String::new(), place: holder.as_str().to_owned() }
+    }
+
+    pub(super) fn place(&self) -> &str {
+        &self.place
     }
 }
 

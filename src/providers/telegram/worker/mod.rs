@@ -14,6 +14,8 @@ mod steps;
 pub(super) use fresh::{Who, who};
 pub(super) use life::life;
 pub(super) use plan::{plan, plan_new};
+#[cfg(test)]
+pub(super) use registry::Kept;
 pub(super) use registry::{Remembered, remembered, revoked};
 pub(super) use steps::{back, check, run};
 

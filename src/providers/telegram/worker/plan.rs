@@ -6,7 +6,7 @@ use super::{
         operator::Hub,
         session::Format,
         setup,
-        slots::{SlotRef, clash, trash},
+        slots::{SlotRef, clash, run::key_lease, trash},
     },
     left::{HEIRS, Heir},
     new_slot,
@@ -35,8 +35,13 @@ pub(in super::super) async fn plan(hub: &Hub, cx: &Cx, at: &Target, action: &Act
     let kept = Kept::of(cx, &account.name, &me.slot.name).await;
     // Only where the file still holds what was put there: a worker that logged in by itself has a session that is not known here.
     let old_hash = kept.hash.filter(|_| key.is_some() && kept.key == key.map(|k| k.to_string()));
-    // Copies of the file elsewhere: a worker there goes on with the old session.
-    let heirs: Vec<Heir> = seen.iter().enumerate().filter(|(i, s)| *i != n && key.is_some() && s.key() == key).map(|(_, s)| Heir::of(s)).collect();
+    // Copies of the key elsewhere: a worker there goes on with the old session. Neither a new key nor a wipe of this file may end it for
+    // them, which nobody asked for and the servers do not take back. Whoever has the key last ends it: its hash is handed on.
+    let mut heirs: Vec<Heir> =
+        seen.iter().enumerate().filter(|(i, s)| *i != n && key.is_some() && s.key() == key).map(|(_, s)| Heir::of(s)).collect();
+    if let Some(key) = key {
+        heirs.extend(cx.tokens.lease_holder(&key_lease(key)).await.map(Heir::elsewhere));
+    }
     let mut plan = Plan {
         v: PLAN_VERSION,
         action: action.clone(),
@@ -50,6 +55,10 @@ pub(in super::super) async fn plan(hub: &Hub, cx: &Cx, at: &Target, action: &Act
     match verb {
         "regenerate" => regenerate(hub, cx, account, me, &kept, &mut plan).await?,
         "wipe" => {
+            // What is one file by several names is wiped for all of them.
+            if let Some(why) = clash::one_file(n, &seen) {
+                return Err(why);
+            }
             let file = me.slot.file.clone();
             let salt = u64::try_from(cx.time.now().wall.0).unwrap_or_default();
             let folder = file.parent().unwrap_or(std::path::Path::new(".")).join(".pairdeck-trash");
@@ -58,7 +67,8 @@ pub(in super::super) async fn plan(hub: &Hub, cx: &Cx, at: &Target, action: &Act
             plan.steps.push(step("trash", &w::STEP_TRASH, Replay::AfterCheck));
             plan.steps.push(step("forget", &w::STEP_FORGET, Replay::Free));
             plan.pivot = 2;
-            plan.loses.push(Message::new(&w::LOSES_WORKER));
+            let where_ = heirs.iter().map(Heir::place).collect::<Vec<_>>().join(", ");
+            plan.loses.push(if heirs.is_empty() { Message::new(&w::LOSES_WORKER) } else { Message::new(&w::LOSES_COPY).with("where", where_) });
         }
         "restore" => {
             let Some(trashed) = kept.trash else { return Err(Reason::new(ReasonCode::Gone)) };
@@ -68,7 +78,7 @@ pub(in super::super) async fn plan(hub: &Hub, cx: &Cx, at: &Target, action: &Act
         }
         _ => return Err(Reason::new(ReasonCode::Internal).raw("no plan for this action")),
     }
-    let inherited = verb == "regenerate" && !heirs.is_empty();
+    let inherited = matches!(verb, "regenerate" | "wipe") && !heirs.is_empty();
     if inherited {
         plan.clear[HEIRS] = serde_json::to_value(heirs).unwrap_or_default();
     }
@@ -110,15 +120,7 @@ async fn regenerate(hub: &Hub, cx: &Cx, account: &Account, me: &SlotRef, kept: &
     let bot = account.telegram.bot;
     if bot {
         // A bot has nobody who accepts its new key: its token is enough.
-        let token = setup::secret(cx, &account.name, setup::BOT_TOKEN);
-        let name = format!("{}:{}", cx.gateway.as_str(), account.name);
-        token.ok_or_else(|| {
-            Reason::new(ReasonCode::CredentialMissing)
-                .with("gateway", &name)
-                .with("account", name)
-                .with("needs", setup::BOT_TOKEN)
-                .raw(setup::BOT_TOKEN)
-        })?;
+        setup::secret(cx, &account.name, setup::BOT_TOKEN).ok_or_else(|| setup::without(cx, account, None, setup::BOT_TOKEN))?;
         plan.clear["user"] = Value::Null;
     } else {
         // A closed account is told here, and nothing is rebuilt.

@@ -79,7 +79,7 @@ impl Kept {
     ///
     /// # Errors
     /// [`ReasonCode::RateLimited`].
-    pub(super) fn may_make(&self, now_s: i64) -> Result<(), Reason> {
+    pub(in crate::providers::telegram) fn may_make(&self, now_s: i64) -> Result<(), Reason> {
         let recent: Vec<i64> = self.made.iter().copied().filter(|t| (0..SPAN_S).contains(&(now_s - t))).collect();
         match recent.first() {
             Some(first) if recent.len() >= MOST => Err(Reason::new(ReasonCode::RateLimited)

@@ -92,6 +92,7 @@ pub(in super::super) async fn run(hub: &Hub, cx: &Cx, op: &Op, step: &str, answe
         "forget" => {
             let vigil = old_key(op).map(|old| Vigil::new(me.slot.file.clone(), &[old], None, cx.time.now()));
             let kept = keep(cx, account, me, |k| (k.trash, k.vigil, k.spared) = (trashed(op), vigil, Vec::new())).await;
+            super::left::hand_on(cx, op).await;
             match kept {
                 Ok(()) => Ok(StepEnd::Done { clear: super::left::told(hub, cx, op, account).await, sealed: Secrets::new() }),
                 Err(e) => Err(e),
