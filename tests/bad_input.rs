@@ -261,10 +261,63 @@ fn a_damaged_vault_database_is_named_and_kept() {
     assert_eq!(bytes(&home.file("set-aside-1/vault.db")), damage);
     home.run(&["secret", "status"]).exits(0);
     home.run(&["secret", "set-aside"]).exits(1).says(&["nothing to set aside"]);
-    home.run(&["secret", "set-aside", "--back"]).exits(0);
+    let audited = |home: &Home| {
+        let doc = home.run(&["history", "--audit", "--json"]).exits(0).json();
+        let told = |l: &Value| format!("{} {} {}", l["id"].as_str().unwrap(), l["action"].as_str().unwrap(), l["outcome"].as_str().unwrap());
+        doc["lines"].as_array().unwrap().iter().map(told).collect::<Vec<_>>()
+    };
+    assert_eq!(audited(&home), ["vault set-aside done", "vault set-aside failed"], "who moved it is not known");
+    home.run(&["secret", "set-aside", "--back"]).exits(0).says(&["set-aside-2"]);
     assert_eq!(bytes(&path), damage);
+    // A damaged one takes no line: it stands in the one that was moved away whole.
+    let db = rusqlite::Connection::open(home.file("set-aside-2/vault.db")).unwrap();
+    let last: String = db.query_row("SELECT action || ' ' || outcome FROM audit ORDER BY id DESC", [], |r| r.get(0)).unwrap();
+    assert_eq!(last, "set-aside-back done");
+    drop(db);
     fs::write(&path, &whole).unwrap();
     home.run(&["status", "bad:shop"]).exits(0);
+    home.run(&["secret", "set-aside", "--back"]).exits(0);
+    assert_eq!(audited(&home).last().unwrap(), "vault set-aside-back done");
+    home.run(&["secret", "set-aside", "--back"]).exits(0);
+    home.run(&["status", "bad:shop"]).exits(0);
+}
+
+#[test]
+fn a_configuration_that_never_ends_or_is_no_file_is_refused_at_once() {
+    let (_servers, home) = two();
+    let config = home.file("config.toml");
+    let kept = bytes(&config);
+    fs::remove_file(&config).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&config).status().unwrap().success());
+    home.run(&["list"]).exits(2).says(&["config.toml", "a pipe stands there"]);
+    fs::remove_file(&config).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", &config).unwrap();
+    home.run(&["list"]).exits(2).says(&["config.toml", "more than 16 MiB"]);
+    fs::remove_file(&config).unwrap();
+    fs::create_dir(&config).unwrap();
+    home.run(&["list"]).exits(2).says(&["config.toml", "cannot be read"]);
+    fs::remove_dir(&config).unwrap();
+    // A link to a file is how many keep theirs.
+    fs::write(home.file("elsewhere.toml"), &kept).unwrap();
+    std::os::unix::fs::symlink(home.file("elsewhere.toml"), &config).unwrap();
+    home.run(&["list"]).exits(0);
+}
+
+#[test]
+fn what_others_may_change_on_the_way_to_the_keys_is_said_at_the_start_and_by_the_doctor() {
+    let (_servers, home) = two();
+    let config = home.file("config.toml");
+    assert!(!home.run(&["list"]).exits(0).stderr.contains("other users"));
+    fs::set_permissions(&config, fs::Permissions::from_mode(0o666)).unwrap();
+    home.run(&["list"]).exits(0).says(&["can be changed by other users", "chmod go-w", "config.toml"]);
+    let checks = home.run(&["doctor", "--json"]).json();
+    let found = checks["checks"].as_array().unwrap().iter().find(|c| c["check"] == "files").unwrap().clone();
+    assert!(found["verdict"] == "warn" && found["detail"].as_str().unwrap().contains("chmod go-w"), "{found}");
+    fs::set_permissions(&config, fs::Permissions::from_mode(0o600)).unwrap();
+    let above = home.path().parent().unwrap().to_owned();
+    fs::set_permissions(&above, fs::Permissions::from_mode(0o777)).unwrap();
+    home.run(&["list"]).exits(0).says(&["can be changed by other users", above.to_str().unwrap()]);
+    fs::set_permissions(&above, fs::Permissions::from_mode(0o700)).unwrap();
 }
 
 #[test]
@@ -379,7 +432,17 @@ fn a_folder_that_cannot_be_written_starts_nothing_and_says_what_to_do() {
 fn a_result_that_cannot_be_written_is_no_success_and_a_reader_that_left_is() {
     let (_servers, home) = two();
     home.run(&["list"]).exits(0);
-    for args in [&["list", "--json"][..], &["status", "well"], &["history", "--json"], &["doctor"], &["man"], &["config", "example"]] {
+    for args in [
+        &["list", "--json"][..],
+        &["status", "well"],
+        &["history", "--json"],
+        &["doctor"],
+        &["man"],
+        &["config", "example"],
+        &["--help"],
+        &["--version"],
+        &["wipe", "--help"],
+    ] {
         for (to, code) in [("> /dev/full", 1), (">&-", 1), ("| true; exit ${PIPESTATUS[0]}", 0)] {
             let line = format!("{} --home {} {} {to}", env!("CARGO_BIN_EXE_pairdeck"), home.path().display(), args.join(" "));
             let ended = std::process::Command::new("bash").args(["-c", &line]).output().unwrap();

@@ -179,6 +179,7 @@ pub async fn doctor(house: &Session, first: Vec<doctor::Check>, as_json: bool, o
         (None, Err(e)) => Check::failed("store", &e.reason()),
         (None, Ok(())) => Check::new("store", Mark::Ok, Message::new(&c::CHECK_STORE).with("path", house.paths.data.to_string_lossy())),
     });
+    checks.extend(crate::store::guard::exposed(&house.paths).into_iter().map(|found| Check::new("files", Mark::Warn, found)));
     for (path, _) in super::exec::file::left(&house.paths.data) {
         let found = Message::new(&c::TOKEN_LEFT).with("path", path.to_string_lossy());
         checks.push(Check::new("token-file", Mark::Warn, found));

@@ -7,6 +7,7 @@ mod clock;
 pub mod config;
 mod floor;
 pub(crate) mod follow;
+pub mod guard;
 mod history;
 mod keeper;
 mod kill;

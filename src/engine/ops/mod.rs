@@ -13,7 +13,7 @@ pub use run::{Ended, Host, Progress, run, told};
 
 use super::world::World;
 use crate::{
-    domain::{Action, Effect, Inputs, Not, Op, OpPhase, Reason, ReasonCode, Row, Target},
+    domain::{Action, Effect, Inputs, Not, Op, OpPhase, Reason, ReasonCode, Row, Target, Time},
     store::{Audit, NewOp, StoreError},
 };
 use std::sync::Arc;
@@ -125,15 +125,23 @@ pub async fn audit(world: &Arc<World>, target: &Target, action: &str, verdict: O
     append(world, target.id(), action, verdict, outcome).await;
 }
 
-async fn append(world: &Arc<World>, target: String, action: &str, verdict: Option<crate::clock::Verdict>, outcome: &str) {
-    let line = Audit {
-        at: world.time.now(),
+/// The same of the vault itself, as a line for whoever has no store open.
+pub fn vault_line(time: &dyn Time, action: &str, outcome: &str) -> Audit {
+    line(time, "vault".to_owned(), action, None, outcome)
+}
+
+fn line(time: &dyn Time, target: String, action: &str, verdict: Option<crate::clock::Verdict>, outcome: &str) -> Audit {
+    Audit {
+        at: time.now(),
         who: super::who::user_at_host(),
         pid: std::process::id(),
         target,
         action: action.to_owned(),
         verdict,
         outcome: outcome.to_owned(),
-    };
-    let _ = world.store.audit(line).await;
+    }
+}
+
+async fn append(world: &Arc<World>, target: String, action: &str, verdict: Option<crate::clock::Verdict>, outcome: &str) {
+    let _ = world.store.audit(line(&*world.time, target, action, verdict, outcome)).await;
 }
