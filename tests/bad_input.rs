@@ -370,6 +370,34 @@ fn a_disk_that_is_full_from_the_start_is_said_as_what_it_is() {
 }
 
 #[test]
+fn a_home_on_a_file_system_that_can_only_be_read_shows_live_states() {
+    let (servers, home) = two();
+    home.run(&["list"]).exits(0);
+    let mount = tempfile::tempdir().unwrap();
+    let mounted = |args: &[&str]| std::process::Command::new("mount").args(args).arg(mount.path()).status().is_ok_and(|s| s.success());
+    if !mounted(&["-t", "tmpfs", "tmpfs"]) {
+        support::skip("a home that can only be read", "the right to mount a tmpfs");
+        return;
+    }
+    let there = mount.path().join("home");
+    assert!(std::process::Command::new("cp").arg("-a").arg(home.path()).arg(&there).status().unwrap().success());
+    let read_only = mounted(&["-o", "remount,ro"]);
+    servers.gateway("bad").clear_requests();
+    let run = |args: &[&str]| home.finish(home.command(&[&["--home", there.to_str().unwrap()], args].concat()).spawn().unwrap());
+    let ran = [&["list", "--json"][..], &["secret", "status"], &["doctor"], &["wipe", "bad:shop", "--yes"]].map(run);
+    let _ = std::process::Command::new("umount").arg("-l").arg(mount.path()).status();
+    let [list, secrets, doctor, wipe] = ran;
+    assert!(read_only);
+    let doc = list.says(&["is read-only"]).json();
+    assert_eq!((&named(&doc["accounts"], "well")["state"], &named(&doc["accounts"], "shop")["state"]), (&"online".into(), &"online".into()), "{doc}");
+    assert!(secrets.stdout.contains("gateway/bad/api_key"), "{secrets:?}");
+    assert!(doctor.stdout.contains("is read-only"), "{doctor:?}");
+    wipe.exits(1).says(&["is read-only"]);
+    let sent: Vec<_> = servers.asked("bad").into_iter().filter(|r| !r.starts_with("GET ")).collect();
+    assert_eq!(sent, [""; 0]);
+}
+
+#[test]
 fn a_cache_that_is_newer_or_broken_is_rebuilt() {
     let (_servers, home) = two();
     home.run(&["list"]).exits(0);

@@ -174,7 +174,9 @@ pub async fn doctor(house: &Session, first: Vec<doctor::Check>, as_json: bool, o
     if let Some(why) = house.world.vault().restored() {
         checks.push(Check::new("mark", Mark::Fail, why));
     }
-    checks.push(match (house.world.store().trouble(), house.world.load_secrets().await) {
+    // A disk that is full takes nothing, and reading it tells nobody.
+    let probed = house.world.store().probe().await;
+    checks.push(match (house.world.store().trouble().or(probed.err().map(|e| e.reason())), house.world.load_secrets().await) {
         (Some(why), _) => Check::failed("store", &why),
         (None, Err(e)) => Check::failed("store", &e.reason()),
         (None, Ok(())) => Check::new("store", Mark::Ok, Message::new(&c::CHECK_STORE).with("path", house.paths.data.to_string_lossy())),

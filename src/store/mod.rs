@@ -337,6 +337,13 @@ impl Store {
     pub async fn attempt(&self, attempt: Attempt) -> Result<(), StoreError> {
         self.ask(move |db| history::attempt(db, &attempt)).await
     }
+    /// Writes something that changes nothing, to find out whether anything can be kept.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        self.ask(|db| db.vault_tx(|tx, t| tx.execute("UPDATE meta SET v = v WHERE k = 'store'", []).map(|_| ()).map_err(|e| t.explain(e)))).await
+    }
     /// Appends to the audit.
     pub async fn audit(&self, line: Audit) -> Result<(), StoreError> {
         self.ask(move |db| history::audit(db, &line)).await

@@ -90,6 +90,10 @@ pub(super) fn open_vault(paths: &Paths) -> Result<Connection, StoreError> {
             return Err(broken(&path, &verdict));
         }
     }
+    // SQLite opens what it may not write for reading, and says so only to the first who writes.
+    if db.is_readonly(rusqlite::MAIN_DB).map_err(|e| explain(&path, &e))? {
+        return Err(StoreError::said(Message::new(&words::READ_ONLY_FILE).with("path", path.to_string_lossy())));
+    }
     let db = migrate(db, VAULT).map_err(|e| explain(&path, &e))?;
     fold(&db, true).map_err(|e| explain(&path, &e))?;
     Ok(db)

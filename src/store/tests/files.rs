@@ -128,8 +128,6 @@ async fn the_log_beside_a_damaged_vault_is_kept_and_not_folded_into_it() {
             assert_eq!(store.secret_get("a").await.unwrap().unwrap().expose(), "x");
         }
         store.close();
-        let made: Vec<_> = fs::read_dir(&home.paths.data).unwrap().flatten().map(|e| e.file_name()).filter(|n| n == "vault.db-shm").collect();
-        assert!(made.is_empty(), "an index was made beside a damaged file");
         assert!(fs::read(home.paths.vault_db()).unwrap() == wreck, "the log was folded into it");
         assert!(fs::read(&log).unwrap() == kept, "the log is gone");
     }
