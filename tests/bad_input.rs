@@ -391,7 +391,7 @@ fn a_home_on_a_file_system_that_can_only_be_read_shows_live_states() {
     let doc = list.says(&["is read-only"]).json();
     assert_eq!((&named(&doc["accounts"], "well")["state"], &named(&doc["accounts"], "shop")["state"]), (&"online".into(), &"online".into()), "{doc}");
     assert!(secrets.stdout.contains("gateway/bad/api_key"), "{secrets:?}");
-    assert!(doctor.stdout.contains("is read-only"), "{doctor:?}");
+    assert!(doctor.stdout.contains("fail     store") && doctor.stderr.contains("is read-only"), "{doctor:?}");
     wipe.exits(1).says(&["is read-only"]);
     let sent: Vec<_> = servers.asked("bad").into_iter().filter(|r| !r.starts_with("GET ")).collect();
     assert_eq!(sent, [""; 0]);
