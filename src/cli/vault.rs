@@ -59,7 +59,7 @@ pub(super) async fn change(house: &Session, to: Source, out: &mut Output) -> Ran
     if house.world.vault().state() == VaultState::Absent {
         return Ok(absent(out));
     }
-    let passphrase = match (to == Source::Passphrase).then(|| prompt::secret(None, &c::ASK_NEW_PASSPHRASE, out)) {
+    let passphrase = match (to == Source::Passphrase).then(|| prompt::new_passphrase(out)) {
         Some(Err(why)) => {
             out.complain(&why.0);
             return Ok(Exit::Usage);

@@ -112,6 +112,11 @@ impl Store {
         self.0.live.subscribe()
     }
 
+    /// What went wrong as a reason: of a locked vault, why that does not open.
+    pub fn why(&self, e: &StoreError) -> Reason {
+        if matches!(e, StoreError::Locked) { self.0.vault.shut() } else { e.reason() }
+    }
+
     /// The vault that seals for this store.
     pub fn vault(&self) -> &Vault {
         &self.0.vault

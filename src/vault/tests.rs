@@ -72,7 +72,10 @@ async fn a_passphrase_opens_its_vault_and_no_other_does() {
     let (store, vault, state) = next(&dir).await;
     assert!(why(&state).contains("wants its passphrase"));
     assert!(why(&vault.unlock(Some(Secret::new("wrong horse".into()))).await).contains("does not open"));
-    assert!(matches!(store.secret_get("a").await, Err(StoreError::Locked)));
+    let error = store.secret_get("a").await.unwrap_err();
+    assert!(matches!(error, StoreError::Locked));
+    // Nobody is sent to a keyring that holds nothing here.
+    assert!(store.why(&error).args.iter().any(|(_, v)| v.as_str() == "passphrase_wrong"), "{:?}", store.why(&error));
     assert_eq!(vault.unlock(Some(Secret::new("correct horse".into()))).await, VaultState::Open(Source::Passphrase));
     assert_eq!(store.secret_get("a").await.unwrap().unwrap().expose(), "x");
     assert_eq!(vault.unlock(None).await, VaultState::Open(Source::Passphrase), "an open vault stays open");

@@ -56,7 +56,7 @@ pub(super) async fn claim(world: &Arc<World>, target: Target, action: Action) ->
     let op = NewOp { action, target, owner: world.owner.clone(), at: world.time.now() };
     world.store.arm(op).await.map_err(|e| match e {
         StoreError::Busy(op) => NotArmed::Busy(op),
-        other => NotArmed::Trouble(other.reason()),
+        other => NotArmed::Trouble(world.store.why(&other)),
     })
 }
 
@@ -79,7 +79,7 @@ async fn plan_and_run(world: &Arc<World>, armed: &Armed, host: &mut dyn Host, ca
         return end(world, armed.id, OpPhase::Failed, Some(Reason::new(ReasonCode::Gone))).await;
     };
     if let Err(e) = world.store.op_phase(armed.id, OpPhase::Planning).await {
-        return end(world, armed.id, OpPhase::Failed, Some(e.reason())).await;
+        return end(world, armed.id, OpPhase::Failed, Some(world.store.why(&e))).await;
     }
     let cx = match world.cx(&gateway, cancel.child_token()) {
         Ok(cx) => cx,
@@ -104,7 +104,7 @@ async fn plan_and_run(world: &Arc<World>, armed: &Armed, host: &mut dyn Host, ca
     }
     // Everything that a step needs, new secrets included, is committed before the first request.
     if let Err(e) = world.store.op_plan(armed.id, plan).await {
-        return end(world, armed.id, OpPhase::Failed, Some(e.reason())).await;
+        return end(world, armed.id, OpPhase::Failed, Some(world.store.why(&e))).await;
     }
     run(world, armed.id, host, cancel).await
 }
