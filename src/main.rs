@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use pairdeck::cli::{
-    Cli, Output,
+    Cli, Globals, Output,
     deck::{self, Scene},
     demo,
     dispatch::{Next, dispatch},
@@ -58,17 +58,29 @@ mod early {
     }
 }
 
+/// Says what clap has to say: help and version on stdout, mistakes on stderr. An answer that nobody can read is no success.
+fn answered(e: &clap::Error) -> ExitCode {
+    let code = u8::try_from(e.exit_code()).unwrap_or(2);
+    let written = match e.use_stderr() {
+        false if early::closed() => Err(std::io::Error::from_raw_os_error(libc::EBADF)),
+        _ => e.print().and_then(|()| std::io::stdout().flush()),
+    };
+    match written {
+        Err(why) if why.kind() != std::io::ErrorKind::BrokenPipe => {
+            Output::std(Globals::default().language(), false).unwritten(&why);
+            ExitCode::from(code.max(1))
+        }
+        _ => ExitCode::from(code),
+    }
+}
+
 fn main() -> ExitCode {
     thrifty();
     private::private();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         // Help and version are answers, not mistakes: clap knows which stream and code each of them has.
-        Err(e) => {
-            let written = e.print().and_then(|()| std::io::stdout().flush());
-            let lost = written.is_err_and(|w| w.kind() != std::io::ErrorKind::BrokenPipe);
-            return ExitCode::from(if lost { 1 } else { u8::try_from(e.exit_code()).unwrap_or(2) });
-        }
+        Err(e) => return answered(&e),
     };
     let globals = cli.globals.clone();
     let mut out = Output::std(globals.language(), globals.quiet);

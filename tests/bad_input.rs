@@ -211,7 +211,17 @@ fn plain_http_to_another_host_makes_no_request() {
 fn a_result_that_cannot_be_written_is_no_success_and_a_reader_that_left_is() {
     let (_servers, home) = two();
     home.run(&["list"]).exits(0);
-    for args in [&["list", "--json"][..], &["status", "well"], &["history", "--json"], &["doctor"], &["man"], &["config", "example"]] {
+    for args in [
+        &["list", "--json"][..],
+        &["status", "well"],
+        &["history", "--json"],
+        &["doctor"],
+        &["man"],
+        &["config", "example"],
+        &["--help"],
+        &["--version"],
+        &["wipe", "--help"],
+    ] {
         for (to, code) in [("> /dev/full", 1), (">&-", 1), ("| true; exit ${PIPESTATUS[0]}", 0)] {
             let line = format!("{} --home {} {} {to}", env!("CARGO_BIN_EXE_pairdeck"), home.path().display(), args.join(" "));
             let ended = std::process::Command::new("bash").args(["-c", &line]).output().unwrap();

@@ -214,6 +214,23 @@ fn a_change_of_keys_killed_anywhere_leaves_every_secret_readable() {
 }
 
 #[test]
+fn a_new_passphrase_is_typed_twice_and_a_slip_changes_nothing() {
+    let (_servers, home) = one();
+    for (again, exit, left) in [("correct house", 2, 1), ("correct horse", 0, 0)] {
+        let start = support::pty::Start::new(env!("CARGO_BIN_EXE_pairdeck")).env("HOME", "/nonexistent").cwd("/");
+        let start = start.args(["--home".as_ref(), home.path().as_os_str()]).args(["secret", "move", "--to", "passphrase"]);
+        let mut pty = start.size(120, 24).spawn();
+        pty.wait_for("passphrase for a new vault");
+        pty.keys("correct horse\r");
+        pty.wait_for("the same passphrase again");
+        pty.keys(&format!("{again}\r"));
+        pty.assert_exit(exit);
+        assert_eq!(keys(&home), left, "{again}");
+    }
+    home.run(&["secret", "status"]).exits(12);
+}
+
+#[test]
 fn a_key_from_systemd_opens_the_vault_and_is_replaced_by_the_next_one() {
     let home = Home::empty();
     let credentials = tempfile::tempdir().unwrap();

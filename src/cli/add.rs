@@ -77,7 +77,7 @@ pub(super) async fn keep(house: &Session, mut new: NewGateway, as_json: bool, ou
         && std::io::IsTerminal::is_terminal(&std::io::stdin())
     {
         refused(why, out);
-        new.passphrase = prompt::secret(None, &c::ASK_NEW_PASSPHRASE, out).ok();
+        new.passphrase = prompt::new_passphrase(out).map_err(|why| out.complain(&why.0)).ok();
         if new.passphrase.is_some() {
             done = add::add(&house.world, new).await;
         }

@@ -27,8 +27,9 @@ pub struct Cli {
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Everywhere")]
 pub struct Globals {
-    /// Keep config, store, locks and sockets in this folder.
-    #[arg(long, global = true, value_name = "DIR", env = "PAIRDECK_HOME")]
+    /// Keep config, store, locks and sockets in this folder (default: PAIRDECK_HOME, else the usual places).
+    // Not read by clap: a variable that is set and empty would be a mistake of every command.
+    #[arg(long, global = true, value_name = "DIR")]
     pub home: Option<PathBuf>,
     /// Read this configuration file.
     #[arg(long, global = true, value_name = "FILE")]

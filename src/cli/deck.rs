@@ -14,8 +14,9 @@ use crate::{
     store::{
         FirstFrame, Paths, Store,
         config::{self, Ambiguous, Config},
-        first_frame,
+        first_frame, guard,
         locks::ProcessLock,
+        paths,
     },
     tui::{self, Start, keymap::KeyOverride, png, start::Badge, terminal::Real, theme::Theme, widget::qr::Palette},
     vault::Vault,
@@ -196,6 +197,9 @@ fn start(globals: &Globals, paths: &Paths, config: &Config, scene: &Scene, cache
     if start.gateways.iter().any(|g| g.plaintext) {
         start.badges.push(Badge::Plaintext);
     }
+    if !guard::exposed(paths).is_empty() {
+        start.badges.push(Badge::Exposed);
+    }
     if scene.vault.is_open() {
         start.status = None;
     }
@@ -231,8 +235,10 @@ fn theme(name: &str, config: &Path) -> Result<Theme, String> {
     }
     let file = config.with_file_name(name);
     let file = if file.extension().is_some() { file } else { file.with_extension("toml") };
-    let text = std::fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
-    Theme::parse(&text).map_err(|e| format!("{}: {e}", file.display()))
+    // The name is the file's word: what steers a terminal is taken out of it.
+    let said = |why: String| crate::domain::Clean::long(&format!("{}: {why}", file.display())).as_str().to_owned();
+    let bytes = paths::settings(&file).map_err(|e| said(paths::plain(&e)))?;
+    Theme::parse(&String::from_utf8_lossy(&bytes)).map_err(|e| said(e.to_string()))
 }
 
 /// Gateways as the cache knows them: stale until they answer.

@@ -14,6 +14,7 @@ use crate::{
     store::{
         Paths,
         config::{Config, ConfigErrors, EXAMPLE},
+        guard,
     },
 };
 
@@ -81,6 +82,12 @@ fn decide(cli: Cli, out: &mut Output) -> Result<Next, Gone> {
             if let (Ok(config), None) = (&loaded, globals.lang) {
                 // Asked for on the command line, else written in the file, else the locale's.
                 out.lang = config.ui.lang.unwrap_or(out.lang);
+            }
+            // The doctor lists them among its findings.
+            if !matches!(other, Some(Command::Doctor(_))) {
+                for found in guard::exposed(&paths) {
+                    out.note(&found);
+                }
             }
             match (other, loaded) {
                 (Some(Command::Doctor(args)), loaded) => doctor_first(&globals, paths, loaded, args.json, out)?,

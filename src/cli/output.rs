@@ -66,9 +66,14 @@ impl Output {
     pub fn raw(&mut self, bytes: &[u8]) -> Result<(), Gone> {
         let Err(e) = self.out.write_all(bytes).and_then(|()| self.out.flush()) else { return Ok(()) };
         if e.kind() != io::ErrorKind::BrokenPipe && !std::mem::replace(&mut self.lost, true) {
-            self.complain(&Message::new(&c::NOT_WRITTEN).with("why", paths::plain(&e)));
+            self.unwritten(&e);
         }
         Err(Gone)
+    }
+
+    /// Says that stdout took no result, and why.
+    pub fn unwritten(&mut self, why: &io::Error) {
+        self.complain(&Message::new(&c::NOT_WRITTEN).with("why", paths::plain(why)));
     }
 
     /// Writes a line of the result to stdout.

@@ -29,6 +29,16 @@ pub fn secret(file: Option<&Path>, question: &'static Words, out: &mut Output) -
     }
 }
 
+/// A new passphrase, typed twice: one that was mistyped would open nothing ever again.
+///
+/// # Errors
+/// As [`secret`]; and when the two are not the same.
+pub fn new_passphrase(out: &mut Output) -> Result<Secret, NoSecret> {
+    let first = secret(None, &c::ASK_NEW_PASSPHRASE, out)?;
+    let again = secret(None, &c::ASK_PASSPHRASE_AGAIN, out)?;
+    if first.expose() == again.expose() { Ok(first) } else { Err(NoSecret(Message::new(&c::PASSPHRASE_DIFFERS))) }
+}
+
 /// As [`secret`], where none is fine too: an empty file, Enter at the prompt, or nobody to ask.
 ///
 /// # Errors

@@ -174,11 +174,14 @@ pub async fn doctor(house: &Session, first: Vec<doctor::Check>, as_json: bool, o
     if let Some(why) = house.world.vault().restored() {
         checks.push(Check::new("mark", Mark::Fail, why));
     }
-    checks.push(match (house.world.store().trouble(), house.world.load_secrets().await) {
+    // A disk that is full takes nothing, and reading it tells nobody.
+    let probed = house.world.store().probe().await;
+    checks.push(match (house.world.store().trouble().or(probed.err().map(|e| e.reason())), house.world.load_secrets().await) {
         (Some(why), _) => Check::failed("store", &why),
         (None, Err(e)) => Check::failed("store", &e.reason()),
         (None, Ok(())) => Check::new("store", Mark::Ok, Message::new(&c::CHECK_STORE).with("path", house.paths.data.to_string_lossy())),
     });
+    checks.extend(crate::store::guard::exposed(&house.paths).into_iter().map(|found| Check::new("files", Mark::Warn, found)));
     for (path, _) in super::exec::file::left(&house.paths.data) {
         let found = Message::new(&c::TOKEN_LEFT).with("path", path.to_string_lossy());
         checks.push(Check::new("token-file", Mark::Warn, found));

@@ -242,7 +242,7 @@ async fn init(house: &Session, source: Source, out: &mut Output) -> Exit {
         // No keyring: a passphrase does the same without one. Nothing weaker is ever taken unasked.
         (false, Err(why)) => {
             refused(&why, out);
-            match prompt::secret(None, &c::ASK_NEW_PASSPHRASE, out) {
+            match prompt::new_passphrase(out) {
                 Ok(given) => given,
                 Err(why) => {
                     out.complain(&why.0);
@@ -281,7 +281,7 @@ async fn secret_status(house: &Session, out: &mut Output) -> Ran {
                 if matches!(state, VaultState::Open(_))
                     && let Err(e) = house.world.store().secret_get(&name).await
                 {
-                    exit = refused(&e.reason(), out);
+                    exit = refused(&house.world.store().why(&e), out);
                 }
             }
             Ok(exit)

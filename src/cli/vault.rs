@@ -8,6 +8,7 @@ use super::{
     session::{Session, broken, refused},
 };
 use crate::{
+    clock::SystemTime,
     engine::ops,
     i18n::{Message, command as c},
     store::{self, Paths},
@@ -58,7 +59,7 @@ pub(super) async fn change(house: &Session, to: Source, out: &mut Output) -> Ran
     if house.world.vault().state() == VaultState::Absent {
         return Ok(absent(out));
     }
-    let passphrase = match (to == Source::Passphrase).then(|| prompt::secret(None, &c::ASK_NEW_PASSPHRASE, out)) {
+    let passphrase = match (to == Source::Passphrase).then(|| prompt::new_passphrase(out)) {
         Some(Err(why)) => {
             out.complain(&why.0);
             return Ok(Exit::Usage);
@@ -103,21 +104,34 @@ pub(super) async fn accept(house: &Session, out: &mut Output) -> Ran {
     }
 }
 
-/// `secret set-aside`: before any store is opened, as a damaged one has nothing to open.
+/// `secret set-aside`: before any store is opened, as a damaged one has nothing to open. The audit is written where it can be: in the
+/// vault that stands there then, and in one that was moved away whole.
 pub(super) fn aside(paths: &Paths, back: bool, out: &mut Output) -> Exit {
     let shown = |p: &std::path::Path| p.to_string_lossy().into_owned();
+    let (action, mut moved) = (if back { "set-aside-back" } else { "set-aside" }, None);
     let done = if back {
-        store::aside::put_back(paths).map(|made| match made {
-            Some(made) => Message::new(&c::ASIDE_SWAPPED).with("path", shown(&made)),
+        store::aside::put_back(paths).map(|made| match &made {
+            Some(made) => {
+                moved = Some(Paths::in_home(made));
+                Message::new(&c::ASIDE_SWAPPED).with("path", shown(made))
+            }
             None => Message::new(&c::ASIDE_BACK),
         })
     } else {
         store::aside::set_aside(paths).map(|folder| Message::new(&c::ASIDE_DONE).with("path", shown(&folder)))
     };
+    let line = ops::vault_line(&SystemTime::new(), action, if done.is_ok() { "done" } else { "failed" });
+    // What was refused makes no vault where there is none.
+    let at = std::iter::once(paths).chain(&moved).filter(|at| done.is_ok() || at.vault_db().exists());
+    let kept: Vec<_> = at.map(|at| store::aside::note(at, &line)).collect();
     match done {
         Ok(told) => {
             out.note(&told);
-            Exit::Ok
+            // A damaged one that is back takes no line.
+            match kept.into_iter().reduce(Result::or) {
+                Some(Err(e)) if !back => broken(&e, out),
+                _ => Exit::Ok,
+            }
         }
         Err(e) => broken(&e, out),
     }

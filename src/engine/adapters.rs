@@ -69,7 +69,7 @@ impl Memo for StoreMemo {
             if self.read_only {
                 return Ok(None);
             }
-            self.store.secret_get(&self.own(key)).await.map_err(|e| e.reason())
+            self.store.secret_get(&self.own(key)).await.map_err(|e| self.store.why(&e))
         })
     }
     fn seal<'a>(&'a self, key: &'a str, value: Option<&'a Secret>) -> Fut<'a, Result<(), Reason>> {
@@ -79,7 +79,7 @@ impl Memo for StoreMemo {
                 Some(value) => self.store.secret_put(&name, value).await,
                 None => self.store.secret_forget(&name).await,
             };
-            done.map_err(|e| e.reason())
+            done.map_err(|e| self.store.why(&e))
         })
     }
     fn configured(&self) -> Option<config::Config> {

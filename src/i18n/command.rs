@@ -95,6 +95,8 @@ catalogue! { "command";
     ASK_ACT = "{action} {target}? This loses: {lost}. Type yes: ", "{action} {target}？将失去：{lost}。输入 yes：";
     ASK_ACT_PLAIN = "{action} {target}? Type yes: ", "{action} {target}？输入 yes：";
     ASK_PASSPHRASE = "passphrase of the vault", "保管库口令";
+    ASK_PASSPHRASE_AGAIN = "the same passphrase again", "请再次输入该口令";
+    PASSPHRASE_DIFFERS = "the two passphrases are not the same: nothing was changed", "两次输入的口令不同：未作任何更改";
     ASK_NEW_PASSPHRASE = "passphrase for a new vault", "新保管库的口令";
     ASK_URL = "base URL: ", "基础 URL：";
     SECRET_DO = "Reset the secret in the platform's console, then `pairdeck do secret TARGET` takes the new one; nobody else has that.", "在平台控制台重置密钥，再用 pairdeck do secret TARGET 存入新密钥；他人便不再持有。";

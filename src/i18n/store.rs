@@ -6,6 +6,8 @@ catalogue! { "store";
     FOLDER_LOOSE = "{path} is open to others and its mode cannot be changed: run  chmod {mode} {path}", "{path} 对其他用户开放，且无法修改权限：请运行  chmod {mode} {path}";
     OWNER_OTHER = "{path} belongs to another user (uid {owner}), who can read and change it: nothing of it is used; run  chown {own} {path}  as root, or choose --home", "{path} 属于其他用户（uid {owner}），对方可以读取和更改：不会使用其中任何内容；请以 root 运行  chown {own} {path} ，或用 --home 另选目录";
     KEY_OWNER = "{path} belongs to another user (uid {owner}): run  chown {own} {path}  as root, if it is yours", "{path} 属于其他用户（uid {owner}）：若确为你的文件，请以 root 运行  chown {own} {path}";
+    EXPOSED_OWNER = "{path} belongs to another user (uid {owner}), who can change where keys are sent: run  chown {own} {path}  as root, or choose another place", "{path} 属于其他用户（uid {owner}），对方可以更改密钥发往何处：请以 root 运行  chown {own} {path} ，或另选位置";
+    EXPOSED_MODE = "{path} can be changed by other users, who then choose where keys are sent: run  chmod go-w {path}", "{path} 可被其他用户更改，密钥发往何处便由对方决定：请运行  chmod go-w {path}";
     CACHE_ODD = "{path} is no file: what was seen last is not kept; move it away", "{path} 不是文件：不会保存最近看到的内容；请移走";
     NEWER = "{path} was written by a newer pairdeck (schema {found}, this one knows {known}): update pairdeck, or choose another --home", "{path} 由更新版本的 pairdeck 写入（结构 {found}，本版本支持 {known}）：请升级 pairdeck，或用 --home 另选目录";
     BROKEN = "{path} is damaged ({why}): nothing was changed or deleted; put back a copy, or start anew with  pairdeck secret set-aside", "{path} 已损坏（{why}）：未改动也未删除任何内容；请恢复备份，或用  pairdeck secret set-aside  重新开始";

@@ -89,7 +89,7 @@ impl Redis {
         info = info.set_redis_settings(own);
         let client = match &settings.ca_file {
             Some(file) => {
-                let pem = std::fs::read(file).map_err(|e| unusable(&format!("{}: {e}", file.display())))?;
+                let pem = crate::store::paths::settings(file).map_err(|e| unusable(&format!("{}: {e}", file.display())))?;
                 Client::build_with_tls(info, TlsCertificates { client_tls: None, root_cert: Some(pem) })
             }
             None => Client::open(info),

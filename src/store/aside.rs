@@ -1,7 +1,7 @@
 //! A vault that is damaged, moved out of the way because its operator says so, and back. Nothing is ever deleted or written over.
 
 use super::{
-    Paths, StoreError,
+    Audit, Paths, StoreError, history,
     locks::{NamedLock, anybody},
     paths, schema,
 };
@@ -50,6 +50,15 @@ pub fn put_back(paths: &Paths) -> Result<Option<PathBuf>, StoreError> {
     // What else somebody put there stays.
     let _ = fs::remove_dir(&from);
     Ok(made)
+}
+
+/// Appends to the audit of the vault that stands in `paths`; one is made where there is none, so that who moved the one before is known.
+///
+/// # Errors
+/// It is damaged or cannot be written.
+pub fn note(paths: &Paths, line: &Audit) -> Result<(), StoreError> {
+    let db = schema::open_vault(paths)?;
+    history::append_audit(&db, line).map_err(|e| schema::explain(&paths.vault_db(), &e))
 }
 
 /// Nobody else uses the store, and nobody makes a vault in it meanwhile.

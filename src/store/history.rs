@@ -48,13 +48,14 @@ pub(super) fn attempt(db: &mut Db, a: &Attempt) -> Result<(), StoreError> {
 }
 
 pub(super) fn audit(db: &mut Db, a: &Audit) -> Result<(), StoreError> {
-    db.vault_tx(|tx, t| {
-        let sql = "INSERT INTO audit (wall, at, who, pid, target, action, verdict, outcome) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
-        let verdict = a.verdict.as_ref().map(text);
-        tx.execute(sql, params![a.at.wall.0, text(&a.at), a.who.as_str(), a.pid, a.target, a.action, verdict, a.outcome])
-            .map(|_| ())
-            .map_err(|e| t.explain(e))
-    })
+    db.vault_tx(|tx, t| append_audit(tx, a).map_err(|e| t.explain(e)))
+}
+
+/// One line of the audit, on a connection that nothing else uses.
+pub(super) fn append_audit(db: &rusqlite::Connection, a: &Audit) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO audit (wall, at, who, pid, target, action, verdict, outcome) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let verdict = a.verdict.as_ref().map(text);
+    db.execute(sql, params![a.at.wall.0, text(&a.at), a.who.as_str(), a.pid, a.target, a.action, verdict, a.outcome]).map(|_| ())
 }
 
 type Line = fn(&Row<'_>) -> rusqlite::Result<HistoryLine>;

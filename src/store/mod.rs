@@ -7,6 +7,7 @@ mod clock;
 pub mod config;
 mod floor;
 pub(crate) mod follow;
+pub mod guard;
 mod history;
 mod keeper;
 mod kill;
@@ -109,6 +110,11 @@ impl Store {
     /// Tells when writing begins to fail (a full disk, a database held for long) and when it works again.
     pub fn troubles(&self) -> watch::Receiver<Option<Reason>> {
         self.0.live.subscribe()
+    }
+
+    /// What went wrong as a reason: of a locked vault, why that does not open.
+    pub fn why(&self, e: &StoreError) -> Reason {
+        if matches!(e, StoreError::Locked) { self.0.vault.shut() } else { e.reason() }
     }
 
     /// The vault that seals for this store.
@@ -335,6 +341,13 @@ impl Store {
     /// Appends a finished attempt.
     pub async fn attempt(&self, attempt: Attempt) -> Result<(), StoreError> {
         self.ask(move |db| history::attempt(db, &attempt)).await
+    }
+    /// Writes something that changes nothing, to find out whether anything can be kept.
+    ///
+    /// # Errors
+    /// Why not.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        self.ask(|db| db.vault_tx(|tx, t| tx.execute("UPDATE meta SET v = v WHERE k = 'store'", []).map(|_| ()).map_err(|e| t.explain(e)))).await
     }
     /// Appends to the audit.
     pub async fn audit(&self, line: Audit) -> Result<(), StoreError> {

@@ -36,7 +36,7 @@ impl Store {
                 vault_db = Ok(db);
             }
         }
-        let fingerprint_key = vault_db.as_mut().ok().and_then(|db| identity(db, refuses.is_some()).ok()).or_else(random_key).unwrap_or_default();
+        let fingerprint_key = vault_db.as_mut().ok().and_then(|db| identity(db, unwritable.is_some()).ok()).or_else(random_key).unwrap_or_default();
         let floor = Mutex::new(vault_db.as_ref().ok().and_then(floor::read));
         let cache = if unwritable.is_none() || broken { schema::open_cache(paths) } else { schema::memory_cache() };
         let (cache_db, cache_trouble) = match cache {

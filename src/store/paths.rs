@@ -174,6 +174,29 @@ pub(crate) fn private_file(path: &Path) -> io::Result<fs::File> {
     plain_file(&mut open, path)
 }
 
+/// Bytes that a file of settings has at most.
+const SETTINGS: u64 = 16 << 20;
+
+/// A file of settings, read whole. A link is followed, as many keep theirs elsewhere; a pipe is not waited for, and a device that never
+/// ends is not read to its end.
+pub(crate) fn settings(path: &Path) -> io::Result<Vec<u8>> {
+    let mut open = fs::OpenOptions::new();
+    open.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut open, i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).unwrap_or_default());
+    let file = open.open(path)?;
+    #[cfg(unix)]
+    if std::os::unix::fs::FileTypeExt::is_fifo(&file.metadata()?.file_type()) {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "a pipe stands there, not a file"));
+    }
+    let mut bytes = Vec::new();
+    io::Read::read_to_end(&mut io::Read::take(file, SETTINGS + 1), &mut bytes)?;
+    if bytes.len() as u64 > SETTINGS {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "more than 16 MiB"));
+    }
+    Ok(bytes)
+}
+
 /// Opens a regular file and nothing else: no link is followed, no pipe or device is waited for.
 pub(crate) fn plain_file(open: &mut fs::OpenOptions, path: &Path) -> io::Result<fs::File> {
     let odd = || io::Error::new(io::ErrorKind::InvalidInput, "a link, a pipe or a device stands there, not a file of pairdeck's");

@@ -90,6 +90,10 @@ pub(super) fn open_vault(paths: &Paths) -> Result<Connection, StoreError> {
             return Err(broken(&path, &verdict));
         }
     }
+    // SQLite opens what it may not write for reading, and says so only to the first who writes.
+    if db.is_readonly(rusqlite::MAIN_DB).map_err(|e| explain(&path, &e))? {
+        return Err(StoreError::said(Message::new(&words::READ_ONLY_FILE).with("path", path.to_string_lossy())));
+    }
     let db = migrate(db, VAULT).map_err(|e| explain(&path, &e))?;
     fold(&db, true).map_err(|e| explain(&path, &e))?;
     Ok(db)
@@ -115,22 +119,26 @@ fn stands(path: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Opens a `vault.db` that cannot be written, or that is damaged, for reading only: nothing is made, locked or changed. What stands in a log that
-/// was not folded in is not seen.
+/// Opens a `vault.db` that cannot be written, or that is damaged, for reading only, with what stands in a log that was not folded in:
+/// nothing is made, locked or changed.
 pub(super) fn read_vault(paths: &Paths) -> Option<Connection> {
-    use rusqlite::OpenFlags;
-    // SQLite would wait at a pipe for somebody to write into it.
-    if !paths.vault_db().is_file() {
+    let file = paths.vault_db();
+    // SQLite would wait at a pipe for somebody to write into it, and takes the log of an empty file for rubbish.
+    if !fs::metadata(&file).is_ok_and(|m| m.is_file() && m.len() > 0) {
         return None;
     }
-    let path: String = paths
-        .vault_db()
-        .to_str()?
-        .bytes()
-        .map(|b| if b.is_ascii_alphanumeric() || b"/-_.".contains(&b) { char::from(b).to_string() } else { format!("%{b:02X}") })
-        .collect();
+    // No locks: the index of the log is in memory then, where a folder that cannot be written has no room for one.
+    read(&file, "mode=ro&vfs=unix-none").or_else(|| read(&file, "immutable=1"))
+}
+
+fn read(file: &Path, how: &str) -> Option<Connection> {
+    use rusqlite::OpenFlags;
+    let plain = |b: u8| if b.is_ascii_alphanumeric() || b"/-_.".contains(&b) { char::from(b).to_string() } else { format!("%{b:02X}") };
+    let path: String = file.to_str()?.bytes().map(plain).collect();
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(format!("file:{path}?immutable=1"), flags).ok()?;
+    let db = Connection::open_with_flags(format!("file:{path}?{how}"), flags).ok()?;
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).ok()?;
+    db.query_row("PRAGMA locking_mode=EXCLUSIVE", [], |r| r.get::<_, String>(0)).ok()?;
     let found: i64 = db.query_row("PRAGMA user_version", [], |r| r.get(0)).ok()?;
     (found == version_of(VAULT)).then_some(db)
 }

@@ -32,6 +32,8 @@ pub enum Badge {
     NotKept,
     /// The store was put back from an older copy.
     OldCopy,
+    /// Another user could change the configuration, or a folder on the way to it.
+    Exposed,
     /// A demo: nothing is real.
     Demo,
 }
@@ -50,6 +52,8 @@ impl Badge {
             (Self::NotKept, true) => "NK",
             (Self::OldCopy, false) => "OLD COPY",
             (Self::OldCopy, true) => "OC",
+            (Self::Exposed, false) => "OPEN FILES",
+            (Self::Exposed, true) => "OF",
             (Self::Demo, _) => "DEMO",
         }
     }

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     domain::{Stamp, Time, Wall},
     i18n::Lang,
-    store::Store,
+    store::{Paths, Store, StoreError},
 };
 use std::os::unix::fs::PermissionsExt;
 
@@ -33,11 +33,17 @@ async fn a_key_file_of_another_user_is_refused_with_its_remedy() {
     vault.create(Source::KeyFile, None).await.unwrap();
     store.close();
     std::os::unix::fs::chown(dir.path().join("vault.key"), Some(65534), None).unwrap();
-    let (_store, vault) = open(&dir);
-    vault.open_in_background();
-    let said = why(&settled(&vault).await);
+    let said = why(&next(&dir).await.2);
     assert!(said.contains("belongs to another user (uid 65534)") && said.contains("chown 0"), "{said}");
     assert!(!said.contains("eyring"), "{said}");
+}
+
+/// What the next process finds: its store, its vault, and how that stands once its source was asked.
+async fn next(dir: &tempfile::TempDir) -> (Store, Vault, VaultState) {
+    let (store, vault) = open(dir);
+    vault.open_in_background();
+    let state = settled(&vault).await;
+    (store, vault, state)
 }
 
 async fn settled(vault: &Vault) -> VaultState {
@@ -63,11 +69,13 @@ async fn a_passphrase_opens_its_vault_and_no_other_does() {
     store.secret_put("a", &Secret::new("x".into())).await.unwrap();
     assert!(vault.create(Source::KeyFile, None).await.is_err(), "a vault is made once");
     store.close();
-    let (store, vault) = open(&dir);
-    vault.open_in_background();
-    assert!(why(&settled(&vault).await).contains("wants its passphrase"));
+    let (store, vault, state) = next(&dir).await;
+    assert!(why(&state).contains("wants its passphrase"));
     assert!(why(&vault.unlock(Some(Secret::new("wrong horse".into()))).await).contains("does not open"));
-    assert!(matches!(store.secret_get("a").await, Err(StoreError::Locked)));
+    let error = store.secret_get("a").await.unwrap_err();
+    assert!(matches!(error, StoreError::Locked));
+    // Nobody is sent to a keyring that holds nothing here.
+    assert!(store.why(&error).args.iter().any(|(_, v)| v.as_str() == "passphrase_wrong"), "{:?}", store.why(&error));
     assert_eq!(vault.unlock(Some(Secret::new("correct horse".into()))).await, VaultState::Open(Source::Passphrase));
     assert_eq!(store.secret_get("a").await.unwrap().unwrap().expose(), "x");
     assert_eq!(vault.unlock(None).await, VaultState::Open(Source::Passphrase), "an open vault stays open");
@@ -82,20 +90,15 @@ async fn a_key_file_is_for_its_owner_and_its_loss_is_said() {
     store.close();
     let file = dir.path().join("vault.key");
     assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
-    let reopened = || async {
-        let (store, vault) = open(&dir);
-        vault.open_in_background();
-        (settled(&vault).await, store)
-    };
-    assert_eq!(reopened().await.0, VaultState::Open(Source::KeyFile));
+    assert_eq!(next(&dir).await.2, VaultState::Open(Source::KeyFile));
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
-    assert!(why(&reopened().await.0).contains("chmod 600"));
+    assert!(why(&next(&dir).await.2).contains("chmod 600"));
     std::fs::remove_file(&file).unwrap();
-    assert!(why(&reopened().await.0).contains("gone from the key file"));
+    assert!(why(&next(&dir).await.2).contains("gone from the key file"));
     assert!(!file.exists(), "no new key is made in its place");
     std::fs::write(&file, keyfile::encode(&seal::new_key().unwrap()).as_str()).unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
-    assert!(why(&reopened().await.0).contains("does not fit"));
+    assert!(why(&next(&dir).await.2).contains("does not fit"));
 }
 
 #[tokio::test]
@@ -106,9 +109,8 @@ async fn of_two_who_make_a_vault_at_once_one_does_and_its_key_holds() {
     assert!(x.is_ok() ^ y.is_ok(), "{x:?} {y:?}");
     let winner = if x.is_ok() { &one } else { &two };
     winner.secret_put("a", &Secret::new("x".into())).await.unwrap();
-    let (store, vault) = open(&dir);
-    vault.open_in_background();
-    assert_eq!(settled(&vault).await, VaultState::Open(Source::KeyFile));
+    let (store, _, state) = next(&dir).await;
+    assert_eq!(state, VaultState::Open(Source::KeyFile));
     assert_eq!(store.secret_get("a").await.unwrap().unwrap().expose(), "x");
 }
 
@@ -155,9 +157,8 @@ async fn a_new_key_seals_everything_anew_and_the_old_one_is_gone() {
     }
     for (name, way) in [("a", "this process"), ("b", "the next")] {
         let store = if way == "the next" {
-            let (store, vault) = open(&dir);
-            vault.open_in_background();
-            assert_eq!(settled(&vault).await, VaultState::Open(Source::KeyFile));
+            let (store, _, state) = next(&dir).await;
+            assert_eq!(state, VaultState::Open(Source::KeyFile));
             store
         } else {
             store.clone()
@@ -172,9 +173,7 @@ async fn another_process_that_runs_meanwhile_reads_and_writes_with_the_new_key()
     let (one, vault) = open(&dir);
     vault.create(Source::KeyFile, None).await.unwrap();
     one.secret_put("a", &Secret::new("x".into())).await.unwrap();
-    let (two, second) = open(&dir);
-    second.open_in_background();
-    settled(&second).await;
+    let (two, ..) = next(&dir).await;
     for round in 0..5 {
         vault.change(Source::KeyFile, None).await.unwrap();
         assert_eq!(two.secret_get("a").await.unwrap().unwrap().expose(), if round == 0 { "x".to_owned() } else { format!("y{}", round - 1) });
@@ -194,14 +193,8 @@ async fn the_key_moves_between_its_places_and_the_old_place_is_empty_then() {
     assert_eq!((vault.state(), key_files(&dir)), (VaultState::Open(Source::KeyFile), 1), "nothing was changed");
     vault.change(Source::Passphrase, Some(Secret::new("correct horse".into()))).await.unwrap();
     assert_eq!((vault.state(), key_files(&dir)), (VaultState::Open(Source::Passphrase), 0));
-    let (other, second) = open(&dir);
-    assert!(
-        why(&{
-            second.open_in_background();
-            settled(&second).await
-        })
-        .contains("wants its passphrase")
-    );
+    let (other, second, state) = next(&dir).await;
+    assert!(why(&state).contains("wants its passphrase"));
     assert_eq!(second.unlock(Some(Secret::new("correct horse".into()))).await, VaultState::Open(Source::Passphrase));
     // A new passphrase: whoever runs with the old key is locked out until the new one is typed, and no value is harmed.
     vault.change(Source::Passphrase, Some(Secret::new("another horse".into()))).await.unwrap();
@@ -254,30 +247,23 @@ async fn a_store_that_was_put_back_from_a_copy_is_noticed_until_somebody_accepts
     store.secret_put("a", &Secret::new("old".into())).await.unwrap();
     store.close();
     let copy = std::fs::read(paths.vault_db()).unwrap();
-    let (store, vault) = open(&dir);
-    vault.open_in_background();
-    settled(&vault).await;
+    let (store, vault, _) = next(&dir).await;
     assert_eq!(vault.restored(), None);
     store.secret_put("a", &Secret::new("new".into())).await.unwrap();
     store.close();
     std::fs::write(paths.vault_db(), &copy).unwrap();
     for _ in 0..2 {
-        let (store, vault) = open(&dir);
-        vault.open_in_background();
-        assert_eq!(settled(&vault).await, VaultState::Open(Source::KeyFile));
+        let (store, vault, state) = next(&dir).await;
+        assert_eq!(state, VaultState::Open(Source::KeyFile));
         assert!(vault.restored().unwrap().text(Lang::En).contains("1 of 2"), "{:?}", vault.restored());
         store.close();
     }
-    let (store, vault) = open(&dir);
-    vault.open_in_background();
-    settled(&vault).await;
+    let (store, vault, _) = next(&dir).await;
     vault.accept_restored().await.unwrap();
     assert_eq!(vault.restored(), None);
     store.secret_put("a", &Secret::new("newer".into())).await.unwrap();
     store.close();
-    let (_store, vault) = open(&dir);
-    vault.open_in_background();
-    settled(&vault).await;
+    let (_store, vault, _) = next(&dir).await;
     assert_eq!(vault.restored(), None);
 }
 
@@ -290,9 +276,7 @@ async fn an_older_copy_is_not_accepted_by_what_is_written_to_it() {
     store.secret_put("a", &Secret::new("old".into())).await.unwrap();
     store.close();
     let copy = std::fs::read(paths.vault_db()).unwrap();
-    let (store, vault) = open(&dir);
-    vault.open_in_background();
-    settled(&vault).await;
+    let (store, ..) = next(&dir).await;
     store.secret_put("a", &Secret::new("new".into())).await.unwrap();
     store.close();
     std::fs::write(paths.vault_db(), &copy).unwrap();
@@ -301,9 +285,7 @@ async fn an_older_copy_is_not_accepted_by_what_is_written_to_it() {
     store.secret_forget("b").await.unwrap();
     store.close();
     for _ in 0..2 {
-        let (store, vault) = open(&dir);
-        vault.open_in_background();
-        settled(&vault).await;
+        let (store, vault, _) = next(&dir).await;
         assert!(vault.restored().unwrap().text(Lang::En).contains("1 of 2"), "{:?}", vault.restored());
         for n in 0..5 {
             store.secret_put("c", &Secret::new(format!("secret {n}"))).await.unwrap();
@@ -313,20 +295,14 @@ async fn an_older_copy_is_not_accepted_by_what_is_written_to_it() {
         assert_eq!(std::fs::read_to_string(dir.path().join("vault.mark")).unwrap().trim(), "2", "the mark follows the copy");
         store.close();
     }
-    let (store, vault) = open(&dir);
-    vault.open_in_background();
-    settled(&vault).await;
+    let (store, vault, _) = next(&dir).await;
     vault.accept_restored().await.unwrap();
     store.close();
-    let (store, vault) = open(&dir);
-    vault.open_in_background();
-    settled(&vault).await;
+    let (store, vault, _) = next(&dir).await;
     assert_eq!(vault.restored(), None);
     store.secret_put("a", &Secret::new("newest".into())).await.unwrap();
     store.close();
-    let (_store, vault) = open(&dir);
-    vault.open_in_background();
-    settled(&vault).await;
+    let (_store, vault, _) = next(&dir).await;
     assert_eq!(vault.restored(), None, "the mark does not rise again");
 }
 
@@ -343,9 +319,7 @@ async fn a_gateway_that_was_forgotten_does_not_come_back_with_a_copy_unnoticed()
     store.forget_gateway(&crate::domain::GatewayId::new("g")).await.unwrap();
     store.close();
     std::fs::write(paths.vault_db(), &copy).unwrap();
-    let (_store, vault) = open(&dir);
-    vault.open_in_background();
-    settled(&vault).await;
+    let (_store, vault, _) = next(&dir).await;
     assert!(vault.restored().is_some());
 }
 

@@ -1,7 +1,7 @@
 //! Stores, keys, disks and folders that are not as they should be.
 
 use super::{
-    BAD_KEY,
+    BAD_KEY, Home, named,
     support::{
         self,
         house::{files, http},
@@ -66,9 +66,24 @@ fn a_damaged_vault_database_is_named_and_kept() {
     assert_eq!(bytes(&home.file("set-aside-1/vault.db")), damage);
     home.run(&["secret", "status"]).exits(0);
     home.run(&["secret", "set-aside"]).exits(1).says(&["nothing to set aside"]);
-    home.run(&["secret", "set-aside", "--back"]).exits(0);
+    let audited = |home: &Home| {
+        let doc = home.run(&["history", "--audit", "--json"]).exits(0).json();
+        let told = |l: &Value| format!("{} {} {}", l["id"].as_str().unwrap(), l["action"].as_str().unwrap(), l["outcome"].as_str().unwrap());
+        doc["lines"].as_array().unwrap().iter().map(told).collect::<Vec<_>>()
+    };
+    assert_eq!(audited(&home), ["vault set-aside done", "vault set-aside failed"], "who moved it is not known");
+    home.run(&["secret", "set-aside", "--back"]).exits(0).says(&["set-aside-2"]);
     assert_eq!(bytes(&path), damage);
+    // A damaged one takes no line: it stands in the one that was moved away whole.
+    let db = rusqlite::Connection::open(home.file("set-aside-2/vault.db")).unwrap();
+    let last: String = db.query_row("SELECT action || ' ' || outcome FROM audit ORDER BY id DESC", [], |r| r.get(0)).unwrap();
+    assert_eq!(last, "set-aside-back done");
+    drop(db);
     fs::write(&path, &whole).unwrap();
+    home.run(&["status", "bad:shop"]).exits(0);
+    home.run(&["secret", "set-aside", "--back"]).exits(0);
+    assert_eq!(audited(&home).last().unwrap(), "vault set-aside-back done");
+    home.run(&["secret", "set-aside", "--back"]).exits(0);
     home.run(&["status", "bad:shop"]).exits(0);
 }
 
@@ -180,4 +195,70 @@ fn a_folder_that_cannot_be_written_starts_nothing_and_says_what_to_do() {
     assert_eq!(run(&["status", "bad:shop"]).code, 0);
     let (status, row) = http(&servers.url("bad"), "GET", "/instance/connectionState/shop", BAD_KEY, None);
     assert_eq!((status, &row["instance"]["state"]), (200, &Value::from("open")));
+}
+
+#[test]
+fn a_configuration_that_never_ends_or_is_no_file_is_refused_at_once() {
+    let (_servers, home) = two();
+    let config = home.file("config.toml");
+    let kept = bytes(&config);
+    fs::remove_file(&config).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&config).status().unwrap().success());
+    home.run(&["list"]).exits(2).says(&["config.toml", "a pipe stands there"]);
+    fs::remove_file(&config).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", &config).unwrap();
+    home.run(&["list"]).exits(2).says(&["config.toml", "more than 16 MiB"]);
+    fs::remove_file(&config).unwrap();
+    fs::create_dir(&config).unwrap();
+    home.run(&["list"]).exits(2).says(&["config.toml", "cannot be read"]);
+    fs::remove_dir(&config).unwrap();
+    // A link to a file is how many keep theirs.
+    fs::write(home.file("elsewhere.toml"), &kept).unwrap();
+    std::os::unix::fs::symlink(home.file("elsewhere.toml"), &config).unwrap();
+    home.run(&["list"]).exits(0);
+}
+
+#[test]
+fn what_others_may_change_on_the_way_to_the_keys_is_said_at_the_start_and_by_the_doctor() {
+    let (_servers, home) = two();
+    let config = home.file("config.toml");
+    assert!(!home.run(&["list"]).exits(0).stderr.contains("other users"));
+    fs::set_permissions(&config, fs::Permissions::from_mode(0o666)).unwrap();
+    home.run(&["list"]).exits(0).says(&["can be changed by other users", "chmod go-w", "config.toml"]);
+    let checks = home.run(&["doctor", "--json"]).json();
+    let found = checks["checks"].as_array().unwrap().iter().find(|c| c["check"] == "files").unwrap().clone();
+    assert!(found["verdict"] == "warn" && found["detail"].as_str().unwrap().contains("chmod go-w"), "{found}");
+    fs::set_permissions(&config, fs::Permissions::from_mode(0o600)).unwrap();
+    let above = home.path().parent().unwrap().to_owned();
+    fs::set_permissions(&above, fs::Permissions::from_mode(0o777)).unwrap();
+    home.run(&["list"]).exits(0).says(&["can be changed by other users", above.to_str().unwrap()]);
+    fs::set_permissions(&above, fs::Permissions::from_mode(0o700)).unwrap();
+}
+
+#[test]
+fn a_home_on_a_file_system_that_can_only_be_read_shows_live_states() {
+    let (servers, home) = two();
+    home.run(&["list"]).exits(0);
+    let mount = tempfile::tempdir().unwrap();
+    let mounted = |args: &[&str]| std::process::Command::new("mount").args(args).arg(mount.path()).status().is_ok_and(|s| s.success());
+    if !mounted(&["-t", "tmpfs", "tmpfs"]) {
+        support::skip("a home that can only be read", "the right to mount a tmpfs");
+        return;
+    }
+    let there = mount.path().join("home");
+    assert!(std::process::Command::new("cp").arg("-a").arg(home.path()).arg(&there).status().unwrap().success());
+    let read_only = mounted(&["-o", "remount,ro"]);
+    servers.gateway("bad").clear_requests();
+    let run = |args: &[&str]| home.finish(home.command(&[&["--home", there.to_str().unwrap()], args].concat()).spawn().unwrap());
+    let ran = [&["list", "--json"][..], &["secret", "status"], &["doctor"], &["wipe", "bad:shop", "--yes"]].map(run);
+    let _ = std::process::Command::new("umount").arg("-l").arg(mount.path()).status();
+    let [list, secrets, doctor, wipe] = ran;
+    assert!(read_only);
+    let doc = list.says(&["is read-only"]).json();
+    assert_eq!((&named(&doc["accounts"], "well")["state"], &named(&doc["accounts"], "shop")["state"]), (&"online".into(), &"online".into()), "{doc}");
+    assert!(secrets.stdout.contains("gateway/bad/api_key"), "{secrets:?}");
+    assert!(doctor.stdout.contains("fail     store") && doctor.stderr.contains("is read-only"), "{doctor:?}");
+    wipe.exits(1).says(&["is read-only"]);
+    let sent: Vec<_> = servers.asked("bad").into_iter().filter(|r| !r.starts_with("GET ")).collect();
+    assert_eq!(sent, [""; 0]);
 }

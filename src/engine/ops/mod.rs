@@ -13,7 +13,7 @@ pub use run::{Ended, Host, Progress, run, told};
 
 use super::world::World;
 use crate::{
-    domain::{Action, Effect, Inputs, Not, Op, OpPhase, Reason, ReasonCode, Row, Target},
+    domain::{Action, Effect, Inputs, Not, Op, OpPhase, Reason, ReasonCode, Row, Target, Time},
     store::{Audit, NewOp, StoreError},
 };
 use std::sync::Arc;
@@ -56,7 +56,7 @@ pub(super) async fn claim(world: &Arc<World>, target: Target, action: Action) ->
     let op = NewOp { action, target, owner: world.owner.clone(), at: world.time.now() };
     world.store.arm(op).await.map_err(|e| match e {
         StoreError::Busy(op) => NotArmed::Busy(op),
-        other => NotArmed::Trouble(other.reason()),
+        other => NotArmed::Trouble(world.store.why(&other)),
     })
 }
 
@@ -79,7 +79,7 @@ async fn plan_and_run(world: &Arc<World>, armed: &Armed, host: &mut dyn Host, ca
         return end(world, armed.id, OpPhase::Failed, Some(Reason::new(ReasonCode::Gone))).await;
     };
     if let Err(e) = world.store.op_phase(armed.id, OpPhase::Planning).await {
-        return end(world, armed.id, OpPhase::Failed, Some(e.reason())).await;
+        return end(world, armed.id, OpPhase::Failed, Some(world.store.why(&e))).await;
     }
     let cx = match world.cx(&gateway, cancel.child_token()) {
         Ok(cx) => cx,
@@ -111,7 +111,7 @@ async fn plan_and_run(world: &Arc<World>, armed: &Armed, host: &mut dyn Host, ca
     }
     // Everything that a step needs, new secrets included, is committed before the first request.
     if let Err(e) = world.store.op_plan(armed.id, plan).await {
-        return end(world, armed.id, OpPhase::Failed, Some(e.reason())).await;
+        return end(world, armed.id, OpPhase::Failed, Some(world.store.why(&e))).await;
     }
     run(world, armed.id, host, cancel).await
 }
@@ -132,15 +132,23 @@ pub async fn audit(world: &Arc<World>, target: &Target, action: &str, verdict: O
     append(world, target.id(), action, verdict, outcome).await;
 }
 
-async fn append(world: &Arc<World>, target: String, action: &str, verdict: Option<crate::clock::Verdict>, outcome: &str) {
-    let line = Audit {
-        at: world.time.now(),
+/// The same of the vault itself, as a line for whoever has no store open.
+pub fn vault_line(time: &dyn Time, action: &str, outcome: &str) -> Audit {
+    line(time, "vault".to_owned(), action, None, outcome)
+}
+
+fn line(time: &dyn Time, target: String, action: &str, verdict: Option<crate::clock::Verdict>, outcome: &str) -> Audit {
+    Audit {
+        at: time.now(),
         who: super::who::user_at_host(),
         pid: std::process::id(),
         target,
         action: action.to_owned(),
         verdict,
         outcome: outcome.to_owned(),
-    };
-    let _ = world.store.audit(line).await;
+    }
+}
+
+async fn append(world: &Arc<World>, target: String, action: &str, verdict: Option<crate::clock::Verdict>, outcome: &str) {
+    let _ = world.store.audit(line(&*world.time, target, action, verdict, outcome)).await;
 }

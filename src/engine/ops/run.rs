@@ -107,7 +107,7 @@ pub async fn run(world: &Arc<World>, id: i64, host: &mut dyn Host, cancel: &Canc
     let op = match world.store.op(id).await {
         Ok(Some(op)) if op.plan.is_some() => op,
         Ok(_) => return super::end(world, id, OpPhase::Failed, Some(Reason::new(ReasonCode::Gone))).await,
-        Err(e) => return Ended::bare(OpPhase::Failed, Some(e.reason())),
+        Err(e) => return Ended::bare(OpPhase::Failed, Some(world.store.why(&e))),
     };
     let Some(gateway) = world.gateway(&op.target.gateway) else {
         return super::end(world, id, OpPhase::Ambiguous, Some(Reason::new(ReasonCode::Gone))).await;
@@ -122,7 +122,7 @@ pub async fn run(world: &Arc<World>, id: i64, host: &mut dyn Host, cancel: &Canc
     let (phase, reason) = match runner.forwards().await {
         Ok(end) => end,
         // The journal does not take it: nothing more is sent, and the next process finds the op as it stands.
-        Err(e) => (OpPhase::Ambiguous, Some(e.reason())),
+        Err(e) => (OpPhase::Ambiguous, Some(world.store.why(&e))),
     };
     runner.close(phase, reason).await
 }

@@ -5,7 +5,10 @@ use crate::{
     clock::sample::Sample,
     domain::{Boot, Wall},
 };
-use std::{path::PathBuf, sync::Mutex};
+use std::{
+    path::{Path, PathBuf},
+    sync::Mutex,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -232,8 +235,14 @@ async fn certificates_are_judged_and_a_ca_file_adds_trust() {
             assert_eq!(r.code, code, "case {n}, websocket");
         }
     }
-    let bad = Gateway { ca_file: Some(PathBuf::from("/nonexistent/ca.pem")), ..settings("https://localhost:1") };
-    assert_eq!(Client::new(&bad).err().unwrap().code, ReasonCode::TlsFailed);
+    let pipe = tempfile::tempdir().unwrap().keep().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    // Nobody waits at a pipe, and nobody reads on for ever.
+    for file in [Path::new("/nonexistent/ca.pem"), &pipe, Path::new("/dev/zero"), Path::new("/dev/null"), Path::new("/")] {
+        let bad = Gateway { ca_file: Some(file.to_owned()), ..settings("https://localhost:1") };
+        assert_eq!(Client::new(&bad).err().unwrap().code, ReasonCode::TlsFailed, "{file:?}");
+    }
+    let _ = std::fs::remove_dir_all(pipe.parent().unwrap());
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
 //! Trust: the system's certificates, read once, and a gateway's own CA beside them. There is no switch that accepts anything.
 
-use crate::domain::{Reason, ReasonCode};
+use crate::{
+    domain::{Reason, ReasonCode},
+    store::paths,
+};
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
@@ -32,7 +35,8 @@ pub fn config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, Reason> {
     let unreadable = |why: String| Reason::new(ReasonCode::TlsFailed).raw(format!("ca_file: {why}"));
     let mut store = roots.clone();
     let mut added = 0;
-    for cert in CertificateDer::pem_file_iter(file).map_err(|e| unreadable(e.to_string()))? {
+    let pem = paths::settings(file).map_err(|e| unreadable(paths::plain(&e)))?;
+    for cert in CertificateDer::pem_slice_iter(&pem) {
         store.add(cert.map_err(|e| unreadable(e.to_string()))?).map_err(|e| unreadable(e.to_string()))?;
         added += 1;
     }

@@ -84,10 +84,10 @@ pub(super) fn can(row: &Row, action: &Action) -> Result<Effect, Not> {
 /// What a wipe of a slot's file does. Of a copy it takes that file alone: the session is left to whoever else has the key.
 fn wiped(row: &Row) -> Effect {
     let twin = row.link.reason.as_ref().filter(|r| r.code == ReasonCode::KeyTwin);
-    match twin.and_then(|r| r.args.iter().find(|(n, _)| &**n == "where")) {
+    match twin.and_then(|r| r.arg("where")) {
         None => effect(Tier::Hold, &w::SAYS_WIPE_SLOT, &[&w::LOSES_WORKER]),
-        Some((_, others)) => {
-            let named = |words| Message::new(words).with("where", others.as_str());
+        Some(others) => {
+            let named = |words| Message::new(words).with("where", others);
             Effect { tier: Tier::Hold, says: named(&w::SAYS_WIPE_TWIN), loses: vec![named(&w::LOSES_COPY)], restorable: false }
         }
     }

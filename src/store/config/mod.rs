@@ -188,7 +188,7 @@ impl Config {
     /// # Errors
     /// Every mistake in it, in the order of the file.
     pub fn load(path: &Path) -> Result<Self, ConfigErrors> {
-        match std::fs::read(path) {
+        match super::paths::settings(path) {
             Ok(bytes) => {
                 let text = String::from_utf8(bytes).map_err(|e| ConfigErrors::not_text(path, e.as_bytes(), e.utf8_error().valid_up_to()))?;
                 Self::parse(&text, path)
