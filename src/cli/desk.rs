@@ -135,8 +135,9 @@ impl Desk {
                 return false;
             }
         };
-        out.ask(&Message::new(&c::ASK_SECRET).with("question", words.text(out.lang)));
+        // First: who sees the question may answer it at once.
         self.seat().question = Some(Question { to, _unseen: unseen });
+        out.ask(&Message::new(&c::ASK_SECRET).with("question", words.text(out.lang)));
         true
     }
 }
