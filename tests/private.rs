@@ -27,9 +27,12 @@ fn nobody_of_the_same_user_reads_its_memory_and_no_core_is_written() {
     let dir = tempfile::tempdir().unwrap();
     fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o777)).unwrap();
     for (debug, readable) in [("0", false), ("1", true)] {
+        let home = dir.path().join(format!("home-{debug}"));
+        fs::create_dir(&home).unwrap();
+        std::os::unix::fs::chown(&home, Some(65534), Some(65534)).unwrap();
         let mut child = Command::new("setpriv")
             .args(["--reuid=65534", "--regid=65534", "--clear-groups", env!("CARGO_BIN_EXE_pairdeck"), "history", "--follow", "--home"])
-            .arg(dir.path().join(format!("home-{debug}")))
+            .arg(&home)
             .env_clear()
             .env("HOME", "/nonexistent")
             .env("PAIRDECK_DEBUG", debug)
@@ -38,7 +41,7 @@ fn nobody_of_the_same_user_reads_its_memory_and_no_core_is_written() {
             .unwrap();
         let pid = child.id().to_string();
         // It is up once its store is there.
-        support::house::until("the store", || dir.path().join(format!("home-{debug}/vault.db")).exists());
+        support::house::until("the store", || home.join("vault.db").exists());
         let mut read = 0;
         for file in ["environ", "maps", "mem"] {
             let script = format!("head -c 1 /proc/{pid}/{file} >/dev/null 2>&1 || [ \"{file}\" = mem ] && [ -r /proc/{pid}/{file} ]");

@@ -11,8 +11,10 @@ use pairdeck::{
 };
 use serde_json::Value;
 use std::{
+    io::{BufRead, BufReader},
     os::unix::net::UnixStream,
     process::{Child, Command},
+    sync::{Arc, Mutex},
     time::Duration,
 };
 use support::{
@@ -235,19 +237,28 @@ fn a_watch_that_begins_heeds_what_was_wiped_while_nothing_ran_there_and_tells_an
 #[test]
 fn a_watch_says_once_that_the_shared_store_went_away_and_once_that_it_is_back() {
     let Some(mut b) = Bench::new("a watch that tells") else { return };
-    let watch = b.watch(0);
+    let mut watch = b.watch(0);
+    let said = Arc::new(Mutex::new(String::new()));
+    let (stderr, heard) = (watch.stderr.take().unwrap(), said.clone());
+    let reader = std::thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            *heard.lock().unwrap() += &format!("{line}\n");
+        }
+    });
+    let lines = |words: &str| said.lock().unwrap().lines().filter(|l| l.contains(words)).count();
+    let counts = || (lines("The shared store does not answer"), lines("the shared store answers again"));
     until("the token", || b.token(0, &["--no-fetch"]).code == 0);
-    for _ in 0..2 {
-        let known = |home: &Home| home.store(async |store| store.shared_down().await.unwrap().is_some());
+    for n in 0..2 {
         b.redis.kill();
-        until("the loss", || known(&b.hosts[0]));
+        until("the loss", || counts() == (n + 1, n));
         b.redis.again();
-        until("the return", || !known(&b.hosts[0]));
+        until("the return", || counts() == (n + 1, n + 1));
     }
     signal(&watch, "-TERM");
-    let said = b.hosts[0].finish(watch).exits(0).stderr;
-    let lines = |words: &str| said.lines().filter(|l| l.contains(words)).count();
-    assert_eq!((lines("The shared store does not answer"), lines("the shared store answers again")), (2, 2), "{said}");
+    b.hosts[0].finish(watch).exits(0);
+    reader.join().unwrap();
+    assert_eq!(counts(), (2, 2));
+    let said = said.lock().unwrap();
     let timed = said.lines().filter(|l| l.contains("shared store")).all(|l| l.starts_with("pairdeck: 20") && l.contains("Z "));
     assert!(timed, "{said}");
 }

@@ -18,7 +18,7 @@ pub(super) async fn watch_or_follow(world: Arc<World>) {
         let mut standby = standby(world.paths.clone());
         // What the watcher wrote before we listened; what it writes from here on is told, also while this is read.
         world.store.watch_from_here().await;
-        world.reread().await;
+        world.reread(true).await;
         loop {
             tokio::select! {
                 () = world.stop.cancelled() => return,
@@ -28,7 +28,7 @@ pub(super) async fn watch_or_follow(world: Arc<World>) {
                 }
                 () = world.store.changed() => {
                     secrets.heed(&world).await;
-                    world.reread().await;
+                    world.reread(false).await;
                 }
             }
         }
@@ -111,15 +111,15 @@ impl World {
         self.tell_status();
     }
 
-    /// Rows as the watching process stored them.
-    async fn reread(&self) {
+    /// Rows as the watching process stored them; the `first` time all of them are told.
+    async fn reread(&self, first: bool) {
         self.hear_shared().await;
         self.tell_status();
         let Ok(known) = self.store.gateways().await else { return };
         for gateway in self.gateways() {
             if let Ok(rows) = self.store.rows(Some(gateway.id.clone())).await {
                 let link = known.iter().find(|k| k.id == gateway.id).map(|k| k.link.clone());
-                self.learn(&gateway, rows, link);
+                self.learn(&gateway, rows, link, first);
             }
         }
     }
@@ -149,6 +149,26 @@ mod tests {
             world::{lock, secret_name},
         },
     };
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_begins_to_follow_is_told_all_once_and_from_then_on_what_changed() {
+        let bench = Bench::new(WECOM);
+        let world = bench.process().await;
+        let target = crate::domain::Target::account(&GatewayId::new("corp"), &crate::domain::RemoteId::new("app-0"));
+        let mut row = crate::engine::outcome::blank_row(&target);
+        row.link.observed_at = Some(world.time.now());
+        world.store().put_rows(vec![row]);
+        let told = async |first: bool| {
+            world.reread(first).await;
+            let mail = world.mailbox().take();
+            (mail.rows.len(), mail.gateways.len())
+        };
+        assert_eq!(told(false).await, (1, 0));
+        assert_eq!(told(false).await, (0, 0), "nothing has changed");
+        // A screen that was drawn from an older reading has to be told what this world was loaded with.
+        assert_eq!(told(true).await, (1, 1));
+        assert_eq!(told(false).await, (0, 0));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_secret_that_another_process_put_in_is_taken_over_and_the_watch_begins_anew_once() {

@@ -227,7 +227,10 @@ impl World {
     }
 
     /// Takes what the watching process stored. It is as fresh as that process's own word on the gateway.
-    pub(super) fn learn(&self, gateway: &Arc<Gateway>, rows: Vec<Row>, known: Option<Link>) {
+    ///
+    /// `first`: all of it is told. What a screen was drawn from and what this world was loaded from are two readings of the store;
+    /// what changed in between is a change to the screen alone.
+    pub(super) fn learn(&self, gateway: &Arc<Gateway>, rows: Vec<Row>, known: Option<Link>, first: bool) {
         let now = self.time.now();
         let mut diff = Diff::default();
         let changed = gateway.with_state(|link, _, stale, book| {
@@ -236,10 +239,13 @@ impl World {
                 book.put(self.overlay(row), now, &mut diff);
             }
             book.drop_missing(&keep, &mut diff);
+            if first {
+                diff.changed = book.rows.values().cloned().collect();
+            }
             let known = known.unwrap_or_else(Link::unknown);
             let unasked = known.reason.as_ref().is_some_and(|r| r.code == ReasonCode::NotAsked);
             let old = (known.state != State::Online && !unasked) || known.observed_at.is_none_or(|at| at.age(&now) > HEARD);
-            let changed = *stale != old || *link != known;
+            let changed = first || *stale != old || *link != known;
             *stale = old;
             *link = known;
             changed

@@ -21,7 +21,7 @@ fn to_screen(pty: &Pty, screen: &str) {
     match screen {
         "overlay" => {
             pty.keys("?");
-            pty.wait_for("help");
+            pty.wait_for("type to search");
         }
         "pairing" => {
             pair_by_code(pty, "shop-b", "5511999990001");
@@ -190,7 +190,7 @@ fn a_key_in_a_file_has_its_badge_for_as_long_as_it_lies_there() {
     let mut pty = house.open(100, 34);
     pty.wait_for("KEY FILE");
     pty.keys("?");
-    pty.wait_for("help");
+    pty.wait_for("type to search");
     back_to_list(&pty);
     pty.keys("q");
     pty.assert_exit(0);
@@ -207,7 +207,7 @@ fn a_terminal_that_never_answers_is_drawn_anew_all_the_same() {
         pty.keys(key);
     }
     pty.keys("?");
-    pty.wait_for("help");
+    pty.wait_for("type to search");
     back_to_list(&pty);
     pty.keys("q");
     pty.assert_exit(0);
