@@ -47,7 +47,7 @@ pub struct Means {
     pub fingerprint_key: [u8; 32],
 }
 
-/// The handle. News are listened to from the first [`Shared::news`] until it is dropped.
+/// The handle. News are listened to from the first [`Shared::news`](super::Shared::news) until it is dropped.
 pub struct Redis {
     inner: Arc<Inner>,
     manager: Mutex<Option<ConnectionManager>>,
