@@ -66,7 +66,7 @@ pub(super) async fn one<'a>(hub: &Hub, cx: &Cx, account: &'a Account) -> (&'a Ac
 /// As [`one`], for a command: where another process has the key and nobody watches the account, it is asked for.
 pub(super) async fn glance(hub: &Hub, cx: &Cx, account: &Account) -> Told {
     let told = one(hub, cx, account).await.1;
-    if told.as_ref().is_err_and(is_held) && held::rows(hub, cx, account, true).await.is_none() {
+    if told.as_ref().is_err_and(is_held) && held::rows(hub, cx, account, true, &mut []).await.is_none() {
         return surely(hub, cx, account).await;
     }
     told.map(|(_, remote)| remote)

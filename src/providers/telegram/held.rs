@@ -17,8 +17,9 @@ use std::time::Duration;
 const LATE: Duration = Duration::from_secs(30);
 
 /// The account's row and those of its sessions as they are kept. `fresh`: only if who has the key read them lately. `None`: there are
-/// none that tell anything.
-pub(super) async fn rows(hub: &Hub, cx: &Cx, account: &Account, fresh: bool) -> Option<Vec<Row>> {
+/// none that tell anything. Of the `slots`, which are read from their files here, those are marked whose session the account did not
+/// list any more when it was read: a file cannot tell that.
+pub(super) async fn rows(hub: &Hub, cx: &Cx, account: &Account, fresh: bool, slots: &mut [Row]) -> Option<Vec<Row>> {
     let mut by = None;
     if fresh {
         let name = right_of(hub.operator(cx, &account.name)?.key.id());
@@ -27,6 +28,13 @@ pub(super) async fn rows(hub: &Hub, cx: &Cx, account: &Account, fresh: bool) -> 
         by = Some(holder.who);
     }
     let kept = cx.memo.kept_rows().await;
+    for slot in slots.iter_mut().filter(|s| s.incarnation.is_some() && matches!(s.link.state, State::Seen | State::Offline)) {
+        let same = |r: &&Row| r.target() == slot.target() && r.incarnation == slot.incarnation;
+        let revoked = |r: &&Row| r.link.reason.as_ref().is_some_and(|why| why.code == ReasonCode::SessionRevoked);
+        if let Some(ended) = kept.iter().filter(same).find(revoked) {
+            slot.link = ended.link.clone();
+        }
+    }
     let mut own: Vec<Row> = kept.into_iter().filter(|r| r.account.as_str() == account.name).filter(|r| r.device.is_none() || is_session(r)).collect();
     // The account before its sessions.
     own.sort_by_key(|r| r.device.is_some());

@@ -37,12 +37,12 @@ async fn draw(hub: &Hub, cx: &Cx, account: &Account, told: &Told, local: &Local,
         Ok(remote) => Standing::In(remote.as_ref()),
         Err(why) => Standing::Out(why.clone()),
     };
-    let kept = match told {
-        Err(why) if is_held(why) => held::rows(hub, cx, account, fresh).await,
-        _ => None,
-    };
     let mut own = rows::account(cx, account, known.as_ref(), standing);
     let mut slots: Vec<Row> = local.rows.iter().filter(|s| s.account.as_str() == account.name).cloned().collect();
+    let kept = match told {
+        Err(why) if is_held(why) => held::rows(hub, cx, account, fresh, &mut slots).await,
+        _ => None,
+    };
     if let Ok(Some(remote)) = told {
         super::worker::revoked(remote, &local.kept, &mut slots);
     }

@@ -46,7 +46,7 @@ async fn rows_that_another_process_read_say_by_whom_and_when_once_and_only_while
     let hub = &stage.provider.hub;
     let with = async |well: Option<u64>, fresh: bool| {
         *stage.shared.holder.lock().unwrap() = Some(well.map(Duration::from_secs));
-        held::rows(hub, &stage.cx, account, fresh).await
+        held::rows(hub, &stage.cx, account, fresh, &mut []).await
     };
     let told = with(Some(7), true).await.unwrap();
     assert_eq!(facts(&told[0], "read_by"), [&FactValue::Text(crate::domain::Clean::new("deck[7]"))]);
@@ -60,6 +60,29 @@ async fn rows_that_another_process_read_say_by_whom_and_when_once_and_only_while
     assert!(with(Some(3600), true).await.is_none(), "a holder that has read nothing for an hour is not believed");
     // Its last word lies ahead of this host's clock: how long ago it was, nobody knows.
     assert!(with(None, true).await.is_none());
+}
+
+#[tokio::test]
+async fn a_slot_whose_session_who_has_the_key_saw_gone_stays_logged_out_until_its_file_has_another_key() {
+    let stage = logged_in().await;
+    let account = setup::account(&stage.cx, "shop").unwrap();
+    let mut kept = stage.rows().await;
+    // As the file tells: a key, and nobody who holds it.
+    let mut file = kept[0].clone();
+    file.device = Some(RemoteId::new("w1"));
+    file.incarnation = Some("00aa".into());
+    (file.link.state, file.link.reason) = (State::Offline, None);
+    let mut seen = file.clone();
+    (seen.link.state, seen.link.reason) = (State::LoggedOut, Some(Reason::new(ReasonCode::SessionRevoked)));
+    kept.push(seen);
+    *stage.shared.kept.lock().unwrap() = kept;
+    *stage.shared.holder.lock().unwrap() = Some(Some(Duration::from_secs(7)));
+    let hub = &stage.provider.hub;
+    for (key, state) in [("00aa", State::LoggedOut), ("00bb", State::Offline)] {
+        let mut slots = [Row { incarnation: Some(key.into()), ..file.clone() }];
+        assert!(held::rows(hub, &stage.cx, account, true, &mut slots).await.is_some());
+        assert_eq!(slots[0].link.state, state, "{key}");
+    }
 }
 
 #[tokio::test]
