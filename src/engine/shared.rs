@@ -70,6 +70,13 @@ impl World {
         }
     }
 
+    /// It has just answered: what was left in the store of its being away is over.
+    pub(super) async fn shared_answers(&self) {
+        if self.store.shared_down().await.ok().flatten().is_some() {
+            let _ = self.store.set_shared_down(None).await;
+        }
+    }
+
     /// What keys of client libraries begin with in it.
     pub(super) fn mirror_prefix(&self) -> &str {
         self.common.settings.as_ref().map_or("", |s| s.mirror_prefix.as_str())

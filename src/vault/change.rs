@@ -11,9 +11,7 @@ use super::{
 use crate::{
     domain::{Reason, ReasonCode, Secret},
     i18n::{Lang, Message, store as words},
-    store::{Paths, StoreError, locks::NamedLock},
 };
-use std::path::Path;
 
 /// What the store needs to seal everything anew.
 pub(crate) struct Rekey {
@@ -66,11 +64,7 @@ impl Vault {
 
     fn change_now(&self, to: Source, given: Option<&Secret>) -> Result<Rekeyed, Message> {
         let home = lock(&self.0.home).clone().ok_or_else(|| Message::new(&words::CLOSED))?;
-        let folder = Paths::in_home(home.key_file.parent().unwrap_or(Path::new(".")));
-        let _alone = NamedLock::take_blocking(&folder, "vault").map_err(|e| match e {
-            StoreError::Said(m) => *m,
-            _ => Message::new(&words::CLOSED),
-        })?;
+        let _alone = home.alone()?;
         let old_line = home.keeper.load()?.1.ok_or_else(|| Message::new(&words::VAULT_NONE))?;
         let old = lock(&self.0.open).clone().ok_or_else(|| Message::new(&words::VAULT_SHUT))?;
         if !old_line.fits(&old.key) {

@@ -8,6 +8,17 @@ use crate::{
 };
 use std::path::Path;
 
+impl Home {
+    /// Until it is dropped no other process makes or changes a vault here.
+    pub(super) fn alone(&self) -> Result<NamedLock, Message> {
+        let folder = Paths::in_home(self.key_file.parent().unwrap_or(Path::new(".")));
+        NamedLock::take_blocking(&folder, "vault").map_err(|e| match e {
+            StoreError::Said(m) => *m,
+            _ => Message::new(&words::CLOSED),
+        })
+    }
+}
+
 impl Vault {
     /// As `key_from`. A key that was replaced between the reading of the vault's line and that of its place is looked for again.
     pub(super) fn steady_key(&self, home: &Home, passphrase: Option<&Secret>, person: bool) -> Result<Option<(KeyMeta, Key)>, Message> {
@@ -64,11 +75,7 @@ impl Vault {
     pub(super) fn create_now(&self, source: Source, passphrase: Option<&Secret>) -> Result<(), Message> {
         let home = lock(&self.0.home).clone().ok_or_else(|| Message::new(&words::CLOSED))?;
         // Of two processes that make a vault at once, the slower would overwrite the item that the faster depends on.
-        let folder = Paths::in_home(home.key_file.parent().unwrap_or(Path::new(".")));
-        let _alone = NamedLock::take_blocking(&folder, "vault").map_err(|e| match e {
-            StoreError::Said(m) => *m,
-            _ => Message::new(&words::CLOSED),
-        })?;
+        let _alone = home.alone()?;
         let (store, line) = home.keeper.load()?;
         if line.is_some() {
             return Err(Message::new(&words::VAULT_EXISTS));

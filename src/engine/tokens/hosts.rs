@@ -112,9 +112,7 @@ impl Broker {
         if e.timer {
             self.heed(e.subject, e.row.as_ref(), shared.gone(&name).await?.as_ref()).await?;
         }
-        if e.subject.world.store.shared_down().await.ok().flatten().is_some() {
-            let _ = e.subject.world.store.set_shared_down(None).await;
-        }
+        e.subject.world.shared_answers().await;
         loop {
             let lease = match shared.acquire(&name, ttl).await {
                 Ok(lease) => lease,

@@ -86,9 +86,7 @@ impl Broker {
                 None => Ok(None),
             };
         }
-        if store.shared_down().await.ok().flatten().is_some() {
-            let _ = store.set_shared_down(None).await;
-        }
+        world.shared_answers().await;
         Ok(self.settle(subject, shared, there, true).await.err())
     }
 
