@@ -149,11 +149,27 @@ async fn what_is_left_of_a_forgotten_token_is_kept_as_a_hash_for_its_life_and_a_
     assert_eq!((gone.mark, gone.wiped), (mark(NAME, &first.token), None));
     // Known to this host only: what it says counts.
     server.cli(&["DEL", &key("token"), &key("gone")]);
-    let own = Gone { mark: Some("0123".into()), left: Duration::from_secs(50), wiped: None };
+    let own = Gone { mark: Some("0123".into()), left: Duration::from_secs(50), wiped: None, replaced: None };
     a.forget(NAME, &[], &own).await.unwrap();
     let gone = b.gone(NAME).await.unwrap().unwrap();
     assert_eq!((gone.mark, gone.wiped), (own.mark, None));
     assert!((1..=50_000).contains(&server.cli(&["PTTL", &key("gone")]).parse::<i64>().unwrap()));
+}
+
+#[tokio::test]
+async fn that_a_secret_was_replaced_is_known_on_all_hosts_for_ten_minutes_also_beside_the_new_token() {
+    let Some(server) = RedisServer::start("replaced", &[]) else { return };
+    let (a, b) = (host(&server, "a"), host(&server, "b"));
+    let replaced = Gone { replaced: Some(Duration::ZERO), ..Gone::default() };
+    a.forget(NAME, &[], &replaced).await.unwrap();
+    a.put(&lease(&a).await, &token("a-token-of-the-new-secret", 6000), &[]).await.unwrap();
+    let gone = b.gone(NAME).await.unwrap().unwrap();
+    assert!(gone.mark.is_none() && gone.wiped.is_none() && gone.replaced.unwrap() < Duration::from_secs(10), "{gone:?}");
+    assert!((1..=600_000).contains(&server.cli(&["PTTL", &format!("pairdeck:{{{NAME}}}:gone")]).parse::<i64>().unwrap()));
+    // A wipe of that token takes nothing of it away.
+    a.forget(NAME, &[], &Gone { wiped: Some(Duration::ZERO), ..Gone::default() }).await.unwrap();
+    let gone = b.gone(NAME).await.unwrap().unwrap();
+    assert!(gone.wiped.is_some() && gone.replaced.is_some(), "{gone:?}");
 }
 
 #[tokio::test]

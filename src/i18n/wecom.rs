@@ -10,7 +10,7 @@ catalogue! { "wecom";
     FACT_NAME = "App name", "应用名称";
     FACT_REFRESHED = "Refreshed", "获取于";
     FACT_BY = "By", "获取者";
-    FACT_FETCHES = "In 10 min", "10 分钟内";
+    FACT_FETCHES = "Fetches/10m", "10 分钟获取";
     FACT_DIED = "Died early", "提前失效";
     FACT_CHANGED = "Changed", "无故更换";
     FACT_LIMITED = "Limited", "触及上限";

@@ -19,6 +19,9 @@ pub struct Gone {
     pub left: Duration,
     /// How long ago somebody wiped it, where nobody asked for a token since: none is fetched by itself.
     pub wiped: Option<Duration>,
+    /// How long ago the secret behind the tokens was replaced at one of the hosts, as far as that is remembered (ten minutes): what
+    /// tokens of the old one went through tells nothing of the new one.
+    pub replaced: Option<Duration>,
 }
 
 /// What tells a token of `name` from others on every host, and tells nothing of it: a hash. `None` for one that is so short that

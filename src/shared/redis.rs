@@ -30,6 +30,8 @@ pub const PATIENCE: Duration = Duration::from_millis(500);
 const AGAIN: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(15));
 /// So long a wipe is remembered where nobody asks for a token.
 const WIPED: Duration = Duration::from_secs(30 * 86_400);
+/// As long is it remembered that a secret was replaced: signs of another holder count no longer than that.
+const REPLACED: Duration = Duration::from_secs(600);
 /// A token sealed for Redis begins so.
 const SEALED: &str = "sealed1:";
 

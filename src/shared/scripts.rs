@@ -49,7 +49,8 @@ local now = t[1] * 1000 + math.floor(t[2] / 1000)
 return {h[1], h[2], h[3] or '', redis.call('PTTL', KEYS[1]), string.format('%.0f', now - tonumber(h[4] or now)), h[5] or '0',
   h[6] and string.format('%.0f', now - tonumber(h[6])) or '-1'}";
 
-/// KEYS gone, token, mirrors… · ARGV channel, name, mark or nothing, its life in ms, how long ago it was wiped in ms or -1, how long a wipe is remembered in ms.
+/// KEYS gone, token, mirrors… · ARGV channel, name, mark or nothing, its life in ms, how long ago it was wiped in ms or -1, how long a wipe is remembered in ms,
+/// how long ago the secret was replaced in ms or -1, how long that is remembered in ms.
 /// The token that stands there knows its own mark and life; what was known of an earlier one stays where there is nothing better.
 const FORGET: &str = r"
 local mark, left = ARGV[3], tonumber(ARGV[4])
@@ -69,18 +70,25 @@ if ago >= 0 then
 else
   redis.call('HDEL', KEYS[1], 'wiped')
 end
+local since = tonumber(ARGV[7])
+if since >= 0 then
+  redis.call('HSET', KEYS[1], 'replaced', string.format('%.0f', now - since))
+  keep = math.max(keep, tonumber(ARGV[8]) - since)
+end
 if keep > 0 then redis.call('PEXPIRE', KEYS[1], keep) end
 local n = redis.call('DEL', unpack(KEYS, 2))
 redis.call('PUBLISH', ARGV[1], ARGV[2])
 return n";
 
-/// KEYS gone → mark or nothing, what was left of its life in ms, how long ago it was wiped in ms or -1; or nothing.
+/// KEYS gone → mark or nothing, what was left of its life in ms, how long ago it was wiped in ms or -1, how long ago the secret
+/// was replaced in ms or -1; or nothing.
 const GONE: &str = r"
-local h = redis.call('HMGET', KEYS[1], 'mark', 'dies', 'wiped')
-if not h[1] and not h[3] then return false end
+local h = redis.call('HMGET', KEYS[1], 'mark', 'dies', 'wiped', 'replaced')
+if not h[1] and not h[3] and not h[4] then return false end
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-return {h[1] or '', string.format('%.0f', math.max(tonumber(h[2] or now) - now, 0)), h[3] and string.format('%.0f', math.max(now - tonumber(h[3]), 0)) or '-1'}";
+local function ago(at) return at and string.format('%.0f', math.max(now - tonumber(at), 0)) or '-1' end
+return {h[1] or '', string.format('%.0f', math.max(tonumber(h[2] or now) - now, 0)), ago(h[3]), ago(h[4])}";
 
 /// KEYS token · ARGV mark, channel, name → 1 when it is the one that stands there.
 const GOOD: &str = r"

@@ -43,7 +43,7 @@ impl Subject {
         let row = self.row().await.ok().flatten();
         let left = decide::alive(row.as_ref(), &now).map_or(Duration::ZERO, |t| decide::left(t, &now));
         let text = row.and_then(|r| r.token).and_then(|t| t.text);
-        Gone { mark: text.and_then(|t| mark(&name(self), &t)), left, wiped: wiped.map(|at| at.age(&now)) }
+        Gone { mark: text.and_then(|t| mark(&name(self), &t)), left, wiped: wiped.map(|at| at.age(&now)), replaced: None }
     }
 }
 

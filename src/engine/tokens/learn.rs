@@ -49,7 +49,20 @@ impl Broker {
     pub(super) async fn learn(&self, subject: &Subject, back: bool) -> Result<(), Reason> {
         let Some(shared) = self.shared() else { return Ok(()) };
         let there = There::ask(shared, &name(subject)).await?;
+        self.heed_replaced(subject, shared, there.gone.as_ref()).await?;
         self.settle(subject, shared, there, back).await
+    }
+
+    /// The secret was replaced at another host: what was seen of another holder before that is over here too.
+    async fn heed_replaced(&self, subject: &Subject, shared: &Arc<dyn Shared>, gone: Option<&Gone>) -> Result<(), Reason> {
+        let Some(last) = subject.row().await?.and_then(|row| row.signs.last) else { return Ok(()) };
+        let replaced = match gone {
+            Some(gone) => gone.replaced,
+            // A new token stands there already.
+            None => shared.gone(&name(subject)).await?.and_then(|gone| gone.replaced),
+        };
+        let Some(at) = replaced.map(|ago| subject.world.time.now().minus(ago)).filter(|at| last <= at.wall) else { return Ok(()) };
+        subject.world.store.token_secret_replaced(&subject.key.id, at).await.map_err(|e| e.reason())
     }
 
     /// Before a token that lies here is handed out by a process that hears no news: what the others know of it meanwhile, a wipe above

@@ -30,7 +30,7 @@ use crate::{
         Fut, registry,
         token::{Ask, Given, Held, Origin, TokenRules, Tokens, account_secret},
     },
-    shared::Shared,
+    shared::{Gone, Shared},
     store::{
         run_lock,
         tokens::{Sign, TokenKey, TokenRow},
@@ -342,7 +342,8 @@ impl Tokens for Broker {
             };
             // First: a shared copy may stand under a name that is made of the old secret, and a token of the old secret must not be
             // found beside the new one by whoever comes after a crash.
-            let _ = self.forget_shared(&subject, &subject.gone(None).await).await;
+            let gone = Gone { replaced: Some(std::time::Duration::ZERO), ..subject.gone(None).await };
+            let _ = self.forget_shared(&subject, &gone).await;
             subject.world.store.token_forget(&subject.key.id).await.map_err(|e| e.reason())?;
             let kept = secret_name(&at.gateway, &account_secret(at.account.as_str(), name));
             subject.world.store.secret_put(&kept, &secret).await.map_err(|e| e.reason())?;

@@ -1,6 +1,6 @@
 //! The questions: one script each, and what its answer means.
 
-use super::{Redis, WIPED};
+use super::{REPLACED, Redis, WIPED};
 use crate::{
     domain::{Clean, Fingerprint, Reason, ReasonCode},
     providers::Fut,
@@ -128,7 +128,8 @@ impl Shared for Redis {
                 }
             }
             script.arg(i.channel()).arg(name).arg(gone.mark.as_deref().unwrap_or_default()).arg(ms(gone.left));
-            script.arg(gone.wiped.map_or(-1, |d| i64::try_from(ms(d)).unwrap_or(i64::MAX))).arg(ms(WIPED));
+            let ago = |d: Option<Duration>| d.map_or(-1, |d| i64::try_from(ms(d)).unwrap_or(i64::MAX));
+            script.arg(ago(gone.wiped)).arg(ms(WIPED)).arg(ago(gone.replaced)).arg(ms(REPLACED));
             self.call::<i64>(&script).await.map(|_| ())
         })
     }
@@ -137,11 +138,13 @@ impl Shared for Redis {
         Box::pin(async move {
             let mut script = self.inner.scripts.gone.prepare_invoke();
             script.key(self.inner.key(name, "gone"));
-            let found = self.call::<Option<(String, i64, i64)>>(&script).await?;
-            Ok(found.map(|(mark, left, wiped)| Gone {
+            let found = self.call::<Option<(String, i64, i64, i64)>>(&script).await?;
+            let since = |ago: i64| (ago >= 0).then(|| span(ago));
+            Ok(found.map(|(mark, left, wiped, replaced)| Gone {
                 mark: (!mark.is_empty()).then(|| mark.into()),
                 left: span(left),
-                wiped: (wiped >= 0).then(|| span(wiped)),
+                wiped: since(wiped),
+                replaced: since(replaced),
             }))
         })
     }

@@ -131,10 +131,10 @@ fn row(app: &App, e: &Entry, g: &Gateway, width: usize, remedy: Remedy) -> Vec<R
         if t.generation > 0 {
             line.push_str(&Message::new(&w::TOKEN_GENERATION).with("n", t.generation.to_string()).text(lang));
         }
-        out.push(Row::one(field(w::LABEL_TOKEN.get(lang)), Role::Dim).and(line, Role::Plain));
+        wrapped(&mut out, &field(w::LABEL_TOKEN.get(lang)), &line, width, Role::Plain);
         let refused = t.rejected || matches!(link.state, State::Refused | State::Expired);
         if let Some(life) = life(t, refused, now, lang) {
-            out.push(Row::one(" ".repeat(LABEL), Role::Dim).and(life.0, life.1));
+            wrapped(&mut out, &" ".repeat(LABEL), &life.0, width, life.1);
         }
     }
     if let Some(r) = &link.reason {
@@ -181,11 +181,11 @@ fn life(t: &TokenInfo, refused: bool, now: &Stamp, lang: Lang) -> Option<(String
     };
     if refused {
         // Its time is not over, and it is worth nothing all the same: no bar that looks like life.
-        let m = Message::new(&w::TOKEN_REFUSED).with("time", minute(dies.rfc3339()));
+        let m = Message::new(&w::TOKEN_REFUSED).with("time", until(dies.rfc3339(), now));
         return Some((format!("{} {}", text::bar(Duration::ZERO, left, 10), m.text(lang)), Role::Bad));
     }
     let whole = t.issued_at.map_or(left, |at| Stamp::wall_only(at).age(&Stamp::wall_only(dies)));
-    let m = Message::new(&w::TOKEN_LIFE).with("left", text::left(left)).with("time", minute(dies.rfc3339()));
+    let m = Message::new(&w::TOKEN_LIFE).with("left", text::left(left)).with("time", until(dies.rfc3339(), now));
     Some((format!("{} {}", text::bar(left, whole, 10), m.text(lang)), Role::Plain))
 }
 
@@ -198,6 +198,14 @@ pub fn left(t: &TokenInfo, now: &Stamp) -> Option<Duration> {
 /// `2026-11-15 09:14` of an RFC 3339 text, with its zone.
 fn minute(rfc: String) -> String {
     rfc.get(..16).map_or(rfc.clone(), |s| format!("{}Z", s.replace('T', " ")))
+}
+
+/// The same without the day where that is today's.
+fn until(rfc: String, now: &Stamp) -> String {
+    let text = minute(rfc);
+    let today = now.wall.rfc3339();
+    let same = today.get(..10).and_then(|day| text.strip_prefix(day));
+    same.map_or(text.clone(), |clock| clock.trim_start().to_owned())
 }
 
 fn server(app: &App, g: &Gateway) -> String {

@@ -61,7 +61,9 @@ pub fn wrapped(rows: &mut Vec<Row>, head: &str, words: &str, width: usize, role:
     let mut head = head;
     if indent > 4 && width < indent + 20 {
         // Too narrow for a column of its own: the words go below.
-        rows.push(Row::one(head, Role::Dim));
+        if !head.trim().is_empty() {
+            rows.push(Row::one(head, Role::Dim));
+        }
         head = "    ";
         indent = 4;
     }

@@ -30,6 +30,7 @@ pub(super) struct Left {
     mark: Option<Box<str>>,
     dies: Option<Instant>,
     wiped: Option<Instant>,
+    replaced: Option<Instant>,
 }
 
 /// What a Redis primary would hold.
@@ -198,6 +199,7 @@ impl Shared for Handle {
                     (left.mark, left.dies) = (what, Some(dies));
                 }
                 left.wiped = gone.wiped.map(|age| now - age);
+                left.replaced = gone.replaced.map(|age| now - age).or(left.replaced);
                 m.forgotten += 1;
             })?;
             let _ = self.primary.news.send(News::Token(name.into()));
@@ -212,6 +214,7 @@ impl Shared for Handle {
                     mark: g.mark.clone(),
                     left: g.dies.map_or(Duration::ZERO, |d| d.saturating_duration_since(now)),
                     wiped: g.wiped.map(|at| now - at),
+                    replaced: g.replaced.map(|at| now - at),
                 })
             })
         })

@@ -3,9 +3,11 @@
 use super::{
     asking::{code, get, many},
     platform::{Bench, WECOM, target},
+    primary::{Host, Primary, host},
 };
 use crate::{
     domain::{ReasonCode, Secret},
+    engine::tokens::timer,
     providers::token::{Ask, Given, Held, RenewWish, Tokens},
     store::tokens::Signs,
 };
@@ -42,6 +44,37 @@ async fn tokens_that_die_early_are_counted_once_each_and_the_second_one_tells_of
     assert_eq!((renewed.held.storm, renewed.held.signs), (None, Signs::default()));
     tokio::time::sleep(S(601)).await;
     assert_eq!(world.tokens().held(&target(0)).await.unwrap().storm, None, "the window is over");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_was_replaced_at_one_host_ends_the_storm_on_all() {
+    let b = Bench::new(WECOM);
+    let primary = Primary::new();
+    let (one, two) = (host(&b, &primary, "one").await, host(&b, &primary, "two").await);
+    for h in [&one, &two] {
+        tokio::spawn(timer::run(h.world.clone()));
+        tokio::time::sleep(S(5)).await;
+    }
+    for n in 1..=2 {
+        let held = two.world.tokens().held(&target(0)).await.unwrap();
+        b.far.lock().unwrap().living = None;
+        let _ = get(&two.world, Ask { rejected: Some(held.fingerprint), ..Ask::default() }).await;
+        tokio::time::sleep(S(90)).await;
+        assert_eq!(two.world.tokens().held(&target(0)).await.unwrap().signs.died, n);
+    }
+    let storm = async |h: &Host| evidence(&h.world.tokens().held(&target(0)).await.unwrap());
+    assert!(storm(&two).await.is_some());
+    one.world.tokens().put_secret(&target(0), "secret", Secret::new("another-secret-0123456789".into())).await.unwrap();
+    tokio::time::sleep(S(5)).await;
+    assert_eq!((storm(&one).await, storm(&two).await), (None, None), "nobody else has the new one");
+    // What is seen from then on counts again.
+    for _ in 0..2 {
+        let held = two.world.tokens().held(&target(0)).await.unwrap();
+        b.far.lock().unwrap().living = None;
+        let _ = get(&two.world, Ask { rejected: Some(held.fingerprint), ..Ask::default() }).await;
+        tokio::time::sleep(S(90)).await;
+    }
+    assert!(storm(&two).await.is_some());
 }
 
 #[tokio::test(start_paused = true)]
