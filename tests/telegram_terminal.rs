@@ -55,7 +55,7 @@ fn a_password_is_typed_unseen_a_wrong_one_is_said_to_be_wrong_and_the_terminal_i
     let all = house();
     let mut pty = scanned(&all);
     pty.keys("not this one<Enter>");
-    pty.wait_for("not accepted, 1 times");
+    pty.wait_for("not accepted (answer 1)");
     pty.wait_until("the question once more", |s| (s.contents().matches("Password of the second step").count() == 2).then_some(()));
     pty.keys(&format!("{PASSWORD}<Enter>"));
     pty.wait_for("paired  ada");
@@ -90,7 +90,7 @@ fn number_and_code_are_typed_and_seen() {
     until("a code on its way", || all.tg().code(OWNER).is_some());
     pty.wait_for("Code that Telegram sent");
     pty.keys("00000<Enter>");
-    pty.wait_for("not accepted, 1 times");
+    pty.wait_for("not accepted (answer 1)");
     pty.keys(&format!("{}<Enter>", all.tg().code(OWNER).unwrap()));
     pty.wait_for("Password of the second step");
     pty.keys(&format!("{PASSWORD}<Enter>"));

@@ -279,7 +279,7 @@ catalogue! { "deck";
     QUESTION_NONE = "None of the marked rows can do that.", "标记的行都不能这样做。";
     ANSWER_KEYS = "Enter goes on   Esc takes it back", "Enter 继续   Esc 撤销";
     ANSWER_HINT = "hint: {why}", "提示：{why}";
-    ANSWER_WRONG = "not accepted, {n} times", "未被接受，共 {n} 次";
+    ANSWER_WRONG = "not accepted (answer {n})", "未被接受（第 {n} 次）";
     ANSWER_REFUSED = "not accepted: {why}", "未被接受：{why}";
     UNLOCK_TITLE = "unlock the vault", "解锁保险库";
     UNLOCK_ASK = "passphrase", "口令";

@@ -27,7 +27,7 @@ catalogue! { "reason";
     DISCONNECTED = "Disconnected; the cause is not known.", "已断开，原因未知。";
     DISCONNECTED_DO = "`m r` restart; if that fails, `p` pair again.", "按 m r 重启；仍失败则按 p 重新配对。";
     NEVER_PAIRED = "Not paired yet.", "尚未配对。";
-    NEVER_PAIRED_DO = "`p` pair a phone.", "按 p 配对手机。";
+    NEVER_PAIRED_DO = "`p` pairs it.", "按 p 配对。";
     WITNESSES_DIFFER = "Memory and database of the server disagree.", "服务器的内存与数据库说法不一。";
     WITNESSES_DIFFER_DO = "`m r` restart, if they do not agree within a minute.", "若一分钟内未一致，按 m r 重启。";
     QR_LIMIT = "The server's QR limit was reached; this attempt is closed.", "已达服务器的二维码上限，本次配对已关闭。";

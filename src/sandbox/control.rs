@@ -246,6 +246,10 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                 wukong.quit(&uid, flag().unwrap_or(-1));
                 Ok(done)
             }
+            ("POST", "/age") => match account()? {
+                Found::Telegram(t, id) => Ok(t.control_age(id, given)),
+                _ => Err((501, error("only sessions of Telegram have a first day"))),
+            },
             ("GET", "/log") => {
                 let lines = |s: &Server| match s {
                     Server::Evolution(_) | Server::Tokens(_) => Vec::new(),
@@ -270,7 +274,7 @@ fn act(servers: &Servers, method: &str, path: &str, given: &Value) -> (u16, Valu
                 Ok((200, servers.iter().flat_map(of).collect::<Vec<Value>>().into()))
             }
             _ => {
-                let calls = "GET /requests /events /log /bots /sessions /subscribers /fetches /who, POST /skew /fault /scan /unlink /login /expire /bot \
+                let calls = "GET /requests /events /log /bots /sessions /subscribers /fetches /who, POST /skew /fault /scan /unlink /login /expire /age /bot \
                              /restart /kick /aibot /revoke /secret /trust /fetch";
                 Err((404, error(calls)))
             }

@@ -41,7 +41,15 @@ pub fn wrap(text: &str, cells: usize) -> Vec<String> {
         if used + w > cells && used > 0 {
             // A full stop never stands alone on a line: its word goes with it.
             let closing = !word.chars().any(|c| c.is_alphanumeric() || c.is_whitespace());
-            let carried = if closing && last > 0 && width(&line[last..]) + w <= cells { line.split_off(last) } else { String::new() };
+            // Nor does what opens a word end one: the slash of a path, a bracket.
+            let opens = line.trim_end_matches(['/', '(', '[', '{', '@', '#', '~', '$', '`', '"']).len();
+            let whole = |from: usize| from > 0 && width(&line[from..]) + w <= cells;
+            let opening = opens < line.len() && line[..opens].ends_with(char::is_whitespace) && whole(opens);
+            let carried = match (closing && whole(last), opening) {
+                (true, _) => line.split_off(last),
+                (false, true) => line.split_off(opens),
+                (false, false) => String::new(),
+            };
             lines.push(std::mem::take(&mut line).trim_end().to_owned());
             used = width(&carried);
             line = carried;
@@ -258,6 +266,13 @@ mod tests {
             let bare = |s: &str| s.chars().filter(|c| !c.is_whitespace()).collect::<String>();
             assert_eq!(bare(&lines.concat()), bare(text));
         }
+    }
+
+    #[test]
+    fn what_opens_a_word_never_ends_a_line() {
+        assert_eq!(wrap("several places: tg:ada/s2 /tmp/w.json", 27), ["several places: tg:ada/s2", "/tmp/w.json"]);
+        assert_eq!(wrap("the note (in brackets)", 10), ["the note", "(in", "brackets)"]);
+        assert_eq!(wrap("/////////", 4), ["////", "////", "/"]);
     }
 
     #[test]

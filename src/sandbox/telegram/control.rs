@@ -53,6 +53,17 @@ impl Telegram {
         }
     }
 
+    /// Every session of the account is so many `hours` older: what the rule of the first day forbids is allowed then.
+    pub(crate) fn control_age(&self, account: i64, given: &Value) -> Reply {
+        match given.get("hours").and_then(Value::as_u64).filter(|h| (1..=24 * 366).contains(h)) {
+            Some(hours) => {
+                self.age(account, std::time::Duration::from_secs(hours * 3600));
+                done()
+            }
+            None => error(400, "hours is missing: 1 to 8784"),
+        }
+    }
+
     /// `drop`, `mute`, `too_many` (`count`), `flood` (`path` a method, `value` seconds, `count`), `down` and `up` (`value` a data
     /// centre), `forget` (`account`, `hash`), `heal`.
     pub(crate) fn control_fault(&self, kind: &str, value: Option<u64>, count: u32, path: Option<&str>) -> Reply {

@@ -168,6 +168,6 @@ mod tests {
         let plan = Reason::new(ReasonCode::FlagMismatch);
         assert!(!remedy(&plan, Lang::En).unwrap().contains("`f`"));
         assert!(!remedy(&plan, Lang::Zh).unwrap().contains("按 f"));
-        assert_eq!(remedy(&Reason::new(ReasonCode::NeverPaired), Lang::En).unwrap(), "`p` pair a phone.");
+        assert_eq!(remedy(&Reason::new(ReasonCode::NeverPaired), Lang::En).unwrap(), "`p` pairs it.");
     }
 }
