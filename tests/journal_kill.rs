@@ -62,7 +62,7 @@ async fn child() {
         println!("\n@ {id} 3");
         store.op_step(id, 1, true).await.unwrap();
         println!("\n@ {id} 4");
-        store.op_end(id, OpPhase::Done, None).await.unwrap();
+        store.op_end(id, OpPhase::Done, None, None).await.unwrap();
         println!("\n@ {id} 5");
     }
 }
@@ -130,7 +130,7 @@ async fn nothing_that_was_acknowledged_is_lost_by_a_kill() {
         let open: Vec<i64> = store.ops_unfinished().await.unwrap().iter().map(|o| o.id).collect();
         for open in &open {
             assert!(store.op_adopt(*open, me.name().into()).await.unwrap());
-            store.op_end(*open, OpPhase::Failed, None).await.unwrap();
+            store.op_end(*open, OpPhase::Failed, None, None).await.unwrap();
         }
         assert!(open.len() <= 1 + usize::from(found == 5), "{open:?}");
         store.close();

@@ -192,10 +192,7 @@ impl Actor {
                 });
             }
             Command::Dismiss(id) => {
-                // An owed step is only taken off the screen: it is still to be done.
-                if !matches!(self.world.store.op(id).await, Ok(Some(op)) if op.phase == OpPhase::Owed) {
-                    let _ = self.world.store.op_end(id, OpPhase::Cancelled, None).await;
-                }
+                ops::dismiss(&self.world, id).await;
                 self.ops.remove(id);
             }
             Command::Pair { target, method, number } => self.pair(target, Want { method, number, wipe_spoilt: false }),

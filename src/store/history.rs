@@ -48,7 +48,8 @@ pub(super) fn attempt(db: &mut Db, a: &Attempt) -> Result<(), StoreError> {
 }
 
 pub(super) fn audit(db: &mut Db, a: &Audit) -> Result<(), StoreError> {
-    db.vault_tx(|tx, t| append_audit(tx, a).map_err(|e| t.explain(e)))
+    // A copy from before it lacks the line: it must be found to be older.
+    db.vault_tx(|tx, t| append_audit(tx, a).and_then(|()| super::mark::step(tx)).map_err(|e| t.explain(e)))
 }
 
 /// One line of the audit, on a connection that nothing else uses.

@@ -259,9 +259,9 @@ impl Store {
     pub async fn op_phase(&self, id: i64, phase: OpPhase) -> Result<(), StoreError> {
         self.ask(move |db| ops::phase(db, id, phase)).await
     }
-    /// Closes an op. Its sealed part is erased unless the phase is ambiguous or owed.
-    pub async fn op_end(&self, id: i64, phase: OpPhase, reason: Option<Reason>) -> Result<(), StoreError> {
-        self.ask(move |db| ops::end(db, id, phase, reason.as_ref())).await
+    /// Closes an op, and says so in the audit, in one commit. Its sealed part is erased unless the phase is ambiguous or owed.
+    pub async fn op_end(&self, id: i64, phase: OpPhase, reason: Option<Reason>, line: Option<Audit>) -> Result<(), StoreError> {
+        self.ask(move |db| ops::end(db, id, phase, reason.as_ref(), line.as_ref())).await
     }
     /// One op, sealed part opened. While the vault is locked, an op with a sealed part comes without its plan.
     pub async fn op(&self, id: i64) -> Result<Option<Op>, StoreError> {

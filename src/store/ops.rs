@@ -2,7 +2,7 @@
 //! of them leaves a journal that tells exactly which step was next or in flight.
 
 use super::{
-    NewOp, StoreError, locks, secrets,
+    Audit, NewOp, StoreError, history, locks, mark, secrets,
     thread::{Db, Tools},
 };
 use crate::{
@@ -188,13 +188,18 @@ pub(super) fn phase(db: &mut Db, id: i64, phase: OpPhase) -> Result<(), StoreErr
     db.journal_tx(|tx, t| one(tx.execute(&sql, params![id, phase.name()]), t))
 }
 
-pub(super) fn end(db: &mut Db, id: i64, phase: OpPhase, reason: Option<&Reason>) -> Result<(), StoreError> {
+pub(super) fn end(db: &mut Db, id: i64, phase: OpPhase, reason: Option<&Reason>, line: Option<&Audit>) -> Result<(), StoreError> {
     // Ambiguous and owed ops still need what only the journal knows (a token that the remote may have by now).
     let keep = matches!(phase, OpPhase::Ambiguous | OpPhase::Owed);
     let reason = reason.map(text).transpose()?;
     db.journal_tx(|tx, t| {
         let sql = "UPDATE op SET phase = ?2, reason = ?3, ended = ?4, sealed = CASE WHEN ?5 THEN sealed END WHERE id = ?1";
         one(tx.execute(sql, params![id, phase.name(), reason, t.time.now().wall.0, keep]), t)?;
+        if let Some(line) = line {
+            history::append_audit(tx, line).map_err(|e| t.explain(e))?;
+        }
+        // A copy from before it would do it once more, to whatever stands there by then.
+        mark::step(tx).map_err(|e| t.explain(e))?;
         if phase == OpPhase::Done { settle(tx, t, id) } else { Ok(()) }
     })
 }
@@ -266,20 +271,21 @@ pub(super) fn adopt(db: &mut Db, id: i64, owner: &str) -> Result<bool, StoreErro
 }
 
 /// Opens an ambiguous or owed op again for `owner`, so that it can go on; its own checks decide what is still to be done. False
-/// when its owner lives, it is neither any more, or another op holds the account.
+/// when another owner lives, it is neither any more, another op holds the account, or a later one changed something there (one
+/// that was taken back before it sent anything did not).
 pub(super) fn reopen(db: &mut Db, id: i64, owner: &str) -> Result<bool, StoreError> {
     db.journal_tx(|tx, t| {
         let Some(raw) = find(tx, t, id)? else { return Ok(false) };
         let owed = raw.op.phase == OpPhase::Owed;
         // Whoever left an owed one does nothing with it any more, though it lives; and what came after it does not void it.
-        if !owed && (raw.op.phase != OpPhase::Ambiguous || locks::owner_lives(t.locks, &raw.op.owner)) {
+        if !owed && (raw.op.phase != OpPhase::Ambiguous || (&*raw.op.owner != owner && locks::owner_lives(t.locks, &raw.op.owner))) {
             return Ok(false);
         }
         let newer = if owed { i64::MAX } else { id };
         let (gateway, account) = (raw.op.target.gateway.as_str(), raw.op.target.account.as_str());
         let sql = format!(
             "UPDATE op SET owner = ?2, phase = 'running', reason = NULL, ended = NULL WHERE id = ?1
-             AND NOT EXISTS (SELECT 1 FROM op WHERE gateway = ?3 AND account = ?4 AND (id > ?5 OR {OPEN}))"
+             AND NOT EXISTS (SELECT 1 FROM op WHERE gateway = ?3 AND account = ?4 AND ({OPEN} OR (id > ?5 AND phase <> 'cancelled' AND NOT (phase = 'failed' AND step = 0 AND begun = 0))))"
         );
         tx.execute(&sql, params![id, owner, gateway, account, newer]).map(|n| n == 1).map_err(|e| t.explain(e))
     })

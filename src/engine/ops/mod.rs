@@ -62,28 +62,79 @@ pub(super) async fn claim(world: &Arc<World>, target: Target, action: Action) ->
 
 /// Takes an armed op back. Nothing was sent.
 pub async fn disarm(world: &Arc<World>, armed: &Armed) {
-    let _ = world.store.op_end(armed.id, OpPhase::Cancelled, Some(Reason::new(ReasonCode::Cancelled))).await;
-    audit(world, &armed.target, armed.action.name(), None, "cancelled").await;
+    let note = Note { target: &armed.target, action: &armed.action, words: Words::default() };
+    let line = note.line(world, OpPhase::Cancelled);
+    let _ = world.store.op_end(armed.id, OpPhase::Cancelled, Some(Reason::new(ReasonCode::Cancelled)), Some(line)).await;
+}
+
+/// A person has looked at what an op left and wants no more of it: what it still knew is erased. An owed one is only taken off the
+/// screen: its step is still to be done. True when it was ended.
+pub async fn dismiss(world: &Arc<World>, id: i64) -> bool {
+    let Ok(Some(op)) = world.store.op(id).await else { return false };
+    if op.phase != OpPhase::Ambiguous {
+        return false;
+    }
+    let note = Note { target: &op.target, action: &op.action, words: Words { before: "dismissed: ", done: None } };
+    let line = note.line(world, OpPhase::Ambiguous);
+    let done = world.store.op_end(id, OpPhase::Failed, op.reason.clone(), Some(line)).await;
+    world.mailbox.put(|m| {
+        if let Some(view) = m.ops.get_mut(&id) {
+            view.phase = OpPhase::Failed;
+        }
+    });
+    done.is_ok()
 }
 
 /// Makes the plan of an armed op, journals it and runs it to its end.
 pub async fn fire(world: &Arc<World>, armed: &Armed, host: &mut dyn Host, cancel: &CancellationToken) -> Ended {
-    let ended = plan_and_run(world, armed, host, cancel).await;
-    let verdict = Some(world.gate.view(&armed.target.gateway).verdict);
-    audit(world, &armed.target, armed.action.name(), verdict, ended.phase.name()).await;
-    ended
+    plan_and_run(world, armed, host, cancel).await
+}
+
+/// How the end of an op is told in the audit: in the commit that closes it, so that nothing is done that nobody can read of.
+pub struct Note<'a> {
+    /// On what.
+    pub target: &'a Target,
+    /// What.
+    pub action: &'a Action,
+    /// How the outcome is worded.
+    pub words: Words<'a>,
+}
+
+/// How an outcome is worded in the audit, where the phase's name alone says too little.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Words<'a> {
+    /// Before the outcome: what made it go on, `resumed: `.
+    pub before: &'a str,
+    /// In place of `done`.
+    pub done: Option<&'a str>,
+}
+
+impl<'a> Words<'a> {
+    /// The phase's name after `before`.
+    pub fn after(before: &'a str) -> Self {
+        Self { before, done: None }
+    }
+}
+
+impl Note<'_> {
+    pub(super) fn line(&self, world: &World, phase: OpPhase) -> Audit {
+        let verdict = Some(world.gate.view(&self.target.gateway).verdict);
+        let outcome = self.words.done.filter(|_| phase == OpPhase::Done).unwrap_or(phase.name());
+        line(&*world.time, self.target.id(), self.action.name(), verdict, &format!("{}{outcome}", self.words.before))
+    }
 }
 
 async fn plan_and_run(world: &Arc<World>, armed: &Armed, host: &mut dyn Host, cancel: &CancellationToken) -> Ended {
+    let note = Note { target: &armed.target, action: &armed.action, words: Words::default() };
     let Some(gateway) = world.gateway(&armed.target.gateway) else {
-        return end(world, armed.id, OpPhase::Failed, Some(Reason::new(ReasonCode::Gone))).await;
+        return end(world, &note, armed.id, OpPhase::Failed, Some(Reason::new(ReasonCode::Gone))).await;
     };
     if let Err(e) = world.store.op_phase(armed.id, OpPhase::Planning).await {
-        return end(world, armed.id, OpPhase::Failed, Some(world.store.why(&e))).await;
+        return end(world, &note, armed.id, OpPhase::Failed, Some(world.store.why(&e))).await;
     }
     let cx = match world.cx(&gateway, cancel.child_token()) {
         Ok(cx) => cx,
-        Err(why) => return end(world, armed.id, OpPhase::Failed, Some(why)).await,
+        Err(why) => return end(world, &note, armed.id, OpPhase::Failed, Some(why)).await,
     };
     // From the plan to the last step.
     let _engaged = gateway.provider.engage(&cx, &armed.target);
@@ -103,22 +154,22 @@ async fn plan_and_run(world: &Arc<World>, armed: &Armed, host: &mut dyn Host, ca
             }
             plan
         }
-        Err(why) if why.code == ReasonCode::Cancelled => return end(world, armed.id, OpPhase::Cancelled, Some(why)).await,
-        Err(why) => return end(world, armed.id, OpPhase::Failed, Some(why)).await,
+        Err(why) if why.code == ReasonCode::Cancelled => return end(world, &note, armed.id, OpPhase::Cancelled, Some(why)).await,
+        Err(why) => return end(world, &note, armed.id, OpPhase::Failed, Some(why)).await,
     };
     if cancel.is_cancelled() {
-        return end(world, armed.id, OpPhase::Cancelled, Some(Reason::new(ReasonCode::Cancelled))).await;
+        return end(world, &note, armed.id, OpPhase::Cancelled, Some(Reason::new(ReasonCode::Cancelled))).await;
     }
     // Everything that a step needs, new secrets included, is committed before the first request.
     if let Err(e) = world.store.op_plan(armed.id, plan).await {
-        return end(world, armed.id, OpPhase::Failed, Some(world.store.why(&e))).await;
+        return end(world, &note, armed.id, OpPhase::Failed, Some(world.store.why(&e))).await;
     }
-    run(world, armed.id, host, cancel).await
+    run(world, armed.id, host, cancel, Words::default()).await
 }
 
-/// Closes an op in the journal.
-pub(super) async fn end(world: &Arc<World>, id: i64, phase: OpPhase, reason: Option<Reason>) -> Ended {
-    let _ = world.store.op_end(id, phase, reason.clone()).await;
+/// Closes an op in the journal and the audit.
+pub(super) async fn end(world: &Arc<World>, note: &Note<'_>, id: i64, phase: OpPhase, reason: Option<Reason>) -> Ended {
+    let _ = world.store.op_end(id, phase, reason.clone(), Some(note.line(world, phase))).await;
     Ended::bare(phase, reason)
 }
 
@@ -137,7 +188,8 @@ pub fn vault_line(time: &dyn Time, action: &str, outcome: &str) -> Audit {
     line(time, "vault".to_owned(), action, None, outcome)
 }
 
-fn line(time: &dyn Time, target: String, action: &str, verdict: Option<crate::clock::Verdict>, outcome: &str) -> Audit {
+/// A line of the audit by this process.
+pub(super) fn line(time: &dyn Time, target: String, action: &str, verdict: Option<crate::clock::Verdict>, outcome: &str) -> Audit {
     Audit {
         at: time.now(),
         who: super::who::user_at_host(),

@@ -2,6 +2,7 @@
 
 use super::{
     super::{hosts::Quiet, world::World},
+    Words,
     run::{Ended, Host, run},
 };
 use crate::{
@@ -36,9 +37,7 @@ pub(super) async fn go_on(world: &Arc<World>, op: &Op, host: &mut dyn Host, canc
     if !fits || !matches!(world.store.op_reopen(op.id, world.owner.clone()).await, Ok(true)) {
         return None;
     }
-    let ended = run(world, op.id, host, cancel).await;
-    super::audit(world, &op.target, op.action.name(), None, &format!("owed: {}", ended.phase.name())).await;
-    Some(ended)
+    Some(run(world, op.id, host, cancel, Words::after("owed: ")).await)
 }
 
 /// What became of it, for people.

@@ -2,6 +2,7 @@
 
 use super::{
     super::world::World,
+    Note, Words,
     run::{Ended, Host, run},
 };
 use crate::domain::{Op, OpPhase, Reason, ReasonCode};
@@ -38,8 +39,9 @@ pub async fn resume_all(world: &Arc<World>, mut host: impl FnMut(&Op) -> Box<dyn
         {
             // It may have been given what is given once: there is nothing to go on with, and it is told.
             if matches!(world.store.op_adopt(op.id, world.owner.clone()).await, Ok(true)) {
-                let ended = super::end(world, op.id, OpPhase::Ambiguous, Some(why.clone())).await;
-                super::audit(world, &op.target, op.action.name(), None, "resumed: ambiguous").await;
+                let before = before(&op);
+                let note = Note { target: &op.target, action: &op.action, words: Words::after(&before) };
+                let ended = super::end(world, &note, op.id, OpPhase::Ambiguous, Some(why.clone())).await;
                 all.push((op, ended));
             }
             continue;
@@ -56,8 +58,6 @@ pub async fn resume_all(world: &Arc<World>, mut host: impl FnMut(&Op) -> Box<dyn
             continue;
         }
         let ended = resume(world, &op, host(&op).as_mut(), cancel).await;
-        let verdict = Some(world.gate.view(&op.target.gateway).verdict);
-        super::audit(world, &op.target, op.action.name(), verdict, &format!("resumed: {}", ended.phase.name())).await;
         all.push((op, ended));
     }
     all
@@ -67,16 +67,24 @@ fn old(world: &Arc<World>, op: &Op) -> bool {
     op.at.age(&world.time.now()) > OLDEST
 }
 
+/// Who goes on with it is named by the line; who began it, by this.
+fn before(op: &Op) -> String {
+    // A process's name is proc-PID-RANDOM.
+    op.owner.split('-').nth(1).map_or_else(|| "resumed: ".to_owned(), |pid| format!("resumed, begun by {pid}: "))
+}
+
 async fn resume(world: &Arc<World>, op: &Op, host: &mut dyn Host, cancel: &CancellationToken) -> Ended {
+    let before = before(op);
     if old(world, op) {
-        return super::end(world, op.id, OpPhase::Ambiguous, Some(Reason::new(ReasonCode::KilledInFlight))).await;
+        let note = Note { target: &op.target, action: &op.action, words: Words::after(&before) };
+        return super::end(world, &note, op.id, OpPhase::Ambiguous, Some(Reason::new(ReasonCode::KilledInFlight))).await;
     }
     let pivot = op.plan.as_ref().map_or(0, |p| p.pivot);
     if op.step < pivot || (op.step == pivot && !op.begun) {
         // Before the pivot: recovery takes back, which the runner does when it starts cancelled.
         let back = CancellationToken::new();
         back.cancel();
-        return run(world, op.id, host, &back).await;
+        return run(world, op.id, host, &back, Words::after(&before)).await;
     }
-    run(world, op.id, host, cancel).await
+    run(world, op.id, host, cancel, Words::after(&before)).await
 }

@@ -102,20 +102,26 @@ enum Tried {
     Cancelled,
 }
 
-/// Runs (or goes on with) op `id` until it ends. The plan must be journaled.
-pub async fn run(world: &Arc<World>, id: i64, host: &mut dyn Host, cancel: &CancellationToken) -> Ended {
+/// Runs (or goes on with) op `id` until it ends. The plan must be journaled. `words`: how the audit tells
+/// of its end.
+pub async fn run(world: &Arc<World>, id: i64, host: &mut dyn Host, cancel: &CancellationToken, words: super::Words<'_>) -> Ended {
     let op = match world.store.op(id).await {
-        Ok(Some(op)) if op.plan.is_some() => op,
-        Ok(_) => return super::end(world, id, OpPhase::Failed, Some(Reason::new(ReasonCode::Gone))).await,
+        Ok(Some(op)) => op,
+        Ok(None) => return Ended::bare(OpPhase::Failed, Some(Reason::new(ReasonCode::Gone))),
         Err(e) => return Ended::bare(OpPhase::Failed, Some(world.store.why(&e))),
     };
+    let (target, action) = (op.target.clone(), op.action.clone());
+    let note = super::Note { target: &target, action: &action, words };
+    if op.plan.is_none() {
+        return super::end(world, &note, id, OpPhase::Failed, Some(Reason::new(ReasonCode::Gone))).await;
+    }
     let Some(gateway) = world.gateway(&op.target.gateway) else {
-        return super::end(world, id, OpPhase::Ambiguous, Some(Reason::new(ReasonCode::Gone))).await;
+        return super::end(world, &note, id, OpPhase::Ambiguous, Some(Reason::new(ReasonCode::Gone))).await;
     };
     // A running step is never dropped: it has its own token, raised only when the op may stop.
     let cx = match world.cx(&gateway, CancellationToken::new()) {
         Ok(cx) => cx,
-        Err(why) => return super::end(world, id, OpPhase::Ambiguous, Some(why)).await,
+        Err(why) => return super::end(world, &note, id, OpPhase::Ambiguous, Some(why)).await,
     };
     let _engaged = gateway.provider.engage(&cx, &op.target);
     let mut runner = Runner { world, provider: gateway.provider.clone(), gateway, cx, host, cancel, op };
@@ -124,7 +130,7 @@ pub async fn run(world: &Arc<World>, id: i64, host: &mut dyn Host, cancel: &Canc
         // The journal does not take it: nothing more is sent, and the next process finds the op as it stands.
         Err(e) => (OpPhase::Ambiguous, Some(world.store.why(&e))),
     };
-    runner.close(phase, reason).await
+    runner.close(phase, reason, &note).await
 }
 
 impl Runner<'_> {
@@ -299,7 +305,7 @@ impl Runner<'_> {
         Ok((phase, Some(why)))
     }
 
-    async fn close(self, phase: OpPhase, reason: Option<Reason>) -> Ended {
+    async fn close(self, phase: OpPhase, reason: Option<Reason>, note: &super::Note<'_>) -> Ended {
         let key = self.world.store.fingerprint_key();
         let plan = self.op.plan.as_ref();
         let print = |name: &str| plan.and_then(|p| p.sealed.get(name)).map(|s| Fingerprint::of(&key, s));
@@ -318,10 +324,13 @@ impl Runner<'_> {
             phase,
             reason: reason.clone(),
         };
-        if phase != OpPhase::Asking {
-            let _ = self.world.store.op_end(self.op.id, phase, reason).await;
+        let line = note.line(self.world, phase);
+        if phase == OpPhase::Asking {
+            let _ = self.world.store.audit(line).await;
+        } else {
+            let _ = self.world.store.op_end(self.op.id, phase, reason, Some(line)).await;
         }
-        if phase == OpPhase::Owed {
+        if matches!(phase, OpPhase::Owed | OpPhase::Ambiguous) {
             self.world.owed.notify_one();
         }
         ended

@@ -129,16 +129,16 @@ impl Visit<'_> {
         };
         // What the phone gave is committed, and is put to use whatever ended the attempt; until then it is no success.
         let finished = if owes {
-            let ended = ops::run(self.world, claim, &mut super::super::hosts::Quiet, cancel).await;
+            let words = ops::Words { before: "", done: Some(&outcome) };
+            let ended = ops::run(self.world, claim, &mut super::super::hosts::Quiet, cancel, words).await;
             self.ended(&Action::Pair, ended)
         } else {
-            let _ = self.world.store.op_end(claim, phase, None).await;
+            let verdict = self.record.view.gate.as_ref().map(|g| g.verdict);
+            let line = ops::line(&*self.world.time, self.target().id(), "pair", verdict, &outcome);
+            let _ = self.world.store.op_end(claim, phase, None, Some(line)).await;
             Ok(())
         };
         self.record.finish(&outcome).await;
-        let verdict = self.record.view.gate.as_ref().map(|g| g.verdict);
-        let outcome = if finished.is_ok() { outcome } else { "not finished".to_owned() };
-        ops::audit(self.world, &self.target(), "pair", verdict, &outcome).await;
         match over {
             Over::Next(next) => {
                 self.look().await;
@@ -278,11 +278,11 @@ impl Visit<'_> {
         let id = ops::claim(self.world, self.target(), action.clone()).await.map_err(not_armed)?;
         if let Err(e) = self.world.store.op_plan(id, plan).await {
             let why = e.reason();
-            ops::end(self.world, id, OpPhase::Failed, Some(why.clone())).await;
+            let note = ops::Note { target: &self.target(), action: &action, words: ops::Words::default() };
+            ops::end(self.world, &note, id, OpPhase::Failed, Some(why.clone())).await;
             return Err(why);
         }
-        let ended = ops::run(self.world, id, &mut super::super::hosts::Quiet, cancel).await;
-        ops::audit(self.world, &self.target(), action.name(), None, ended.phase.name()).await;
+        let ended = ops::run(self.world, id, &mut super::super::hosts::Quiet, cancel, ops::Words::default()).await;
         self.ended(&action, ended)
     }
 

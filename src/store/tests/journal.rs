@@ -14,7 +14,7 @@ async fn an_account_is_claimed_once_while_its_owner_lives() {
         got => panic!("{got:?}"),
     }
     two.arm(new_op("b", other.name())).await.unwrap();
-    one.op_end(id, OpPhase::Cancelled, Some(Reason::new(ReasonCode::Cancelled))).await.unwrap();
+    one.op_end(id, OpPhase::Cancelled, Some(Reason::new(ReasonCode::Cancelled)), None).await.unwrap();
     two.arm(new_op("a", other.name())).await.unwrap();
 }
 
@@ -77,7 +77,7 @@ async fn sealed_parts_are_erased_at_the_end_and_kept_while_ambiguous() {
     for (account, phase, kept) in [("a", OpPhase::Done, 0), ("b", OpPhase::Ambiguous, 1), ("c", OpPhase::Failed, 0)] {
         let id = store.arm(new_op(account, me.name())).await.unwrap();
         store.op_plan(id, a_plan(account)).await.unwrap();
-        store.op_end(id, phase, None).await.unwrap();
+        store.op_end(id, phase, None, None).await.unwrap();
         assert_eq!(store.op(id).await.unwrap().unwrap().plan.unwrap().sealed.len(), kept, "{account}");
         if phase != OpPhase::Ambiguous {
             assert!(store.op_step(id, 1, false).await.is_err(), "a closed op takes no steps");
@@ -98,15 +98,15 @@ async fn what_was_left_open_is_settled_by_the_same_action_on_the_same_target_alo
     let mut left = Vec::new();
     for (account, action) in [("a", Action::Regenerate), ("a", Action::Wipe), ("b", Action::Regenerate)] {
         let id = arm(account, action).await;
-        store.op_end(id, OpPhase::Ambiguous, None).await.unwrap();
+        store.op_end(id, OpPhase::Ambiguous, None, None).await.unwrap();
         left.push(id);
     }
     let failed = arm("a", Action::Regenerate).await;
-    store.op_end(failed, OpPhase::Failed, None).await.unwrap();
+    store.op_end(failed, OpPhase::Failed, None, None).await.unwrap();
     let open = async || store.ops_unfinished().await.unwrap().iter().map(|o| o.id).collect::<Vec<_>>();
     assert_eq!(open().await, left, "a failure answers nothing");
     let done = arm("a", Action::Regenerate).await;
-    store.op_end(done, OpPhase::Done, None).await.unwrap();
+    store.op_end(done, OpPhase::Done, None, None).await.unwrap();
     assert_eq!(open().await, left[1..]);
     let settled = store.op(left[0]).await.unwrap().unwrap();
     assert_eq!((settled.phase, settled.plan.unwrap().sealed.len()), (OpPhase::Failed, 0));
@@ -149,7 +149,7 @@ async fn a_copy_taken_after_every_commit_resumes_where_it_stood() {
     copies.push(copy());
     store.op_step(id, 1, false).await.unwrap();
     copies.push(copy());
-    store.op_end(id, OpPhase::Done, None).await.unwrap();
+    store.op_end(id, OpPhase::Done, None, None).await.unwrap();
     copies.push(copy());
     let mut seen = Vec::new();
     for copy in &copies {
