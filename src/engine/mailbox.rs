@@ -30,6 +30,8 @@ pub struct Mail {
     pub pairing: Option<Option<PairView>>,
     /// The gate of gateways whose verdict or figures changed.
     pub gates: HashMap<GatewayId, GateView>,
+    /// Bad news that is over: it was told in these words, and goes before what is told now.
+    pub over: Vec<&'static crate::i18n::Words>,
     /// Short news.
     pub toasts: Vec<Toast>,
     /// Something needs a person: the bell rings, where it may.

@@ -121,7 +121,7 @@ catalogue! { "command";
     CHECK_VAULT = "open, key from: {source}", "已打开，钥匙来自：{source}";
     CHECK_VAULT_ABSENT = "not made yet: the first secret makes it", "尚未建立：首个密钥会建立它";
     CHECK_SHARED = "the store that hosts share answers", "共享存储有响应";
-    TOKEN_LEFT = "{path}: a token, left by an `exec --file` that was killed; the next exec, watch or deck takes it away", "{path}：被强行终止的 exec --file 留下的令牌；下次运行 exec、watch 或面板时会清除";
+    TOKEN_LEFT = "{path}: a token, left by an `exec --file` that was killed; the next command of this home takes it away", "{path}：被强行终止的 exec --file 留下的令牌；下次运行本目录的任何命令时会清除";
     CHECK_STORE = "{path}", "{path}";
     CHECK_GATEWAY = "{kind}, key ok", "{kind}，密钥有效";
     CHECK_CONFIG = "{path}: {n} gateways", "{path}：{n} 个网关";
