@@ -210,6 +210,8 @@ pub enum PairStage {
         online: bool,
         /// A token was got, for a client to connect with; without, and not online, it is pairdeck that is logged in.
         token: bool,
+        /// What its kind has to say of it, head and where what was got lies, in place of what the two before tell.
+        told: Option<[&'static crate::i18n::Words; 2]>,
         /// What the platform told about the new link.
         facts: Vec<Fact>,
         /// Seconds from the start to the link.

@@ -124,7 +124,7 @@ catalogue! { "command";
     TOKEN_LEFT = "{path}: a token, left by an `exec --file` that was killed; the next command of this home takes it away", "{path}：被强行终止的 exec --file 留下的令牌；下次运行本目录的任何命令时会清除";
     CHECK_STORE = "{path}", "{path}";
     CHECK_GATEWAY = "{kind}, key ok", "{kind}，密钥有效";
-    CHECK_CONFIG = "{path}: {n} gateways", "{path}：{n} 个网关";
+    CHECK_CONFIG = "{path}; gateways: {n}", "{path}：{n} 个网关";
     ASK_SECRET = "{question}: ", "{question}：";
     NOT_ASKED = "not on a terminal: add --yes to go on without a question", "非终端环境：加 --yes 可不经询问继续";
     NOT_AGREED = "nothing was changed", "未做任何更改";
@@ -195,7 +195,7 @@ catalogue! { "command";
     CHECK_SMALL = "at least 40x10 is needed", "至少需要 40x10";
     CHECK_SMALL_DO = "Enlarge the terminal.", "请放大终端。";
 
-    CONFIG_FINE = "{path} is fine: {n} gateways", "{path} 无误：{n} 个网关";
+    CONFIG_FINE = "{path} is fine; gateways: {n}", "{path} 无误：{n} 个网关";
     CONFIG_ABSENT = "{path} is not there yet; `pairdeck config example` shows one", "{path} 尚不存在；用 pairdeck config example 查看示例";
     HOME_ABSENT = "there is no folder {path}, and nothing was made: look at --home and PAIRDECK_HOME; `pairdeck add` and the deck begin a new one", "没有文件夹 {path}，未创建任何内容：请检查 --home 与 PAIRDECK_HOME；pairdeck add 或面板可新建";
     NAME_BROKEN = "{name}: a percent sign must be followed by two hex digits", "{name}：百分号后须有两位十六进制数";

@@ -106,7 +106,8 @@ impl TokenFile {
         let mut current = first.token.clone();
         let mut dies = time.now().plus(Duration::from_secs(first.left));
         let mut early = token::early(&args, &paths, first);
-        let spare = SPARE + Duration::from_millis(u64::from(getrandom::u32().unwrap_or(0)) % JITTER_MS);
+        // Lives come in whole seconds: the platform's overlap has begun for certain.
+        let spare = SPARE + Duration::from_secs(1) + Duration::from_millis(u64::from(getrandom::u32().unwrap_or(0)) % JITTER_MS);
         let _ = thread::Builder::new().name("token-file".into()).spawn(move || {
             let mut out = Output::std(lang, globals.quiet);
             let mut wait = AGAIN.0;
@@ -132,8 +133,8 @@ impl TokenFile {
                 wait = AGAIN.0;
                 dies = time.now().plus(Duration::from_secs(found.left));
                 if found.token == current && dies.left(&time.now()) <= early {
-                    // The platform has no other one yet: the rest of its life is waited for.
-                    early = Duration::ZERO;
+                    // The platform has no other one yet: it is asked again halfway to the end, and at the end.
+                    early = if early < Duration::from_secs(4) { Duration::ZERO } else { early / 2 };
                 }
                 if found.token != current {
                     early = token::early(&args, &paths, &found);
