@@ -146,10 +146,7 @@ fn absent(command: Option<&Command>, globals: &Globals) -> Option<Message> {
             | C::Do(_),
         ) => true,
         Some(C::Secret(which)) => !matches!(which, SecretCommand::Init { .. }),
-        None
-        | Some(
-            C::Add(_) | C::Watch(_) | C::Doctor(_) | C::Config(_) | C::Demo(_) | C::Sandbox(_) | C::Completions { .. } | C::Man,
-        ) => false,
+        None | Some(C::Add(_) | C::Watch(_) | C::Doctor(_) | C::Config(_) | C::Demo(_) | C::Sandbox(_) | C::Completions { .. } | C::Man) => false,
     };
     if finds { not_there(globals) } else { None }
 }

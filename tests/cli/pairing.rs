@@ -203,16 +203,3 @@ fn while_one_process_pairs_an_account_another_is_told_that_it_is_busy() {
     home.finish(child).exits(0);
     until("online", || home.run(&["status", "shop-i", "--json"]).json()["state"] == "online");
 }
-
-#[test]
-fn an_attempt_without_a_screen_asks_little_before_its_code() {
-    let (servers, home) = two();
-    home.run(&["list"]).exits(0);
-    servers.gateway("wa").clear_requests();
-    servers.gateway("eu").clear_requests();
-    checked(home.run(&["pair", "wa:shop-new", "--qr", "--json"]).exits(0).lines());
-    let asked = servers.asked("wa");
-    let before = asked.iter().position(|r| r.starts_with("GET /instance/connect/")).unwrap();
-    assert!(before <= 3, "{before} questions before the code: {asked:?}");
-    assert!(servers.asked("eu").is_empty(), "a gateway that is not meant was asked");
-}
