@@ -425,3 +425,79 @@ fn a_copy_of_the_store_from_before_a_wipe_gives_the_token_only_with_a_word() {
     let ran = b.token(&["--no-fetch"]);
     assert!(ran.stderr.contains("older"), "{}", ran.stderr);
 }
+
+#[test]
+fn a_key_of_the_terminal_reaches_the_command_once_and_another_process_s_signal_too() {
+    let b = Bench::new();
+    let script = "n=0; trap 'n=$((n+1)); echo got $n.' INT; trap 'echo total $n.; kill $!; exit 9' TERM; sleep 60 & echo up; \
+        while kill -0 $! 2>/dev/null; do wait; done";
+    let path = b.home.path();
+    let args = ["--home", path.to_str().unwrap(), "exec", "corp:ops-bot", "--file", "--", "sh", "-c", script];
+    let mut pty = support::pty::Start::new(env!("CARGO_BIN_EXE_pairdeck")).args(args).size(100, 40).spawn();
+    pty.wait_for("up");
+    for n in 1..=5 {
+        pty.keys("\u{3}");
+        pty.wait_for(&format!("got {n}."));
+    }
+    pty.signal("INT");
+    pty.wait_for("got 6.");
+    pty.signal("TERM");
+    pty.wait_for("total 6.");
+    pty.assert_exit(9);
+}
+
+#[test]
+fn a_variable_that_changes_what_is_run_takes_no_token_and_nothing_is_run() {
+    let b = Bench::new();
+    for name in ["PATH", "LD_PRELOAD", "IFS", "HOME", "PAIRDECK_HOME", "1X", "A B", ""] {
+        let ran = b.home.run(&["exec", "corp:ops-bot", "--env", name, "--", "echo", "ran"]).exits(2).says(&["--env"]);
+        assert!(ran.stdout.is_empty(), "{name}: {ran:?}");
+    }
+    assert_eq!(b.fetches(), 0);
+}
+
+#[test]
+fn a_token_file_of_a_killed_exec_goes_with_the_next_command_of_that_home_whichever_it_is() {
+    let b = Bench::new();
+    b.token(&[]).exits(0);
+    let next: [&[&str]; 4] = [&["token", "corp:ops-bot"], &["list"], &["history"], &["secret", "status"]];
+    for args in next {
+        let left = b.home.file("pairdeck-token-left");
+        std::fs::write(&left, "a token").unwrap();
+        b.home.run(args).exits(0);
+        assert!(!left.exists(), "{args:?} leaves it");
+    }
+}
+
+/// A command that reads its file until another token is there, and says when that was and when the first one ends.
+fn outlives(home: &Home) -> Child {
+    let script = "first=$(cat $PAIRDECK_TOKEN_FILE); for i in $(seq 1200); do new=$(cat $PAIRDECK_TOKEN_FILE); \
+        if [ \"$new\" != \"$first\" ]; then echo $(date -u +%Y-%m-%dT%H:%M:%SZ) $PAIRDECK_TOKEN_EXPIRES_AT; exit 0; fi; sleep 0.05; done; exit 5";
+    home.command(&["exec", "corp:ops-bot", "--file", "--", "sh", "-c", script]).spawn().unwrap()
+}
+
+#[test]
+fn a_file_is_renewed_before_the_end_where_the_platform_then_has_another_token_with_and_without_a_shared_store() {
+    let life = std::time::Duration::from_secs(16);
+    let settings = TokenSettings { life, overlap: std::time::Duration::from_secs(8), ..TokenSettings::wechat_oa() };
+    let app = AppSpec { id: "wx4f1a2b3c4d5e6f70".into(), name: "ops-bot".into(), secret: SECRET.into(), ..AppSpec::default() };
+    let bench = |shared: String| {
+        let servers = Servers::with(vec![("corp", Part::Tokens(Box::new(settings.clone()), vec![app.clone()]))]);
+        let home = Home::sealed(&servers);
+        let url = servers.url("corp");
+        home.write_config(&format!(
+            "{shared}[gateway.corp]\nkind = \"wechat-oa\"\nurl = \"{url}\"\n\n[gateway.corp.account.ops-bot]\nid = \"{}\"\n",
+            app.id
+        ));
+        Bench { servers, home }
+    };
+    let redis = support::redis::RedisServer::start("a token file with a shared store", &[]);
+    let shared = redis.iter().map(|r| format!("[shared]\nredis = \"{}\"\n", r.url()));
+    let running: Vec<_> = std::iter::once(String::new()).chain(shared).map(bench).map(|b| (outlives(&b.home), b)).collect();
+    for (child, b) in running {
+        let ran = b.home.finish(child).exits(0);
+        let (at, end) = ran.stdout.trim().split_once(' ').unwrap();
+        assert!(at < end, "renewed at {at}, and the first one ended at {end}");
+        assert_eq!(ran.stderr, "", "nothing is said while all is well");
+    }
+}

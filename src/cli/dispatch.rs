@@ -56,7 +56,13 @@ fn decide(cli: Cli, out: &mut Output) -> Result<Next, Gone> {
         Some(Command::Config(which)) => config(which, &globals, out)?,
         // Without configuration, runtime or store as far as that goes: callers wait for these.
         Some(Command::Token(args)) => match paths(&globals) {
-            Ok(paths) => token::run(&args, &globals, paths, out)?,
+            Ok(paths) => {
+                let data = paths.data.clone();
+                let ran = token::run(&args, &globals, paths, out);
+                // Nobody waits for it.
+                exec::file::sweep(&data);
+                ran?
+            }
             Err(text) => usage(&text, out),
         },
         Some(Command::Exec(args)) => match paths(&globals) {
@@ -75,7 +81,8 @@ fn decide(cli: Cli, out: &mut Output) -> Result<Next, Gone> {
                 None => "deck",
                 Some(command) => name(command),
             });
-            if matches!(other, None | Some(Command::Watch(_))) {
+            // The doctor lists it among its findings.
+            if !matches!(other, Some(Command::Doctor(_))) {
                 exec::file::sweep(&paths.data);
             }
             let loaded = Config::load(&paths.config);
@@ -119,25 +126,34 @@ const fn name(command: &Command) -> &'static str {
 }
 
 /// What to say of a folder that was named and is not there, where the command would find nothing in a new one: its name was mistyped.
-/// Other commands may be the first ones of a home, and make it.
+/// What a first start uses makes it; the doctor has it among its findings.
 fn absent(command: Option<&Command>, globals: &Globals) -> Option<Message> {
     use Command as C;
-    let finds = matches!(
-        command,
+    let finds = match command {
         Some(
             C::Token(_)
-                | C::Exec(_)
-                | C::List(_)
-                | C::Status(_)
-                | C::Check(_)
-                | C::History(_)
-                | C::Remove(_)
-                | C::Wipe(_)
-                | C::Regenerate(_)
-                | C::Do(_)
-        )
-    );
-    let home = globals.home.as_deref().filter(|h| finds && !h.as_os_str().is_empty() && !h.exists())?;
+            | C::Exec(_)
+            | C::Run(_)
+            | C::List(_)
+            | C::Status(_)
+            | C::Check(_)
+            | C::History(_)
+            | C::Clock(_)
+            | C::Pair(_)
+            | C::Remove(_)
+            | C::Wipe(_)
+            | C::Regenerate(_)
+            | C::Do(_),
+        ) => true,
+        Some(C::Secret(which)) => !matches!(which, SecretCommand::Init { .. }),
+        None | Some(C::Add(_) | C::Watch(_) | C::Doctor(_) | C::Config(_) | C::Demo(_) | C::Sandbox(_) | C::Completions { .. } | C::Man) => false,
+    };
+    if finds { not_there(globals) } else { None }
+}
+
+/// Says that the folder which was named is not there.
+fn not_there(globals: &Globals) -> Option<Message> {
+    let home = Paths::named(globals.home.as_deref()).filter(|h| !h.as_os_str().is_empty() && !h.exists())?;
     Some(Message::new(&c::HOME_ABSENT).with("path", home.to_string_lossy()))
 }
 
@@ -191,6 +207,10 @@ fn doctor_first(globals: &Globals, paths: Paths, loaded: Result<Config, ConfigEr
             (Settings::default(), Check::new("config", Mark::Fail, Message::new(&c::CHECK_STORE).with("path", text)))
         }
     };
+    if let Some(found) = not_there(globals) {
+        let terminal = doctor::terminal(doctor::Terminal::read(), out.lang);
+        return doctor::render(&[check, Check::new("home", Mark::Fail, found), terminal], as_json, out);
+    }
     block_on(out, async |out| match Session::open(globals, paths, settings, out) {
         Ok(house) => {
             let ran = run::doctor(&house, vec![check], as_json, out).await;
@@ -201,7 +221,12 @@ fn doctor_first(globals: &Globals, paths: Paths, loaded: Result<Config, ConfigEr
     })
 }
 
-async fn headless(command: Command, globals: &Globals, paths: Paths, settings: Settings, out: &mut Output) -> run::Ran {
+async fn headless(command: Command, globals: &Globals, mut paths: Paths, settings: Settings, out: &mut Output) -> run::Ran {
+    // Clocks can be asked before there is anything to keep: what is noted on the way goes with the command.
+    let passing = (matches!(command, Command::Clock(_)) && !paths.data.exists()).then(tempfile::tempdir).and_then(Result::ok);
+    if let Some(dir) = &passing {
+        paths.data = dir.path().to_owned();
+    }
     let house = match Session::open(globals, paths, settings, out) {
         Ok(house) => house,
         Err(exit) => return Ok(exit),
@@ -272,13 +297,33 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let home = dir.path().join("typo");
         let at = home.to_str().unwrap();
-        for line in ["token a", "exec a -- true", "list", "status a", "check a", "history", "wipe a --yes", "remove a --yes"] {
+        let lines = [
+            "token a",
+            "exec a -- true",
+            "run a -- true",
+            "list",
+            "status a",
+            "check a",
+            "history",
+            "clock",
+            "pair a",
+            "secret status",
+            "secret set a",
+            "secret set-aside",
+            "wipe a --yes",
+            "regenerate a --yes",
+            "remove a --yes",
+        ];
+        for line in lines {
             let (mut out, shown) = Output::captured();
             let cli = Cli::parse_from(["pairdeck", "--home", at].into_iter().chain(line.split_whitespace()));
             assert!(matches!(dispatch(cli, &mut out), Next::Ended(Exit::Usage)), "{line}");
             assert!(shown.stderr().contains("typo") && shown.stderr().contains("--home"), "{line}: {}", shown.stderr());
             assert!(!home.exists(), "{line}");
         }
+        let (mut out, shown) = Output::captured();
+        assert!(matches!(dispatch(Cli::parse_from(["pairdeck", "--home", at, "doctor"]), &mut out), Next::Ended(Exit::Failed)));
+        assert!(shown.stdout().contains("there is no folder") && !home.exists(), "{}", shown.stdout());
         // The deck begins one.
         let (mut out, _) = Output::captured();
         assert!(matches!(dispatch(Cli::parse_from(["pairdeck", "--home", at]), &mut out), Next::Deck(..)));

@@ -30,6 +30,8 @@ pub struct Mail {
     pub pairing: Option<Option<PairView>>,
     /// The gate of gateways whose verdict or figures changed.
     pub gates: HashMap<GatewayId, GateView>,
+    /// Bad news that is over: it was told in these words, and goes before what is told now.
+    pub over: Vec<&'static crate::i18n::Words>,
     /// Short news.
     pub toasts: Vec<Toast>,
     /// Something needs a person: the bell rings, where it may.
@@ -208,6 +210,8 @@ pub enum PairStage {
         online: bool,
         /// A token was got, for a client to connect with; without, and not online, it is pairdeck that is logged in.
         token: bool,
+        /// What its kind has to say of it, head and where what was got lies, in place of what the two before tell.
+        told: Option<[&'static crate::i18n::Words; 2]>,
         /// What the platform told about the new link.
         facts: Vec<Fact>,
         /// Seconds from the start to the link.

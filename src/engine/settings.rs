@@ -23,6 +23,8 @@ const SETTLE: Duration = Duration::from_millis(200);
 struct Known {
     config: Option<Config>,
     stamp: Option<(std::time::SystemTime, u64)>,
+    /// What was told of a file that says nothing now, until it does again.
+    told: Option<&'static Words>,
 }
 
 fn stamp(path: &Path) -> Option<(std::time::SystemTime, u64)> {
@@ -36,7 +38,7 @@ pub(super) async fn follow(world: Arc<World>) {
     let Some(folder) = path.parent() else { return };
     // Before it is read: what is written meanwhile is heard.
     let files = Files::watch(folder);
-    let mut known = Known { stamp: stamp(&path), config: Config::load(&path).ok() };
+    let mut known = Known::read(&path);
     known.heed_start(&world).await;
     loop {
         tokio::select! {
@@ -49,6 +51,10 @@ pub(super) async fn follow(world: Arc<World>) {
 }
 
 impl Known {
+    fn read(path: &Path) -> Self {
+        Self { stamp: stamp(path), config: Config::load(path).ok(), told: None }
+    }
+
     /// A vault may have waited long for its passphrase: what was written since this process read the file is taken over as well. Not
     /// where it runs what no file names (a demo): its own settings stand.
     async fn heed_start(&self, world: &Arc<World>) {
@@ -66,12 +72,27 @@ impl Known {
             return;
         }
         self.stamp = now;
-        let Ok(new) = Config::load(path) else {
-            return world.toast(false, Message::new(&words::CONFIG_UNREAD), None);
+        // Editors and version control take a file away for a moment: that orders nobody to drop anything, no more than a mistake does.
+        let new = match Config::there(path) {
+            Ok(Some(new)) => new,
+            Ok(None) => return self.tell(world, &words::CONFIG_AWAY),
+            Err(_) => return self.tell(world, &words::CONFIG_UNREAD),
         };
-        if let Some(old) = self.config.replace(new.clone()) {
-            take_over(world, &old, &new).await;
+        if let Some(told) = self.told.take() {
+            world.over(told);
+            world.toast(true, Message::new(&words::CONFIG_WELL), None);
         }
+        // What was unreadable from the start names nothing that could go.
+        let old = self.config.replace(new.clone()).unwrap_or_default();
+        take_over(world, &old, &new).await;
+    }
+
+    /// Says why the file is not followed, once for each cause; what was said before is over.
+    fn tell(&mut self, world: &World, words: &'static Words) {
+        if let Some(before) = self.told.replace(words) {
+            world.over(before);
+        }
+        world.toast(false, Message::new(words), None);
     }
 }
 
@@ -222,5 +243,47 @@ mod tests {
         assert_eq!(world.gateways().len(), 1);
         let news: Vec<String> = world.mailbox().take().toasts.iter().map(|t| t.text.text(crate::i18n::Lang::En)).collect();
         assert!(news.iter().any(|n| n.contains("other was added")) && news.iter().any(|n| n.contains("corp is not in")), "{news:?}");
+    }
+    /// The news since the last call, good and bad, and what is over.
+    fn news(world: &World) -> (Vec<String>, usize) {
+        let mail = world.mailbox().take();
+        (mail.toasts.iter().map(|t| t.text.text(crate::i18n::Lang::En)).collect(), mail.over.len())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_file_that_is_away_or_broken_for_a_while_takes_nothing_with_it_and_is_followed_again() {
+        let b = Bench::new(WECOM);
+        let world = b.process().await;
+        let path = world.paths.config.clone();
+        let file = |names: &[&str]| {
+            let one = |n: &&str| format!("[gateway.{n}]\nkind = \"wecom\"\ncorp_id = \"ww1\"\nurl = \"http://127.0.0.1:1\"\n");
+            std::fs::write(&path, names.iter().map(one).collect::<String>()).unwrap();
+        };
+        let names = || world.gateways().iter().map(|g| g.id.as_str().to_owned()).collect::<Vec<_>>();
+        file(&["corp"]);
+        let mut known = Known::read(&path);
+        known.heed_start(&world).await;
+        let _ = news(&world);
+
+        std::fs::rename(&path, path.with_extension("bak")).unwrap();
+        known.heed(&world).await;
+        assert_eq!(names(), ["corp"], "a file that is away for a moment emptied the deck");
+        let (said, over) = news(&world);
+        assert!(said.len() == 1 && said[0].contains("config.toml is gone") && over == 0, "{said:?}");
+        // Half written, then whole and with one more.
+        std::fs::write(&path, "[gateway.corp").unwrap();
+        known.heed(&world).await;
+        let (said, over) = news(&world);
+        assert!(said.len() == 1 && said[0].contains("has errors") && over == 1, "{said:?}");
+        assert_eq!(names(), ["corp"]);
+        file(&["corp", "late"]);
+        known.heed(&world).await;
+        let (said, over) = news(&world);
+        assert_eq!((names(), over), (vec!["corp".into(), "late".into()], 1), "{said:?}");
+        assert!(said[0].contains("read again"), "{said:?}");
+        // What is taken out of a file that is there goes.
+        file(&["late"]);
+        known.heed(&world).await;
+        assert_eq!(names(), ["late"]);
     }
 }

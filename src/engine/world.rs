@@ -325,6 +325,14 @@ impl World {
         self.mailbox.put(|m| m.toasts.push(Toast { good, text, target, at }));
     }
 
+    /// Takes bad news back that was told in these words: it is so no more.
+    pub(super) fn over(&self, words: &'static crate::i18n::Words) {
+        self.mailbox.put(|m| {
+            m.toasts.retain(|t| t.text.words != words);
+            m.over.push(words);
+        });
+    }
+
     /// Notes that an attempt of ours is under way for this target, or no longer.
     pub(super) fn set_pairing(&self, target: &Target, on: bool) {
         let mut set = lock(&self.pairing);

@@ -67,7 +67,11 @@ catalogue! { "deck";
     ACT_PAIR_COPY = "copy the code", "复制配对码";
     ACT_PAIR_SHOW = "show the number", "显示号码";
 
-    HEADER_LONG = " · {g} gateways · {n} accounts", " · {g} 个网关 · {n} 个账号";
+    HEADER_LONG = " · {g} · {n}", " · {g} · {n}";
+    HEADER_GATEWAYS = "{n} gateways", "{n} 个网关";
+    HEADER_GATEWAY = "{n} gateway", "{n} 个网关";
+    HEADER_ACCOUNTS = "{n} accounts", "{n} 个账号";
+    HEADER_ACCOUNT = "{n} account", "{n} 个账号";
     HEADER_SHORT = " {n} acc", " {n} 账号";
     HEADER_STALE = "~{n} stale", "~{n} 旧数据";
     VAULT_OPENING = "vault opening", "保险库打开中";

@@ -41,6 +41,8 @@ catalogue! { "engine";
     CONFIG_CHANGED = "{gateway} was changed in config.toml", "config.toml 中的 {gateway} 已更改";
     CONFIG_GONE = "{gateway} is not in config.toml any more", "config.toml 中已没有 {gateway}";
     CONFIG_UNREAD = "config.toml has errors, so the gateways stay as they were; `pairdeck config check` names them", "config.toml 有错误，网关保持原样；用 pairdeck config check 查看";
+    CONFIG_AWAY = "config.toml is gone, so the gateways stay as they were; it is followed again when it is back", "config.toml 不见了，网关保持原样；恢复后继续跟随";
+    CONFIG_WELL = "config.toml is read again", "已重新读取 config.toml";
     RECONNECTED = "{gateway} answers again", "{gateway} 恢复响应";
     LOST = "{gateway} is lost. {why}", "失去 {gateway}。{why}";
     ROW_LOST = "{label}: {why}", "{label}：{why}";

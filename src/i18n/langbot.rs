@@ -37,6 +37,8 @@ catalogue! { "langbot";
     STEP_KEEP = "keep the credential, which is given once", "保存凭证（仅发放一次）";
     STEP_WRITE = "write the credential into the bot's settings", "将凭证写入机器人设置";
     STEP_VERIFY = "read its log", "读取日志";
+    PAIRED = "PAIRED  {label} has its credential", "已配对  {label} 已有凭证";
+    PAIRED_THEN = "It stands in the bot's settings on the server, which loaded the bot with it; nothing of it is kept here.", "凭证已写入服务器上的机器人设置，服务器已用它加载机器人；此处不保存。";
     PHONE_1 = "Open the app of the platform on the phone: WeCom, WeChat, Feishu, DingTalk or QQ.", "在手机上打开对应平台：企业微信、微信、飞书、钉钉或 QQ。";
     PHONE_2 = "Scan the code with it and agree.", "用其扫码并同意。";
 }

@@ -97,6 +97,8 @@ catalogue! { "token";
     WATCH_BACK = "{time} the shared store answers again", "{time} 共享存储已恢复";
     WATCH_ENDED = "stopped", "已停止";
     SHARED_LEFT = "copies of the tokens of {n} accounts are left in the shared store, until {time}: {why}", "共享存储中仍有 {n} 个账号的令牌副本，至 {time}：{why}";
+    ENV_SHAPE = "--env {name}: a name has letters, digits and underscores and does not begin with a digit", "--env {name}：名称只能含字母、数字和下划线，且不能以数字开头";
+    ENV_TAKEN = "--env {name}: that variable changes what is run or how; choose a name of your own, such as TOKEN", "--env {name}：该变量会改变运行的程序或方式；请另取名称，如 TOKEN";
     EXEC_FAILED = "{program} could not be started: {why}", "无法启动 {program}：{why}";
     NAME_GATEWAY = "{name} is a gateway; its accounts are: {accounts}", "{name} 是网关；其账号有：{accounts}";
     NAME_EMPTY = "{name} is a gateway without accounts: name one in config.toml", "{name} 是没有账号的网关：请在 config.toml 中写入账号";

@@ -290,6 +290,11 @@ pub trait Provider: Send + Sync {
     }
     /// Begins a pairing attempt. Nothing was sent before this call; the gate was asked.
     fn pair<'a>(&'a self, cx: &'a Cx, at: &'a Target, want: Want) -> Fut<'a, Result<Box<dyn Pairing>, Reason>>;
+    /// What to say of a row that was paired, head (with `{label}`) and where what was got lies, where it is neither with the phone nor
+    /// here. `None`: what the row's state tells.
+    fn paired(&self) -> Option<[&'static crate::i18n::Words; 2]> {
+        None
+    }
     /// True when a pairing of this row is with another server than the one that the watch hears. Its clock counts too, so the
     /// gate asks for it, by a probe of this row, before the attempt begins.
     fn pairs_elsewhere(&self, _settings: &crate::store::config::Gateway, _at: &Target) -> bool {

@@ -56,7 +56,7 @@ impl Store {
     }
 }
 
-/// The kernel's word that a file of a folder was written, made, moved there or removed.
+/// The kernel's word that a file of a folder was written, made, moved or removed.
 pub(crate) struct Files {
     #[cfg(target_os = "linux")]
     fd: Option<tokio::io::unix::AsyncFd<std::os::fd::OwnedFd>>,
@@ -68,7 +68,8 @@ impl Files {
     pub(crate) fn watch(dir: &std::path::Path) -> Self {
         use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init};
         let fd = init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).ok().and_then(|fd| {
-            add_watch(&fd, dir, WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::DELETE | WatchFlags::MOVED_TO).ok()?;
+            let moves = WatchFlags::MOVED_TO | WatchFlags::MOVED_FROM;
+            add_watch(&fd, dir, WatchFlags::MODIFY | WatchFlags::CREATE | WatchFlags::DELETE | moves).ok()?;
             // Deprecated for foreign descriptors that may be closed elsewhere; an `OwnedFd` of ours stays open.
             #[allow(deprecated)]
             tokio::io::unix::AsyncFd::new(fd).ok()

@@ -40,13 +40,12 @@ impl Paths {
     /// # Errors
     /// When no home folder is known.
     pub fn resolve(home: Option<&Path>) -> Result<Self, StoreError> {
-        if let Some(home) = home {
-            return Ok(Self::in_home(home));
-        }
-        match std::env::var_os("PAIRDECK_HOME") {
-            Some(home) if !home.is_empty() => Ok(Self::in_home(Path::new(&home))),
-            _ => Self::standard(),
-        }
+        Self::named(home).map_or_else(Self::standard, |home| Ok(Self::in_home(&home)))
+    }
+
+    /// The folder that somebody named: `home` if given, else `PAIRDECK_HOME` if set and not empty. `None`: the usual places.
+    pub fn named(home: Option<&Path>) -> Option<PathBuf> {
+        home.map(Path::to_owned).or_else(|| std::env::var_os("PAIRDECK_HOME").filter(|h| !h.is_empty()).map(PathBuf::from))
     }
 
     /// What must not be lost.

@@ -85,6 +85,16 @@ impl Toasts {
         }
     }
 
+    /// What that text said is so no more. True when the row changed.
+    pub fn over(&mut self, text: &str) -> bool {
+        let shown = self.current.as_ref().is_some_and(|(e, _)| e.level == Level::Bad && e.text == text);
+        if shown {
+            self.current = None;
+            self.unseen = 0;
+        }
+        shown
+    }
+
     /// Time went on. True when the row changed.
     pub fn tick(&mut self, now: Boot) -> bool {
         if self.current.as_ref().is_some_and(|(_, until)| until.is_some_and(|u| u <= now)) {

@@ -14,7 +14,7 @@ fn servers() -> Servers {
 }
 
 fn empty() -> Home {
-    let mut home = Home::empty();
+    let mut home = Home::unmade();
     home.canary(WA_KEY);
     home.canary(EU_KEY);
     home

@@ -35,7 +35,7 @@ fn config_example_passes_its_own_check_and_path_tells_where() {
 
 #[test]
 fn help_man_and_completions_come_on_stdout() {
-    let home = Home::empty();
+    let home = Home::unmade();
     for args in [
         &["--help"][..],
         &["pair", "--help"],
@@ -84,4 +84,39 @@ fn the_sandbox_command_writes_a_home_that_works() {
     home.run(&["clock", "--home", other.to_str().unwrap()]).exits(7);
     rustix::process::kill_process(rustix::process::Pid::from_child(&serving), rustix::process::Signal::TERM).unwrap();
     home.finish(serving).exits(0);
+}
+
+#[test]
+fn a_mistyped_home_in_the_environment_is_said_and_makes_no_folder() {
+    let home = Home::unmade();
+    for args in [
+        &["token", "a"][..],
+        &["exec", "a", "--", "true"],
+        &["run", "a", "--", "true"],
+        &["list"],
+        &["list", "--json"],
+        &["status", "a"],
+        &["clock"],
+        &["secret", "status"],
+        &["pair", "a"],
+    ] {
+        let ran = home.run(args).exits(2).says(&["there is no folder", "PAIRDECK_HOME"]);
+        assert!(ran.stdout.is_empty() && !home.path().exists(), "{args:?}: {ran:?}");
+    }
+    let doc = home.run(&["doctor", "--json"]).exits(1).json();
+    let found = doc["checks"].as_array().unwrap().iter().find(|c| c["check"] == "home").unwrap();
+    assert!(found["verdict"] == "fail" && found["detail"].as_str().unwrap().contains("there is no folder"), "{found}");
+    assert!(!home.path().exists());
+    // An empty variable names nothing.
+    let child = home.command(&["list"]).env("PAIRDECK_HOME", "").spawn().unwrap();
+    home.finish(child).exits(0);
+}
+
+#[test]
+fn clocks_are_asked_before_anything_is_kept_and_nothing_is_made_for_it() {
+    let home = Home::empty();
+    let child = home.command(&["clock", "--json"]).env_remove("PAIRDECK_HOME").env("HOME", home.path()).env("TMPDIR", home.path()).spawn().unwrap();
+    assert_eq!(home.finish(child).exits(0).json()["v"], 1);
+    let made: Vec<_> = fs::read_dir(home.path()).unwrap().flatten().map(|e| e.path()).collect();
+    assert!(made.is_empty(), "{made:?}");
 }

@@ -150,3 +150,23 @@ fn every_deck_of_a_home_says_that_the_shared_store_is_away() {
     wait_row(&second, "ops", "ready");
     second.wait_for("shared store away: tokens of this host only");
 }
+
+#[test]
+fn a_config_that_is_taken_away_for_a_while_leaves_the_rows_and_is_followed_again() {
+    let house = house(vec![app("1000002", "ops", OPS)]);
+    let (config, aside) = (house.home.file("config.toml"), house.home.file("config.bak"));
+    let pty = house.open();
+    wait_row(&pty, "ops", "ready");
+    pty.wait_for("news");
+    fs::rename(&config, &aside).unwrap();
+    pty.wait_for("config.toml is gone");
+    wait_row(&pty, "ops", "ready");
+    pty.wait_for("news");
+    // Back as it was but for one gateway that is not in it any more.
+    let all = fs::read_to_string(&aside).unwrap();
+    let without = all.split("[gateway.").filter(|part| !part.starts_with("oa")).collect::<Vec<_>>().join("[gateway.");
+    fs::write(&config, without).unwrap();
+    pty.wait_gone("config.toml is gone");
+    pty.wait_gone("news");
+    assert!(pty.text().contains("ops"), "{}", pty.text());
+}

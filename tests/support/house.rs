@@ -14,7 +14,7 @@ use std::{
     fs,
     io::{Read, Write},
     net::TcpStream,
-    os::unix::process::ExitStatusExt,
+    os::unix::{fs::DirBuilderExt, process::ExitStatusExt},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{Arc, mpsc},
@@ -134,6 +134,13 @@ pub struct Home {
 impl Home {
     /// An empty one.
     pub fn empty() -> Self {
+        let home = Self::unmade();
+        fs::DirBuilder::new().mode(0o700).create(home.path()).unwrap();
+        home
+    }
+
+    /// One whose folder is not there yet: what a first start finds.
+    pub fn unmade() -> Self {
         Self { dir: tempfile::tempdir().unwrap(), canaries: Vec::new() }
     }
 
@@ -149,7 +156,7 @@ impl Home {
 
     /// One that has the keys of all gateways of `servers`, and no configuration yet.
     pub fn sealed(servers: &Servers) -> Self {
-        let mut home = Self::empty();
+        let mut home = Self::unmade();
         let paths = Paths::in_home(&home.path());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {

@@ -27,6 +27,10 @@ const SPARE: Duration = Duration::from_millis(200);
 /// First and longest wait after no new token could be had.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
 
+/// Where another token is there before the end of the first, it is asked for so long after that began at most: a fleet is kept apart,
+/// and a deck or watch that looks after the same token comes first.
+const JITTER_MS: u64 = 1_500;
+
 /// How its name begins.
 const PREFIX: &str = "pairdeck-token-";
 
@@ -42,8 +46,9 @@ pub(super) struct TokenFile {
 /// Files with tokens that nobody looks after any more: their `exec` was killed before it could take them away. Each with its lock.
 pub(in crate::cli) fn left(folder: &Path) -> Vec<(PathBuf, File)> {
     let mut all = Vec::new();
-    for path in [runtime(), Some(folder.to_owned())].into_iter().flatten().filter_map(|d| fs::read_dir(d).ok()).flatten().flatten().map(|e| e.path())
-    {
+    let mut folders: Vec<PathBuf> = [runtime(), session(), Some(folder.to_owned())].into_iter().flatten().collect();
+    folders.dedup();
+    for path in folders.into_iter().filter_map(|d| fs::read_dir(d).ok()).flatten().flatten().map(|e| e.path()) {
         let ours = path.file_name().and_then(|n| n.to_str()).is_some_and(|n| n.starts_with(PREFIX));
         if ours
             && let Ok(file) = paths::plain_file(fs::OpenOptions::new().read(true), &path)
@@ -66,6 +71,14 @@ pub(in crate::cli) fn sweep(folder: &Path) {
 
 fn runtime() -> Option<PathBuf> {
     std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|d| d.is_dir())
+}
+
+/// Where a login session of this user has its files, told or not: a timer's process is not told, and sweeps what others left there.
+fn session() -> Option<PathBuf> {
+    #[cfg(target_os = "linux")]
+    return Some(PathBuf::from(format!("/run/user/{}", rustix::process::geteuid().as_raw())));
+    #[cfg(not(target_os = "linux"))]
+    return None;
 }
 
 impl TokenFile {
@@ -92,15 +105,18 @@ impl TokenFile {
         let time = SystemTime::new();
         let mut current = first.token.clone();
         let mut dies = time.now().plus(Duration::from_secs(first.left));
+        let mut early = token::early(&args, &paths, first);
+        // Lives come in whole seconds: the platform's overlap has begun for certain.
+        let spare = SPARE + Duration::from_secs(1) + Duration::from_millis(u64::from(getrandom::u32().unwrap_or(0)) % JITTER_MS);
         let _ = thread::Builder::new().name("token-file".into()).spawn(move || {
             let mut out = Output::std(lang, globals.quiet);
             let mut wait = AGAIN.0;
             loop {
                 // By the boot clock, which goes on while a machine sleeps.
-                thread::sleep(LOOK.min(dies.left(&time.now()) + SPARE));
-                let over = dies.left(&time.now()).is_zero();
+                thread::sleep(LOOK.min(dies.left(&time.now()).saturating_sub(early) + if early.is_zero() { SPARE } else { spare }));
+                let over = dies.left(&time.now()) <= early;
                 let found = if over {
-                    token::renewed(&args, &globals, paths.clone(), &mut out)
+                    token::renewed(&args, early, &globals, paths.clone(), &mut out)
                 } else {
                     match token::peek(&args, &globals, &paths, &mut out) {
                         Some(found) => Some(found),
@@ -108,13 +124,20 @@ impl TokenFile {
                     }
                 };
                 let Some(found) = found else {
-                    thread::sleep(wait);
+                    // One that still lives is not slept past.
+                    let left = dies.left(&time.now());
+                    thread::sleep(if left.is_zero() { wait } else { wait.min(left + SPARE) });
                     wait = (wait * 2).min(AGAIN.1);
                     continue;
                 };
                 wait = AGAIN.0;
                 dies = time.now().plus(Duration::from_secs(found.left));
+                if found.token == current && dies.left(&time.now()) <= early {
+                    // The platform has no other one yet: it is asked again halfway to the end, and at the end.
+                    early = if early < Duration::from_secs(4) { Duration::ZERO } else { early / 2 };
+                }
                 if found.token != current {
+                    early = token::early(&args, &paths, &found);
                     if replace(&kept, &path, &found.token).is_none() {
                         return;
                     }

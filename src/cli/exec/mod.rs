@@ -1,11 +1,12 @@
 //! `pairdeck exec`: runs a command that gets a token over a descriptor or a file, never in its arguments.
 
 pub(super) mod file;
+mod name;
 
 use super::{Exit, Globals, Output, args::ExecArgs, token};
 use crate::{
     domain::Secret,
-    engine::agent::Document,
+    engine::{agent::Document, hold::child},
     i18n::{Message, token as words},
     store::{Paths, paths},
 };
@@ -13,6 +14,10 @@ use std::{io, process::Command};
 
 /// Hands a token to a command and ends as it ends.
 pub(super) fn run(args: &ExecArgs, globals: &Globals, paths: Paths, out: &mut Output) -> Exit {
+    if let Some(why) = args.env.as_deref().and_then(name::refused) {
+        out.complain(&why);
+        return Exit::Usage;
+    }
     let document = match token::for_exec(args, globals, paths.clone(), out) {
         Ok(document) => document,
         Err(exit) => return exit,
@@ -78,7 +83,7 @@ fn with_file(command: &mut Command, first: &Document, of: (&ExecArgs, &Globals, 
     let file = file::TokenFile::new(&first.token, &paths.data)?;
     command.env("PAIRDECK_TOKEN_FILE", file.path());
     file.follow(args.clone(), globals.clone(), paths, first, lang);
-    let status = attend(command);
+    let status = child::attend(command);
     file.end();
     let status = status?;
     #[cfg(unix)]
@@ -86,30 +91,4 @@ fn with_file(command: &mut Command, first: &Document, of: (&ExecArgs, &Globals, 
         return Ok(128 + signal);
     }
     Ok(status.code().unwrap_or(1))
-}
-
-#[cfg(unix)]
-fn attend(command: &mut Command) -> io::Result<std::process::ExitStatus> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
-    // Before there is a child: a signal in between would end this process and leave the child and the file behind.
-    let mut signals = signal_hook::iterator::Signals::new([SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH])?;
-    let mut child = command.spawn()?;
-    let (handle, pid) = (signals.handle(), child.id());
-    let passing = std::thread::spawn(move || {
-        for signal in signals.forever() {
-            let known = rustix::process::Signal::from_named_raw(signal).zip(i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw));
-            if let Some((signal, pid)) = known {
-                let _ = rustix::process::kill_process(pid, signal);
-            }
-        }
-    });
-    let status = child.wait();
-    handle.close();
-    let _ = passing.join();
-    status
-}
-
-#[cfg(not(unix))]
-fn attend(command: &mut Command) -> io::Result<std::process::ExitStatus> {
-    command.status()
 }

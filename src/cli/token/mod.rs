@@ -11,7 +11,7 @@ mod quick;
 
 use super::{
     Exit, Globals, Gone, Output,
-    args::{ExecArgs, Target as Wanted, TokenArgs},
+    args::{ExecArgs, Seconds, Target as Wanted, TokenArgs},
     run::Ran,
     session::{self, Session, Settings},
 };
@@ -22,7 +22,7 @@ use crate::{
     store::{Paths, config::Config},
 };
 pub use form::Format;
-use std::io::Read;
+use std::{io::Read, time::Duration};
 
 /// The longest refused token that is read from stdin, in bytes.
 const LONGEST: u64 = 64 * 1024;
@@ -43,9 +43,21 @@ pub(super) fn for_exec(args: &ExecArgs, globals: &Globals, paths: Paths, out: &m
     get(&args.wanted, None, false, true, globals, paths, out)
 }
 
-/// Another one for `exec` when the first is over: nobody is there to be asked for a passphrase. `None`: why was said.
-pub(super) fn renewed(args: &ExecArgs, globals: &Globals, paths: Paths, out: &mut Output) -> Option<Document> {
-    get(&args.wanted, None, false, false, globals, paths, out).ok()
+/// Another one for `exec` when the first is over, or has only `early` left: nobody is there to be asked for a passphrase. `None`: why
+/// was said.
+pub(super) fn renewed(args: &ExecArgs, early: Duration, globals: &Globals, paths: Paths, out: &mut Output) -> Option<Document> {
+    let mut wanted = args.wanted.clone();
+    let life = Seconds(early.as_secs() + u64::from(early.subsec_nanos() > 0));
+    if wanted.min_ttl.is_none_or(|asked| asked.0 < life.0) && life.0 > 0 {
+        // What is still good is not refused for being short.
+        (wanted.min_ttl, wanted.strict) = (Some(life), false);
+    }
+    get(&wanted, None, false, false, globals, paths, out).ok()
+}
+
+/// How long before its end `exec` asks for another, as the platform's rules have it.
+pub(super) fn early(args: &ExecArgs, paths: &Paths, document: &Document) -> Duration {
+    Config::load(&paths.config).map(|config| quick::early(&config, &args.wanted.target, document)).unwrap_or_default()
 }
 
 /// The token as it is now, where that can be told at once and without a request: from the socket, or from the store with a key
@@ -97,8 +109,6 @@ fn get(
     if let Some(document) = quick::cached(&paths, &config, &request) {
         return Ok(document);
     }
-    // Not before: it reads folders, and most calls end above.
-    super::exec::file::sweep(&paths.data);
     let hint = if no_config { absent } else { names::hint(&config, &request.target) };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| {
         out.complain_text(&e.to_string());

@@ -5,7 +5,7 @@ use crate::{
     domain::{GatewayId, RemoteId, Target, Time, ids::TargetName},
     engine::{
         agent::{Document, Request},
-        tokens::{suffices, whose},
+        tokens::{self, suffices, whose},
     },
     providers::{
         registry,
@@ -13,6 +13,7 @@ use crate::{
     },
     store::{Paths, config::Config, tokens::glance},
 };
+use std::time::Duration;
 
 /// The token that is there, if it answers the request as it stands. `None` for everything that needs more: a fetch, a keyring,
 /// a name that is not plain, a store that hosts share and that may know better.
@@ -46,6 +47,17 @@ pub(super) fn cached(paths: &Paths, config: &Config, request: &Request) -> Optio
     };
     let given = Given { token: token.text?, held, origin: Origin::Cache, became: None };
     Some(Document::new(&target, settings.kind.as_str(), issuer.token_type(), given, &time.now()))
+}
+
+/// How long before its end a token is renewed by who looks after it; zero: at its end, also where its platform is not known here.
+pub(super) fn early(config: &Config, typed: &str, document: &Document) -> Duration {
+    let of = || {
+        let provider = registry::provider(&config.gateway(target(config, typed)?.gateway.as_str())?.kind)?;
+        let issuer = provider.issuer()?;
+        let life = u64::try_from(document.expires.0.saturating_sub(document.issued.0)).ok()?;
+        Some(tokens::early(&issuer.rules(), Duration::from_millis(life)))
+    };
+    of().unwrap_or_default()
 }
 
 /// Whose token the configuration means by that name, if it names one plainly.

@@ -9,6 +9,7 @@ use std::{
     ffi::OsString,
     io::{self, Read, Write},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -112,15 +113,55 @@ fn tee(
 /// reaches a stranger.
 #[cfg(unix)]
 fn waiter(pid: u32) -> watch::Receiver<bool> {
-    use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
     let (tell, ended) = watch::channel(false);
     std::thread::spawn(move || {
-        if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
-            while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {}
-        }
+        until_ended(pid);
         let _ = tell.send(true);
     });
     ended
+}
+
+#[cfg(unix)]
+fn until_ended(pid: u32) {
+    use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {}
+    }
+}
+
+/// Runs a command to its end, on this thread and without a runtime; for the rest of this process's life its signals are handed on.
+///
+/// # Errors
+/// The command is not there or may not be executed; the system refuses to install the signals.
+#[cfg(unix)]
+pub fn attend(command: &mut Command) -> io::Result<ExitStatus> {
+    let (tell, mut news) = mpsc::channel(64);
+    // Before there is a child: a signal in between would end this process and leave the child behind.
+    forward(tell)?;
+    let mut child = command.spawn()?;
+    let (pid, over) = (child.id(), Arc::new(Mutex::new(false)));
+    let seen = over.clone();
+    std::thread::spawn(move || {
+        while let Some(event) = news.blocking_recv() {
+            let over = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            if let (News::Signal(signal), false) = (event, *over) {
+                send(pid, signal);
+            }
+        }
+    });
+    until_ended(pid);
+    // Not reaped while somebody may still send to its id.
+    *over.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    child.wait()
+}
+
+/// The same where there are no signals to hand on.
+///
+/// # Errors
+/// The command is not there or may not be executed.
+#[cfg(not(unix))]
+pub fn attend(command: &mut Command) -> io::Result<ExitStatus> {
+    command.status()
 }
 
 impl Running {

@@ -154,7 +154,14 @@ impl Visit<'_> {
                 }
                 let took_s = self.record.took_s();
                 self.record.log(&words::PAIR_LINKED);
-                self.record.stage(PairStage::Linked { online, token, facts: facts.clone(), took_s, n: self.offers });
+                self.record.stage(PairStage::Linked {
+                    online,
+                    token,
+                    told: self.gateway.provider().paired(),
+                    facts: facts.clone(),
+                    took_s,
+                    n: self.offers,
+                });
                 self.record.news(News::Linked(&facts, took_s));
                 self.look().await;
                 Next::End(PairEnd::Linked)

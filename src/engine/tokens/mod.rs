@@ -73,6 +73,12 @@ pub fn suffices(row: &TokenRow, ask: &Ask, rules: &TokenRules, now: &Stamp) -> b
     decide::decide(Some(row), ask, rules, now) == Next::Give
 }
 
+/// How long before the end of a token of this life another one can be had, so that who renews asks then: the timer's own rule.
+/// Zero: the platform gives the same one until it is dead.
+pub fn early(rules: &TokenRules, life: std::time::Duration) -> std::time::Duration {
+    decide::early(rules, life)
+}
+
 pub use ident::whose;
 
 impl Broker {

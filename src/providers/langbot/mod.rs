@@ -80,6 +80,10 @@ impl Provider for LangBot {
     fn pair<'a>(&'a self, cx: &'a Cx, at: &'a Target, want: Want) -> Fut<'a, Result<Box<dyn Pairing>, Reason>> {
         Box::pin(qr::begin(cx, at, want))
     }
+    fn paired(&self) -> Option<[&'static crate::i18n::Words; 2]> {
+        // Each of the five flows writes what it got into the bot's settings; the copy in the journal is erased with the end of the plan.
+        Some([&w::PAIRED, &w::PAIRED_THEN])
+    }
     fn reveal<'a>(&'a self, _cx: &'a Cx, _at: &'a Target) -> Fut<'a, Result<Secret, Reason>> {
         // It hands its tokens to nobody.
         Box::pin(async { Err(Reason::new(ReasonCode::NotInVersion)) })

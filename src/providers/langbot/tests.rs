@@ -303,6 +303,9 @@ async fn a_scanned_code_gives_a_credential_that_is_committed_first_and_then_writ
             assert_eq!(kept["Corpid"].as_str(), Some(""), "what was there stays");
         }
         assert!(stage.server().bot("helper").unwrap().loads > loads, "{adapter}");
+        // What is said of it then is what was just seen: it stands there, and the journal erases its copy.
+        let said = LangBot.paired().unwrap().map(|w| w.get(crate::i18n::Lang::En)).join(" ");
+        assert!(said.contains("in the bot's settings") && said.contains("nothing of it is kept here"), "{adapter}: {said}");
     }
 }
 

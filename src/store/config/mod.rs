@@ -188,12 +188,20 @@ impl Config {
     /// # Errors
     /// Every mistake in it, in the order of the file.
     pub fn load(path: &Path) -> Result<Self, ConfigErrors> {
+        Ok(Self::there(path)?.unwrap_or_else(|| Self { path: path.to_owned(), ..Self::default() }))
+    }
+
+    /// Reads `path`; `None`: there is no file. For who has read it before, and to whom its absence says nothing of what was in it.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn there(path: &Path) -> Result<Option<Self>, ConfigErrors> {
         match super::paths::settings(path) {
             Ok(bytes) => {
                 let text = String::from_utf8(bytes).map_err(|e| ConfigErrors::not_text(path, e.as_bytes(), e.utf8_error().valid_up_to()))?;
-                Self::parse(&text, path)
+                Self::parse(&text, path).map(Some)
             }
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Self { path: path.to_owned(), ..Self::default() }),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(e) => Err(ConfigErrors::unreadable(path, &e)),
         }
     }

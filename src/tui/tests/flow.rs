@@ -255,6 +255,15 @@ async fn good_news_fades_and_bad_news_waits_for_a_key() {
             assert!(h.text().contains("Nothing is recorded"), "{}", h.text());
             h.press("j").await;
             assert!(!h.text().contains("Nothing is recorded"), "{}", h.text());
+            // Or until it is so no more, whatever else was said meanwhile.
+            h.mailbox.put(|m| m.toasts.push(toast(false, &w::NO_HISTORY)));
+            h.wait(200).await;
+            h.mailbox.put(|m| m.over.push(&w::MOUSE_OFF));
+            h.wait(200).await;
+            assert!(h.text().contains("Nothing is recorded"), "{}", h.text());
+            h.mailbox.put(|m| m.over.push(&w::NO_HISTORY));
+            h.wait(200).await;
+            assert!(!h.text().contains("Nothing is recorded"), "{}", h.text());
             h
         },
     )

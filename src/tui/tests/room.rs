@@ -109,3 +109,43 @@ fn reasons_stand_in_one_column_whatever_the_width_of_the_verbs() {
         .collect();
     assert!(starts.len() >= 3 && starts.iter().all(|s| *s == starts[0]), "{starts:?}\n{text}");
 }
+
+#[test]
+fn one_of_a_thing_is_not_told_as_many() {
+    let header = |lang, few: bool| {
+        let a = app(140, 30, |s| {
+            s.lang = lang;
+            if few {
+                s.gateways.truncate(1);
+                s.rows.retain(|r| r.device.is_none() && r.label.as_str() == "shop-a");
+            }
+        });
+        picture(&a).lines().next().unwrap().to_owned()
+    };
+    let one = header(Lang::En, true);
+    assert!(one.contains(" 1 gateway ") && one.contains(" 1 account "), "{one}");
+    assert!(header(Lang::En, false).contains(" gateways ") && header(Lang::En, false).contains(" accounts "));
+    assert!(header(Lang::Zh, true).contains("1 个网关"), "{}", header(Lang::Zh, true));
+}
+
+#[test]
+fn why_the_picked_line_of_menu_or_palette_cannot_be_done_is_told_whole_however_narrow() {
+    for (lang, height) in [(Lang::En, 24), (Lang::Zh, 24), (Lang::En, 10)] {
+        let mut a = app(40, height, |s| {
+            s.lang = lang;
+            s.read_only = true;
+        });
+        press(&mut a, 'j');
+        press(&mut a, 'm');
+        let text = picture(&a);
+        assert!(letters(&text).contains(&letters(w::READ_ONLY.get(lang))), "{text}");
+        let mut a = app(40, height, |s| {
+            s.lang = lang;
+            s.read_only = true;
+        });
+        press(&mut a, 'j');
+        ":wipe".chars().for_each(|c| press(&mut a, c));
+        let text = picture(&a);
+        assert!(letters(&text).contains(&letters(w::READ_ONLY.get(lang))), "{text}");
+    }
+}

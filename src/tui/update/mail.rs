@@ -62,6 +62,9 @@ pub(super) fn take(app: &mut App, mail: Mail, out: &mut Vec<Do>) {
     if let Some(pairing) = mail.pairing {
         attempt(app, pairing);
     }
+    for words in mail.over {
+        app.dirty |= app.toasts.over(words.get(app.lang()));
+    }
     for t in mail.toasts {
         let text = t.text.text(app.lang());
         if let Some(target) = &t.target {

@@ -51,9 +51,12 @@ pub fn draw(app: &App, frame: &mut Frame, areas: &Areas) {
     };
     let mut left = 0;
     if !short {
-        let accounts = app.fleet.accounts().to_string();
-        let long = Message::new(&w::HEADER_LONG).with("g", app.fleet.gateways().len().to_string()).with("n", &accounts);
-        let brief = Message::new(&w::HEADER_SHORT).with("n", &accounts);
+        let (gateways, accounts) = (app.fleet.gateways().len(), app.fleet.accounts());
+        let counted = |n: usize, one, more| Message::new(if n == 1 { one } else { more }).with("n", n.to_string());
+        let long = Message::new(&w::HEADER_LONG)
+            .nest("g", counted(gateways, &w::HEADER_GATEWAY, &w::HEADER_GATEWAYS))
+            .nest("n", counted(accounts, &w::HEADER_ACCOUNT, &w::HEADER_ACCOUNTS));
+        let brief = Message::new(&w::HEADER_SHORT).with("n", accounts.to_string());
         let title = if area.width >= 100 { long } else { brief }.text(lang);
         left = paint::put_in(buf, area, 0, right, "pairdeck", app.theme.style(Role::Title));
         left = paint::put_in(buf, area, left, right, &title, app.theme.style(Role::Plain)) + if area.width >= 100 { 3 } else { 1 };

@@ -51,6 +51,8 @@ pub struct Panel {
     pub scroll: usize,
     /// Line that is highlighted.
     pub pick: Option<usize>,
+    /// Lines below it that belong to it, and are in view with it where there is room.
+    pub more: usize,
     /// Take all the room.
     pub full: bool,
 }
@@ -71,6 +73,17 @@ pub fn wrapped(rows: &mut Vec<Row>, head: &str, words: &str, width: usize, role:
         let lead = if i == 0 { head.to_owned() } else { " ".repeat(indent) };
         rows.push(Row::one(lead, Role::Dim).and(line, role));
     }
+}
+
+/// Takes the last piece of a line that has no room for it and puts it below, whole. How many lines that made.
+pub fn unfolded(rows: &mut Vec<Row>, at: usize, width: usize) -> usize {
+    let Some(row) = rows.get_mut(at).filter(|r| r.0.len() > 1 && text::width(&r.text()) > width) else { return 0 };
+    let Some((words, role)) = row.0.pop() else { return 0 };
+    let mut below = Vec::new();
+    wrapped(&mut below, "    ", &words, width, role);
+    let n = below.len();
+    rows.splice(at + 1..=at, below);
+    n
 }
 
 /// Width of a panel's lines at this screen size.
@@ -124,10 +137,11 @@ pub fn draw(app: &App, frame: &mut Frame, panel: &Panel) -> Option<Position> {
     let mut from = panel.scroll.min(last);
     if let Some(m) = must {
         let page = usize::from(body.height).max(1);
+        let end = m + panel.more.min(page - 1);
         from = if m < from {
             m
-        } else if m >= from + page {
-            m + 1 - page
+        } else if end >= from + page {
+            end + 1 - page
         } else {
             from
         };

@@ -14,7 +14,7 @@ use crate::{
         view::{
             detail::why_not,
             paint,
-            panel::{Panel, Row},
+            panel::{Panel, Row, inner_width, unfolded},
         },
     },
 };
@@ -53,10 +53,12 @@ pub(super) fn palette(app: &App, s: &Search) -> Panel {
             None => row.and(act.words().get(lang), Role::Dim),
         });
     }
+    let pick = (!items.is_empty()).then_some(1 + s.pick.min(items.len().saturating_sub(1)));
     Panel {
         title: w::PALETTE_TITLE.get(lang).to_owned(),
         keys: w::PALETTE_KEYS.get(lang).to_owned(),
-        pick: (!items.is_empty()).then_some(1 + s.pick.min(items.len().saturating_sub(1))),
+        more: pick.map_or(0, |at| unfolded(&mut rows, at, inner_width(app, false))),
+        pick,
         cursor: Some((0, 2 + s.field.cursor())),
         rows,
         ..Panel::default()
@@ -139,7 +141,7 @@ pub(crate) fn menu_items(app: &App) -> Vec<MenuItem> {
 pub(super) fn menu(app: &App, pick: usize) -> Panel {
     let lang = app.lang();
     let items = menu_items(app);
-    let rows: Vec<Row> = items
+    let mut rows: Vec<Row> = items
         .iter()
         .map(|i| {
             let pad = 24usize.saturating_sub(text::width(&i.words));
@@ -151,11 +153,14 @@ pub(super) fn menu(app: &App, pick: usize) -> Panel {
         })
         .collect();
     let empty = rows.is_empty();
+    let pick = (!empty).then_some(pick.min(items.len().saturating_sub(1)));
+    let more = pick.map_or(0, |at| unfolded(&mut rows, at, inner_width(app, false)));
     Panel {
         title: w::MENU_TITLE.get(lang).to_owned(),
         rows: if empty { vec![Row::one(w::MENU_EMPTY.get(lang), Role::Dim)] } else { rows },
         keys: w::MENU_KEYS.get(lang).to_owned(),
-        pick: (!empty).then_some(pick.min(items.len().saturating_sub(1))),
+        pick,
+        more,
         ..Panel::default()
     }
 }

@@ -104,7 +104,7 @@ impl Panel<'_> {
                 }
                 vec![self.head(Glyph::Override, Role::Warn, &self.word(&w::NEEDS), ""), lost, self.reason(2, why)]
             }
-            PairStage::Linked { online, token, facts, took_s, n } => {
+            PairStage::Linked { online, token, told, facts, took_s, n } => {
                 let words = match (*n, self.is_qr()) {
                     // Its session was still there: it came back before any code was needed.
                     (0, _) => &w::TOOK_NONE,
@@ -112,11 +112,11 @@ impl Panel<'_> {
                     (_, false) => &w::TOOK_CODE,
                 };
                 let took = self.say(Message::new(words).with("s", took_s.to_string()).with("n", n.to_string()));
-                let (paired, then) = match (*online, *token) {
-                    (true, _) => (&w::PAIRED, &w::PAIRED_SYNC),
-                    (false, true) => (&w::PAIRED_TOKEN, &w::PAIRED_TOKEN_THEN),
-                    (false, false) => (&w::PAIRED_SESSION, &w::PAIRED_SESSION_THEN),
-                };
+                let [paired, then] = told.unwrap_or(match (*online, *token) {
+                    (true, _) => [&w::PAIRED, &w::PAIRED_SYNC],
+                    (false, true) => [&w::PAIRED_TOKEN, &w::PAIRED_TOKEN_THEN],
+                    (false, false) => [&w::PAIRED_SESSION, &w::PAIRED_SESSION_THEN],
+                });
                 let head = self.say(Message::new(paired).with("label", self.view.label.as_str()));
                 let mut lines = Part::new(1);
                 for fact in facts {

@@ -214,6 +214,18 @@ fn in_ascii_mode_no_character_of_ours_is_beyond_ascii() {
 }
 
 #[test]
+fn what_is_kept_elsewhere_is_told_in_the_words_of_its_kind_and_not_called_kept_here() {
+    static THERE: crate::i18n::Words = crate::i18n::Words { name: "test.there", en: "It lies on the server.", zh: "在服务器上。" };
+    let text = |told| {
+        let linked = view(PairStage::Linked { online: false, token: true, told, facts: Vec::new(), took_s: 9, n: 1 });
+        screen_text(&paint(&linked, (100, 30)))
+    };
+    assert!(text(None).contains("The token is kept sealed here"), "{}", text(None));
+    let there = text(Some([&w::PAIRED_TOKEN, &THERE]));
+    assert!(there.contains("It lies on the server.") && !there.contains("sealed"), "{there}");
+}
+
+#[test]
 fn every_stage_offers_a_way_out_first_or_second() {
     for (name, v) in stages() {
         let keys = keys(&v, &PairScreen::default(), &Keymap::default());

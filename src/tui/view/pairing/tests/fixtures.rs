@@ -161,7 +161,7 @@ pub(super) fn stages() -> Vec<(&'static str, PairView)> {
         ("ask_password", view(PairStage::Ask(prompt(PromptKind::Password, &w::FAILED)))),
         ("ask_number", view(PairStage::Ask(prompt(PromptKind::Number, &w::FAILED)))),
         ("needs", view(PairStage::Needs { why: why(ReasonCode::MayBeLinked), loses: vec![Message::new(&w::PAIRED_SYNC)] })),
-        ("linked", view(PairStage::Linked { online: true, token: false, facts: vec![fact, number], took_s: 41, n: 2 })),
+        ("linked", view(PairStage::Linked { online: true, token: false, told: None, facts: vec![fact, number], took_s: 41, n: 2 })),
         ("failed_wipe", view(PairStage::Failed { why: why(ReasonCode::AttemptSpoilt).raw("408"), wipe_first: true })),
         ("failed", view(PairStage::Failed { why: why(ReasonCode::Unreachable).raw("refused"), wipe_first: false })),
     ]
