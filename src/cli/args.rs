@@ -103,6 +103,8 @@ pub enum Command {
     Check(Check),
     /// What happened: changes, pairings, actions.
     History(History),
+    /// What was begun and whose outcome is not known; go on with it, or drop it.
+    Unfinished(Unfinished),
     /// Pair a phone by QR or by code.
     Pair(Pair),
     /// End the lasting session of a target; it must be paired again.
@@ -213,6 +215,20 @@ pub struct Remove {
     /// Do not ask.
     #[arg(long)]
     pub yes: bool,
+}
+
+/// `unfinished`.
+#[derive(Args, Debug)]
+pub struct Unfinished {
+    /// Look what stands there, and go on with that one.
+    #[arg(long, value_name = "OP", conflicts_with = "drop")]
+    pub go_on: Option<i64>,
+    /// Drop that one: you have looked what stands there. What was kept for it is erased.
+    #[arg(long, value_name = "OP")]
+    pub drop: Option<i64>,
+    /// One JSON document on stdout.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Commands whose only option is the form of output.

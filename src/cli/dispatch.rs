@@ -5,7 +5,7 @@ use super::{
     args::{ConfigCommand, Demo, SecretCommand},
     attempt, check, completions, doctor, exec, man, new_slot, op, remove, run, run_cmd, sandbox, secret,
     session::{Session, Settings},
-    token, vault, watch, why,
+    token, unfinished, vault, watch, why,
 };
 use crate::{
     domain::Action,
@@ -138,6 +138,7 @@ fn absent(command: Option<&Command>, globals: &Globals) -> Option<Message> {
             | C::Status(_)
             | C::Check(_)
             | C::History(_)
+            | C::Unfinished(_)
             | C::Clock(_)
             | C::Pair(_)
             | C::Remove(_)
@@ -245,6 +246,7 @@ async fn command_in(house: &Session, command: Command, out: &mut Output) -> run:
         Command::Status(args) => why::status(house, &args, out).await,
         Command::Check(args) => check::run(house, &args, out).await,
         Command::History(args) => run::history(house, &args, out).await,
+        Command::Unfinished(args) => unfinished::run(house, &args, out).await,
         Command::Clock(args) => run::clock(house, &args, out).await,
         Command::Add(args) => add::run(house, &args, out).await,
         Command::Remove(args) => remove::run(house, &args, out).await,

@@ -46,6 +46,7 @@ pub mod since;
 pub mod status;
 pub mod tally;
 pub mod token;
+mod unfinished;
 mod vault;
 mod watch;
 pub mod why;

@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     clock::gate::GateView,
-    domain::{GatewayId, Stamp, State},
-    i18n::{Message, command as c},
+    domain::{GatewayId, OpPhase, Stamp, State},
+    i18n::{Message, command as c, reason},
     providers::{Look, registry},
     store::{Cursor, HistoryQuery},
     vault::VaultState,
@@ -185,6 +185,11 @@ pub async fn doctor(house: &Session, first: Vec<doctor::Check>, as_json: bool, o
     for (path, _) in super::exec::file::left(&house.paths.data) {
         let found = Message::new(&c::TOKEN_LEFT).with("path", path.to_string_lossy());
         checks.push(Check::new("token-file", Mark::Warn, found));
+    }
+    for op in house.world.store().ops_unfinished().await.unwrap_or_default().iter().filter(|op| op.phase == OpPhase::Ambiguous) {
+        let why = op.reason.as_ref().map(|r| reason::full(r, out.lang)).unwrap_or_default();
+        let found = Message::new(&c::OPEN_LEFT).with("action", op.action.name()).with("target", op.target.id()).with("reason", why);
+        checks.push(Check::new("journal", Mark::Warn, found).remedy(Some(Message::new(&c::OPEN_DO))));
     }
     checks.extend(house.world.broken_secrets().iter().map(|why| Check::failed("secret", why)));
     if let Some(shared) = house.world.shared().await {

@@ -40,7 +40,7 @@ pub struct Session {
     pub paths: Paths,
     /// Gateways as configured.
     pub gateways: Vec<config::Gateway>,
-    read_only: bool,
+    pub(super) read_only: bool,
     lock: Option<ProcessLock>,
 }
 
@@ -136,6 +136,7 @@ impl Session {
                 OpPhase::Done => &c::LEFT_DONE,
                 OpPhase::Ambiguous if op.begun => &c::LEFT_AMBIGUOUS,
                 OpPhase::Ambiguous => &c::LEFT_HALF,
+                OpPhase::Cancelled if op.step > 0 || op.begun => &c::LEFT_TAKEN_BACK,
                 OpPhase::Cancelled => &c::LEFT_CANCELLED,
                 _ => &c::LEFT_FAILED,
             };

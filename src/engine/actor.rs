@@ -203,6 +203,19 @@ impl Actor {
                 ops::dismiss(&self.world, id).await;
                 self.ops.remove(id);
             }
+            Command::Again(id) => {
+                let world = self.world.clone();
+                self.tasks.spawn(async move {
+                    let op = world.store.op(id).await.ok().flatten();
+                    let went_on = match &op {
+                        Some(op) => super::outcome::go_on(&world, op).await,
+                        None => false,
+                    };
+                    if !went_on {
+                        world.toast(false, crate::i18n::Message::new(&crate::i18n::engine::OP_STUCK), op.map(|op| op.target));
+                    }
+                });
+            }
             Command::Pair { target, method, number } => self.pair(target, Want { method, number, wipe_spoilt: false }),
             Command::Pairing(key) => self.pair_key(key),
             Command::AskClock(only) => self.ask_clock(only),
@@ -249,7 +262,6 @@ impl Actor {
             return;
         }
         let world = self.world.clone();
-        let resume_ops = self.ops.clone();
         self.tasks.spawn(async move {
             if !world.read_only {
                 let results = ops::resume_all(&world, |_| Box::new(Quiet), &CancellationToken::new()).await;
@@ -262,7 +274,7 @@ impl Actor {
                         }
                         continue;
                     }
-                    show_resumed(&world, &resume_ops, &op, &ended);
+                    show_resumed(&world, &op, &ended);
                 }
             }
         });

@@ -24,6 +24,8 @@ pub enum Command {
     Undo(i64),
     /// Answer the question of a paused op.
     AnswerOp(i64, Answer),
+    /// Go on with an op whose outcome is not known: what stands there is looked at first.
+    Again(i64),
     /// A person looked at an ambiguous or failed op and dismisses it.
     Dismiss(i64),
     /// Begin pairing. Asked for method and number before; asks the gate before any request.

@@ -1,7 +1,8 @@
 //! What an op came to, as views and sentences for the deck.
 
 use super::{
-    live::{self, LiveOp, LiveOps},
+    hosts::Quiet,
+    live::{self, LiveOps},
     mailbox::OpView,
     ops::{self, Armed, Ended},
     world::World,
@@ -11,7 +12,6 @@ use crate::{
     i18n::{Message, engine as words},
 };
 use std::sync::Arc;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 /// Closes the view of an op and tells the outcome.
@@ -74,7 +74,23 @@ pub fn blank_row(target: &Target) -> Row {
     }
 }
 
-pub(super) fn show_resumed(world: &Arc<World>, ops: &LiveOps, op: &Op, ended: &Ended) {
+/// Goes on with an op whose outcome is not known, and shows what became of it. False when it cannot go on here.
+pub(super) async fn go_on(world: &Arc<World>, op: &Op) -> bool {
+    world.set_acting(&op.target, true);
+    let ended = ops::again(world, op, &mut Quiet, &CancellationToken::new()).await;
+    world.set_acting(&op.target, false);
+    let Some(ended) = ended else { return false };
+    // What it still waits for is on screen already.
+    if !(ended.phase == OpPhase::Ambiguous && ended.reason.as_ref().map(|r| r.code) == op.reason.as_ref().map(|r| r.code)) {
+        show_resumed(world, op, &ended);
+    }
+    if let Some(gateway) = world.gateway(&op.target.gateway) {
+        super::look(world, &gateway, &op.target).await;
+    }
+    true
+}
+
+pub(super) fn show_resumed(world: &Arc<World>, op: &Op, ended: &Ended) {
     if ended.phase == OpPhase::Cancelled && op.plan.is_none() {
         return;
     }
@@ -86,10 +102,6 @@ pub(super) fn show_resumed(world: &Arc<World>, ops: &LiveOps, op: &Op, ended: &E
     view.reason.clone_from(&ended.reason);
     let text = outcome(&view, ended);
     view.outcome = Some(text.clone());
-    let (answers, _) = mpsc::channel(1);
-    if ended.phase == OpPhase::Ambiguous {
-        ops.insert(LiveOp { armed, cancel: CancellationToken::new(), answers, answers_in: None, view: view.clone() });
-    }
     world.mailbox.put(|m| {
         m.ops.insert(op.id, view);
     });

@@ -289,6 +289,10 @@ impl World {
     fn tell(&self, gateway: &Arc<Gateway>, mut diff: Diff, gateway_changed: bool) {
         let view = gateway_changed.then(|| gateway.view());
         if let Some(view) = &view {
+            if view.link.state == State::Online {
+                // Something may have waited for it.
+                self.owed.notify_one();
+            }
             self.store.put_gateway(gateway.id.clone(), view.link.clone(), view.facts.version.clone());
         }
         if !diff.changed.is_empty() {

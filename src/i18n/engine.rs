@@ -34,6 +34,7 @@ catalogue! { "engine";
     OWED_FAILED = "{action} {target}: its last step failed. {why}", "{action} {target}：最后一步失败。{why}";
     OP_AMBIGUOUS = "{what}: outcome not known. {why}", "{what}：结果未知。{why}";
     OP_CANCELLED = "{what}: taken back, nothing was sent", "{what}：已撤销，未发送任何请求";
+    OP_STUCK = "It cannot go on from here: another pairdeck has it, or something was done there since. Drop it once you have looked.", "无法在此继续：另一个 pairdeck 持有它，或此后已有其他操作。查看后可将其丢弃。";
     OP_TAKEN_BACK = "{what}: taken back", "{what}：已撤回";
     OP_BUSY = "{label} is held by another action", "{label} 正有其他操作";
     OP_RESUMED = "{what}: begun by an ended process, now {phase}", "{what}：由已结束的进程开始，现为 {phase}";

@@ -145,6 +145,8 @@ catalogue! { "reason";
     BUSY = "Another action holds this account.", "该账号正有其他操作。";
     BUSY_DO = "Wait for it, or `u` take it back.", "等它完成，或按 u 撤销。";
     CANCELLED = "Taken back; nothing was sent.", "已撤销，未发送任何请求。";
+    STOPPED_HALFWAY = "Stopped and taken back, but requests had been sent before that.", "已停止并撤回，但此前已有请求发出。";
+    STOPPED_HALFWAY_DO = "Look at its row and its history before you do it again.", "再次操作前，请先查看该行及其历史。";
     CREDENTIAL_LOST = "A code was out when pairdeck ended. If it was scanned, its credential is lost.", "pairdeck 退出时二维码仍有效；若已扫码，其凭证已丢失。";
     CREDENTIAL_LOST_DO = "Pair once more: a new code gives a new credential.", "重新配对：新的二维码会给出新的凭证。";
     KILLED_IN_FLIGHT = "pairdeck ended while a request was under way; its outcome is not known.", "请求进行中 pairdeck 退出，结果未知。";

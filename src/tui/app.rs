@@ -287,6 +287,20 @@ impl App {
         self.op_on.get(&target.id()).and_then(|id| self.ops.get(id))
     }
 
+    /// What was left open, as far as it concerns what is under the cursor: on a row its own; on a gateway all that it has, since a row
+    /// may be gone from the server. The oldest first.
+    pub fn left_open(&self) -> Vec<&OpView> {
+        let open = self.ops.values().filter(|o| o.phase == crate::domain::OpPhase::Ambiguous);
+        match (self.entry(), self.gateway()) {
+            (Some(e), _) => {
+                let id = e.row.target().id();
+                open.filter(|o| o.target.id() == id).collect()
+            }
+            (None, Some(g)) => open.filter(|o| o.target.gateway == g.view.id).collect(),
+            (None, None) => Vec::new(),
+        }
+    }
+
     /// Puts words into the toast row and the log.
     pub fn say(&mut self, level: Level, message: &Message) {
         let text = message.text(self.opts.lang);

@@ -137,6 +137,8 @@ codes! {
     Busy = "busy",
     /// Taken back by the operator.
     Cancelled = "cancelled",
+    /// Stopped on request, after something had been sent.
+    StoppedHalfway = "stopped_halfway",
     /// A request was in flight when pairdeck ended.
     KilledInFlight = "killed_in_flight",
     /// It may be done only later.
@@ -316,6 +318,7 @@ impl ReasonCode {
                 | Self::EndingOldSession
                 | Self::StaleCode
                 | Self::Cancelled
+                | Self::StoppedHalfway
                 | Self::NotYet
                 | Self::NeverPaired
                 | Self::NothingAgainst

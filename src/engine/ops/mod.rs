@@ -8,7 +8,7 @@ mod run;
 
 pub use gate::allow_clock;
 pub(super) use owed::{keep as keep_owed, told as owed_told};
-pub use resume::resume_all;
+pub use resume::{again, resume_all};
 pub use run::{Ended, Host, Progress, run, told};
 
 use super::world::World;
@@ -76,13 +76,7 @@ pub async fn dismiss(world: &Arc<World>, id: i64) -> bool {
     }
     let note = Note { target: &op.target, action: &op.action, words: Words { before: "dismissed: ", done: None } };
     let line = note.line(world, OpPhase::Ambiguous);
-    let done = world.store.op_end(id, OpPhase::Failed, op.reason.clone(), Some(line)).await;
-    world.mailbox.put(|m| {
-        if let Some(view) = m.ops.get_mut(&id) {
-            view.phase = OpPhase::Failed;
-        }
-    });
-    done.is_ok()
+    world.store.op_end(id, OpPhase::Failed, op.reason.clone(), Some(line)).await.is_ok()
 }
 
 /// Makes the plan of an armed op, journals it and runs it to its end.

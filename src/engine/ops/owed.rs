@@ -1,4 +1,5 @@
-//! Follow-ups that a server takes only later: run by themselves when their time has come, by whoever watches, or by the next command.
+//! What is left to be done of ops: steps that a server takes only later, run by themselves when their time has come, by whoever watches,
+//! or by the next command; and ops that only an unreachable server kept from their end, gone on with once it answers.
 
 use super::{
     super::{hosts::Quiet, world::World},
@@ -6,7 +7,7 @@ use super::{
     run::{Ended, Host, run},
 };
 use crate::{
-    domain::{Op, OpPhase, Wall},
+    domain::{Op, OpPhase, State, Wall},
     i18n::{Message, engine as words},
 };
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -17,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 const LATE_MS: i64 = 60_000;
 /// Between two tries of one follow-up, whatever the server says of its time.
 const AGAIN: Duration = Duration::from_secs(600);
+/// The same where the server was away and answers again.
+const SOON: Duration = Duration::from_secs(30);
 /// Looked at so often without news: another process may have left one, and this host may have slept.
 const LOOK: Duration = Duration::from_secs(3600);
 
@@ -69,6 +72,22 @@ async fn round(world: &Arc<World>, tried: &mut HashMap<i64, Instant>) -> Duratio
     let mut wait = LOOK;
     let usable = !world.read_only && !world.locked();
     let ops = if usable { world.store.ops_unfinished().await.unwrap_or_default() } else { Vec::new() };
+    for op in ops.iter().filter(|op| super::resume::passes(world, op)) {
+        let now = Instant::now();
+        let rested = tried.get(&op.id).map_or(Duration::ZERO, |at| (*at + SOON).saturating_duration_since(now));
+        let answers = world.gateway(&op.target.gateway).is_some_and(|g| g.link().state == State::Online);
+        if !answers {
+            // Whoever finds it well again wakes us.
+            continue;
+        }
+        if !rested.is_zero() {
+            wait = wait.min(rested);
+            continue;
+        }
+        tried.insert(op.id, now);
+        wait = wait.min(SOON);
+        super::super::outcome::go_on(world, op).await;
+    }
     for op in ops.iter().filter(|op| op.phase == OpPhase::Owed) {
         let now = Instant::now();
         let rested = tried.get(&op.id).map_or(Duration::ZERO, |at| (*at + AGAIN).saturating_duration_since(now));

@@ -46,21 +46,35 @@ pub async fn resume_all(world: &Arc<World>, mut host: impl FnMut(&Op) -> Box<dyn
             }
             continue;
         }
-        let known = op.plan.is_some() && world.gateway(&op.target.gateway).is_some();
         if op.phase == OpPhase::Ambiguous {
-            let again = known && op.reason.as_ref().is_some_and(|r| r.code.passes()) && !old(world, &op);
-            if !again || !matches!(world.store.op_reopen(op.id, world.owner.clone()).await, Ok(true)) {
-                let ended = Ended::bare(op.phase, op.reason.clone());
-                all.push((op, ended));
-                continue;
-            }
-        } else if !known || !matches!(world.store.op_adopt(op.id, world.owner.clone()).await, Ok(true)) {
+            let went_on = if passes(world, &op) { again(world, &op, host(&op).as_mut(), cancel).await } else { None };
+            let ended = went_on.unwrap_or_else(|| Ended::bare(op.phase, op.reason.clone()));
+            all.push((op, ended));
+            continue;
+        }
+        let known = op.plan.is_some() && world.gateway(&op.target.gateway).is_some();
+        if !known || !matches!(world.store.op_adopt(op.id, world.owner.clone()).await, Ok(true)) {
             continue;
         }
         let ended = resume(world, &op, host(&op).as_mut(), cancel).await;
         all.push((op, ended));
     }
     all
+}
+
+/// Only an unreachable server keeps it from going on, and it may go on by itself.
+pub(super) fn passes(world: &Arc<World>, op: &Op) -> bool {
+    op.phase == OpPhase::Ambiguous && op.plan.is_some() && op.reason.as_ref().is_some_and(|r| r.code.passes()) && !old(world, op)
+}
+
+/// Goes on with an op whose outcome is not known; its checks find out first. `None`: it cannot go on here, because another process
+/// has it, something was done there since, its gateway or its plan is gone, or the store was put back from a copy.
+pub async fn again(world: &Arc<World>, op: &Op, host: &mut dyn Host, cancel: &CancellationToken) -> Option<Ended> {
+    let fits = op.phase == OpPhase::Ambiguous && op.plan.is_some() && world.gateway(&op.target.gateway).is_some() && world.vault.restored().is_none();
+    if !fits || !matches!(world.store.op_reopen(op.id, world.owner.clone()).await, Ok(true)) {
+        return None;
+    }
+    Some(go_on(world, op, host, cancel).await)
 }
 
 fn old(world: &Arc<World>, op: &Op) -> bool {
@@ -74,11 +88,16 @@ fn before(op: &Op) -> String {
 }
 
 async fn resume(world: &Arc<World>, op: &Op, host: &mut dyn Host, cancel: &CancellationToken) -> Ended {
-    let before = before(op);
     if old(world, op) {
+        let before = before(op);
         let note = Note { target: &op.target, action: &op.action, words: Words::after(&before) };
         return super::end(world, &note, op.id, OpPhase::Ambiguous, Some(Reason::new(ReasonCode::KilledInFlight))).await;
     }
+    go_on(world, op, host, cancel).await
+}
+
+async fn go_on(world: &Arc<World>, op: &Op, host: &mut dyn Host, cancel: &CancellationToken) -> Ended {
+    let before = before(op);
     let pivot = op.plan.as_ref().map_or(0, |p| p.pivot);
     if op.step < pivot || (op.step == pivot && !op.begun) {
         // Before the pivot: recovery takes back, which the runner does when it starts cancelled.

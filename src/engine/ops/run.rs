@@ -92,6 +92,8 @@ struct Runner<'a> {
     host: &'a mut dyn Host,
     cancel: &'a CancellationToken,
     op: Op,
+    /// Something left this process for the op, now or before it was resumed.
+    sent: bool,
 }
 
 /// What the trying of one step came to.
@@ -124,7 +126,7 @@ pub async fn run(world: &Arc<World>, id: i64, host: &mut dyn Host, cancel: &Canc
         Err(why) => return super::end(world, &note, id, OpPhase::Ambiguous, Some(why)).await,
     };
     let _engaged = gateway.provider.engage(&cx, &op.target);
-    let mut runner = Runner { world, provider: gateway.provider.clone(), gateway, cx, host, cancel, op };
+    let mut runner = Runner { world, provider: gateway.provider.clone(), gateway, cx, host, cancel, sent: op.step > 0 || op.begun, op };
     let (phase, reason) = match runner.forwards().await {
         Ok(end) => end,
         // The journal does not take it: nothing more is sent, and the next process finds the op as it stands.
@@ -148,7 +150,10 @@ impl Runner<'_> {
                     self.world.store.op_step(self.op.id, self.op.step, false).await?;
                 }
                 Tried::Stop(phase, why) => return Ok((phase, Some(why))),
-                Tried::Cancelled => return self.take_back(Reason::new(ReasonCode::Cancelled), OpPhase::Cancelled).await,
+                Tried::Cancelled => {
+                    let code = if self.sent { ReasonCode::StoppedHalfway } else { ReasonCode::Cancelled };
+                    return self.take_back(Reason::new(code), OpPhase::Cancelled).await;
+                }
                 Tried::GaveUp(why) if self.op.step < pivot || (self.op.step == pivot && !self.op.begun) => {
                     return self.take_back(why, OpPhase::Failed).await;
                 }
@@ -203,7 +208,9 @@ impl Runner<'_> {
             }
             self.world.store.op_step(self.op.id, self.op.step, true).await?;
             self.op.begun = true;
-            match self.provider.run(&self.cx, &self.op, &step.id, answer.take()).await {
+            let end = self.provider.run(&self.cx, &self.op, &step.id, answer.take()).await;
+            self.sent |= !matches!(end, StepEnd::Failed { sent: false, .. });
+            match end {
                 StepEnd::Done { clear, sealed } => {
                     self.remember(clear, sealed).await?;
                     return Ok(Tried::Done);

@@ -67,6 +67,7 @@ pub fn text(code: ReasonCode) -> &'static Words {
         C::Foreign => &FOREIGN,
         C::Busy => &BUSY,
         C::Cancelled => &CANCELLED,
+        C::StoppedHalfway => &STOPPED_HALFWAY,
         C::CredentialLost => &CREDENTIAL_LOST,
         C::KilledInFlight => &KILLED_IN_FLIGHT,
         C::NotYet => &NOT_YET,
@@ -277,6 +278,7 @@ pub fn remedy(code: ReasonCode) -> Option<&'static Words> {
         C::OtherHolder => &tg::OTHER_HOLDER_DO,
         C::Unconfirmed => &tg::UNCONFIRMED_DO,
         C::Internal => &INTERNAL_DO,
+        C::StoppedHalfway => &STOPPED_HALFWAY_DO,
         C::RestartRequired
         | C::PlatformUnavailable
         | C::QuotaUsed

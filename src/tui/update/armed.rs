@@ -48,7 +48,9 @@ pub(super) fn op(app: &mut App, view: OpView, out: &mut Vec<Do>) {
         }
         OpPhase::Failed | OpPhase::Ambiguous => {
             let why = view.reason.as_ref().map_or_else(String::new, |r| i18n::reason::full(r, lang));
-            app.say(Level::Bad, &Message::new(&w::TOAST_FAILED).with("what", what).with("name", name).with("why", why));
+            // One whose outcome is not known has not failed.
+            let words = if view.phase == OpPhase::Failed { &w::TOAST_FAILED } else { &w::TOAST_OPEN };
+            app.say(Level::Bad, &Message::new(words).with("what", what).with("name", name).with("why", why));
         }
         _ => {}
     }
@@ -143,4 +145,18 @@ pub(super) fn due(app: &mut App, out: &mut Vec<Do>) {
 
 fn second(ends: Option<Boot>, at: Boot) -> Option<u64> {
     ends.map(|e| crate::tui::text::seconds_left(e.since(at)))
+}
+
+/// `m 1`: goes on with what was left open.
+pub(super) fn again(id: i64, out: &mut Vec<Do>) {
+    out.push(Do::Send(Command::Again(id)));
+}
+
+/// `m 2`: a person has looked, and wants no more of it.
+pub(super) fn dismiss(app: &mut App, id: i64, out: &mut Vec<Do>) {
+    let Some(view) = app.ops.remove(&id) else { return };
+    index_ops(app);
+    out.push(Do::Send(Command::Dismiss(id)));
+    let name = if app.hide_names { "····".to_owned() } else { view.label.to_string() };
+    app.say(Level::Good, &Message::new(&w::TOAST_DROPPED).with("what", verb(&view.action, app.lang())).with("name", name));
 }

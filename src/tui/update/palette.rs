@@ -97,6 +97,8 @@ fn choose(app: &mut App, item: &MenuItem, out: &mut Vec<Do>) {
             Some(VaultView::Locked(why)) if !can_be_typed(why) => out.push(Do::Send(Command::Unlock(None))),
             _ => app.overlays.push(Overlay::Unlock(Field::secret())),
         },
+        MenuWhat::GoOn(id) => super::armed::again(id, out),
+        MenuWhat::Drop(id) => super::armed::dismiss(app, id, out),
         MenuWhat::Test => {
             let id = app.gateway().map(|g| g.view.id.clone());
             out.push(Do::Send(Command::Refresh(id)));

@@ -144,6 +144,7 @@ fn row(app: &App, e: &Entry, g: &Gateway, width: usize, remedy: Remedy) -> Vec<R
             wrapped(&mut out, &field(w::LABEL_REMEDY.get(lang)), &remedy.replace('`', ""), width, Role::Plain);
         }
     }
+    left_open(app, &mut out, width);
     out.push(Row::one(field(w::LABEL_SERVER.get(lang)), Role::Dim).and(server(app, g), Role::Plain));
     for f in &e.row.facts {
         let value = match &f.value {
@@ -169,6 +170,23 @@ fn row(app: &App, e: &Entry, g: &Gateway, width: usize, remedy: Remedy) -> Vec<R
     out.push(Row::gap());
     can(app, &mut out, width);
     out
+}
+
+/// What was left open here, and the choice that a person has.
+fn left_open(app: &App, out: &mut Vec<Row>, width: usize) {
+    let lang = app.lang();
+    for op in app.left_open() {
+        let why = op.reason.as_ref().map_or_else(String::new, |r| i18n::reason::full(r, lang));
+        let name = if app.hide_names { "····" } else { op.label.as_str() };
+        let m = Message::new(&w::OPEN_WHAT).with("what", super::armed::verb(&op.action, lang)).with("name", name).with("why", why);
+        wrapped(out, &field(w::LABEL_OPEN.get(lang)), &m.text(lang), width, Role::Bad);
+        let waits = op.reason.as_ref().is_some_and(|r| r.code.passes());
+        let m = Message::new(if waits { &w::OPEN_WAITS } else { &w::OPEN_DO })
+            .with("more", app.keymap.key(Act::More))
+            .with("go", super::overlays::GO_ON.to_string())
+            .with("drop", super::overlays::DROP.to_string());
+        wrapped(out, &field(w::LABEL_REMEDY.get(lang)), &m.text(lang), width, Role::Plain);
+    }
 }
 
 /// A token's life as a bar, what is left of it, and until when; in whole minutes, so that nothing ticks. `refused`: the platform
@@ -281,6 +299,7 @@ fn gateway(app: &App, g: &Gateway, width: usize, remedy: Remedy) -> Vec<Row> {
             wrapped(&mut out, &field(w::LABEL_REMEDY.get(lang)), &remedy.replace('`', ""), width, Role::Plain);
         }
     }
+    left_open(app, &mut out, width);
     for s in State::ALL.into_iter().filter(|s| g.count(*s) > 0) {
         out.push(Row::one(format!("  {} {:<3} {}", paint::glyph(s), g.count(s), state::word(s).get(lang)), paint::role(s)));
     }

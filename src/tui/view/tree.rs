@@ -143,6 +143,14 @@ fn gateway(app: &App, frame: &mut Frame, areas: &Areas, row: Rect, line: &Line, 
         say = format!("⚠ {}", warning.text(lang));
         role = Role::Warn;
     }
+    let open = app.ops.values().filter(|o| o.phase == OpPhase::Ambiguous && o.target.gateway == g.view.id);
+    // One whose row is gone from the server has no other line to stand on.
+    let lost = open.filter(|o| app.fleet.find(&o.target).is_none()).count();
+    if lost > 0 {
+        let m = Message::new(&w::NOTE_OPEN).with("n", lost.to_string()).text(lang);
+        say = if say.is_empty() { m } else { format!("{m} · {say}") };
+        role = Role::Bad;
+    }
     paint::put(buf, row, note, &say, app.theme.style(role));
 }
 

@@ -88,7 +88,16 @@ pub(crate) enum MenuWhat {
     Unlock,
     /// Ask the gateway now.
     Test,
+    /// Go on with an op that was left open.
+    GoOn(i64),
+    /// Drop one.
+    Drop(i64),
 }
+
+/// Letter that goes on with what was left open. No verb has a digit.
+pub(crate) const GO_ON: char = '1';
+/// Letter that drops it.
+pub(crate) const DROP: char = '2';
 
 /// Why a verb cannot be done to what is under the cursor, if so. One that makes a device says so when it is planned.
 fn verb_dead(app: &App, v: &'static VerbSpec) -> Option<String> {
@@ -115,6 +124,16 @@ fn verb_dead(app: &App, v: &'static VerbSpec) -> Option<String> {
 pub(crate) fn menu_items(app: &App) -> Vec<MenuItem> {
     let lang = app.lang();
     let mut items = Vec::new();
+    // The oldest alone has a key: what came after it waits for it.
+    if let Some(op) = app.left_open().first() {
+        let name = if app.hide_names { "····" } else { op.label.as_str() };
+        let say = |words: &'static crate::i18n::Words| {
+            crate::i18n::Message::new(words).with("what", crate::tui::view::armed::verb(&op.action, lang)).with("name", name).text(lang)
+        };
+        let dead = app.opts.read_only.then(|| w::READ_ONLY.get(lang).to_owned());
+        items.push(MenuItem { key: GO_ON, words: say(&w::MENU_GO_ON), what: MenuWhat::GoOn(op.id), dead: dead.clone() });
+        items.push(MenuItem { key: DROP, words: say(&w::MENU_DROP), what: MenuWhat::Drop(op.id), dead });
+    }
     if let Some(g) = app.gateway() {
         for v in g.view.spec.verbs {
             let dead = if app.opts.read_only { Some(w::READ_ONLY.get(lang).to_owned()) } else { verb_dead(app, v) };

@@ -26,7 +26,7 @@ pub(crate) fn clock_lines(app: &App, width: usize) -> Vec<String> {
 }
 
 pub(crate) use history::lines as timeline_lines;
-pub(crate) use lists::{MenuItem, MenuWhat, menu_items, palette_items, states};
+pub(crate) use lists::{DROP, GO_ON, MenuItem, MenuWhat, menu_items, palette_items, states};
 
 /// Draws the topmost overlay. Returns where the cursor stands.
 pub fn draw(app: &App, frame: &mut Frame) -> Option<Position> {
