@@ -4,6 +4,8 @@
 //! the platform, not for this.
 
 mod calls;
+#[cfg(test)]
+mod hostile_tests;
 
 use super::{News, scripts::Scripts};
 use crate::{
@@ -30,6 +32,8 @@ pub const PATIENCE: Duration = Duration::from_millis(500);
 const AGAIN: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(15));
 /// So long a wipe is remembered where nobody asks for a token.
 const WIPED: Duration = Duration::from_secs(30 * 86_400);
+/// Longest token that is taken.
+const LONGEST: usize = 4096;
 /// A token sealed for Redis begins so.
 const SEALED: &str = "sealed1:";
 
@@ -186,6 +190,8 @@ impl Inner {
     fn opened(&self, name: &str, generation: u64, kept: String) -> Result<Secret, Reason> {
         let sealed = kept.strip_prefix(SEALED);
         match (&self.seal, sealed) {
+            // It goes into requests, files and onto screens.
+            (None, None) if !fits(&kept) => Err(torn("what stands there is no token")),
             (None, None) => Ok(Secret::new(kept)),
             (Some(key), Some(text)) => {
                 let bytes = STANDARD.decode(text).ok();
@@ -233,6 +239,11 @@ impl Inner {
         }
         Err(RedisError::from((ErrorKind::Io, "the connection was closed")))
     }
+}
+
+/// True for what a platform gives for a token: text that can travel in a query or a header, of a length that is believed.
+fn fits(token: &str) -> bool {
+    (1..=LONGEST).contains(&token.len()) && token.bytes().all(|b| b.is_ascii_graphic())
 }
 
 fn place(name: &str, generation: u64) -> Place<'_> {

@@ -87,4 +87,6 @@ impl Provider for LangBot {
 }
 
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod tests;
