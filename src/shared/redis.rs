@@ -10,6 +10,7 @@ mod hostile_tests;
 use super::{News, scripts::Scripts};
 use crate::{
     domain::{Clean, Reason, ReasonCode, Secret, Time},
+    providers::http::tls,
     store::config::SharedStore,
     vault::{Place, common::CommonKey},
 };
@@ -93,7 +94,7 @@ impl Redis {
         info = info.set_redis_settings(own);
         let client = match &settings.ca_file {
             Some(file) => {
-                let pem = crate::store::paths::settings(file).map_err(|e| unusable(&format!("{}: {e}", file.display())))?;
+                let (pem, _) = tls::authority(file).map_err(|why| unusable(&format!("ca_file: {why}")))?;
                 Client::build_with_tls(info, TlsCertificates { client_tls: None, root_cert: Some(pem) })
             }
             None => Client::open(info),
@@ -264,6 +265,9 @@ fn what(e: &RedisError) -> String {
         ErrorKind::Server(kind) => format!("it answers {kind:?}"),
         ErrorKind::Io if e.is_timeout() => "no answer in time".to_owned(),
         ErrorKind::Io if e.is_connection_refusal() => "nobody listens there".to_owned(),
+        ErrorKind::Io if e.to_string().contains("UnknownIssuer") => {
+            "TLS: its certificate is of an authority that is not known here; ca_file names one".to_owned()
+        }
         ErrorKind::Io => e.to_string(),
         ErrorKind::InvalidClientConfig => "the address cannot be used".to_owned(),
         other => match e.code() {

@@ -81,10 +81,7 @@ pub(super) fn write(path: &Path, key: &Key) -> Result<(), Message> {
         file.persist_noclobber(path).map_err(|e| e.error)?;
         std::fs::File::open(dir)?.sync_all()
     };
-    go().map_err(|e| match e.kind() {
-        std::io::ErrorKind::StorageFull => Message::new(&words::DISK_FULL),
-        _ => Message::new(&words::FOLDER_UNWRITABLE).with("path", path.to_string_lossy()).with("why", paths::plain(&e)),
-    })
+    go().map_err(|e| paths::cannot_write(path, &e))
 }
 
 /// Where the key of this `item` lies: the store's key file for the first key, one beside it for those that replaced it.
