@@ -101,7 +101,12 @@ fn faults(deny: &toml::Table, meta: &serde_json::Value) -> (Vec<String>, usize) 
         let is = |id: &str| id.rsplit_once('#').is_some_and(|(at, name)| name.starts_with(&format!("{of}@")) || at.ends_with(&format!("/{of}")));
         for node in nodes.iter().filter(|n| is(n["id"].as_str().unwrap())) {
             let on = node["features"].as_array().unwrap();
-            out.extend(features.iter().filter(|f| on.iter().any(|o| o.as_str() == f.as_str())).map(|f| format!("{of} has the feature {f}")));
+            out.extend(
+                features
+                    .iter()
+                    .filter(|f| on.iter().any(|o| o.as_str() == f.as_str()))
+                    .map(|f| format!("{of} has the feature {}", f.as_str().unwrap_or_default())),
+            );
         }
     }
     (out, crates)
