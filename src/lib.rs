@@ -20,6 +20,9 @@ pub mod clock;
 pub mod domain;
 pub mod engine;
 mod fault;
+#[cfg(test)]
+#[allow(clippy::panic)]
+mod hostile;
 // Words double as their own docs, and a word may hold brackets such as `[clock]`.
 #[allow(rustdoc::broken_intra_doc_links)]
 pub mod i18n;

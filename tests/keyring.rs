@@ -51,6 +51,16 @@ fn child() {
                     VaultState::Open(source) => {
                         let got = store.secret_get("gateway/wa/api_key").await.unwrap().unwrap();
                         println!("OPEN {} {}", source.name(), got.expose() == "THE-KEY-0123456789");
+                        if what == "last" {
+                            // The daemon hangs while the program works on, asks, and ends.
+                            let pid = std::env::var("PAIRDECK_TEST_DAEMON").unwrap();
+                            assert!(Command::new("kill").args(["-STOP", &pid]).status().unwrap().success());
+                            store.secret_put("gateway/im/token", &Secret::new("another".into())).await.unwrap();
+                            assert_eq!(store.secret_get("gateway/im/token").await.unwrap().unwrap().expose(), "another");
+                            // A question is under way and gets no answer, for which a person would be given 30 s.
+                            let asked = tokio::time::timeout(Duration::from_millis(300), vault.unlock(None)).await;
+                            println!("WORKED ON, {}", if asked.is_err() { "STUCK" } else { "ANSWERED" });
+                        }
                     }
                     VaultState::Locked(why) => println!("LOCKED {}", why.raw.unwrap()),
                     other => println!("{other:?}"),
@@ -143,6 +153,14 @@ fn a_hung_keyring_delays_neither_the_start_nor_the_end() {
     assert!(said.contains("OPEN keyring true"), "and when it answers again, it opens: {said}");
     all_quick("hung, then answering again", &said, LIMIT);
     assert!(said.lines().filter_map(|l| l.split("OPENED ").nth(1)?.strip_suffix(" ms")?.parse::<u32>().ok()).all(|ms| ms < 1_500), "{said}");
+}
+
+#[test]
+fn a_keyring_that_hangs_after_it_opened_delays_neither_the_work_nor_the_end() {
+    let script = "unlocked; run create; export PAIRDECK_TEST_DAEMON=$PID; run last; kill -CONT $PID; run use; gone";
+    let Some(said) = session(script) else { return };
+    assert!(said.contains("WORKED ON, STUCK") && said.matches("OPEN keyring true").count() == 2, "{said}");
+    all_quick("hung once it was open", &said, LIMIT);
 }
 
 #[test]

@@ -300,3 +300,69 @@ fn a_key_over_plain_http_passes_no_proxy_of_the_environment() {
     assert!(proxy.accept().is_err(), "the proxy was asked");
     assert!(!servers.asked("wa").is_empty());
 }
+
+#[test]
+fn whatever_is_done_to_a_secret_or_to_its_key_is_a_line_of_the_audit_that_holds_no_secret() {
+    const NEW: &str = "CANARY-audit-77b2e91c04";
+    let servers = Servers::start(vec![("wa", quick(KEY), vec![instance("shop", Past::Online)])]);
+    let mut home = Home::empty();
+    home.canary(NEW);
+    home.write_config(&format!("[gateway.wa]\nkind = \"evolution\"\nurl = \"{}\"\n", servers.url("wa")));
+    let mut pids = Vec::new();
+    let mut run = |args: &[&str], given: &str, exit: i32| {
+        let mut child = home.command(args).stdin(std::process::Stdio::piped()).spawn().unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), given.as_bytes()).unwrap();
+        pids.push(u64::from(child.id()));
+        home.finish(child).exits(exit);
+    };
+    run(&["secret", "init", "--insecure-key-file"], "", 0);
+    run(&["secret", "init", "--insecure-key-file"], "", 12);
+    run(&["secret", "set", "wa", "--file", "-"], NEW, 0);
+    run(&["secret", "set", "shared/redis", "--file", "-"], NEW, 0);
+    run(&["secret", "forget", "shared/redis"], "", 0);
+    run(&["secret", "rotate-key"], "", 0);
+    run(&["secret", "forget", "wa"], "", 0);
+    let me = String::from_utf8(Command::new("id").arg("-un").output().unwrap().stdout).unwrap();
+    let lines = |home: &Home| {
+        let audit = home.run(&["history", "--audit", "--json"]).exits(0).json();
+        let mut all: Vec<_> = audit["lines"].as_array().unwrap().clone();
+        all.sort_by_key(|l| l["pid"].as_u64());
+        all
+    };
+    let told = lines(&home);
+    let text = |l: &serde_json::Value| ["id", "action", "outcome"].map(|k| l[k].as_str().unwrap_or_default().to_owned()).join(" ");
+    let mut said: Vec<(u64, String)> = told.iter().map(|l| (l["pid"].as_u64().unwrap(), text(l))).collect();
+    let order = |pid: &u64| pids.iter().position(|p| p == pid).unwrap();
+    said.sort_by_key(|(pid, _)| order(pid));
+    let want = [
+        "vault init done",
+        "vault init failed",
+        "wa put secret done",
+        "shared/redis put secret done",
+        "shared/redis forget secret done",
+        "vault rotate-key done",
+        "wa forget secret done",
+    ];
+    assert_eq!(said.iter().map(|(_, t)| t.as_str()).collect::<Vec<_>>(), want, "{told:?}");
+    assert!(told.iter().all(|l| l["user"].as_str().unwrap().ends_with(me.trim()) && !l["host"].as_str().unwrap().is_empty()), "{told:?}");
+    // A passphrase that is tried and does not open.
+    for (typed, exit) in [("correct horse", 0), ("wrong horse", 12)] {
+        let start = support::pty::Start::new(env!("CARGO_BIN_EXE_pairdeck")).env("HOME", "/nonexistent").cwd("/");
+        let start = start.args(["--home".as_ref(), home.path().as_os_str()]);
+        let mut pty =
+            if exit == 0 { start.args(["secret", "move", "--to", "passphrase"]) } else { start.args(["secret", "rotate-key"]) }.size(120, 24).spawn();
+        pty.wait_for("assphrase");
+        pty.keys(&format!("{typed}\r"));
+        if exit == 0 {
+            pty.wait_for("the same passphrase again");
+            pty.keys(&format!("{typed}\r"));
+        }
+        pty.assert_exit(exit);
+    }
+    let all: Vec<String> = lines(&home).iter().map(text).collect();
+    for line in ["vault move-key done", "vault unlock failed: passphrase_wrong"] {
+        assert!(all.iter().any(|l| l == line), "{line}: {all:?}");
+    }
+    home.keeps_secrets();
+    println!("\nFIGURE audit of secrets: {} lines for {} runs, each with who, host, process and outcome, 0 secrets", all.len(), pids.len() + 2);
+}

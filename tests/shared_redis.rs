@@ -303,15 +303,74 @@ async fn a_user_with_a_password_needs_the_prefix_only() {
     assert!(refused.args.iter().any(|(_, v)| v.as_str().contains("may not")), "{refused:?}");
 }
 
+/// A server with this certificate, and settings that name it `localhost`.
+fn secure(tls: &Tls) -> Option<(RedisServer, SharedStore)> {
+    let (cert, key, ca) = (tls.cert.to_str().unwrap(), tls.key.to_str().unwrap(), tls.ca.to_str().unwrap());
+    let args = ["--tls-port", "PORT", "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", ca, "--tls-auth-clients", "no"];
+    let server = RedisServer::start("TLS", &args)?;
+    let of = SharedStore { redis: format!("rediss://localhost:{}", server.port()), prefix: "pairdeck".into(), ..SharedStore::default() };
+    Some((server, of))
+}
+
+/// What it says of a store that it does not connect to.
+async fn why(of: &SharedStore) -> String {
+    let why = Redis::new(of, means("a")).unwrap().get(NAME).await.unwrap_err();
+    assert_eq!(why.code, ReasonCode::SharedDown);
+    why.arg("why").unwrap_or_default().to_owned()
+}
+
 #[tokio::test]
 async fn tls_with_a_private_ca_and_nothing_without_it() {
     let dir = tempfile::tempdir().unwrap();
     let tls = Tls::make(dir.path());
-    let (cert, key, ca) = (tls.cert.to_str().unwrap(), tls.key.to_str().unwrap(), tls.ca.to_str().unwrap());
-    let args = ["--tls-port", "PORT", "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", ca, "--tls-auth-clients", "no"];
-    let Some(server) = RedisServer::start("TLS", &args) else { return };
-    let of = SharedStore { redis: format!("rediss://localhost:{}", server.port()), prefix: "pairdeck".into(), ..SharedStore::default() };
+    let Some((_server, of)) = secure(&tls) else { return };
     let trusting = SharedStore { ca_file: Some(tls.ca.clone()), ..of.clone() };
     assert!(Redis::new(&trusting, means("a")).unwrap().get(NAME).await.unwrap().is_none());
-    assert_eq!(Redis::new(&of, means("a")).unwrap().get(NAME).await.unwrap_err().code, ReasonCode::SharedDown);
+    let said = why(&of).await;
+    assert!(said.contains("authority") && said.contains("ca_file"), "{said}");
+    // Another authority is no better than none.
+    let other = tempfile::tempdir().unwrap();
+    let said = why(&SharedStore { ca_file: Some(Tls::make(other.path()).ca), ..of }).await;
+    assert!(said.contains("certificate"), "{said}");
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_host_is_refused_and_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let tls = Tls::of(dir.path(), &["redis.example"]);
+    let Some((_server, of)) = secure(&tls) else { return };
+    let said = why(&SharedStore { ca_file: Some(tls.ca.clone()), ..of }).await;
+    assert!(said.contains("name") && said.contains("localhost"), "{said}");
+}
+
+#[test]
+fn a_ca_file_that_is_none_is_refused_at_once_and_the_words_say_why() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    assert!(std::process::Command::new("mkfifo").arg(path("pipe")).status().unwrap().success());
+    std::fs::write(path("words"), "this is no certificate\n").unwrap();
+    std::fs::write(path("empty"), "").unwrap();
+    std::fs::write(path("torn"), "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
+    std::fs::write(path("large"), vec![b'x'; 10 << 20]).unwrap();
+    std::fs::write(path("larger"), vec![b'x'; 17 << 20]).unwrap();
+    let zero = std::path::PathBuf::from("/dev/zero");
+    for (file, words) in [
+        (path("none"), "No such file"),
+        (path("pipe"), "a pipe stands there"),
+        (dir.path().to_owned(), "directory"),
+        (zero, "more than 16 MiB"),
+        (path("larger"), "more than 16 MiB"),
+        (path("large"), "no certificate in it"),
+        (path("words"), "no certificate in it"),
+        (path("empty"), "no certificate in it"),
+        (path("torn"), "certificate"),
+    ] {
+        let began = Instant::now();
+        let of =
+            SharedStore { redis: "rediss://localhost:1".into(), prefix: "pairdeck".into(), ca_file: Some(file.clone()), ..SharedStore::default() };
+        let refused = Redis::new(&of, means("a")).err().unwrap_or_else(|| panic!("{} was taken", file.display()));
+        let said = refused.arg("why").unwrap_or_default();
+        assert!(said.starts_with("ca_file: ") && said.contains(words), "{}: {said}", file.display());
+        assert!(began.elapsed() < Duration::from_secs(5), "{}: {:?}", file.display(), began.elapsed());
+    }
 }

@@ -24,6 +24,8 @@ pub mod doctor;
 mod exec;
 pub mod exit;
 pub mod history;
+#[cfg(test)]
+mod hostile_tests;
 pub mod json;
 pub mod list;
 pub mod man;

@@ -13,7 +13,10 @@ use crate::{
         ReasonCode, RemoteId, Target,
         ids::{TargetName, escape},
     },
-    engine::world::{Gateway, secret_name},
+    engine::{
+        ops,
+        world::{Gateway, secret_name},
+    },
     i18n::{Message, Words, command as c, reason},
     providers::{
         SecretSpec, registry,
@@ -31,7 +34,11 @@ use tokio_util::sync::CancellationToken;
 /// When the reader of stdout has gone.
 pub async fn run(house: &Session, command: &SecretCommand, out: &mut Output) -> Ran {
     match command {
-        SecretCommand::Init { insecure_key_file, credential } => Ok(init(house, vault::source(*insecure_key_file, *credential), out).await),
+        SecretCommand::Init { insecure_key_file, credential } => {
+            let exit = init(house, vault::source(*insecure_key_file, *credential), out).await;
+            ops::audit_vault(&house.world, "init", if exit == Exit::Ok { "done" } else { "failed" }).await;
+            Ok(exit)
+        }
         SecretCommand::RotateKey => vault::rotate(house, out).await,
         SecretCommand::Move { to, .. } => vault::change(house, vault::target(*to), out).await,
         // Done before a store is opened: see [`super::vault::aside`].
@@ -62,7 +69,7 @@ pub async fn run(house: &Session, command: &SecretCommand, out: &mut Output) -> 
             })
         }
         SecretCommand::Forget { gateway } if shared_secret(gateway).is_some() => {
-            Ok(kept(house.world.store().secret_forget(gateway).await, &c::SECRET_FORGOTTEN, gateway, out))
+            Ok(kept(house, "forget secret", house.world.store().secret_forget(gateway).await, &c::SECRET_FORGOTTEN, gateway, out).await)
         }
         SecretCommand::Forget { gateway } => Ok(forget(house, gateway, out).await),
     }
@@ -143,7 +150,8 @@ async fn keep_account(house: &Session, g: &Arc<Gateway>, at: &Target, spec: &Sec
     if let Some(slot) = &at.device {
         // No token was fetched with what only one worker has.
         let own = account_secret(at.account.as_str(), &slot_secret(slot.as_str(), spec.name));
-        return kept(house.world.store().secret_put(&secret_name(&g.id, &own), &secret).await, &c::SECRET_KEPT, &at.id(), out);
+        let done = house.world.store().secret_put(&secret_name(&g.id, &own), &secret).await;
+        return kept(house, "put secret", done, &c::SECRET_KEPT, &at.id(), out).await;
     }
     let owned = match house.world.cx(g, CancellationToken::new()) {
         Ok(cx) => cx.tokens.put_secret(at, spec.name, secret.clone()).await,
@@ -158,9 +166,12 @@ async fn keep_account(house: &Session, g: &Arc<Gateway>, at: &Target, spec: &Sec
         // So is one that takes the place of one that does not open.
         Err(why) if matches!(why.code, ReasonCode::NotInVersion | ReasonCode::PlaintextRefused | ReasonCode::TlsFailed | ReasonCode::StoreBroken) => {
             let name = secret_name(&g.id, &account_secret(at.account.as_str(), spec.name));
-            kept(house.world.store().secret_put(&name, &secret).await, &c::SECRET_KEPT, &at.id(), out)
+            kept(house, "put secret", house.world.store().secret_put(&name, &secret).await, &c::SECRET_KEPT, &at.id(), out).await
         }
-        Err(why) => refused(&why, out),
+        Err(why) => {
+            ops::audit_secret(&house.world, &at.id(), "put secret", false).await;
+            refused(&why, out)
+        }
     }
 }
 
@@ -189,13 +200,12 @@ async fn forget(house: &Session, name: &str, out: &mut Output) -> Exit {
             return refused(&why, out);
         }
     }
+    let mut done = Ok(());
     for name in names {
-        if let Err(e) = house.world.store().secret_forget(&name).await {
-            return broken(&e, out);
-        }
+        let one = house.world.store().secret_forget(&name).await;
+        done = done.and(one);
     }
-    out.note(&Message::new(&c::SECRET_FORGOTTEN).with("name", name));
-    Exit::Ok
+    kept(house, "forget secret", done, &c::SECRET_FORGOTTEN, name, out).await
 }
 
 /// The question for a secret of the store that hosts share, by the name that it has in the vault.
@@ -219,10 +229,12 @@ async fn keep(house: &Session, name: &str, file: Option<&Path>, question: &'stat
     if let Err(why) = house.world.ensure_vault(None).await {
         return refused(&why, out);
     }
-    kept(house.world.store().secret_put(name, &secret).await, &c::SECRET_KEPT, shown, out)
+    kept(house, "put secret", house.world.store().secret_put(name, &secret).await, &c::SECRET_KEPT, shown, out).await
 }
 
-fn kept(done: Result<(), StoreError>, words: &'static Words, name: &str, out: &mut Output) -> Exit {
+/// Says how it went, here and in the audit.
+async fn kept(house: &Session, action: &str, done: Result<(), StoreError>, words: &'static Words, name: &str, out: &mut Output) -> Exit {
+    ops::audit_secret(&house.world, name, action, done.is_ok()).await;
     match done {
         Ok(()) => {
             out.note(&Message::new(words).with("name", name));

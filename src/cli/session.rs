@@ -96,7 +96,7 @@ impl Session {
         let mut state = self.world.open_vault().await;
         if person && matches!(&state, VaultState::Locked(why) if shut::can_be_typed(why)) && std::io::IsTerminal::is_terminal(&std::io::stdin()) {
             let given = prompt::secret(None, &c::ASK_PASSPHRASE, out);
-            state = self.world.vault().unlock(given.ok()).await;
+            state = ops::unlock(&self.world, given.ok()).await;
         }
         match state {
             VaultState::Open(_) | VaultState::Absent => {

@@ -66,6 +66,13 @@ pub fn parts(detail: &str) -> Option<(&str, &str)> {
     detail.split_once(OFFSET)
 }
 
+/// What both tools' output comes to.
+#[cfg(test)]
+pub(super) fn told(chrony: &str, timesync: &str, state: &str) -> Vec<Sample> {
+    let at = Stamp::wall_only(crate::domain::Wall(0));
+    [of_chrony(chrony), of_timesyncd(Some(timesync), Some(state))].into_iter().flatten().map(|s| sample(&s, at)).collect()
+}
+
 fn sample(says: &Says, at: Stamp) -> Sample {
     Sample {
         gateway: None,

@@ -30,6 +30,8 @@ pub mod zones;
 
 #[cfg(test)]
 mod gate_ntp_tests;
+#[cfg(test)]
+mod hostile_tests;
 
 pub use now::{ManualTime, SystemTime, TokioTime};
 pub use verdict::{Limits, Verdict};

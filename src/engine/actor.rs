@@ -224,6 +224,7 @@ impl Actor {
             Command::ClockTracks => self.clock_tracks(),
             Command::History(target) => self.history(target),
             Command::Reveal(target) => self.reveal(target),
+            Command::Copied(target) => self.copied(target),
             Command::Why { target, claim } => self.why(target, claim),
             Command::CheckGateway(new) => self.add(new, false),
             Command::AddGateway(new) => self.add(new, true),
@@ -238,7 +239,7 @@ impl Actor {
         let (world, ready) = (self.world.clone(), self.ready.clone());
         self.tasks.spawn(async move {
             let state = match person {
-                Some(passphrase) => world.vault.unlock(passphrase).await,
+                Some(passphrase) => ops::unlock(&world, passphrase).await,
                 None => world.open_vault().await,
             };
             let loaded = match &state {

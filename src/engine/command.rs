@@ -56,6 +56,8 @@ pub enum Command {
     History(Target),
     /// Read a token for an operator who asked to see it.
     Reveal(Target),
+    /// A token that is on screen was put into the clipboard: a line of the audit.
+    Copied(Target),
     /// Why a client of this target cannot log in; nothing is changed. The answer is `Mail::why`.
     Why {
         /// The row, which need not be there.

@@ -65,6 +65,11 @@ impl Actor {
         });
     }
 
+    pub(super) fn copied(&self, target: Target) {
+        let world = self.world.clone();
+        self.tasks.spawn(async move { ops::audit(&world, &target, "copy token", None, "done").await });
+    }
+
     pub(super) fn why(&self, target: Target, claim: crate::providers::Claim) {
         let world = self.world.clone();
         self.tasks.spawn(async move {

@@ -136,6 +136,14 @@ catalogue! { "reason";
     STORE_UNWRITABLE_DO = "On this host: check space and rights of pairdeck's folder.", "检查 pairdeck 目录的空间和权限。";
     STORE_BROKEN = "The store is broken or was written by a newer pairdeck.", "数据库已损坏或由更新版本写入。";
     STORE_BROKEN_DO = "On this host: run `pairdeck doctor`.", "在本机运行 pairdeck doctor。";
+    STORE_FULL = "The disk is full: nothing is kept, and no action starts.", "磁盘已满：不会保存，也不会开始操作。";
+    STORE_FULL_DO = "On this host: make space on the disk of {path}.", "在本机：为 {path} 所在磁盘腾出空间。";
+    STORE_QUOTA = "The disk quota is used up: nothing is kept, and no action starts.", "磁盘配额已用尽：不会保存，也不会开始操作。";
+    STORE_QUOTA_DO = "On this host: remove files of this user, or raise the quota, where {path} lies.", "在本机：于 {path} 所在磁盘删除该用户的文件，或提高配额。";
+    STORE_READ_ONLY = "The store can only be read: nothing is kept, and no action starts.", "数据库只读：不会保存，也不会开始操作。";
+    STORE_READ_ONLY_DO = "On this host: make {path} writable (mode, mount), or choose --home.", "在本机：使 {path} 可写（权限、挂载），或用 --home 另选目录。";
+    STORE_HELD = "Another program holds the store: nothing is kept, and no action starts.", "其他程序占用数据库：不会保存，也不会开始操作。";
+    STORE_HELD_DO = "On this host: `fuser {path}` names who holds it.", "在本机用 fuser {path} 查看是谁占用。";
     STORE_DAMAGED = "The store is damaged: what is sealed cannot be used, and nothing is kept.", "数据库已损坏：封存的内容不可用，也不会保存。";
     STORE_DAMAGED_DO = "On this host: put back a copy, or start anew with `pairdeck secret set-aside`.", "在本机恢复备份，或用 pairdeck secret set-aside 重新开始。";
     SEAL_BROKEN = "A sealed secret does not open; all others do.", "有一个密封的密钥无法打开；其余正常。";
@@ -264,8 +272,9 @@ mod tests {
             for lang in [Lang::En, Lang::Zh] {
                 let t = text(*code).get(lang);
                 assert!(t.width() <= 90, "{code:?} is {} cells wide", t.width());
-                let all =
-                    ["died", "changed", "limited", "bot", "key_changed", "ca_itself", "damaged"].into_iter().chain(crate::vault::shut::EVIDENCE);
+                let all = ["died", "changed", "limited", "bot", "key_changed", "ca_itself", "damaged", "disk_full", "quota", "read_only", "held"]
+                    .into_iter()
+                    .chain(crate::vault::shut::EVIDENCE);
                 let seen = all.filter_map(|e| map::of_evidence(*code, e));
                 let bots = [map::of_bot(*code, false), map::of_bot(*code, true), map::of_dc(*code)].into_iter().flatten();
                 let bots = bots.chain(["api_id", "bot_token"].into_iter().filter_map(|what| map::of_refused(*code, what)));

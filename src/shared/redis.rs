@@ -4,10 +4,13 @@
 //! the platform, not for this.
 
 mod calls;
+#[cfg(test)]
+mod hostile_tests;
 
 use super::{News, scripts::Scripts};
 use crate::{
     domain::{Clean, Reason, ReasonCode, Secret, Time},
+    providers::http::tls,
     store::config::SharedStore,
     vault::{Place, common::CommonKey},
 };
@@ -32,6 +35,8 @@ const AGAIN: (Duration, Duration) = (Duration::from_millis(250), Duration::from_
 const WIPED: Duration = Duration::from_secs(30 * 86_400);
 /// As long is it remembered that a secret was replaced: signs of another holder count no longer than that.
 const REPLACED: Duration = Duration::from_secs(600);
+/// Longest token that is taken.
+const LONGEST: usize = 4096;
 /// A token sealed for Redis begins so.
 const SEALED: &str = "sealed1:";
 
@@ -91,7 +96,7 @@ impl Redis {
         info = info.set_redis_settings(own);
         let client = match &settings.ca_file {
             Some(file) => {
-                let pem = crate::store::paths::settings(file).map_err(|e| unusable(&format!("{}: {e}", file.display())))?;
+                let (pem, _) = tls::authority(file).map_err(|why| unusable(&format!("ca_file: {why}")))?;
                 Client::build_with_tls(info, TlsCertificates { client_tls: None, root_cert: Some(pem) })
             }
             None => Client::open(info),
@@ -188,6 +193,8 @@ impl Inner {
     fn opened(&self, name: &str, generation: u64, kept: String) -> Result<Secret, Reason> {
         let sealed = kept.strip_prefix(SEALED);
         match (&self.seal, sealed) {
+            // It goes into requests, files and onto screens.
+            (None, None) if !fits(&kept) => Err(torn("what stands there is no token")),
             (None, None) => Ok(Secret::new(kept)),
             (Some(key), Some(text)) => {
                 let bytes = STANDARD.decode(text).ok();
@@ -237,6 +244,11 @@ impl Inner {
     }
 }
 
+/// True for what a platform gives for a token: text that can travel in a query or a header, of a length that is believed.
+fn fits(token: &str) -> bool {
+    (1..=LONGEST).contains(&token.len()) && token.bytes().all(|b| b.is_ascii_graphic())
+}
+
 fn place(name: &str, generation: u64) -> Place<'_> {
     Place { table: "shared", id: name, column: "tok", generation: i64::try_from(generation).unwrap_or(i64::MAX) }
 }
@@ -255,6 +267,9 @@ fn what(e: &RedisError) -> String {
         ErrorKind::Server(kind) => format!("it answers {kind:?}"),
         ErrorKind::Io if e.is_timeout() => "no answer in time".to_owned(),
         ErrorKind::Io if e.is_connection_refusal() => "nobody listens there".to_owned(),
+        ErrorKind::Io if e.to_string().contains("UnknownIssuer") => {
+            "TLS: its certificate is of an authority that is not known here; ca_file names one".to_owned()
+        }
         ErrorKind::Io => e.to_string(),
         ErrorKind::InvalidClientConfig => "the address cannot be used".to_owned(),
         other => match e.code() {

@@ -178,15 +178,14 @@ pub(super) fn track(db: &mut Db, gateway: &GatewayId, since: Wall, step_ms: i64,
 
 /// A row of `clock_event` as a line of the history: columns from 2 on are `at, was, now, lo, hi, cause`.
 pub(super) fn event_line(r: &Row<'_>) -> rusqlite::Result<HistoryLine> {
-    let verdict = |column| -> rusqlite::Result<Verdict> { Ok(named(&r.get::<_, String>(column)?)) };
-    let skew = match (r.get::<_, Option<i64>>(5)?, r.get::<_, Option<i64>>(6)?) {
+    let verdict = |column| -> rusqlite::Result<Verdict> { Ok(named(r.get_ref(column)?.as_str().unwrap_or_default())) };
+    let skew = match (r.get(5).unwrap_or(None), r.get(6).unwrap_or(None)) {
         (Some(lo), Some(hi)) => Some(Interval { lo_ms: lo, hi_ms: hi }),
         _ => None,
     };
-    let cause: Option<String> = r.get(7)?;
+    let cause: Option<String> = r.get(7).unwrap_or(None);
     let cause = cause.and_then(|c| serde_json::from_str(&c).ok());
-    let at: Stamp = super::history::json(r, 2)?;
-    Ok(HistoryLine { at, what: HistoryWhat::Clock { from: verdict(3)?, to: verdict(4)?, skew, cause } })
+    Ok(HistoryLine { at: super::history::when(r)?, what: HistoryWhat::Clock { from: verdict(3)?, to: verdict(4)?, skew, cause } })
 }
 
 /// The verdict of that name; a name from elsewhere is `unknown`.

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     clock::Verdict,
-    domain::{Clean, State, Wall},
+    domain::{Clean, Stamp, State, Wall},
     engine::mailbox::{HistoryLine, HistoryWhat},
 };
 use rusqlite::{Row, Transaction, params};
@@ -76,7 +76,12 @@ pub(super) fn query(db: &mut Db, q: &HistoryQuery, cursor: Cursor) -> Result<(Ve
             let mut found = tx.prepare(&sql)?;
             let values = params![value, q.since.unwrap_or(i64::MIN), i64::try_from(limit).unwrap_or(i64::MAX), *after];
             for row in found.query_map(values, |r| Ok((r.get(0)?, r.get(1)?, line(r)?)))? {
-                lines.push(row?);
+                match row {
+                    Ok(line) => lines.push(line),
+                    // Nothing of an edited row can be read; the others can.
+                    Err(e) if is_odd(&e) => {}
+                    Err(e) => return Err(e),
+                }
             }
             let table = sql.rsplit_once(" FROM ").and_then(|(_, t)| t.split_whitespace().next()).unwrap_or_default().to_owned();
             *after = tx.query_row(&format!("SELECT COALESCE(MAX(id), 0) FROM {table}"), [], |r| r.get(0))?;
@@ -118,7 +123,7 @@ pub(super) fn counts(db: &mut Db, q: &HistoryQuery) -> Result<Vec<PairingCount>,
             let mut found = tx.prepare(sql)?;
             let count = |r: &Row<'_>| -> rusqlite::Result<PairingCount> {
                 let n = u64::try_from(r.get::<_, i64>(3)?).unwrap_or(0);
-                Ok(PairingCount { verdict: json(r, 0)?, overridden: r.get(1)?, outcome: clean(r, 2)?, n })
+                Ok(PairingCount { verdict: json(r, 0).unwrap_or(Verdict::Unknown), overridden: r.get(1).unwrap_or(false), outcome: clean(r, 2)?, n })
             };
             found.query_map(params![target, q.since.unwrap_or(i64::MIN)], count)?.collect()
         };
@@ -127,27 +132,27 @@ pub(super) fn counts(db: &mut Db, q: &HistoryQuery) -> Result<Vec<PairingCount>,
 }
 
 fn change_line(r: &Row<'_>) -> rusqlite::Result<HistoryLine> {
-    let reason: Option<String> = r.get(5)?;
+    let reason: Option<String> = r.get(5).unwrap_or(None);
     let what = HistoryWhat::Change {
-        from: state(&r.get::<_, String>(3)?),
-        to: state(&r.get::<_, String>(4)?),
+        from: state(r.get_ref(3)?.as_str().unwrap_or_default()),
+        to: state(r.get_ref(4)?.as_str().unwrap_or_default()),
         reason: reason.and_then(|t| serde_json::from_str(&t).ok()),
     };
-    Ok(HistoryLine { at: json(r, 2)?, what })
+    Ok(HistoryLine { at: when(r)?, what })
 }
 
 fn attempt_line(r: &Row<'_>) -> rusqlite::Result<HistoryLine> {
     let what = HistoryWhat::Pairing {
         outcome: clean(r, 3)?,
-        verdict: json::<Verdict>(r, 4)?,
+        verdict: json(r, 4).unwrap_or(Verdict::Unknown),
         overridden: r.get(5)?,
         discarded: r.get(6)?,
         took_s: u64::try_from(r.get::<_, i64>(7)?).unwrap_or(0),
         skew_ms: r.get(8)?,
         offers: r.get(9)?,
-        issued: offers(r.get_ref(10)?.as_str()?),
+        issued: offers(r.get_ref(10)?.as_str().unwrap_or_default()),
     };
-    Ok(HistoryLine { at: json(r, 2)?, what })
+    Ok(HistoryLine { at: when(r)?, what })
 }
 
 /// The Offers of an attempt, in the order in which they came. What is not understood is left out.
@@ -162,20 +167,32 @@ fn offers(text: &str) -> Vec<OfferLine> {
 }
 
 fn audit_line(r: &Row<'_>) -> rusqlite::Result<HistoryLine> {
-    let verdict: Option<String> = r.get(7)?;
+    let verdict: Option<String> = r.get(7).unwrap_or(None);
     let what = HistoryWhat::Audit {
         who: clean(r, 3)?,
-        pid: r.get(6)?,
+        pid: r.get(6).unwrap_or(0),
         action: clean(r, 4)?,
         verdict: verdict.and_then(|v| serde_json::from_str(&v).ok()),
         outcome: clean(r, 5)?,
     };
-    Ok(HistoryLine { at: json(r, 2)?, what })
+    Ok(HistoryLine { at: when(r)?, what })
+}
+
+/// When it was: column 2, or what column 0 tells of it where somebody edited the row. A line of the audit is shown whatever became of it.
+pub(super) fn when(r: &Row<'_>) -> rusqlite::Result<Stamp> {
+    let wall: i64 = r.get(0)?;
+    Ok(json(r, 2).unwrap_or(Stamp::wall_only(Wall(wall))))
+}
+
+/// True for a value of another kind than was written there.
+fn is_odd(e: &rusqlite::Error) -> bool {
+    use rusqlite::Error as E;
+    matches!(e, E::FromSqlConversionFailure(..) | E::InvalidColumnType(..) | E::IntegralValueOutOfRange(..) | E::Utf8Error(..))
 }
 
 /// Cleaned again: a store that somebody edited is foreign text too.
 fn clean(r: &Row<'_>, column: usize) -> rusqlite::Result<Clean> {
-    Ok(Clean::long(r.get_ref(column)?.as_str()?))
+    Ok(Clean::long(r.get_ref(column)?.as_str().unwrap_or("?")))
 }
 
 fn state(name: &str) -> State {

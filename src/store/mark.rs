@@ -20,7 +20,7 @@ pub(super) fn now(db: &Connection) -> rusqlite::Result<i64> {
 
 /// One further, in the caller's transaction.
 pub(super) fn step(tx: &Connection) -> rusqlite::Result<()> {
-    let next = (now(tx)? + 1).to_string();
+    let next = now(tx)?.saturating_add(1).to_string();
     tx.execute("INSERT INTO meta VALUES (?1, ?2) ON CONFLICT DO UPDATE SET v = ?2", rusqlite::params![KEY, next.as_bytes()]).map(|_| ())
 }
 

@@ -6,7 +6,7 @@ use super::{
     thread::{Db, Tools},
 };
 use crate::{
-    domain::{Action, Op, OpPhase, Plan, Reason, Secrets, Step, Target},
+    domain::{Action, GatewayId, Op, OpPhase, Plan, Reason, RemoteId, Secrets, Stamp, Step, Target, Wall},
     i18n::{Message, store as words},
     vault::Place,
 };
@@ -23,7 +23,7 @@ struct StoredPlan {
     clear: serde_json::Value,
 }
 
-const COLUMNS: &str = "id, action, target, phase, step, begun, owner, at, plan, gen, sealed, reason";
+const COLUMNS: &str = "id, action, target, phase, step, begun, owner, at, plan, gen, sealed, reason, gateway, account";
 const OPEN: &str = "phase IN ('armed', 'planning', 'running', 'asking', 'back')";
 
 /// An op's row before its sealed part is opened.
@@ -32,6 +32,8 @@ struct Raw {
     plan: Option<StoredPlan>,
     generation: i64,
     sealed: Option<Vec<u8>>,
+    /// Some of it cannot be read.
+    torn: bool,
 }
 
 fn json<T: for<'de> Deserialize<'de>>(r: &Row<'_>, column: usize) -> rusqlite::Result<T> {
@@ -44,23 +46,35 @@ fn optional<T: for<'de> Deserialize<'de>>(r: &Row<'_>, column: usize) -> rusqlit
 }
 
 fn raw(r: &Row<'_>) -> rusqlite::Result<Raw> {
-    let phase: String = r.get(3)?;
-    let step: i64 = r.get(4)?;
-    let owner: String = r.get(6)?;
+    let mut torn = false;
+    let phase: String = or(r.get(3), String::new(), &mut torn);
+    let owner: String = or(r.get(6), String::new(), &mut torn);
+    let columns: (String, String) = (or(r.get(12), String::new(), &mut torn), or(r.get(13), String::new(), &mut torn));
+    let account = Target::account(&GatewayId::new(&columns.0), &RemoteId::new(&columns.1));
     let op = Op {
         id: r.get(0)?,
-        action: json::<Action>(r, 1)?,
-        target: json::<Target>(r, 2)?,
+        action: or(json::<Action>(r, 1), Action::from_name("?"), &mut torn),
+        target: or(json::<Target>(r, 2), account, &mut torn),
         // A phase of a newer build: what the remote did is not known to this one.
         phase: OpPhase::from_name(&phase).unwrap_or(OpPhase::Ambiguous),
-        step: usize::try_from(step).unwrap_or(0),
-        begun: r.get(5)?,
+        step: usize::try_from(or(r.get::<_, i64>(4), 0, &mut torn)).unwrap_or(0),
+        begun: or(r.get(5), true, &mut torn),
         owner: owner.into(),
-        at: json(r, 7)?,
+        at: or(json(r, 7), Stamp::wall_only(Wall(0)), &mut torn),
         plan: None,
-        reason: optional(r, 11)?,
+        reason: or(optional(r, 11), None, &mut torn),
     };
-    Ok(Raw { op, plan: optional(r, 8)?, generation: r.get(9)?, sealed: r.get(10)? })
+    let plan = or(optional(r, 8), None, &mut torn);
+    let (generation, sealed) = (or(r.get(9), 0, &mut torn), or(r.get(10), None, &mut torn));
+    Ok(Raw { op, plan, generation, sealed, torn })
+}
+
+/// A value, or what stands for one that somebody edited. Such a row is shown, so that it can be decided on, and never acted upon.
+fn or<T>(read: rusqlite::Result<T>, otherwise: T, torn: &mut bool) -> T {
+    read.unwrap_or_else(|_| {
+        *torn = true;
+        otherwise
+    })
 }
 
 fn place(id: &str, generation: i64) -> Place<'_> {
@@ -69,7 +83,10 @@ fn place(id: &str, generation: i64) -> Place<'_> {
 
 /// Opens the sealed part. While the vault is locked the op comes without a plan rather than with half of one.
 fn whole(tx: &Transaction<'_>, raw: Raw, t: &Tools<'_>) -> Result<Op, StoreError> {
-    let Raw { mut op, plan, generation, sealed } = raw;
+    let Raw { mut op, plan, generation, sealed, torn } = raw;
+    if torn {
+        return Err(StoreError::said(Message::new(&words::SEAL_BROKEN).with("what", format!("op {}", op.id))));
+    }
     let Some(plan) = plan else { return Ok(op) };
     let sealed = match sealed {
         None => Secrets::new(),
@@ -111,7 +128,7 @@ pub(super) fn arm(db: &mut Db, new: &NewOp) -> Result<i64, StoreError> {
         let sql = format!("SELECT {COLUMNS} FROM op WHERE gateway = ?1 AND account = ?2 AND {OPEN}");
         let claimed = tx.query_row(&sql, [gateway, account], raw).optional().map_err(|e| t.explain(e))?;
         if let Some(raw) = claimed {
-            if !never_happened(&raw.op, t) {
+            if raw.torn || !never_happened(&raw.op, t) {
                 return Err(StoreError::Busy(Box::new(raw.op)));
             }
             cancel(tx, t, raw.op.id)?;
@@ -139,7 +156,7 @@ pub(super) fn plan(db: &mut Db, id: i64, plan: &Plan, step: usize) -> Result<(),
 
 /// Seals all secrets of an op under its next generation; none at all need no vault.
 fn seal_all(tx: &Transaction<'_>, t: &Tools<'_>, id: i64, old: i64, sealed: &Secrets) -> Result<(i64, Option<Vec<u8>>), StoreError> {
-    let generation = old + 1;
+    let generation = old.wrapping_add(1);
     if sealed.is_empty() {
         return Ok((generation, None));
     }
@@ -235,7 +252,7 @@ pub(super) fn unfinished(db: &mut Db) -> Result<Vec<Op>, StoreError> {
     db.vault_tx(|tx, t| {
         let mut out = Vec::new();
         for raw in list(tx, t, &format!("{OPEN} OR phase IN ('ambiguous', 'owed')"))? {
-            if never_happened(&raw.op, t) {
+            if !raw.torn && never_happened(&raw.op, t) {
                 cancel(tx, t, raw.op.id)?;
             } else {
                 let (id, shown) = (raw.op.id, raw.op.clone());

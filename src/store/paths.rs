@@ -91,10 +91,29 @@ impl Paths {
 
 /// Says that `path` cannot be written, and why.
 pub(super) fn unwritable(path: &Path, why: &io::Error) -> StoreError {
-    if why.kind() == io::ErrorKind::StorageFull {
-        return StoreError::said(Message::new(&words::DISK_FULL));
+    StoreError::said(cannot_write(path, why))
+}
+
+/// The same as a sentence: what has a remedy of its own is said as that.
+pub(crate) fn cannot_write(path: &Path, why: &io::Error) -> Message {
+    let of = |words| Message::new(words).with("path", path.to_string_lossy());
+    match why.kind() {
+        io::ErrorKind::StorageFull => of(&words::DISK_FULL),
+        io::ErrorKind::QuotaExceeded => of(&words::QUOTA_FULL),
+        io::ErrorKind::ReadOnlyFilesystem => of(&words::READ_ONLY_FILE),
+        _ => of(&words::FOLDER_UNWRITABLE).with("why", plain(why)),
     }
-    StoreError::said(Message::new(&words::FOLDER_UNWRITABLE).with("path", path.to_string_lossy()).with("why", plain(why)))
+}
+
+/// Says that there is no room where `path` lies, if that is so. SQLite tells a quota as an I/O error like any other: a few bytes that
+/// are written beside it tell more.
+pub(super) fn no_room(path: &Path) -> Option<StoreError> {
+    if is_full(path) {
+        return Some(StoreError::said(Message::new(&words::DISK_FULL).with("path", path.to_string_lossy())));
+    }
+    let tried = tempfile::tempfile_in(path.parent()?).and_then(|mut f| io::Write::write_all(&mut f, &[0; 4096]).and_then(|()| f.sync_all()));
+    let why = tried.err().filter(|e| matches!(e.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))?;
+    Some(unwritable(path, &why))
 }
 
 /// An I/O error without Rust's `(os error N)`.
@@ -104,7 +123,7 @@ pub(crate) fn plain(e: &io::Error) -> String {
 }
 
 /// True when nothing more fits on the file system of `path`.
-pub(super) fn is_full(path: &Path) -> bool {
+fn is_full(path: &Path) -> bool {
     #[cfg(unix)]
     return rustix::fs::statvfs(path.parent().unwrap_or(path))
         // A file system that can only be read has no room either, and that is not its trouble.
@@ -217,6 +236,28 @@ pub(crate) fn plain_file(open: &mut fs::OpenOptions, path: &Path) -> io::Result<
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn what_keeps_a_file_from_being_written_is_said_with_its_own_remedy() {
+        use crate::{domain::ReasonCode, i18n::Lang, i18n::reason};
+        let path = Path::new("/srv/pairdeck/vault.db");
+        for (errno, said, evidence) in [
+            (rustix::io::Errno::NOSPC, "the disk is full", Some("disk_full")),
+            (rustix::io::Errno::DQUOT, "quota", Some("quota")),
+            (rustix::io::Errno::ROFS, "is read-only", Some("read_only")),
+            (rustix::io::Errno::ACCESS, "cannot be written (Permission denied)", None),
+        ] {
+            let e = unwritable(path, &io::Error::from_raw_os_error(errno.raw_os_error()));
+            let text = e.text(Lang::En);
+            assert!(text.contains(said) && text.contains("/srv/pairdeck/vault.db"), "{text}");
+            let why = e.reason();
+            assert_eq!((why.code, why.arg("evidence")), (ReasonCode::StoreUnwritable, evidence), "{text}");
+            if evidence.is_some() {
+                let remedy = reason::remedy_sentence(&why, Lang::En).unwrap();
+                assert!(remedy.contains("/srv/pairdeck/vault.db"), "where it is is told with what to do: {remedy}");
+            }
+        }
+    }
 
     #[test]
     fn looser_modes_are_mended() {

@@ -264,20 +264,19 @@ fn broken(path: &Path, why: &str) -> StoreError {
 
 /// SQLite's error in words with a remedy, as far as it is known.
 pub(super) fn explain(path: &Path, e: &rusqlite::Error) -> StoreError {
-    let message = match code(e) {
-        Some(ErrorCode::DiskFull) => Message::new(&words::DISK_FULL),
+    let of = |words| StoreError::said(Message::new(words).with("path", path.to_string_lossy()));
+    match code(e) {
+        Some(ErrorCode::DiskFull) => of(&words::DISK_FULL),
         // A full disk left it open for reading only.
-        Some(ErrorCode::ReadOnly) if paths::is_full(path) => Message::new(&words::DISK_FULL),
-        Some(ErrorCode::ReadOnly) => Message::new(&words::READ_ONLY_FILE).with("path", path.to_string_lossy()),
-        Some(ErrorCode::CannotOpen) if paths::is_full(path) => Message::new(&words::DISK_FULL),
-        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-            Message::new(&words::FOLDER_UNWRITABLE).with("path", path.to_string_lossy()).with("why", "cannot be opened")
-        }
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Message::new(&words::HELD),
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => return broken(path, &e.to_string()),
-        // What a full disk says of a shared-memory file or a temporary one.
-        Some(ErrorCode::SystemIoFailure) if paths::is_full(path) => Message::new(&words::DISK_FULL),
-        _ => return StoreError::Trouble(e.to_string()),
-    };
-    StoreError::said(message)
+        Some(ErrorCode::ReadOnly) => paths::no_room(path).unwrap_or_else(|| of(&words::READ_ONLY_FILE)),
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => paths::no_room(path).unwrap_or_else(|| {
+            let m = Message::new(&words::FOLDER_UNWRITABLE).with("path", path.to_string_lossy());
+            StoreError::said(m.with("why", "cannot be opened"))
+        }),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => of(&words::HELD),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => broken(path, &e.to_string()),
+        // What a full disk says of a shared-memory file or a temporary one, and what a quota says of any.
+        Some(ErrorCode::SystemIoFailure) => paths::no_room(path).unwrap_or_else(|| StoreError::Trouble(e.to_string())),
+        _ => StoreError::Trouble(e.to_string()),
+    }
 }

@@ -67,7 +67,7 @@ pub(super) fn unpack(plain: &[u8]) -> Secrets {
 pub(super) fn put(db: &mut Db, name: &str, secret: &Secret, fingerprint_key: &[u8; 32]) -> Result<(), StoreError> {
     db.journal_tx(|tx, t| {
         let old: Option<i64> = tx.query_row("SELECT gen FROM secret WHERE name = ?1", [name], |r| r.get(0)).optional().map_err(|e| t.explain(e))?;
-        let generation = old.unwrap_or(0) + 1;
+        let generation = old.unwrap_or(0).wrapping_add(1);
         let place = Place { table: "secret", id: name, column: "blob", generation };
         let (blob, key_id) = seal(tx, t, &place, secret.expose().as_bytes())?;
         let fp = Fingerprint::of(fingerprint_key, secret);

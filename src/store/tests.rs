@@ -4,6 +4,7 @@
 
 mod clocks;
 mod data;
+mod edited;
 mod files;
 mod journal;
 

@@ -38,8 +38,10 @@ impl StoreError {
     pub(crate) fn unwritten(&self) -> bool {
         use crate::i18n::store as w;
         match self {
-            Self::Said(m) => [&w::DISK_FULL, &w::READ_ONLY_FILE, &w::HELD, &w::FOLDER_UNWRITABLE, &w::BROKEN, &w::VAULT_REPLACED, &w::OWNER_OTHER]
-                .contains(&m.words),
+            Self::Said(m) => {
+                [&w::DISK_FULL, &w::QUOTA_FULL, &w::READ_ONLY_FILE, &w::HELD, &w::FOLDER_UNWRITABLE, &w::BROKEN, &w::VAULT_REPLACED, &w::OWNER_OTHER]
+                    .contains(&m.words)
+            }
             Self::Trouble(_) => true,
             Self::Busy(_) | Self::Locked => false,
         }
@@ -69,10 +71,28 @@ impl StoreError {
                 let broken = [&crate::i18n::store::BROKEN, &crate::i18n::store::NEWER, &crate::i18n::store::SEAL_BROKEN];
                 let code = if broken.contains(&m.words) { ReasonCode::StoreBroken } else { ReasonCode::StoreUnwritable };
                 let why = Reason::new(code).raw(m.text(Lang::En));
-                if m.words == &crate::i18n::store::BROKEN { why.with("evidence", "damaged") } else { why }
+                let path = m.arg("path").unwrap_or_default();
+                match evidence(m) {
+                    Some("damaged") => why.with("evidence", "damaged"),
+                    Some(evidence) => why.with("evidence", evidence).with("path", path),
+                    None => why,
+                }
             }
         }
     }
+}
+
+/// What keeps the store from being written, for words of its own.
+fn evidence(m: &Message) -> Option<&'static str> {
+    use crate::i18n::store as w;
+    Some(match m.words {
+        words if words == &w::BROKEN => "damaged",
+        words if words == &w::DISK_FULL => "disk_full",
+        words if words == &w::QUOTA_FULL => "quota",
+        words if words == &w::READ_ONLY_FILE => "read_only",
+        words if words == &w::HELD => "held",
+        _ => return None,
+    })
 }
 
 /// A secret of a gateway or account that does not open: the remedy names whose it is, as the command line takes it.

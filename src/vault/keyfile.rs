@@ -7,10 +7,13 @@ use crate::{
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
 use std::{
-    io::Write,
+    io::{Read, Write},
     path::{Path, PathBuf},
 };
 use zeroize::Zeroizing;
+
+/// Longest file with a key that is read, in bytes: 44 letters and room for blanks.
+const LONGEST: usize = 4096;
 
 /// 32 bytes from base64 text.
 pub(super) fn decode(text: &str) -> Option<Key> {
@@ -45,11 +48,18 @@ pub(super) fn read(path: &Path) -> Result<Key, Message> {
             }
         }
     }
-    let bytes = std::fs::read(path).map(Zeroizing::new).map_err(|e| match e.kind() {
+    let bytes = short(path).map_err(|e| match e.kind() {
         std::io::ErrorKind::NotFound => missing(),
         _ => unread(&paths::plain(&e)),
     })?;
     std::str::from_utf8(&bytes).ok().and_then(decode).ok_or_else(|| Message::new(&words::KEY_WRONG).with("source", "key file"))
+}
+
+/// The beginning of a file: no key is longer, and what is longer is none.
+fn short(path: &Path) -> std::io::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LONGEST));
+    std::fs::File::open(path)?.take(LONGEST as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Refuses a key file that is a link: removing it would leave the key behind it where it is.
@@ -71,10 +81,7 @@ pub(super) fn write(path: &Path, key: &Key) -> Result<(), Message> {
         file.persist_noclobber(path).map_err(|e| e.error)?;
         std::fs::File::open(dir)?.sync_all()
     };
-    go().map_err(|e| match e.kind() {
-        std::io::ErrorKind::StorageFull => Message::new(&words::DISK_FULL),
-        _ => Message::new(&words::FOLDER_UNWRITABLE).with("path", path.to_string_lossy()).with("why", paths::plain(&e)),
-    })
+    go().map_err(|e| paths::cannot_write(path, &e))
 }
 
 /// Where the key of this `item` lies: the store's key file for the first key, one beside it for those that replaced it.
@@ -106,8 +113,9 @@ pub(super) fn credentials() -> Result<Vec<Key>, Message> {
     let dir = std::env::var_os("CREDENTIALS_DIRECTORY").ok_or_else(none)?;
     let mut keys = Vec::new();
     for name in [CREDENTIAL, NEXT] {
-        if let Ok(text) = std::fs::read_to_string(Path::new(&dir).join(name)).map(Zeroizing::new) {
-            keys.push(decode(&text).ok_or_else(|| Message::new(&words::KEY_WRONG).with("source", "credential"))?);
+        if let Ok(bytes) = short(&Path::new(&dir).join(name)) {
+            let key = std::str::from_utf8(&bytes).ok().and_then(decode);
+            keys.push(key.ok_or_else(|| Message::new(&words::KEY_WRONG).with("source", "credential"))?);
         }
     }
     if keys.is_empty() { Err(none()) } else { Ok(keys) }

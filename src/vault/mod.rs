@@ -6,6 +6,8 @@
 
 mod change;
 pub mod common;
+#[cfg(test)]
+mod hostile_tests;
 mod keyfile;
 mod keyring;
 pub(crate) mod meta;

@@ -60,6 +60,7 @@ fn a_full_disk_is_said_and_the_deck_stays_live() {
     pty.wait_for("NOT KEPT");
     pty.keys("L");
     pty.wait_for("disk is full");
+    pty.wait_for("vault.db): nothing was lost");
     // With space again it is kept again, and says so by saying nothing.
     drop(filler);
     std::fs::remove_file(small.join("filler")).unwrap();
@@ -162,4 +163,18 @@ fn a_vault_that_is_damaged_before_the_start_is_said_and_the_deck_shows_what_it_k
     pty.keys("q");
     pty.assert_exit(0);
     assert_eq!(std::fs::read(&path).unwrap(), wreck);
+}
+
+#[test]
+fn files_that_others_may_change_have_a_badge_that_goes_when_they_are_mended() {
+    let house = house();
+    let config = house.home.path().join("config.toml");
+    let mode = |bits: u32| std::fs::set_permissions(&config, std::fs::Permissions::from_mode(bits)).unwrap();
+    for (bits, open) in [(0o600, false), (0o666, true), (0o600, false)] {
+        mode(bits);
+        let mut pty = house.open(120, 34);
+        assert_eq!(pty.text().contains("OPEN FILES"), open, "mode {bits:o}:\n{}", pty.text());
+        pty.keys("q");
+        pty.assert_exit(0);
+    }
 }

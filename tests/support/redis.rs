@@ -25,13 +25,18 @@ pub struct Tls {
 impl Tls {
     /// Made in `dir` for `localhost` and 127.0.0.1.
     pub fn make(dir: &Path) -> Self {
+        Self::of(dir, &["localhost", "127.0.0.1"])
+    }
+
+    /// The same for other names.
+    pub fn of(dir: &Path, names: &[&str]) -> Self {
         let ca_key = rcgen::KeyPair::generate().unwrap();
         let mut ca = rcgen::CertificateParams::new(Vec::new()).unwrap();
         ca.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         let ca_cert = ca.self_signed(&ca_key).unwrap();
         let issuer = rcgen::Issuer::new(ca, ca_key);
         let key = rcgen::KeyPair::generate().unwrap();
-        let own = rcgen::CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+        let own = rcgen::CertificateParams::new(names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>()).unwrap();
         let cert = own.signed_by(&key, &issuer).unwrap();
         let file = |name: &str, text: String| {
             let path = dir.join(name);

@@ -3,6 +3,8 @@
 //! One line of JSON in, one line out, several times over one connection. The answer is the document that
 //! `pairdeck token --format json` prints, or `{"v":1,"error":{…}}`.
 
+#[cfg(test)]
+mod hostile_tests;
 mod paper;
 #[cfg(unix)]
 mod socket;

@@ -15,6 +15,7 @@ use super::world::World;
 use crate::{
     domain::{Action, Effect, Inputs, Not, Op, OpPhase, Reason, ReasonCode, Row, Target, Time},
     store::{Audit, NewOp, StoreError},
+    vault::VaultState,
 };
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -170,6 +171,20 @@ pub(super) async fn end(world: &Arc<World>, note: &Note<'_>, id: i64, phase: OpP
 /// Appends to the audit what was done to the vault itself.
 pub async fn audit_vault(world: &Arc<World>, action: &str, outcome: &str) {
     append(world, "vault".to_owned(), action, None, outcome).await;
+}
+
+/// Appends to the audit what was done to a secret: of a gateway, of an account, of the store that hosts share.
+pub async fn audit_secret(world: &Arc<World>, whose: &str, action: &str, done: bool) {
+    append(world, whose.to_owned(), action, None, if done { "done" } else { "failed" }).await;
+}
+
+/// Opens the vault because a person asked for it. Who fails is in the audit: a passphrase that is tried leaves a trace.
+pub async fn unlock(world: &Arc<World>, passphrase: Option<crate::domain::Secret>) -> VaultState {
+    let state = world.vault.unlock(passphrase).await;
+    if let VaultState::Locked(why) = &state {
+        audit_vault(world, "unlock", &format!("failed: {}", why.arg("evidence").unwrap_or(why.code.name()))).await;
+    }
+    state
 }
 
 /// Appends to the audit: who did what to whom, and how it ended.

@@ -3,7 +3,10 @@
 use super::api::Api;
 use crate::{
     domain::{Reason, ReasonCode},
-    providers::http::ws::{Refused, Socket},
+    providers::http::{
+        json,
+        ws::{Refused, Socket},
+    },
 };
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
@@ -103,7 +106,7 @@ impl Stream {
         };
         let greeting = timeout(GREETING, socket.next()).await.ok().flatten();
         let Some(Ok(Message::Text(text))) = greeting else { return Err(NoStream::Lost(Reason::new(ReasonCode::EventsLost))) };
-        let Some(hello) = text.as_str().strip_prefix('0').and_then(|t| serde_json::from_str::<Value>(t).ok()) else {
+        let Some(hello) = text.as_str().strip_prefix('0').and_then(|t| json::value(t.as_bytes())) else {
             return Err(NoStream::Off);
         };
         let ms = |k, default| hello.get(k).and_then(Value::as_u64).unwrap_or(default).clamp(1_000, 120_000);
@@ -165,7 +168,7 @@ pub(super) fn read(text: &str) -> Option<Frame> {
         '4' if body.contains("Invalid namespace") => Some(Frame::NoNamespace(space.into())),
         '4' => Some(Frame::Denied(space.into())),
         '2' => {
-            let v: Value = serde_json::from_str(body.get(body.find('[')?..)?).ok()?;
+            let v = json::value(body.get(body.find('[')?..)?.as_bytes())?;
             Some(Frame::Event(event(v.get(0)?.as_str()?, v.get(1)?)?, space.is_empty()))
         }
         _ => None,
@@ -226,10 +229,35 @@ mod tests {
         assert!(can_join("a/b c") && !can_join("") && !can_join("a,b") && !can_join("a?b"));
     }
 
+    #[test]
+    fn a_frame_whose_tree_would_take_all_memory_is_no_event() {
+        let body = format!(r#"42["messages.upsert",{{"instance":"a","data":[{}]}}]"#, vec!["{\"a\":0}"; (7 << 20) / 8].join(","));
+        assert_eq!(read(&body), None);
+    }
+
     proptest! {
+        #![proptest_config(crate::hostile::config())]
+
         #[test]
         fn arbitrary_frames_never_panic(s in "4?[0-6]?/?[ -~é]{0,60}") {
             let _ = read(&s);
+        }
+
+        #[test]
+        fn damaged_events_are_read_or_left_out(
+            kind in prop::sample::select(vec!["connection.update", "qrcode.updated", "status.instance", "remove.instance", "x"]),
+            data in crate::hostile::document(&[
+                serde_json::json!({"instance": "a", "data": {"instance": "a", "state": "close", "statusReason": 401}, "date_time": "2026-11-21T07:41:58.000Z"}),
+                serde_json::json!({"instance": "a", "data": {"qrcode": {"instance": "a", "pairingCode": "ABCD1234", "code": "2@x,y,z,w", "base64": "x"}}}),
+                serde_json::json!({"instance": "a", "data": {"disconnectionReasonCode": 401, "disconnectionObject": "{}"}}),
+            ]),
+            space in "(/[a-z,?é]{0,5},?)?",
+        ) {
+            let text = format!("42{space}{}", serde_json::json!([kind, data]));
+            if let Some(Frame::Event(e, _)) = read(&text) {
+                prop_assert_eq!(Some(&*e.name), data.get("instance").and_then(Value::as_str));
+                prop_assert!(e.local_ms.is_none() || data.get("date_time").is_some());
+            }
         }
     }
 }

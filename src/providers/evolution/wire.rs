@@ -84,7 +84,7 @@ pub(super) fn disconnect_text(v: &Value) -> Option<Box<str>> {
     let parsed;
     let v = match v {
         Value::String(s) => {
-            parsed = serde_json::from_str::<Value>(s).ok()?;
+            parsed = json::value(s.as_bytes())?;
             &parsed
         }
         other => other,
@@ -300,7 +300,15 @@ mod tests {
         assert!(metrics(b"<html>").is_none());
     }
 
+    #[test]
+    fn json_inside_of_a_text_is_no_way_around_the_bound_of_a_tree() {
+        let inside = format!("[{}]", vec!["{\"a\":0}"; (7 << 20) / 8].join(","));
+        assert_eq!(disconnect_text(&Value::String(inside)), None);
+    }
+
     proptest! {
+        #![proptest_config(crate::hostile::config())]
+
         #[test]
         fn arbitrary_bytes_never_panic(b in proptest::collection::vec(any::<u8>(), 0..400)) {
             let _ = (list(&b), metrics(&b), json(&b).map(|v| (connect(&v), told(&v), state(&v))));

@@ -103,3 +103,13 @@ pub(super) fn retry_after(value: Option<&str>, now: Stamp) -> Option<Duration> {
     };
     Some(Duration::from_secs(seconds.min(86_400)))
 }
+
+#[cfg(test)]
+impl super::Answer {
+    /// One for tests of decoders, as if it had come without headers.
+    pub(crate) fn of_test(status: u16, body: Vec<u8>) -> Self {
+        let sent = Stamp::wall_only(crate::domain::Wall(0));
+        let (content_type, retry_after, secrets) = (String::new(), None, Vec::new());
+        Self { status, body, sent, received: sent, date: None, content_type, retry_after, secrets, place: None }
+    }
+}

@@ -32,18 +32,26 @@ pub fn config(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, Reason> {
         let made = build(roots.clone())?;
         return Ok(Arc::clone(PLAIN.get_or_init(|| made)));
     };
-    let unreadable = |why: String| Reason::new(ReasonCode::TlsFailed).raw(format!("ca_file: {why}"));
     let mut store = roots.clone();
-    let mut added = 0;
-    let pem = paths::settings(file).map_err(|e| unreadable(paths::plain(&e)))?;
-    for cert in CertificateDer::pem_slice_iter(&pem) {
-        store.add(cert.map_err(|e| unreadable(e.to_string()))?).map_err(|e| unreadable(e.to_string()))?;
-        added += 1;
-    }
-    if added == 0 {
-        return Err(unreadable("no certificate in it".to_owned()));
+    for cert in authority(file).map_err(|why| Reason::new(ReasonCode::TlsFailed).raw(format!("ca_file: {why}")))?.1 {
+        store.add(cert).map_err(|e| Reason::new(ReasonCode::TlsFailed).raw(format!("ca_file: {e}")))?;
     }
     build(store)
+}
+
+/// The text of a `ca_file` and the certificates in it, at least one. A pipe is not waited for, and what has no end is not read to it.
+///
+/// # Errors
+/// Why it is of no use, in a few words.
+pub fn authority(file: &Path) -> Result<(Vec<u8>, Vec<CertificateDer<'static>>), String> {
+    let pem = paths::settings(file).map_err(|e| paths::plain(&e))?;
+    let found = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>().map_err(|e| e.to_string())?;
+    // A root that takes none of them says why at once, not at the first connection.
+    let mut one = RootCertStore::empty();
+    for cert in &found {
+        one.add(cert.clone()).map_err(|e| e.to_string())?;
+    }
+    if one.is_empty() { Err("no certificate in it".to_owned()) } else { Ok((pem, found)) }
 }
 
 /// A configuration that trusts nobody, for plain http, where TLS is never begun.

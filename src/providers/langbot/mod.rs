@@ -91,4 +91,6 @@ impl Provider for LangBot {
 }
 
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod tests;

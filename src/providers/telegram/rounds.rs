@@ -61,10 +61,14 @@ const fn dead(code: ReasonCode) -> bool {
     matches!(code, ReasonCode::LoggedOut | ReasonCode::Wiped | ReasonCode::SessionDuplicated | ReasonCode::AccountClosed)
 }
 
+/// However long an account asks us to wait, it is asked again after a month.
+const LONGEST: Duration = Duration::from_secs(30 * 86_400);
+
 fn wait(why: &Reason, pause: Duration) -> Duration {
-    let flood = why.arg("retry_after").and_then(|s| s.parse().ok());
+    let flood = why.arg("retry_after").and_then(|s| s.parse::<u64>().ok());
     match (flood, why.code) {
-        (Some(seconds), _) => Duration::from_secs(seconds),
+        // Bounded: it is added to a clock, and may have come out of a store that somebody edited.
+        (Some(seconds), _) => Duration::from_secs(seconds).min(LONGEST),
         (None, code) if dead(code) => DEAD,
         (None, ReasonCode::NeverPaired | ReasonCode::CredentialMissing) => pause,
         (None, _) => AGAIN,

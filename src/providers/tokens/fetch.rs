@@ -106,13 +106,17 @@ async fn once(platform: &Platform, cx: &Cx, account: &Account, secret: &Secret, 
     })?;
     let unclear = |what: &str| Reason::new(ReasonCode::Unintelligible).with("gateway", cx.gateway.as_str()).raw(what);
     let token = body.get(platform.obtain.token).and_then(serde_json::Value::as_str).filter(|t| fits(t)).ok_or_else(|| unclear("no token in it"))?;
-    let life = body.get(platform.obtain.life).and_then(answer::number).filter(|s| (1..=OLDEST).contains(s));
-    let life = life.ok_or_else(|| unclear("no life of the token in it"))?;
+    let life = body.get(platform.obtain.life).and_then(life).ok_or_else(|| unclear("no life of the token in it"))?;
     Ok(Issued { token: Secret::new(token.to_owned()), life: Duration::from_secs(life), sent: answer.sent })
 }
 
+/// Seconds that a token lives, if that is a life that can be believed.
+pub(super) fn life(told: &serde_json::Value) -> Option<u64> {
+    answer::number(told).filter(|s| (1..=OLDEST).contains(s))
+}
+
 /// True for a text that can travel as a token in a query or a header.
-fn fits(token: &str) -> bool {
+pub(super) fn fits(token: &str) -> bool {
     (1..=LONGEST).contains(&token.len()) && token.bytes().all(|b| b.is_ascii_graphic())
 }
 

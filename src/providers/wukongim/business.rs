@@ -96,6 +96,18 @@ impl Business {
         Ok(Some(Self { http, name, time: cx.time.clone(), samples: ItsTime(cx.samples.clone()) }))
     }
 
+    /// One that is never asked, for tests of what it reads.
+    #[cfg(test)]
+    #[allow(clippy::unwrap_used)]
+    pub(super) fn of_test(settings: &crate::store::config::Gateway) -> Self {
+        struct Nowhere;
+        impl Samples for Nowhere {
+            fn push(&self, _: Sample) {}
+        }
+        let (http, time) = (Client::new(settings).unwrap(), Arc::new(crate::clock::ManualTime::new()));
+        Self { http, name: "im (business_url)".to_owned(), time, samples: ItsTime(Arc::new(Nowhere)) }
+    }
+
     fn reason(&self, code: ReasonCode) -> Reason {
         Reason::new(code).with("gateway", &self.name)
     }
@@ -109,7 +121,7 @@ impl Business {
     }
 
     /// Reads an answer; refusals as `{"msg","status"}` with 400 (`wkhttp/http.go`, `ResponseError`).
-    fn read(&self, a: &Answer, hidden: Option<&Secret>) -> Result<Value, Reason> {
+    pub(super) fn read(&self, a: &Answer, hidden: Option<&Secret>) -> Result<Value, Reason> {
         let v = wire::json(&a.body);
         if a.is_ok() && !a.is_page() {
             return v.filter(Value::is_object).ok_or_else(|| self.reason(ReasonCode::Unintelligible));
@@ -149,12 +161,17 @@ impl Business {
     pub(super) async fn code(&self) -> Result<Code, Reason> {
         let a = self.send(Call::get("/v1/user/loginuuid")).await?;
         let v = self.read(&a, None)?;
-        let (uuid, qrcode) = (self.text(&v, "uuid")?, self.text(&v, "qrcode")?);
+        self.made(&v, a.sent)
+    }
+
+    /// Reads a new code.
+    pub(super) fn made(&self, v: &Value, sent: Stamp) -> Result<Code, Reason> {
+        let (uuid, qrcode) = (self.text(v, "uuid")?, self.text(v, "qrcode")?);
         let plain = uuid.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
         // A code that does not name its uuid would let somebody else's login through.
         let payload = Payload::qr(qrcode).filter(|_| plain && qrcode.contains(uuid));
         let payload = payload.ok_or_else(|| self.reason(ReasonCode::Unintelligible).raw("qrcode"))?;
-        Ok(Code { uuid: uuid.into(), payload, sent: a.sent })
+        Ok(Code { uuid: uuid.into(), payload, sent })
     }
 
     /// What became of a code; answered when something happens, or after 10 s with what was so when the question came.
@@ -163,10 +180,15 @@ impl Business {
     /// What kept it from being told.
     pub(super) async fn status(&self, uuid: &str) -> Result<Status, Reason> {
         let v = self.read(&self.send(Call::get("/v1/user/loginstatus").query("uuid", uuid).within(POLL)).await?, None)?;
-        match self.text(&v, "status")? {
+        self.became(&v)
+    }
+
+    /// Reads what became of a code.
+    pub(super) fn became(&self, v: &Value) -> Result<Status, Reason> {
+        match self.text(v, "status")? {
             "waitScan" => Ok(Status::Waiting),
-            "scanned" => Ok(Status::Scanned(self.text(&v, "uid")?.to_owned())),
-            "authed" => Ok(Status::Granted { uid: self.text(&v, "uid")?.to_owned(), auth: Secret::new(self.text(&v, "auth_code")?.to_owned()) }),
+            "scanned" => Ok(Status::Scanned(self.text(v, "uid")?.to_owned())),
+            "authed" => Ok(Status::Granted { uid: self.text(v, "uid")?.to_owned(), auth: Secret::new(self.text(v, "auth_code")?.to_owned()) }),
             "expired" => Ok(Status::Expired),
             other => Err(self.reason(ReasonCode::Unintelligible).raw(other)),
         }

@@ -4,6 +4,7 @@
 mod api_calls;
 mod crowd;
 mod fights;
+mod hostile;
 mod pairing;
 mod recorded;
 mod watching;

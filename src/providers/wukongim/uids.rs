@@ -65,7 +65,7 @@ fn read(file: &Path) -> std::io::Result<Vec<Box<str>>> {
 }
 
 /// One uid a line. A `#` begins a comment, at the beginning of a line or after a blank: no uid holds one.
-fn parse(text: &str) -> Vec<Box<str>> {
+pub(super) fn parse(text: &str) -> Vec<Box<str>> {
     text.trim_start_matches('\u{feff}')
         .lines()
         .map(|l| l.split('#').next().unwrap_or_default().trim())

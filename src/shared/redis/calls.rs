@@ -1,6 +1,6 @@
 //! The questions: one script each, and what its answer means.
 
-use super::{REPLACED, Redis, WIPED};
+use super::{Inner, REPLACED, Redis, WIPED};
 use crate::{
     domain::{Clean, Fingerprint, Reason, ReasonCode},
     providers::Fut,
@@ -16,6 +16,27 @@ fn ms(d: Duration) -> u64 {
 /// What a script says as milliseconds; less than none is none.
 fn span(ms: i64) -> Duration {
     Duration::from_millis(u64::try_from(ms).unwrap_or(0))
+}
+
+/// A token as its script tells it: generation, text, by whom, left, age, renewed, found good so long ago.
+pub(super) type Kept = (u64, String, String, i64, i64, u8, i64);
+/// What is known of one that is gone: mark, left, wiped so long ago.
+pub(super) type KeptGone = (String, i64, i64, i64);
+
+impl Inner {
+    /// Reads a token. Whoever may write there may have written anything.
+    pub(super) fn token(&self, name: &str, (generation, kept, by, left, age, renewed, good): Kept) -> Result<SharedToken, Reason> {
+        let token = self.opened(name, generation, kept)?;
+        let fingerprint = Fingerprint::of(&self.fingerprint_key, &token);
+        let (good, by) = ((good >= 0).then(|| span(good)), Clean::new(&by));
+        Ok(SharedToken { token, fingerprint, generation, left: span(left), age: span(age), by, renewed: renewed == 1, good })
+    }
+}
+
+/// Reads what is known of a token that is gone.
+pub(super) fn was_gone((mark, left, wiped, replaced): KeptGone) -> Gone {
+    let since = |ago: i64| (ago >= 0).then(|| span(ago));
+    Gone { mark: (!mark.is_empty()).then(|| mark.into()), left: span(left), wiped: since(wiped), replaced: since(replaced) }
 }
 
 impl Shared for Redis {
@@ -97,22 +118,8 @@ impl Shared for Redis {
             let i = &self.inner;
             let mut script = i.scripts.get.prepare_invoke();
             script.key(i.key(name, "token"));
-            let found = self.call::<Option<(u64, String, String, i64, i64, u8, i64)>>(&script).await?;
-            let Some((generation, kept, by, left, age, renewed, good)) = found else {
-                return Ok(None);
-            };
-            let token = i.opened(name, generation, kept)?;
-            let fingerprint = Fingerprint::of(&i.fingerprint_key, &token);
-            Ok(Some(SharedToken {
-                token,
-                fingerprint,
-                generation,
-                left: span(left),
-                age: span(age),
-                by: Clean::new(&by),
-                renewed: renewed == 1,
-                good: (good >= 0).then(|| span(good)),
-            }))
+            let found = self.call::<Option<Kept>>(&script).await?;
+            found.map(|kept| i.token(name, kept)).transpose()
         })
     }
 
@@ -138,14 +145,7 @@ impl Shared for Redis {
         Box::pin(async move {
             let mut script = self.inner.scripts.gone.prepare_invoke();
             script.key(self.inner.key(name, "gone"));
-            let found = self.call::<Option<(String, i64, i64, i64)>>(&script).await?;
-            let since = |ago: i64| (ago >= 0).then(|| span(ago));
-            Ok(found.map(|(mark, left, wiped, replaced)| Gone {
-                mark: (!mark.is_empty()).then(|| mark.into()),
-                left: span(left),
-                wiped: since(wiped),
-                replaced: since(replaced),
-            }))
+            Ok(self.call::<Option<KeptGone>>(&script).await?.map(was_gone))
         })
     }
 

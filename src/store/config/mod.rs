@@ -6,6 +6,8 @@ mod account_read;
 mod clock;
 mod edit;
 mod error;
+#[cfg(test)]
+mod hostile_tests;
 mod langbot;
 mod mirrors;
 mod ntp;

@@ -274,3 +274,26 @@ async fn a_vault_that_is_deleted_or_replaced_under_a_running_process_is_said_and
     store.flush().await;
     assert!(store.trouble().is_some());
 }
+
+#[test]
+fn what_sqlite_says_of_a_file_that_it_cannot_write_is_told_with_its_place_and_its_remedy() {
+    use crate::i18n::{Lang, reason};
+    use rusqlite::ffi;
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("vault.db");
+    for (code, evidence, said) in [
+        (ffi::SQLITE_FULL, Some("disk_full"), "the disk is full"),
+        (ffi::SQLITE_READONLY, Some("read_only"), "is read-only"),
+        (ffi::SQLITE_BUSY, Some("held"), "holds the store"),
+        (ffi::SQLITE_CORRUPT, Some("damaged"), "damaged"),
+        (ffi::SQLITE_NOTADB, Some("damaged"), "damaged"),
+        (ffi::SQLITE_IOERR, None, ""),
+    ] {
+        let e = super::super::schema::explain(&path, &rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
+        let (text, why) = (e.text(Lang::En), e.reason());
+        assert!(text.contains(said), "{code}: {text}");
+        assert!(evidence.is_none() || text.contains("vault.db"), "{code}: it is not said where: {text}");
+        assert_eq!(why.arg("evidence"), evidence, "{code}: {text}");
+        assert!(!reason::sentence(&why, Lang::En).is_empty() && reason::remedy_sentence(&why, Lang::En).is_some(), "{code}");
+    }
+}

@@ -37,7 +37,7 @@ pub(super) fn ended(db: &mut Db, e: &Ended, fingerprint_key: &[u8; 32]) -> Resul
         let before = generation(tx, &e.key).map_err(explain)?;
         let result = match &e.end {
             End::New { token, issued, expires, generation } => {
-                let next = i64::try_from(*generation).unwrap_or(i64::MAX).max(before + 1);
+                let next = i64::try_from(*generation).unwrap_or(i64::MAX).max(before.saturating_add(1));
                 let place = Place { table: "token", id, column: "blob", generation: next };
                 let (blob, key_id) = secrets::seal(tx, t, &place, token.expose().as_bytes())?;
                 let fp = Fingerprint::of(fingerprint_key, token);

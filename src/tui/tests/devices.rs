@@ -136,7 +136,7 @@ fn a_token_is_shown_on_request_copied_after_that_and_hidden_by_itself() {
     let target = reveal(&mut a, Ok(Secret::new(TOKEN.into())));
     assert_eq!(target.device.unwrap().as_str(), "WEB 1");
     assert!(picture(&a).contains(TOKEN) && picture(&a).contains("hidden again in 10 s"), "{}", picture(&a));
-    assert!(matches!(&press(&mut a, "y")[..], [Do::Copy(t)] if t == TOKEN));
+    assert!(matches!(&press(&mut a, "y")[..], [Do::Copy(t), Do::Send(crate::engine::Command::Copied(_))] if t == TOKEN));
     let later = crate::domain::Stamp { boot: at(0).boot.map(|(id, b)| (id, b.plus(Duration::from_secs(10)))), ..at(0) };
     assert!(crate::tui::update::next_wake(&a).is_some_and(|b| b <= at(0).boot_now().plus(Duration::from_secs(1))));
     update(&mut a, Event::Tick, later);

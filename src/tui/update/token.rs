@@ -45,6 +45,7 @@ pub(super) fn key(app: &mut App, key: &KeyEvent, out: &mut Vec<Do>) {
         (_, Some(Act::Copy)) => match &t.shown {
             Some((token, _)) => {
                 out.push(Do::Copy(token.expose().to_owned()));
+                out.push(Do::Send(Command::Copied(t.target.clone())));
                 app.say(Level::Good, &Message::new(&slots::TOKEN_COPIED));
             }
             None => app.say(Level::Hint, &Message::new(&slots::TOKEN_NOT_SHOWN)),

@@ -4,6 +4,9 @@ use super::wire::WireError;
 use crate::domain::Clean;
 use std::time::Duration;
 
+/// No server wants us to wait longer than that: what says so would be added to a clock.
+const LONGEST: Duration = Duration::from_secs(30 * 86_400);
+
 /// Why a call did not give its result.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -106,13 +109,13 @@ impl Error {
 
     /// How long the server wants us to wait (420, and the transport's 429).
     pub fn flood(&self) -> Option<Duration> {
-        let seconds = match self {
+        let seconds: u64 = match self {
             Self::Rpc { code: 420, name } => name.as_str().rsplit('_').next()?.parse().ok()?,
             // The transport names no time.
             Self::Wire(WireError::TooMany) => 60,
             _ => return None,
         };
-        Some(Duration::from_secs(seconds))
+        Some(Duration::from_secs(seconds).min(LONGEST))
     }
 
     /// Where to go instead.
@@ -160,6 +163,7 @@ mod tests {
     fn names_of_errors_say_what_to_do() {
         assert_eq!(rpc(420, "FLOOD_WAIT_17").flood(), Some(Duration::from_secs(17)));
         assert_eq!(rpc(420, "FLOOD_PREMIUM_WAIT_3").flood(), Some(Duration::from_secs(3)));
+        assert_eq!(rpc(420, "FLOOD_WAIT_18446744073709551615").flood(), Some(LONGEST));
         assert_eq!(rpc(303, "PHONE_MIGRATE_4").moved(), Some(Moved::Phone(4)));
         assert_eq!(rpc(303, "USER_MIGRATE_1").moved().map(Moved::dc), Some(1));
         assert_eq!(rpc(406, "AUTH_KEY_DUPLICATED").verdict(), Some(Verdict::Duplicated));

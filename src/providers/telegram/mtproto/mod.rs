@@ -24,6 +24,8 @@ mod wire;
 #[cfg(test)]
 mod exchange_tests;
 #[cfg(test)]
+mod hostile_tests;
+#[cfg(test)]
 mod tests;
 
 pub use connection::{App, Connection, Options, Update};

@@ -347,7 +347,7 @@ fn introduced(app: &App, body: &[u8]) -> Vec<u8> {
 
 /// What of an update concerns us. Only that is read: an update may hold pages of text in text, whose depth nobody limits, and reading
 /// them takes as much stack as the server likes.
-fn read(body: &[u8]) -> Vec<Update> {
+pub(super) fn read(body: &[u8]) -> Vec<Update> {
     use tl::types::{UpdateShort, Updates, UpdatesCombined};
     /// `Vector t`.
     const VECTOR: u32 = 0x1cb5_c415;

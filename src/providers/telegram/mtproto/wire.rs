@@ -231,6 +231,23 @@ impl Frames {
     }
 }
 
+/// Every packet of a stream that comes in pieces of `cut` bytes, and how much is left of it.
+#[cfg(test)]
+pub(super) fn decode_all(framing: Framing, bytes: &[u8], cut: usize) -> (Vec<Vec<u8>>, usize) {
+    let (mut frames, mut inbox, mut packets) = (Frames::new(framing), Vec::new(), Vec::new());
+    for piece in bytes.chunks(cut) {
+        inbox.extend_from_slice(piece);
+        loop {
+            match frames.take(&mut inbox) {
+                Ok(Some(packet)) => packets.extend(status(packet)),
+                Ok(None) => break,
+                Err(_) => return (packets, inbox.len()),
+            }
+        }
+    }
+    (packets, inbox.len())
+}
+
 fn crc(data: &[u8]) -> u32 {
     let mut crc = Crc::new();
     crc.update(data);

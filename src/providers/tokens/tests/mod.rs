@@ -3,6 +3,7 @@
 
 mod acting;
 mod fetching;
+mod hostile;
 mod watching;
 
 use super::*;
