@@ -1,0 +1,54 @@
+//! Sessions of workers that somebody ended elsewhere, while a deck has the operator's connection: what commands beside it say of their
+//! slots, of a copy of the dead key too, and what a wipe of it says.
+
+use super::{connected, look_again, open_deck_showing, speakers};
+use crate::{
+    deck::hands::wait_row,
+    support::{
+        house::until,
+        tg::{OWNER, Tg, key, lies, write},
+    },
+};
+use serde_json::{Value, json};
+
+fn status(all: &Tg, slot: &str) -> Value {
+    all.home.run(&["status", &format!("tg:ada/{slot}"), "--json"]).json()
+}
+
+fn is_over(row: &Value) -> bool {
+    (&row["state"], &row["reason"]["code"]) == (&json!("logged_out"), &json!("session_revoked"))
+}
+
+#[test]
+fn a_session_that_the_deck_saw_ended_is_over_for_commands_too_and_so_is_a_copy_of_its_key() {
+    let all = Tg::open(3, 1);
+    let twin = all.seat(OWNER, "s1", 1);
+    let alone = all.seat(OWNER, "s3", 3);
+    write(&all.file("s2"), &key(1));
+    for slot in ["s1", "s2"] {
+        assert_eq!(all.device(slot)["state"], "conflict", "two have the key of a session that lives");
+    }
+    let pty = open_deck_showing(&all, "conflict");
+    all.tg().clear();
+    for hash in [twin.0, alone.0] {
+        assert!(all.tg().revoke(OWNER, hash));
+    }
+    look_again(&all, &pty);
+    wait_row(&pty, "ada", "ready");
+    for slot in ["s3", "s1", "s2"] {
+        until(&format!("{slot} to be over"), || is_over(&status(&all, slot)));
+        let listed = all.device(slot);
+        assert!(is_over(&listed), "{listed}");
+    }
+    assert!(all.device("s2")["facts"]["copies"].as_str().unwrap().contains("tg:ada/s1"));
+    assert!(connected(&all) && speakers(&all) == 1, "a look took the connection from a deck that is well");
+    // Nobody keeps anything.
+    let asked = all.home.run(&["wipe", "tg:ada/s2"]).exits(2).says(&["over already"]);
+    let ran = all.home.run(&["wipe", "tg:ada/s2", "--yes"]).exits(0).says(&["tg:ada/s1", "dead key"]);
+    for said in [asked, ran] {
+        let said = format!("{}{}", said.stdout, said.stderr);
+        assert!(!said.contains("keeps the session") && !said.contains("was not ended") && !said.contains("stays for"), "{said}");
+    }
+    assert!(lies(&all.file("s2")).is_none() && lies(&all.file("s1")) == Some(key(1).id()));
+    assert!(is_over(&status(&all, "s1")), "alone it is over all the same");
+}
