@@ -275,6 +275,7 @@ impl World {
             memo: Arc::new(StoreMemo {
                 store: self.store.clone(),
                 gateway: gateway.id.clone(),
+                time: self.time.clone(),
                 read_only: self.read_only,
                 reconfigured: self.reconfigured.clone(),
             }),

@@ -9,6 +9,7 @@ use crate::{
         tg::{OWNER, Tg, key, lies, write},
     },
 };
+use pairdeck::store::Store;
 use serde_json::{Value, json};
 
 fn status(all: &Tg, slot: &str) -> Value {
@@ -51,4 +52,25 @@ fn a_session_that_the_deck_saw_ended_is_over_for_commands_too_and_so_is_a_copy_o
     }
     assert!(lies(&all.file("s2")).is_none() && lies(&all.file("s1")) == Some(key(1).id()));
     assert!(is_over(&status(&all, "s1")), "alone it is over all the same");
+}
+
+#[test]
+fn an_operators_session_that_the_phone_ended_leaves_no_key_in_the_store_and_a_line_in_the_audit() {
+    let all = Tg::open(1, 1);
+    let own = all.tg().devices(OWNER).into_iter().find(|d| d.device.starts_with("pairdeck@")).unwrap();
+    let sealed = || all.home.store(async |store: &Store| store.secret_list().await.unwrap().iter().any(|s| s.0.ends_with("operator")));
+    assert!(sealed());
+    assert!(all.tg().revoke(OWNER, own.hash));
+    for _ in 0..2 {
+        let now = all.home.run(&["status", "tg:ada", "--json"]).json();
+        assert_eq!((&now["state"], &now["reason"]["code"]), (&json!("logged_out"), &json!("logged_out")), "{now}");
+        assert!(!sealed(), "a dead key lies in the store");
+    }
+    let told = all.home.run(&["history", "--json"]).exits(0);
+    let told = told.json()["lines"].as_array().unwrap().iter().filter(|l| l["action"] == "forget key").cloned().collect::<Vec<_>>();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!((&told[0]["id"], &told[0]["outcome"]), (&json!("tg:ada"), &json!("401 AUTH_KEY_UNREGISTERED")));
+    all.pair();
+    assert_eq!(all.home.run(&["status", "tg:ada", "--json"]).exits(0).json()["state"], "ready");
+    assert!(sealed());
 }

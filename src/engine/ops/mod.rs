@@ -137,7 +137,7 @@ pub fn vault_line(time: &dyn Time, action: &str, outcome: &str) -> Audit {
     line(time, "vault".to_owned(), action, None, outcome)
 }
 
-fn line(time: &dyn Time, target: String, action: &str, verdict: Option<crate::clock::Verdict>, outcome: &str) -> Audit {
+pub(super) fn line(time: &dyn Time, target: String, action: &str, verdict: Option<crate::clock::Verdict>, outcome: &str) -> Audit {
     Audit {
         at: time.now(),
         who: super::who::user_at_host(),

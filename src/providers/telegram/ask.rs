@@ -1,7 +1,7 @@
 //! Asking accounts for their sessions: side by side, bounded in time, and what that says of the gateway itself.
 
 use super::{
-    fail, held, memo,
+    bury, fail, held, memo,
     mtproto::{
         Address, Error,
         tl::{enums, functions as f},
@@ -38,6 +38,14 @@ pub(super) async fn remote(hub: &Hub, cx: &Cx, account: &Account) -> Result<(Arc
 }
 
 async fn remote_for(hub: &Hub, cx: &Cx, account: &Account, wish: Wish) -> Result<(Arc<Line>, Option<Remote>), Reason> {
+    let told = sessions(hub, cx, account, wish).await;
+    if told.is_err() {
+        bury::dead(hub, cx, account).await;
+    }
+    told
+}
+
+async fn sessions(hub: &Hub, cx: &Cx, account: &Account, wish: Wish) -> Result<(Arc<Line>, Option<Remote>), Reason> {
     let line = hub.line_for(cx, account, wish).await?;
     if line.operator.bot {
         // What any session may ask proves that the key lives.

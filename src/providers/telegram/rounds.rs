@@ -175,7 +175,8 @@ impl<'a> Rounds<'a> {
 
     /// Somebody may press the key of a login any moment, and none is made.
     fn warms(&self) -> bool {
-        let absent = |r: &Reading| r.told.as_ref().is_err_and(|why| why.code == ReasonCode::NeverPaired);
+        let absent =
+            |r: &Reading| r.told.as_ref().is_err_and(|why| matches!(why.code, ReasonCode::NeverPaired | ReasonCode::LoggedOut | ReasonCode::Wiped));
         self.on_screen && self.warm_due <= Instant::now() && self.readings.values().any(absent) && self.hub.warm.is_cold(self.cx)
     }
 
