@@ -24,8 +24,8 @@ use std::{
     time::Duration,
 };
 
-/// How long a connection that is closing is waited for.
-const CLOSING: Duration = Duration::from_secs(3);
+/// How long a connection that is closing is waited for: less than the shortest patience with an account.
+const CLOSING: Duration = Duration::from_secs(2);
 /// How often it is looked at meanwhile.
 const LOOK: Duration = Duration::from_millis(100);
 

@@ -121,7 +121,7 @@ pub(super) async fn look(hub: &Hub, cx: &Cx, at: Option<&Target>, how: Look) -> 
         }
         (Look::Row, Some(at)) => {
             let Ok(account) = setup::account(cx, at.account.as_str()) else { return Ok(Report::Gone(vec![at.clone()])) };
-            let told = ask::glance(hub, cx, account).await;
+            let told = ask::glance(hub, cx, account, ask::PATIENCE).await;
             let local = local(cx).await;
             let over = over(std::iter::once((account, &told)), &local);
             let rows = draw(hub, cx, account, &told, &local, &over, true).await;
