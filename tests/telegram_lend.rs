@@ -50,15 +50,13 @@ fn open_deck_showing(all: &Tg, state: &str) -> Pty {
 /// Has the deck look, and waits until the servers heard it.
 fn look_again(all: &Tg, pty: &Pty) {
     let calls = all.tg().calls().len();
+    let end = Instant::now() + support::deadline();
     // A look that was under way when the key came is all there is to it: then it is pressed again.
-    let mut pressed = Instant::now() - Duration::from_secs(2);
-    until("a look of the deck's", || {
-        if pressed.elapsed() >= Duration::from_secs(1) {
-            pty.keys("R");
-            pressed = Instant::now();
-        }
-        all.tg().calls().len() > calls
-    });
+    while all.tg().calls().len() <= calls {
+        assert!(Instant::now() < end, "the deck did not look again; the servers heard {:?}:\n{}", all.tg().calls(), pty.text());
+        pty.keys("R");
+        std::thread::sleep(Duration::from_secs(1));
+    }
 }
 
 /// Somebody is connected with the operator's key.

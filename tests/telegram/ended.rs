@@ -74,3 +74,14 @@ fn an_operators_session_that_the_phone_ended_leaves_no_key_in_the_store_and_a_li
     assert_eq!(all.home.run(&["status", "tg:ada", "--json"]).exits(0).json()["state"], "ready");
     assert!(sealed());
 }
+
+#[test]
+fn a_second_deck_knows_the_gateways_clock() {
+    let all = Tg::open(1, 1);
+    let watching = open_deck_showing(&all, "ready");
+    let second = open_deck_showing(&all, "ready");
+    for (which, pty) in [("the watching", &watching), ("the second", &second)] {
+        let knows = |s: &vt100::Screen| (s.contents().contains("clock") && !s.contents().contains("not asked yet")).then_some(());
+        pty.wait_until(&format!("the clock of {which} deck"), knows);
+    }
+}
