@@ -139,6 +139,8 @@ catalogue! { "telegram";
     APP_REFUSED_DO = "In config.toml: its api_id; or `pairdeck secret set {account} --name api_hash`.", "在 config.toml 改正 api_id；或 pairdeck secret set {account} --name api_hash。";
     BOT_REFUSED = "Telegram refuses this bot's token: it was replaced or mistyped.", "Telegram 拒绝该机器人令牌：已更换或输错。";
     BOT_REFUSED_DO = "`pairdeck secret set {account} --name bot_token` takes BotFather's.", "用 pairdeck secret set {account} --name bot_token 存入 BotFather 的令牌。";
+    LAYER = "Telegram answered in a layer that this pairdeck does not speak.", "Telegram 应答所用的层（layer）此版本不支持。";
+    LAYER_DO = "Update pairdeck: the servers have moved on, or a proxy changes what they say.", "请升级 pairdeck：服务器已更新，或有代理改动了应答。";
     DC_DOWN = "Telegram's data centre {dc} does not answer ({address}).", "Telegram 数据中心 {dc} 无响应（{address}）。";
     DC_SLOW = "Telegram's data centre {dc} did not answer in time ({address}).", "Telegram 数据中心 {dc} 未及时响应（{address}）。";
     DC_DO = "On this host: check its way to {address}; other data centres may be well.", "在本机检查到 {address} 的网络；其他数据中心可能正常。";
