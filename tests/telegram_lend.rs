@@ -9,6 +9,8 @@
 mod deck {
     pub mod hands;
 }
+#[path = "telegram/ended.rs"]
+mod ended;
 mod support;
 
 use deck::hands::wait_row;
@@ -34,17 +36,40 @@ fn own(all: &Tg) -> [u8; 8] {
 }
 
 fn open_deck(all: &Tg) -> Pty {
+    open_deck_showing(all, "ready")
+}
+
+fn open_deck_showing(all: &Tg, state: &str) -> Pty {
     let path = all.home.path();
     let pty = Start::new(env!("CARGO_BIN_EXE_pairdeck")).args(["--home".as_ref(), path.as_os_str()]).size(130, 45).spawn();
-    wait_row(&pty, "ada", "ready");
+    wait_row(&pty, "ada", state);
     until("its connection", || connected(all));
     pty
+}
+
+/// Has the deck look, and waits until the servers heard it.
+fn look_again(all: &Tg, pty: &Pty) {
+    let calls = all.tg().calls().len();
+    let end = Instant::now() + support::deadline();
+    // A look that was under way when the key came is all there is to it: then it is pressed again.
+    while all.tg().calls().len() <= calls {
+        assert!(Instant::now() < end, "the deck did not look again; the servers heard {:?}:\n{}", all.tg().calls(), pty.text());
+        pty.keys("R");
+        std::thread::sleep(Duration::from_secs(1));
+    }
 }
 
 /// Somebody is connected with the operator's key.
 fn connected(all: &Tg) -> bool {
     let own = own(all);
     all.tg().connected().iter().any(|c| c.key == Some(own))
+}
+
+/// How many connections spoke with the operator's key.
+fn speakers(all: &Tg) -> usize {
+    let own = own(all);
+    let spoke: BTreeSet<u64> = all.tg().calls().into_iter().filter(|c| c.key == own).map(|c| c.conn).collect();
+    spoke.len()
 }
 
 /// A `watch` with the operator's connection, ended with the value.
@@ -101,8 +126,7 @@ fn everyday(all: &Tg) {
         let state = if args[0] == "list" { account(&ran) } else { ran.json() };
         assert_eq!(state["state"], "ready", "{args:?}: {}", ran.stdout);
         // Who has it may look on its own account: the server tells it of the worker's session.
-        let spoke: BTreeSet<u64> = all.tg().calls().into_iter().filter(|c| c.key == own(all)).map(|c| c.conn).collect();
-        assert!(spoke.len() <= 1 && connected(all), "{args:?} took the connection from a watch that is well");
+        assert!(speakers(all) <= 1 && connected(all), "{args:?} took the connection from a watch that is well");
     }
     run(&["regenerate", "tg:ada/s1", "--yes", "--json"]).exits(0);
     let new = lies(&all.file("s1")).unwrap();
@@ -139,16 +163,7 @@ fn commands_do_their_work_beside_an_open_deck_which_shows_its_account_as_ready_a
     assert!(!String::from_utf8_lossy(&pty.raw()[from..]).contains("unknown"), "{}", pty.text());
     one_at_a_time(&all);
     // The deck works on: its own keys act with the same connection.
-    let calls = all.tg().calls().len();
-    // A look that was under way when the key came is all there is to it: then it is pressed again.
-    let mut pressed = Instant::now() - Duration::from_secs(2);
-    until("a look of the deck's", || {
-        if pressed.elapsed() >= Duration::from_secs(1) {
-            pty.keys("R");
-            pressed = Instant::now();
-        }
-        all.tg().calls().len() > calls
-    });
+    look_again(&all, &pty);
     wait_row(&pty, "ada", "ready");
     one_at_a_time(&all);
 }

@@ -3,7 +3,7 @@
 use super::{Exit, Globals, Output};
 use crate::{
     clock::SystemTime,
-    domain::{GatewayId, Link, Not, Time},
+    domain::{GatewayId, Link, Not, Target, Time},
     engine::{
         Command, Mailbox, Parts,
         actor::{self, Handle, SharedWorld},
@@ -72,7 +72,8 @@ fn deck(globals: &Globals, paths: &Paths, config: Config, scene: Scene, out: &mu
             return Ok(Exit::Usage);
         }
     };
-    let (engine, world) = engine(globals, paths, config, scene, time, mailbox.clone())?;
+    let drawn = start.rows.iter().map(|r| r.target()).collect();
+    let (engine, world) = engine(globals, paths, config, scene, drawn, time, mailbox.clone())?;
     start.slots = slots(world.clone());
     start.can = can(world);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -134,6 +135,7 @@ fn engine(
     paths: &Paths,
     config: Config,
     scene: Scene,
+    drawn: Vec<Target>,
     time: Arc<dyn Time>,
     mailbox: Mailbox,
 ) -> std::io::Result<(Handle, SharedWorld)> {
@@ -151,6 +153,7 @@ fn engine(
             shared: config.shared,
             gateways: config.gateways,
             mailbox: box_for_parts,
+            drawn,
             read_only,
             owner,
             lock,

@@ -3,7 +3,7 @@
 use super::{alarm::Alarm, mailbox::Mailbox, who, world::secret_name};
 use crate::{
     clock::{gate::Gate, sample::Sample},
-    domain::{Clean, GatewayId, Reason, ReasonCode, Row, Secret},
+    domain::{Clean, GatewayId, Reason, ReasonCode, RemoteId, Row, Secret, Target, Time},
     i18n::Lang,
     providers::{Fut, Holder, Memo, Right, Samples},
     store::{Store, config},
@@ -18,6 +18,7 @@ use std::{
 pub(super) struct StoreMemo {
     pub(super) store: Store,
     pub(super) gateway: GatewayId,
+    pub(super) time: Arc<dyn Time>,
     /// Nothing may be changed.
     pub(super) read_only: bool,
     /// Gateways of which the operator's file was changed from here: they are read anew.
@@ -80,6 +81,21 @@ impl Memo for StoreMemo {
                 None => self.store.secret_forget(&name).await,
             };
             done.map_err(|e| self.store.why(&e))
+        })
+    }
+    fn forget<'a>(&'a self, key: &'a str, was: &'a Secret) -> Fut<'a, Result<bool, Reason>> {
+        Box::pin(async move {
+            if self.read_only {
+                return Ok(false);
+            }
+            self.store.secret_forget_same(&self.own(key), was).await.map_err(|e| self.store.why(&e))
+        })
+    }
+    fn audit<'a>(&'a self, account: &'a str, action: &'a str, outcome: &'a str) -> Fut<'a, ()> {
+        let line = super::ops::line(&*self.time, Target::account(&self.gateway, &RemoteId::new(account)).id(), action, None, outcome);
+        Box::pin(async move {
+            // What was done is done without it.
+            let _ = self.store.audit(line).await;
         })
     }
     fn configured(&self) -> Option<config::Config> {

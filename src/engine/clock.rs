@@ -18,6 +18,11 @@ pub(super) const LOOK: Duration = Duration::from_millis(500);
 /// Gateways that are asked side by side after a move.
 const AT_ONCE: usize = 8;
 
+/// Between two questions of a process that only follows: the header believes an answer for ten minutes.
+const FOLLOWER: Duration = Duration::from_secs(300);
+/// How often it sees whether one is due.
+const LOOK_AROUND: Duration = Duration::from_secs(60);
+
 /// Runs until the world ends. Whoever shows codes learns of a move by [`crate::clock::gate::Gate::moves`].
 pub async fn watch(world: Arc<World>) {
     let mut alarm = Alarm::arm();
@@ -69,11 +74,27 @@ async fn ask_all(world: Arc<World>) {
     if world.locked() {
         return;
     }
-    let asks = world.gateways().into_iter().filter(|g| g.link().state == State::Online).map(|g| ask(world.clone(), g, None));
+    ask_those(&world, |g| g.link().state == State::Online).await;
+}
+
+/// Asks these gateways for their time, side by side.
+async fn ask_those(world: &Arc<World>, which: impl Fn(&Gateway) -> bool) {
+    let asks = world.gateways().into_iter().filter(|g| which(g)).map(|g| ask(world.clone(), g, None));
     let all = futures_util::stream::iter(asks).for_each_concurrent(AT_ONCE, async |one| drop(one.await));
     tokio::select! {
         () = world.stop.cancelled() => {}
         () = all => {}
+    }
+}
+
+/// Who follows another process hears no answers that would show the gateways' clocks, and a code may be asked for here any moment: it
+/// asks for the time itself, seldom, whoever is well and asked at all. Until it is dropped.
+pub(super) async fn follow(world: Arc<World>) {
+    loop {
+        let now = world.time.now();
+        let due = |g: &Gateway| world.gate.asked(&g.id).is_none_or(|at| at.age(&now) >= FOLLOWER);
+        ask_those(&world, |g| g.provider.is_asked() && g.link().state == State::Online && due(g)).await;
+        tokio::time::sleep(LOOK_AROUND).await;
     }
 }
 

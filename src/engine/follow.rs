@@ -19,8 +19,11 @@ pub(super) async fn watch_or_follow(world: Arc<World>) {
         // What the watcher wrote before we listened; what it writes from here on is told, also while this is read.
         world.store.watch_from_here().await;
         world.reread(true).await;
+        let clocks = super::clock::follow(world.clone());
+        tokio::pin!(clocks);
         loop {
             tokio::select! {
+                () = &mut clocks => {}
                 () = world.stop.cancelled() => return,
                 got = &mut standby => {
                     lock = got.ok();
@@ -118,8 +121,8 @@ impl World {
         let Ok(known) = self.store.gateways().await else { return };
         for gateway in self.gateways() {
             if let Ok(rows) = self.store.rows(Some(gateway.id.clone())).await {
-                let link = known.iter().find(|k| k.id == gateway.id).map(|k| k.link.clone());
-                self.learn(&gateway, rows, link, first);
+                let known = known.iter().find(|k| k.id == gateway.id).cloned();
+                self.learn(&gateway, rows, known, first);
             }
         }
     }
@@ -168,6 +171,28 @@ mod tests {
         // A screen that was drawn from an older reading has to be told what this world was loaded with.
         assert_eq!(told(true).await, (1, 1));
         assert_eq!(told(false).await, (0, 0));
+    }
+
+    #[tokio::test]
+    async fn what_vanished_between_the_first_frame_and_the_load_is_taken_off_the_screen_and_the_version_stays() {
+        let home = tempfile::tempdir().unwrap();
+        let (id, time) = (GatewayId::new("a"), Arc::new(crate::clock::SystemTime::new()));
+        let at = |name: &str| crate::domain::Target::account(&id, &crate::domain::RemoteId::new(name));
+        let gateways = vec![crate::store::config::Gateway::new("a", crate::store::config::KINDS[0], "http://127.0.0.1:9")];
+        let parts = crate::engine::Parts::of_home(home.path(), crate::vault::Vault::memory(), time);
+        let world = World::new(crate::engine::Parts { gateways, drawn: vec![at("gone"), at("there")], ..parts });
+        world.store().put_rows(vec![crate::engine::outcome::blank_row(&at("there"))]);
+        world.store().put_gateway(id.clone(), crate::domain::Link::unknown(), Some(crate::domain::Clean::new("2.3.4")));
+        world.seed_all().await;
+        let gone: Vec<_> = world.mailbox().take().gone.iter().map(crate::domain::Target::id).collect();
+        assert_eq!(gone, ["a:gone"]);
+        let version = || world.gateway(&id).unwrap().view().facts.version.map(|v| v.to_string());
+        assert_eq!(version().as_deref(), Some("2.3.4"), "the first frame's version is lost");
+        // The watcher heard of another one.
+        world.store().put_gateway(id.clone(), crate::domain::Link::unknown(), Some(crate::domain::Clean::new("2.4.0")));
+        world.mailbox().take();
+        world.reread(false).await;
+        assert_eq!(world.mailbox().take().gateways[&id].facts.version.as_ref().map(|v| v.as_str()), Some("2.4.0"));
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use super::{mailbox::GatewayView, rows::Book, world::lock};
 use crate::{
-    domain::{GatewayId, Link, Reason, Secrets},
+    domain::{Clean, GatewayId, Link, Reason, Secrets},
     providers::{Attention, GatewayFacts, KindSpec, Provider, http},
     store::config,
 };
@@ -84,6 +84,16 @@ impl Gateway {
     /// What the gateway told about itself.
     pub fn facts(&self) -> GatewayFacts {
         lock(&self.state).facts.clone()
+    }
+
+    /// Takes over the version that it told somebody before, until it tells it here.
+    pub(super) fn was(&self, version: Option<Clean>) -> bool {
+        let facts = &mut lock(&self.state).facts;
+        let news = version.is_some() && facts.version != version;
+        if news {
+            facts.version = version;
+        }
+        news
     }
 
     /// Its provider.

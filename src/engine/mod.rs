@@ -118,11 +118,21 @@ async fn look_list(world: &Arc<World>, gateway: &Arc<Gateway>, limit: Duration) 
 }
 
 impl World {
-    /// Fills the books from the cache, so that a name can be resolved before any server was asked.
+    /// Fills the books from the cache, so that a name can be resolved before any server was asked. What a screen was drawn from is an
+    /// older reading: it is told what has vanished in between, which nobody else would tell.
     pub async fn seed_all(&self) {
+        let mut drawn = std::mem::take(&mut *world::lock(&self.drawn));
+        let known = self.store.gateways().await.unwrap_or_default();
         for gateway in self.gateways() {
+            if let Some(known) = known.iter().find(|k| k.id == gateway.id) {
+                gateway.was(known.version.clone());
+            }
             if let Ok(rows) = self.store.rows(Some(gateway.id.clone())).await {
-                self.seed(&gateway, rows.into_iter().collect::<Vec<_>>());
+                self.seed(&gateway, rows);
+                let gone: Vec<_> = drawn.extract_if(.., |t| t.gateway == gateway.id && self.row(t).is_none()).collect();
+                if !gone.is_empty() {
+                    self.mailbox.put(|m| m.gone.extend(gone));
+                }
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use super::mailbox::Mailbox;
 use crate::{
-    domain::Time,
+    domain::{Target, Time},
     providers::{Provider, registry},
     store::{Paths, Store, config, locks::ProcessLock},
     vault::Vault,
@@ -28,6 +28,8 @@ pub struct Parts {
     pub time: Arc<dyn Time>,
     /// Where news goes.
     pub mailbox: Mailbox,
+    /// Rows that stand on a screen already, from the reading for its first frame: what has vanished since is told to it.
+    pub drawn: Vec<Target>,
     /// Nothing may be changed.
     pub read_only: bool,
     /// Kinds.
@@ -51,6 +53,7 @@ impl Parts {
             vault,
             time,
             mailbox: Mailbox::new(),
+            drawn: Vec::new(),
             read_only: false,
             providers: Arc::new(registry::provider),
             paths,

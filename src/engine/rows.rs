@@ -8,7 +8,7 @@ use crate::{
     domain::{Clean, Link, Reason, ReasonCode, RemoteId, Row, Source, Stamp, State, Target},
     i18n::{Message, engine as words},
     providers::{GatewayFacts, Report},
-    store::Change,
+    store::{Change, KnownGateway},
 };
 use std::{
     collections::{BTreeMap, HashSet},
@@ -230,9 +230,11 @@ impl World {
     ///
     /// `first`: all of it is told. What a screen was drawn from and what this world was loaded from are two readings of the store;
     /// what changed in between is a change to the screen alone.
-    pub(super) fn learn(&self, gateway: &Arc<Gateway>, rows: Vec<Row>, known: Option<Link>, first: bool) {
+    pub(super) fn learn(&self, gateway: &Arc<Gateway>, rows: Vec<Row>, known: Option<KnownGateway>, first: bool) {
         let now = self.time.now();
         let mut diff = Diff::default();
+        let (known, version) = known.map_or_else(|| (Link::unknown(), None), |k| (k.link, k.version));
+        let told = gateway.was(version);
         let changed = gateway.with_state(|link, _, stale, book| {
             let keep: HashSet<Key> = rows.iter().map(|r| (r.account.clone(), r.device.clone())).collect();
             for row in rows {
@@ -242,10 +244,9 @@ impl World {
             if first {
                 diff.changed = book.rows.values().cloned().collect();
             }
-            let known = known.unwrap_or_else(Link::unknown);
             let unasked = known.reason.as_ref().is_some_and(|r| r.code == ReasonCode::NotAsked);
             let old = (known.state != State::Online && !unasked) || known.observed_at.is_none_or(|at| at.age(&now) > HEARD);
-            let changed = first || *stale != old || *link != known;
+            let changed = first || told || *stale != old || *link != known;
             *stale = old;
             *link = known;
             changed

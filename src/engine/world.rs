@@ -54,6 +54,8 @@ pub struct World {
     pairing: Mutex<HashSet<String>>,
     acting: Mutex<HashSet<String>>,
     reconfigured: Arc<Mutex<HashSet<GatewayId>>>,
+    /// Rows that stand on a screen from an older reading of the store.
+    pub(super) drawn: Mutex<Vec<Target>>,
     /// A follow-up was left for later.
     pub(super) owed: tokio::sync::Notify,
 }
@@ -90,6 +92,7 @@ impl World {
             pairing: Mutex::new(HashSet::new()),
             acting: Mutex::new(HashSet::new()),
             reconfigured: Arc::default(),
+            drawn: Mutex::new(parts.drawn),
             owed: tokio::sync::Notify::new(),
         });
         world.gate.expect_zone(None, world.clock.expect_timezone.as_deref());
@@ -275,6 +278,7 @@ impl World {
             memo: Arc::new(StoreMemo {
                 store: self.store.clone(),
                 gateway: gateway.id.clone(),
+                time: self.time.clone(),
                 read_only: self.read_only,
                 reconfigured: self.reconfigured.clone(),
             }),

@@ -213,6 +213,20 @@ pub trait Memo: Send + Sync {
     fn seal<'a>(&'a self, _key: &'a str, _value: Option<&'a Secret>) -> Fut<'a, Result<(), Reason>> {
         Box::pin(async { Err(Reason::new(crate::domain::ReasonCode::StoreUnwritable)) })
     }
+    /// Forgets a sealed value, unless another one was put there since. True: it was there and is gone.
+    fn forget<'a>(&'a self, key: &'a str, was: &'a Secret) -> Fut<'a, Result<bool, Reason>> {
+        Box::pin(async move {
+            let same = self.sealed(key).await?.is_some_and(|is| is == *was);
+            if same {
+                self.seal(key, None).await?;
+            }
+            Ok(same)
+        })
+    }
+    /// Appends to the audit what was done to an account of the gateway that no op tells of.
+    fn audit<'a>(&'a self, _account: &'a str, _action: &'a str, _outcome: &'a str) -> Fut<'a, ()> {
+        Box::pin(std::future::ready(()))
+    }
     /// What the operator's file says at this moment; `None` where there is none that can be read.
     fn configured(&self) -> Option<config::Config> {
         None

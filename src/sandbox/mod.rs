@@ -335,9 +335,13 @@ impl Sandbox {
     /// The first line on stdout of `pairdeck sandbox`, made-up credentials included.
     pub fn announce(&self, home: Option<&Path>) -> serde_json::Value {
         let gateways: Vec<_> = self
-            .gateways()
-            .into_iter()
-            .map(|g| {
+            .servers
+            .iter()
+            .map(|s| {
+                let mut g = s.info();
+                if let Server::Telegram(t) = s {
+                    g.credentials.extend(t.passwords());
+                }
                 let credentials: serde_json::Map<_, _> = g.credentials.iter().map(|(k, v)| (k.clone(), v.expose().into())).collect();
                 let mut out = serde_json::json!({ "name": g.name, "kind": g.kind, "url": g.url, "credentials": credentials });
                 for (key, value) in g.more.into_iter().filter(|(k, _)| k.ends_with("_url") || matches!(*k, "user" | "bot_id")) {

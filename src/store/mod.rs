@@ -302,6 +302,11 @@ impl Store {
         let name = name.to_owned();
         self.ask(move |db| secrets::forget(db, &name)).await
     }
+    /// Forgets a secret unless somebody has put another one there since. True: it was there and is gone.
+    pub async fn secret_forget_same(&self, name: &str, was: &Secret) -> Result<bool, StoreError> {
+        let (name, was) = (name.to_owned(), was.clone());
+        self.ask(move |db| secrets::forget_same(db, &name, &was)).await
+    }
     /// Names of all secrets with their fingerprints (`None`: too short for one). Works while the vault is locked.
     pub async fn secret_list(&self) -> Result<Vec<(String, Option<String>)>, StoreError> {
         self.ask(secrets::list).await

@@ -100,6 +100,22 @@ pub(super) fn forget(db: &mut Db, name: &str) -> Result<(), StoreError> {
     })
 }
 
+/// Forgets a secret unless it is another one by now, or none. True: it was there and is gone.
+pub(super) fn forget_same(db: &mut Db, name: &str, was: &Secret) -> Result<bool, StoreError> {
+    db.vault_tx(|tx, t| {
+        let sql = "SELECT gen, blob FROM secret WHERE name = ?1";
+        let found: Option<(i64, Vec<u8>)> = tx.query_row(sql, [name], |r| Ok((r.get(0)?, r.get(1)?))).optional().map_err(|e| t.explain(e))?;
+        let Some((generation, blob)) = found else { return Ok(false) };
+        let plain = unseal(tx, t, &Place { table: "secret", id: name, column: "blob", generation }, &blob)?;
+        if plain.as_slice() != was.expose().as_bytes() {
+            return Ok(false);
+        }
+        // A copy of before would bring it back.
+        mark::step(tx).map_err(|e| t.explain(e))?;
+        tx.execute("DELETE FROM secret WHERE name = ?1", [name]).map(|n| n > 0).map_err(|e| t.explain(e))
+    })
+}
+
 /// Names of all secrets with their fingerprints, readable while locked.
 pub(super) fn list(db: &mut Db) -> Result<Vec<(String, Option<String>)>, StoreError> {
     // Without a transaction: a store that can only be read is asked too.

@@ -75,3 +75,43 @@ fn a_run_that_was_stopped_beyond_its_lease_stops_its_worker_when_it_goes_on() {
     home.finish(child).exits(8).says(&["tg:shop/orders"]);
     assert!(!crate::lives(pid), "the worker outlived the right to run it");
 }
+
+#[test]
+fn a_slot_of_two_hosts_has_one_worker_and_the_other_host_may_run_it_once_a_killed_holders_lease_has_ended() {
+    let Some(server) = RedisServer::start("a slot of two hosts", &[]) else { return };
+    let (a, _) = home(&[("orders", 1)], &shared(&server));
+    let (b, files) = home(&[("orders", 1)], &shared(&server));
+    let (mut child, pid, _out) = worker(&a, &["tg:shop/orders"], STAYS);
+    let me = child.id().to_string();
+    let refused = || b.run(&["run", "tg:shop/orders", "--", "true"]);
+    refused().exits(8).says(&["tg:shop/orders", "another host", &me]);
+    assert_eq!(row(&a, "orders")["state"], "seen");
+    // Somebody starts the other host's copy without pairdeck: two use one session now, and the one who is not the holder says so.
+    let mut stray = std::process::Command::new("sh")
+        .args(["-c", "while :; do sleep 0.05; done", "stray-bot"])
+        .arg(&files[0])
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    crate::support::house::until("the conflict", || row(&b, "orders")["state"] == "conflict");
+    let text = row(&b, "orders")["reason"]["text"].as_str().unwrap().to_owned();
+    assert!(text.contains(&format!("[{me}]")) && text.contains(files[0].to_str().unwrap()), "{text}");
+    stray.kill().unwrap();
+    stray.wait().unwrap();
+    assert_eq!(row(&b, "orders")["state"], "seen", "it waits its turn again");
+    // Killed, it lets nothing go: the lease ends by itself, and not before.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let died = std::time::Instant::now();
+    crate::support::house::until("the worker's end", || !crate::lives(pid));
+    assert_eq!(refused().code, 8, "the lease of a process that nobody saw end was broken");
+    crate::support::house::until("the lease's end", || refused().code == 0);
+    assert!(died.elapsed() < Duration::from_secs(20), "{:?}", died.elapsed());
+    // Whose store vanishes stops before its lease ends, and the slot is run nowhere until the store is back.
+    let (child, pid, _out) = worker(&b, &["tg:shop/orders"], STAYS);
+    let began = std::time::Instant::now();
+    drop(server);
+    b.finish(child).exits(8).says(&["cannot be renewed", "tg:shop/orders"]);
+    assert!(began.elapsed() < Duration::from_secs(15) && !crate::lives(pid));
+    assert_ne!(a.run(&["run", "tg:shop/orders", "--", "true"]).code, 0);
+}

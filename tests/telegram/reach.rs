@@ -40,8 +40,8 @@ fn an_account_whose_data_centre_is_down_or_silent_is_told_so_in_bounded_time_wit
     let list = || {
         let begun = Instant::now();
         let list = floor.home.run(&["list", "--json"]).exits(0).json();
-        // A reading that hung took its full twenty seconds.
-        assert!(begun.elapsed() < Duration::from_secs(14), "{:?}", begun.elapsed());
+        // A silent account is waited for three seconds; the rest is a busy machine's.
+        assert!(begun.elapsed() < Duration::from_secs(7), "{:?}", begun.elapsed());
         let ada = list["accounts"].as_array().unwrap().iter().find(|a| a["name"] == "ada").unwrap().clone();
         (list["gateways"][0].clone(), ada)
     };

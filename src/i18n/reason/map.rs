@@ -348,6 +348,7 @@ pub(super) fn of_token(code: ReasonCode) -> Option<(&'static Words, &'static Wor
 /// Other words by what was seen: of a storm, of a quota, of a bot that is never asked, of a vault that does not open.
 pub(super) fn of_evidence(code: ReasonCode, evidence: &str) -> Option<(&'static Words, &'static Words)> {
     Some(match (code, evidence) {
+        (ReasonCode::Unintelligible, "layer") => (&tg::LAYER, &tg::LAYER_DO),
         (ReasonCode::AddressNotTrusted, "same") => (&t::ADDRESS_SAME, &t::ADDRESS_SAME_DO),
         (ReasonCode::TokenStorm, "died") => (&t::STORM_DIED, &t::STORM_RESET_DO),
         (ReasonCode::TokenStorm, "changed") => (&t::STORM_CHANGED, &t::STORM_RESET_DO),

@@ -3,7 +3,8 @@
 use super::{
     KeyId,
     ask::remote,
-    fail, memo,
+    fail,
+    memo::{self, Ended},
     mtproto::{Error, tl::functions as f},
     operator::{Hub, Operator},
     rows::Remote,
@@ -114,11 +115,13 @@ async fn sealed(cx: &Cx, account: &str) -> Result<Option<Operator>, Reason> {
 async fn forget(cx: &Cx, op: &Op) -> Result<(), Reason> {
     let account = op.target.account.as_str();
     let Some(key) = clear(op, KEY).and_then(Value::as_str) else { return Ok(()) };
-    if sealed(cx, account).await?.is_some_and(|o| is_other(op, o.key.id())) {
+    let name = account_secret(account, setup::OPERATOR);
+    let Some(lies) = cx.memo.sealed(&name).await? else { return memo::end(cx, account, &Ended::Here(key.to_owned())).await };
+    if Operator::from_secret(&lies).is_some_and(|o| is_other(op, o.key.id())) {
         return Ok(());
     }
-    memo::end(cx, account, key).await?;
-    cx.memo.seal(&account_secret(account, setup::OPERATOR), None).await
+    memo::end(cx, account, &Ended::Here(key.to_owned())).await?;
+    cx.memo.forget(&name, &lies).await.map(drop)
 }
 
 async fn is_forgotten(cx: &Cx, op: &Op) -> Result<bool, Reason> {
@@ -126,7 +129,7 @@ async fn is_forgotten(cx: &Cx, op: &Op) -> Result<bool, Reason> {
     let ended = memo::ended(cx, account).await;
     Ok(match sealed(cx, account).await? {
         Some(operator) => is_other(op, operator.key.id()),
-        None => ended.as_deref() == clear(op, KEY).and_then(Value::as_str),
+        None => ended.as_ref().map(Ended::key) == clear(op, KEY).and_then(Value::as_str),
     })
 }
 
@@ -148,7 +151,13 @@ pub(super) async fn check(hub: &Hub, cx: &Cx, op: &Op, step: &str) -> Finding {
     };
     let told = match told {
         // Our own session is gone: that is what was wanted.
-        Err(why) if step == LOG_OUT && matches!(why.code, ReasonCode::LoggedOut | ReasonCode::Wiped) => return Finding::Done,
+        Err(why) if step == LOG_OUT && matches!(why.code, ReasonCode::LoggedOut | ReasonCode::Wiped) => {
+            if let Some(key) = clear(op, KEY).and_then(Value::as_str) {
+                // By us, and not by the phone. Without it only the words are wrong.
+                let _ = memo::end(cx, op.target.account.as_str(), &Ended::Here(key.to_owned())).await;
+            }
+            return Finding::Done;
+        }
         Err(why) => return Finding::CannotTell(why),
         Ok(None) => return Finding::NotDone,
         Ok(Some(told)) => told,
@@ -205,7 +214,7 @@ pub(super) async fn run(hub: &Hub, cx: &Cx, op: &Op, step: &str) -> StepEnd {
             if step == LOG_OUT {
                 hub.ended(cx, &account.name, &line);
                 // Without it the next process hears from the server that the key is dead.
-                let _ = memo::end(cx, &account.name, &line.conn.key().to_string()).await;
+                let _ = memo::end(cx, &account.name, &Ended::Here(line.conn.key().to_string())).await;
             }
             StepEnd::done()
         }

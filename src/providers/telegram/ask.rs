@@ -1,7 +1,7 @@
 //! Asking accounts for their sessions: side by side, bounded in time, and what that says of the gateway itself.
 
 use super::{
-    fail, held, memo,
+    bury, fail, held, memo,
     mtproto::{
         Address, Error,
         tl::{enums, functions as f},
@@ -15,12 +15,19 @@ use crate::{
     providers::Cx,
     store::config::Account,
 };
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use std::{collections::HashMap, sync::Arc, time::Duration};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// Accounts that are asked side by side.
 pub(super) const AT_ONCE: usize = 16;
+/// A question that is under way for so long leaves its place to another one: silent accounts do not make the others wait.
+const SOON: Duration = Duration::from_secs(1);
+/// Questions under way, however long: each is a socket.
+const OPEN: usize = 128;
+/// One account is waited for so long where all are listed and a person waits: five round trips to the far side of the world, and as
+/// much again. What was seen of it last is listed all the same.
+pub(super) const GLANCE: Duration = Duration::from_secs(3);
 /// One account is waited for so long: five round trips to the far side of the world, twice over.
 pub(super) const PATIENCE: Duration = Duration::from_secs(8);
 /// All of them are, where a person waits for the whole: less than a headless command gives a gateway.
@@ -38,6 +45,14 @@ pub(super) async fn remote(hub: &Hub, cx: &Cx, account: &Account) -> Result<(Arc
 }
 
 async fn remote_for(hub: &Hub, cx: &Cx, account: &Account, wish: Wish) -> Result<(Arc<Line>, Option<Remote>), Reason> {
+    let told = sessions(hub, cx, account, wish).await;
+    if told.is_err() {
+        bury::dead(hub, cx, account).await;
+    }
+    told
+}
+
+async fn sessions(hub: &Hub, cx: &Cx, account: &Account, wish: Wish) -> Result<(Arc<Line>, Option<Remote>), Reason> {
     let line = hub.line_for(cx, account, wish).await?;
     if line.operator.bot {
         // What any session may ask proves that the key lives.
@@ -59,13 +74,17 @@ async fn remote_for(hub: &Hub, cx: &Cx, account: &Account, wish: Wish) -> Result
 
 /// The same where nobody else has the key, bounded in time.
 pub(super) async fn one<'a>(hub: &Hub, cx: &Cx, account: &'a Account) -> (&'a Account, Result<(Arc<Line>, Option<Remote>), Reason>) {
-    let told = timeout(PATIENCE, remote_for(hub, cx, account, Wish::IfFree)).await;
-    (account, told.unwrap_or_else(|_| Err(silent(hub, cx, account))))
+    (account, if_free(hub, cx, account, PATIENCE).await)
+}
+
+async fn if_free(hub: &Hub, cx: &Cx, account: &Account, patience: Duration) -> Result<(Arc<Line>, Option<Remote>), Reason> {
+    let told = timeout(patience, remote_for(hub, cx, account, Wish::IfFree)).await;
+    told.unwrap_or_else(|_| Err(silent(hub, cx, account)))
 }
 
 /// As [`one`], for a command: where another process has the key and nobody watches the account, it is asked for.
-pub(super) async fn glance(hub: &Hub, cx: &Cx, account: &Account) -> Told {
-    let told = one(hub, cx, account).await.1;
+pub(super) async fn glance(hub: &Hub, cx: &Cx, account: &Account, patience: Duration) -> Told {
+    let told = if_free(hub, cx, account, patience).await;
     if told.as_ref().is_err_and(is_held) && held::rows(hub, cx, account, true, &mut []).await.is_none() {
         return surely(hub, cx, account).await;
     }
@@ -92,16 +111,75 @@ fn slow(cx: &Cx) -> Reason {
     Reason::new(ReasonCode::Slow).with("gateway", cx.gateway.as_str())
 }
 
-/// Every account once. When the first ones all stay silent the others are not waited for.
+/// Who is being asked, and since when.
+#[derive(Debug, Default)]
+pub(super) struct Asked<'a>(HashMap<&'a str, Instant>);
+
+impl<'a> Asked<'a> {
+    /// A question is put to this account now.
+    pub(super) fn begin(&mut self, account: &'a str) {
+        self.0.insert(account, Instant::now());
+    }
+
+    /// It was answered, or given up.
+    pub(super) fn end(&mut self, account: &str) {
+        self.0.remove(account);
+    }
+
+    /// True while this account is being asked.
+    pub(super) fn has(&self, account: &str) -> bool {
+        self.0.contains_key(account)
+    }
+
+    /// Who is being asked.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'a str> {
+        self.0.keys().copied()
+    }
+
+    fn fresh(&self) -> impl Iterator<Item = Instant> {
+        let now = Instant::now();
+        self.0.values().map(|since| *since + SOON).filter(move |until| *until > now)
+    }
+
+    /// True when one more may be asked.
+    pub(super) fn has_place(&self) -> bool {
+        self.0.len() < OPEN && self.fresh().count() < AT_ONCE
+    }
+
+    /// When a place is free even if nobody answers. `None`: there is one, or all are taken until somebody does.
+    pub(super) fn next_place(&self) -> Option<Instant> {
+        if self.has_place() || self.0.len() >= OPEN { None } else { self.fresh().min() }
+    }
+}
+
+/// Every account once. When all stay silent they are not waited for twice.
 pub(super) async fn everyone<'a>(hub: &Hub, cx: &'a Cx) -> Vec<(&'a Account, Told)> {
     let begun = Instant::now();
-    let asks: Vec<_> = cx.settings.accounts.iter().map(async |a| (a, glance(hub, cx, a).await)).collect();
-    let mut asks = futures_util::stream::iter(asks).buffer_unordered(AT_ONCE);
+    let mut waiting = cx.settings.accounts.iter().peekable();
+    let (mut asked, mut asks) = (Asked::default(), FuturesUnordered::new());
     let mut told: HashMap<&str, Told> = HashMap::new();
-    while let Ok(Some((account, answer))) = timeout_at(begun + WHOLE, asks.next()).await {
-        told.insert(&account.name, answer);
-        if begun.elapsed() >= PATIENCE && matches!(reach(told.values()), Reach::Nobody(_)) {
-            break;
+    loop {
+        while asked.has_place()
+            && let Some(account) = waiting.next()
+        {
+            asked.begin(&account.name);
+            asks.push(async move { (account, glance(hub, cx, account, GLANCE).await) });
+        }
+        let place = waiting.peek().and_then(|_| asked.next_place());
+        tokio::select! {
+            next = asks.next() => {
+                let Some((account, answer)) = next else { break };
+                asked.end(&account.name);
+                told.insert(&account.name, answer);
+                if begun.elapsed() >= GLANCE && matches!(reach(told.values()), Reach::Nobody(_)) {
+                    break;
+                }
+            }
+            () = sleep_until(place.unwrap_or(begun + WHOLE)) => {
+                if begun.elapsed() >= WHOLE {
+                    break;
+                }
+            }
         }
     }
     drop(asks);

@@ -81,8 +81,11 @@ pub(super) fn can(row: &Row, action: &Action) -> Result<Effect, Not> {
     }
 }
 
-/// What a wipe of a slot's file does. Of a copy it takes that file alone: the session is left to whoever else has the key.
+/// What a wipe of a slot's file does. Where the session is over, nothing but the file is left. Of a copy it takes that file alone: the session is left to whoever else has the key.
 fn wiped(row: &Row) -> Effect {
+    if row.link.reason.as_ref().is_some_and(|r| r.code == ReasonCode::SessionRevoked) {
+        return effect(Tier::Hold, &w::SAYS_WIPE_OVER, &[&w::LOSES_DEAD]);
+    }
     let twin = row.link.reason.as_ref().filter(|r| r.code == ReasonCode::KeyTwin);
     match twin.and_then(|r| r.arg("where")) {
         None => effect(Tier::Hold, &w::SAYS_WIPE_SLOT, &[&w::LOSES_WORKER]),

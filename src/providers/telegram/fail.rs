@@ -33,11 +33,15 @@ pub(super) fn reason(error: &Error) -> Reason {
             "PHONE_CODE_EXPIRED" | "AUTH_TOKEN_EXPIRED" => Code::AttemptExpired,
             "FRESH_RESET_AUTHORISATION_FORBIDDEN" => Code::NotYet,
             "HASH_INVALID" => Code::Gone,
+            "CONNECTION_LAYER_INVALID" | "INPUT_LAYER_INVALID" => Code::Unintelligible,
             _ if *code >= 500 => Code::ServerError,
             _ => Code::ServerRefused,
         },
     };
     let why = Reason::new(code).raw(error.to_string());
+    if code == Code::Unintelligible && !matches!(error, Error::Corrupt) {
+        return why.with("evidence", "layer");
+    }
     if code == Code::OtherHolder {
         return why.with("holder", "pairdeck");
     }
@@ -87,6 +91,11 @@ mod tests {
         assert_eq!(of(401, "SESSION_REVOKED").code, Code::LoggedOut);
         let flood = of(420, "FLOOD_WAIT_17");
         assert_eq!((flood.code, flood.args[0].1.as_str()), (Code::RateLimited, "17"));
+        for layer in [of(400, "CONNECTION_LAYER_INVALID"), reason(&Error::Unreadable)] {
+            assert_eq!(layer.code, Code::Unintelligible);
+            let remedy = crate::i18n::reason::remedy_sentence(&layer, crate::i18n::Lang::En).unwrap();
+            assert!(remedy.contains("Update pairdeck"), "{remedy}");
+        }
         assert_eq!(of(400, "API_ID_INVALID").code, Code::CredentialRefused);
         assert_eq!(of(500, "INTERDC_2_CALL_ERROR").code, Code::ServerError);
         assert_eq!(reason(&Error::UnknownServerKey).code, Code::WrongAddress);

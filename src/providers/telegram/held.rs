@@ -4,6 +4,7 @@ use super::{
     SPEC,
     operator::{Hub, right_of},
     rows::is_session,
+    worker::{end, may_be_over},
 };
 use crate::{
     domain::{Fact, FactValue, ReasonCode, Row, State},
@@ -28,11 +29,11 @@ pub(super) async fn rows(hub: &Hub, cx: &Cx, account: &Account, fresh: bool, slo
         by = Some(holder.who);
     }
     let kept = cx.memo.kept_rows().await;
-    for slot in slots.iter_mut().filter(|s| s.incarnation.is_some() && matches!(s.link.state, State::Seen | State::Offline)) {
+    for slot in slots.iter_mut().filter(|s| s.incarnation.is_some() && may_be_over(s)) {
         let same = |r: &&Row| r.target() == slot.target() && r.incarnation == slot.incarnation;
         let revoked = |r: &&Row| r.link.reason.as_ref().is_some_and(|why| why.code == ReasonCode::SessionRevoked);
         if let Some(ended) = kept.iter().filter(same).find(revoked) {
-            slot.link = ended.link.clone();
+            end(slot, ended.link.clone());
         }
     }
     let mut own: Vec<Row> = kept.into_iter().filter(|r| r.account.as_str() == account.name).filter(|r| r.device.is_none() || is_session(r)).collect();

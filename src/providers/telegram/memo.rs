@@ -1,7 +1,10 @@
 //! What is remembered of an account besides its key: who it is, for names on the screen while nobody is asked.
 
 use super::KeyId;
-use crate::{domain::Reason, providers::Cx};
+use crate::{
+    domain::{Reason, ReasonCode},
+    providers::Cx,
+};
 use serde::{Deserialize, Serialize};
 
 /// Who an account was at its last login.
@@ -42,22 +45,54 @@ fn ended_key(account: &str) -> String {
     format!("ended:{account}")
 }
 
-/// Remembers the key that was logged out from here: no process uses it again, and none blames the phone.
+/// The end of an operator's session, as it is remembered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Ended {
+    /// It was logged out from here: its key's id, in hex.
+    Here(String),
+    /// The servers said so.
+    There {
+        /// Its key's id, in hex.
+        key: String,
+        /// What they said.
+        why: Reason,
+    },
+}
+
+impl Ended {
+    /// The id of its key, in hex.
+    pub(super) fn key(&self) -> &str {
+        match self {
+            Self::Here(key) | Self::There { key, .. } => key,
+        }
+    }
+
+    /// Why nobody is logged in.
+    pub(super) fn why(self) -> Reason {
+        match self {
+            Self::Here(_) => Reason::new(ReasonCode::Wiped),
+            Self::There { why, .. } => why,
+        }
+    }
+}
+
+/// Remembers the end of a session: no process uses its key again, and what is told of it stays when the key is forgotten.
 ///
 /// # Errors
 /// The store's.
-pub(super) async fn end(cx: &Cx, account: &str, key: &str) -> Result<(), Reason> {
-    cx.memo.put(&ended_key(account), key.into()).await
+pub(super) async fn end(cx: &Cx, account: &str, ended: &Ended) -> Result<(), Reason> {
+    cx.memo.put(&ended_key(account), serde_json::to_value(ended).unwrap_or_default()).await
 }
 
-/// The key that was logged out from here last, in hex, unless somebody has logged in since.
-pub(super) async fn ended(cx: &Cx, account: &str) -> Option<String> {
-    cx.memo.get(&ended_key(account)).await?.as_str().map(str::to_owned)
+/// The session that ended last, unless somebody has logged in since.
+pub(super) async fn ended(cx: &Cx, account: &str) -> Option<Ended> {
+    serde_json::from_value(cx.memo.get(&ended_key(account)).await?).ok()
 }
 
-/// True when that key was logged out from here.
-pub(super) async fn is_ended(cx: &Cx, account: &str, key: KeyId) -> bool {
-    ended(cx, account).await.is_some_and(|is| is == key.to_string())
+/// How the session of that key ended, if it is known to have.
+pub(super) async fn end_of(cx: &Cx, account: &str, key: KeyId) -> Option<Ended> {
+    ended(cx, account).await.filter(|e| e.key() == key.to_string())
 }
 
 /// Forgets it: somebody has logged in anew.

@@ -6,6 +6,7 @@
 mod act;
 pub mod add;
 mod ask;
+mod bury;
 mod can;
 mod door;
 mod elsewhere;

@@ -24,8 +24,8 @@ use std::{
     time::Duration,
 };
 
-/// How long a connection that is closing is waited for.
-const CLOSING: Duration = Duration::from_secs(3);
+/// How long a connection that is closing is waited for: less than the shortest patience with an account.
+const CLOSING: Duration = Duration::from_secs(2);
 /// How often it is looked at meanwhile.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -175,14 +175,14 @@ impl Hub {
             found = self.operator(cx, &account.name).map(open).transpose();
         }
         let Some((_, operator)) = found? else {
-            // Its key went with its session: that it was logged out from here is remembered all the same.
-            let was = if super::memo::ended(cx, &account.name).await.is_some() { ReasonCode::Wiped } else { ReasonCode::NeverPaired };
+            // Its key went with its session: how that ended is remembered all the same.
+            let was = super::memo::ended(cx, &account.name).await.map_or_else(|| Reason::new(ReasonCode::NeverPaired), super::memo::Ended::why);
             // Damaged is not absent: whoever logs in anew for want of it leaves a session behind.
-            return Err(cx.without(&account_secret(&account.name, setup::OPERATOR), Reason::new(was)));
+            return Err(cx.without(&account_secret(&account.name, setup::OPERATOR), was));
         };
         let id = operator.key.id();
-        if super::memo::is_ended(cx, &account.name, id).await {
-            return Err(Reason::new(ReasonCode::Wiped));
+        if let Some(ended) = super::memo::end_of(cx, &account.name, id).await {
+            return Err(ended.why());
         }
         not_a_workers(cx, id).await?;
         let right = match self.right(cx, id, wish).await? {
@@ -241,6 +241,18 @@ impl Hub {
         });
         drop(old);
         self.places.news.ring(account);
+    }
+
+    /// Why that key of the account is dead, if it is.
+    pub(super) fn why_dead(&self, cx: &Cx, account: &str, key: KeyId) -> Option<Reason> {
+        self.places.with(&name(cx, account), |p| p.dead.as_ref().filter(|d| d.0 == key).map(|d| d.1.clone()))
+    }
+
+    /// That key is not in the store any more.
+    pub(super) fn forgotten(&self, cx: &Cx, account: &str, key: KeyId) {
+        self.places.with(&name(cx, account), |p| {
+            p.fresh.take_if(|o| o.key.id() == key);
+        });
     }
 
     /// What an error of a call means. One that makes the key dead is remembered, so that the key is never used again.

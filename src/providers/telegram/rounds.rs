@@ -3,7 +3,7 @@
 
 use super::{
     SPEC,
-    ask::{self, AT_ONCE, Reach, Told, is_held},
+    ask::{self, AT_ONCE, Asked, Reach, Told, is_held},
     operator::{Hub, Line, right_of},
     setup,
     watch::report,
@@ -88,7 +88,7 @@ struct Rounds<'a> {
     /// Held open: what the server says unasked comes here, and nobody else gets the key.
     lines: HashMap<&'a str, Arc<Line>>,
     /// Who is being asked now.
-    asked: HashSet<&'a str>,
+    asked: Asked<'a>,
     /// Of whom something was heard while they were being asked: the answer may be older.
     again: HashSet<&'a str>,
     /// Those of them that did not answer the last time.
@@ -112,16 +112,16 @@ impl<'a> Rounds<'a> {
     fn begin(&mut self) -> Vec<&'a Account> {
         let now = Instant::now();
         let cx = self.cx;
-        let due = |a: &&Account| self.readings.get(&*a.name).is_none_or(|r| r.due <= now) && !self.asked.contains(&*a.name);
+        let due = |a: &&Account| self.readings.get(&*a.name).is_none_or(|r| r.due <= now) && !self.asked.has(&a.name);
         let silent = |a: &Account| self.readings.get(&*a.name).is_some_and(Reading::is_silent);
         let mut due: Vec<(bool, &'a Account)> = cx.settings.accounts.iter().filter(due).map(|a| (silent(a), a)).collect();
         due.sort_by_key(|(silent, _)| *silent);
         let mut out = Vec::new();
         for (silent, account) in due {
-            if self.asked.len() >= AT_ONCE || (silent && self.doubted.len() >= SILENT_AT_ONCE) {
+            if !self.asked.has_place() || (silent && self.doubted.len() >= SILENT_AT_ONCE) {
                 break;
             }
-            self.asked.insert(&account.name);
+            self.asked.begin(&account.name);
             if silent {
                 self.doubted.insert(&account.name);
             }
@@ -130,10 +130,17 @@ impl<'a> Rounds<'a> {
         out
     }
 
+    /// When a question that is due gets a place that somebody silent has now.
+    fn place(&self) -> Option<Instant> {
+        let now = Instant::now();
+        let due = |a: &Account| !self.asked.has(&a.name) && self.readings.get(&*a.name).is_none_or(|r| r.due <= now && !r.is_silent());
+        self.cx.settings.accounts.iter().any(due).then(|| self.asked.next_place()).flatten()
+    }
+
     /// Takes an answer.
     fn took(&mut self, account: &'a Account, told: Answer) {
         let (name, pause) = (account.name.as_str(), self.pause());
-        self.asked.remove(name);
+        self.asked.end(name);
         self.doubted.remove(name);
         let again = self.again.remove(name);
         let told = told.map(|(line, remote)| {
@@ -161,7 +168,7 @@ impl<'a> Rounds<'a> {
     fn heard(&mut self, of: &HashSet<Box<str>>) {
         let now = Instant::now();
         self.readings.iter_mut().filter(|(name, r)| of.contains(**name) && !r.is_limited()).for_each(|(_, r)| r.due = now);
-        self.again.extend(self.asked.iter().filter(|name| of.contains(**name)));
+        self.again.extend(self.asked.names().filter(|name| of.contains(*name)));
     }
 
     /// A person looks, or asked for it. Dead keys stay dead, however often somebody asks.
@@ -179,7 +186,8 @@ impl<'a> Rounds<'a> {
 
     /// Somebody may press the key of a login any moment, and none is made.
     fn warms(&self) -> bool {
-        let absent = |r: &Reading| r.told.as_ref().is_err_and(|why| why.code == ReasonCode::NeverPaired);
+        let absent =
+            |r: &Reading| r.told.as_ref().is_err_and(|why| matches!(why.code, ReasonCode::NeverPaired | ReasonCode::LoggedOut | ReasonCode::Wiped));
         self.on_screen && self.warm_due <= Instant::now() && self.readings.values().any(absent) && self.hub.warm.is_cold(self.cx)
     }
 
@@ -226,7 +234,7 @@ impl<'a> Rounds<'a> {
     /// When something is to be done by itself. What is due already waits for a place among the questions.
     fn next(&self) -> Option<Instant> {
         let now = Instant::now();
-        let readings = self.readings.iter().filter(|(name, _)| !self.asked.contains(*name)).map(|(_, r)| r.due);
+        let readings = self.readings.iter().filter(|(name, _)| !self.asked.has(name)).map(|(_, r)| r.due);
         readings.chain([self.probe_due, self.files_due]).filter(|due| *due > now).min()
     }
 }
@@ -248,7 +256,7 @@ pub(super) async fn run(hub: &Hub, cx: &Cx, out: Tx<Report>) -> Reason {
         cx,
         readings: HashMap::new(),
         lines: HashMap::new(),
-        asked: HashSet::new(),
+        asked: Asked::default(),
         again: HashSet::new(),
         doubted: HashSet::new(),
         probe_due: now,
@@ -285,7 +293,7 @@ pub(super) async fn run(hub: &Hub, cx: &Cx, out: Tx<Report>) -> Reason {
             }
             continue;
         }
-        let next = rounds.next();
+        let (next, place) = (rounds.next(), rounds.place());
         let told = news.filter(|_| heard).map(|since| since + TOGETHER);
         tokio::select! {
             Some((account, told)) = asks.next(), if !asks.is_empty() => {
@@ -298,6 +306,8 @@ pub(super) async fn run(hub: &Hub, cx: &Cx, out: Tx<Report>) -> Reason {
             }
             () = async { match told { Some(at) => sleep_until(at).await, None => pending().await } } => {}
             () = async { match next { Some(at) => sleep_until(at).await, None => pending().await } } => news = news.or_else(|| Some(Instant::now())),
+            // Whoever waits for it is asked above.
+            () = async { match place { Some(at) => sleep_until(at).await, None => pending().await } } => {}
             of = hub.heard() => {
                 rounds.heard(&of);
                 news = news.or_else(|| Some(Instant::now()));

@@ -46,6 +46,11 @@ impl Remote {
         self.sessions.iter().find(|s| id(s) == device)
     }
 
+    /// True when a session has that hash.
+    pub(super) fn lists(&self, hash: i64) -> bool {
+        self.sessions.iter().any(|s| s.hash == hash)
+    }
+
     /// A second of the server's clock, on this host's.
     fn here(&self, second: i64) -> Stamp {
         Stamp::wall_only(Wall(second.saturating_mul(1000).saturating_sub(self.offset.mid())))

@@ -6,7 +6,7 @@ use super::{
     operator::Hub,
     rows::{self, Standing},
     setup, slots,
-    worker::Remembered,
+    worker::{Over, Remembered},
 };
 use crate::{
     domain::{Reason, ReasonCode, RemoteId, Row, State, Target},
@@ -30,8 +30,14 @@ async fn local(cx: &Cx) -> Local {
     Local { rows, kept }
 }
 
+/// Keys of slots whose sessions these accounts were heard not to list any more.
+fn over<'a>(told: impl Iterator<Item = (&'a Account, &'a Told)>, local: &Local) -> Over {
+    let heard = told.filter_map(|(account, told)| Some((account, told.as_ref().ok()?.as_ref()?)));
+    heard.flat_map(|(account, remote)| super::worker::over(remote, &account.name, &local.kept)).collect()
+}
+
 /// The rows of one account: itself, its slots, its sessions. `fresh`: where another process has the key, only what it read lately.
-async fn draw(hub: &Hub, cx: &Cx, account: &Account, told: &Told, local: &Local, fresh: bool) -> Vec<Row> {
+async fn draw(hub: &Hub, cx: &Cx, account: &Account, told: &Told, local: &Local, over: &Over, fresh: bool) -> Vec<Row> {
     let known = memo::known(cx, &account.name).await;
     let standing = match told {
         Ok(remote) => Standing::In(remote.as_ref()),
@@ -43,9 +49,7 @@ async fn draw(hub: &Hub, cx: &Cx, account: &Account, told: &Told, local: &Local,
         Err(why) if is_held(why) => held::rows(hub, cx, account, fresh, &mut slots).await,
         _ => None,
     };
-    if let Ok(Some(remote)) = told {
-        super::worker::revoked(remote, &local.kept, &mut slots);
-    }
+    super::worker::revoked(over, &mut slots);
     // A slot's conflict is the account's: a folded account must not look well.
     if let Some(worst) = slots.iter().find(|s| s.link.state == State::Conflict).filter(|_| own.link.state == State::Ready) {
         (own.link.state, own.link.reason) = (State::Conflict, worst.link.reason.clone());
@@ -68,11 +72,13 @@ async fn draw(hub: &Hub, cx: &Cx, account: &Account, told: &Told, local: &Local,
 pub(super) async fn report<'a>(
     hub: &Hub,
     cx: &Cx,
-    told: impl Iterator<Item = (&'a Account, Option<&'a Told>)>,
+    told: impl Iterator<Item = (&'a Account, Option<&'a Told>)> + Clone,
     lost: Option<Reason>,
     fresh: bool,
 ) -> Report {
     let local = local(cx).await;
+    // A copy may lie in a slot of another account.
+    let over = over(told.clone().filter_map(|(account, told)| Some((account, told?))), &local);
     let (mut rows, mut unasked) = (Vec::new(), Vec::new());
     for (account, told) in told {
         let Some(told) = told else {
@@ -80,7 +86,7 @@ pub(super) async fn report<'a>(
             unasked.push(RemoteId::new(&account.name));
             continue;
         };
-        rows.extend(draw(hub, cx, account, told, &local, fresh).await);
+        rows.extend(draw(hub, cx, account, told, &local, &over, fresh).await);
         // Of an account that is logged out nothing is left to be listed.
         if told.as_ref().is_err_and(|why| !matches!(why.code, ReasonCode::NeverPaired | ReasonCode::LoggedOut | ReasonCode::Wiped)) {
             unasked.push(RemoteId::new(&account.name));
@@ -115,8 +121,10 @@ pub(super) async fn look(hub: &Hub, cx: &Cx, at: Option<&Target>, how: Look) -> 
         }
         (Look::Row, Some(at)) => {
             let Ok(account) = setup::account(cx, at.account.as_str()) else { return Ok(Report::Gone(vec![at.clone()])) };
-            let told = ask::glance(hub, cx, account).await;
-            let rows = draw(hub, cx, account, &told, &local(cx).await, true).await;
+            let told = ask::glance(hub, cx, account, ask::PATIENCE).await;
+            let local = local(cx).await;
+            let over = over(std::iter::once((account, &told)), &local);
+            let rows = draw(hub, cx, account, &told, &local, &over, true).await;
             let there = |d: &RemoteId| rows.iter().any(|r| r.device.as_ref() == Some(d));
             if told.is_ok() && at.device.as_ref().is_some_and(|d| !there(d)) {
                 return Ok(Report::Gone(vec![at.clone()]));

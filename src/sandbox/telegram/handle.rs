@@ -36,6 +36,11 @@ pub struct Telegram {
     pub(crate) inner: Arc<Inner>,
 }
 
+/// What an account is called in a configuration.
+fn name(a: &TelegramAccount) -> String {
+    if a.username.is_empty() { format!("account-{}", a.id) } else { a.username.clone() }
+}
+
 impl Telegram {
     pub(crate) fn new(name: &str, settings: TelegramSettings, clock: Clock, cancel: CancellationToken) -> Self {
         Self { inner: Inner::new(name, settings, clock, cancel) }
@@ -81,12 +86,19 @@ impl Telegram {
         crypto::PEM
     }
 
+    /// The passwords of the second step, by the names that they would be stored under. People know them; no home is given them, so that
+    /// a login asks.
+    pub(crate) fn passwords(&self) -> Secrets {
+        let w = self.inner.world();
+        let of = |a: &TelegramAccount| Some((format!("account/{}/password", name(a)), Secret::new(a.password.clone()?)));
+        w.accounts.values().filter_map(|a| of(&a.spec)).collect()
+    }
+
     pub(crate) fn info(&self) -> GatewayInfo {
         let dcs = self.dcs();
         let table: Vec<String> = dcs.iter().map(|(dc, at)| format!("{dc} = \"{at}\"")).collect();
         let first = self.wants().first().and_then(|d| dcs.get(d).copied());
         let w = self.inner.world();
-        let name = |a: &TelegramAccount| if a.username.is_empty() { format!("account-{}", a.id) } else { a.username.clone() };
         let (mut credentials, mut accounts) = (Secrets::new(), Vec::new());
         for a in w.accounts.values().map(|a| &a.spec) {
             let (name, bot) = (name(a), a.bot_token.as_ref());

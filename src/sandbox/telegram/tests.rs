@@ -140,3 +140,14 @@ async fn a_phone_that_scans_by_itself_does() {
     tokio::time::timeout(std::time::Duration::from_secs(20), updates.recv()).await.unwrap().unwrap();
     assert!(matches!(c.invoke(&export(&[])).await.unwrap(), enums::auth::LoginToken::Success(_)));
 }
+
+#[tokio::test]
+async fn the_password_of_the_second_step_is_announced_and_in_no_home() {
+    let ada = TelegramAccount { id: 1, username: "ada".into(), password: Some("correct horse".into()), ..TelegramAccount::default() };
+    let bob = TelegramAccount { id: 2, username: "bob".into(), ..TelegramAccount::default() };
+    let parts = vec![("tg".into(), crate::sandbox::Part::Telegram(Box::default(), vec![ada, bob]))];
+    let sandbox = crate::sandbox::Sandbox::with(parts, &crate::sandbox::Options::default()).await.unwrap();
+    let said = sandbox.announce(None)["gateways"][0]["credentials"].clone();
+    assert_eq!((&said["account/ada/password"], said.get("account/bob/password")), (&"correct horse".into(), None), "{said}");
+    assert!(sandbox.gateways()[0].credentials.keys().all(|name| !name.ends_with("password")), "a login would not ask for it");
+}

@@ -158,7 +158,7 @@ async fn write_all(store: &Store) {
         let _ = store.op_step(id, 1, true).await;
         let _ = store.op_merge(id, serde_json::json!({"x": 1}), Secrets::new()).await;
         let _ = store.op_plan(id, a_plan("a")).await;
-        let _ = store.op_end(id, OpPhase::Done, None).await;
+        let _ = store.op_end(id, OpPhase::Done, None, None).await;
     }
     let _ = store.arm(new_op("a", "me")).await;
     store.verified(Wall(1_790_000_000_000), true);

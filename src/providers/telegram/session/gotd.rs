@@ -120,6 +120,10 @@ pub fn parse_whole(bytes: &[u8]) -> Result<(Session, Config), Trouble> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Err(Trouble::Truncated);
     }
+    // Somebody else's file by a wrong path must not be advised to be written over; what a disk lost reads as zeros.
+    if bytes.iter().find(|b| !b.is_ascii_whitespace()).is_some_and(|first| !matches!(first, b'{' | 0)) {
+        return Err(Trouble::Foreign("no JSON object"));
+    }
     let head: Head = serde_json::from_slice(bytes).map_err(|e| json(&e, "no JSON object"))?;
     match (head.version, head.data) {
         (None, None) => Err(Trouble::Foreign("JSON, but no session")),

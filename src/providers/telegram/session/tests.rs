@@ -111,7 +111,8 @@ fn what_is_wrong_with_a_file_is_told_apart() {
         ("key", good.replace("Tw1yZsmi", "").into_bytes(), Trouble::KeyLength(250)),
         ("sqlite", fs::read(recording("telethon-fixture.session")).unwrap(), Trouble::Foreign("a SQLite database")),
         ("string", fixture()["telethon_string"].as_str().unwrap().into(), Trouble::Foreign("a Telethon string")),
-        ("words", b"not a session".to_vec(), Trouble::Corrupt("no JSON object")),
+        ("words", b"not a session".to_vec(), Trouble::Foreign("no JSON object")),
+        ("zeros", vec![0; 600], Trouble::Corrupt("no JSON object")),
         ("no_key", br#"{"Version":1,"Data":{"DC":2,"AuthKey":"","AuthKeyID":""}}"#.to_vec(), Trouble::NoKey),
     ];
     for (name, bytes, trouble) in cases {

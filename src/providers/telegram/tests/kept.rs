@@ -109,6 +109,54 @@ async fn a_log_out_takes_the_sealed_key_with_it_and_says_that_it_was_done_from_h
 }
 
 #[tokio::test]
+async fn a_session_that_the_phone_ended_leaves_no_sealed_key_and_says_so_until_somebody_logs_in() {
+    let mut stage = logged_in().await;
+    stage.tg().revoke_all(OWNER);
+    assert_eq!(stage.account("shop").await.link.reason.unwrap().code, ReasonCode::LoggedOut);
+    assert_eq!(sealed(&stage, "shop"), None, "a dead key lies in the store");
+    assert_eq!(*stage.shared.audit.lock().unwrap(), [("shop".to_owned(), "forget key".to_owned(), "401 SESSION_REVOKED".to_owned())]);
+    reload(&mut stage);
+    stage.provider = stage.other_process();
+    let calls = stage.tg().calls().len();
+    let row = stage.account("shop").await;
+    let why = row.link.reason.clone().unwrap();
+    assert_eq!((row.link.state, why.code), (State::LoggedOut, ReasonCode::LoggedOut), "another process does not know how it ended");
+    assert_eq!(stage.tg().calls().len(), calls, "nobody has a key to call with");
+    assert!(stage.provider.can(&row, &Action::Pair, &GatewayFacts::default()).is_ok());
+    stage.log_in().await;
+    assert_eq!(stage.account("shop").await.link.state, State::Ready);
+    assert!(memo::ended(&stage.cx, "shop").await.is_none());
+    assert_eq!(stage.shared.audit.lock().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_dead_key_that_a_killed_process_left_sealed_is_forgotten_unused_and_one_that_the_servers_do_not_know_stays() {
+    let mut stage = logged_in().await;
+    let key = stage.provider.hub.operator(&stage.cx, "shop").unwrap().key.id();
+    // No server that knows the key said so: it may be the wrong one.
+    let (place, lies) = ("tg:shop", sealed(&stage, "shop"));
+    let unknown = Reason::new(ReasonCode::LoggedOut).raw("connection: the key is unknown");
+    stage.provider.hub.places.with(place, |p| p.dead = Some((key, unknown)));
+    assert_eq!(stage.account("shop").await.link.state, State::LoggedOut);
+    assert_eq!(sealed(&stage, "shop"), lies);
+    // Killed after it was noted, before it was forgotten.
+    let why = Reason::new(ReasonCode::LoggedOut).raw("401 SESSION_REVOKED");
+    memo::end(&stage.cx, "shop", &memo::Ended::There { key: key.to_string(), why }).await.unwrap();
+    stage.provider = stage.other_process();
+    let calls = stage.tg().calls().len();
+    assert_eq!(stage.account("shop").await.link.reason.unwrap().raw.unwrap().as_str(), "401 SESSION_REVOKED");
+    assert_eq!((sealed(&stage, "shop"), stage.tg().calls().len()), (None, calls));
+    // One of a later login is another.
+    stage.log_in().await;
+    let why = Reason::new(ReasonCode::LoggedOut).raw("401 SESSION_REVOKED");
+    memo::end(&stage.cx, "shop", &memo::Ended::There { key: key.to_string(), why }).await.unwrap();
+    let account = setup::account(&stage.cx, "shop").unwrap();
+    let stands = ask::one(&stage.provider.hub, &stage.cx, account).await.1;
+    assert!(!stands.is_err_and(|why| why.code == ReasonCode::LoggedOut), "an older key's end is not its own");
+    assert!(sealed(&stage, "shop").is_some());
+}
+
+#[tokio::test]
 async fn a_log_out_that_was_killed_is_finished_and_never_takes_a_later_login_with_it() {
     let mut stage = logged_in().await;
     let row = stage.account("shop").await;

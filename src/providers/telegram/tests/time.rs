@@ -2,7 +2,10 @@
 //! ten minutes beside it.
 
 use super::*;
-use crate::sandbox::{Clock, TelegramSession};
+use crate::{
+    domain::State,
+    sandbox::{Clock, TelegramSession},
+};
 use tokio::time::Instant;
 
 const TEN_MINUTES_MS: i64 = 600_000;
@@ -184,6 +187,64 @@ async fn an_account_whose_server_says_nothing_delays_nobody_elses_rows() {
     let asked: Vec<_> = asked.into_iter().filter(|at| *at > Duration::from_secs(1)).collect();
     let late = asked.iter().zip([30, 60, 90]).map(|(is, due)| is.saturating_sub(Duration::from_secs(due))).max();
     assert!(asked.len() == 3 && late.is_some_and(|l| l < Duration::from_secs(4)), "{asked:?}");
+}
+
+/// More silent accounts than are asked side by side stand before the one that answers.
+async fn many_silent() -> (Stage, tokio::net::TcpListener) {
+    let mut stage = super::reach::both().await;
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let many = 2 * ask::AT_ONCE + 1;
+    for n in 0..many {
+        let name = format!("still{n}");
+        let key = mtproto::AuthKey::new([u8::try_from(n).unwrap() + 100; 256]);
+        let operator = operator::Operator { dc: 4, key, salt: 1, user: 1000 + i64::try_from(n).unwrap(), bot: false };
+        let hash = Secret::new(sandbox::TELEGRAM_APP.1.to_owned());
+        stage.commit(&name, Secrets::from([(setup::OPERATOR.to_owned(), operator.to_secret()), (setup::API_HASH.to_owned(), hash)]));
+        let settings = Arc::make_mut(&mut stage.cx.settings);
+        let account = config::Account { name, ..settings.accounts[0].clone() };
+        settings.accounts.insert(0, account);
+    }
+    for (dc, at) in &mut Arc::make_mut(&mut stage.cx.settings).telegram.dcs {
+        if *dc == 4 {
+            *at = silent.local_addr().unwrap();
+        }
+    }
+    (stage, silent)
+}
+
+#[tokio::test]
+async fn more_silent_accounts_than_are_asked_side_by_side_do_not_make_the_others_wait_in_the_first_round() {
+    let (stage, _silent) = many_silent().await;
+    let (tx, mut rx) = tokio::sync::mpsc::channel(64);
+    let begun = std::time::Instant::now();
+    let watching = stage.provider.watch(&stage.cx, tx);
+    let heard = async {
+        loop {
+            if let Some(Report::All { rows, .. } | Report::AllBut { rows, .. }) = rx.recv().await
+                && rows.iter().any(|r| r.account.as_str() == "robot" && r.link.state == State::Ready)
+            {
+                return begun.elapsed();
+            }
+        }
+    };
+    let at = tokio::select! {
+        why = watching => panic!("{why:?}"),
+        at = heard => at,
+    };
+    assert!(at < ask::PATIENCE - Duration::from_secs(2), "it was heard after {at:?}");
+}
+
+#[tokio::test]
+async fn a_list_waits_three_seconds_for_silent_accounts_however_many_there_are() {
+    let (stage, _silent) = many_silent().await;
+    let begun = std::time::Instant::now();
+    let Report::AllBut { rows, unasked } = stage.provider.look(&stage.cx, None, Look::All).await.unwrap() else { panic!("all answered") };
+    let state = |name: &str| rows.iter().find(|r| r.account.as_str() == name && r.device.is_none()).unwrap().link.clone();
+    assert_eq!(state("robot").state, State::Ready);
+    assert_eq!(state("still0").reason.unwrap().code, ReasonCode::Slow);
+    assert!(unasked.contains(&RemoteId::new("shop")), "what was seen of it last is dropped");
+    // Two more groups begin a second after the one before each.
+    assert!(begun.elapsed() < ask::GLANCE + Duration::from_secs(4), "{:?}", begun.elapsed());
 }
 
 #[tokio::test]

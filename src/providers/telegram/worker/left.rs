@@ -2,7 +2,14 @@
 //! the other. So the possible ones are told, and a person ends the right one.
 
 use super::{
-    super::{ask::remote, operator::Hub, rows::Remote, setup, slots::Seen},
+    super::{
+        KeyId,
+        ask::{remote, surely},
+        operator::Hub,
+        rows::Remote,
+        setup,
+        slots::Seen,
+    },
     registry::Kept,
     steps::{clear, old_key},
 };
@@ -23,6 +30,9 @@ pub(super) const CLEANED: &str = "cleaned";
 
 /// Name in a plan's clear data of the slots that have the old key too.
 pub(super) const HEIRS: &str = "heirs";
+
+/// Name in a plan's clear data of what is true where the account did not list the old session any more when the plan was made.
+pub(super) const OVER: &str = "over";
 
 /// A slot whose file holds a copy of the key that is replaced or wiped elsewhere, or a holder of it on another host, which no slot
 /// here is.
@@ -55,6 +65,21 @@ impl Heir {
     }
 }
 
+/// True when the session of this key is known and the account does not list it any more. Asks the account where it is known.
+pub(super) async fn is_over(hub: &Hub, cx: &Cx, account: &Account, key: KeyId, own: &Kept, heirs: &[Heir]) -> bool {
+    let key = key.to_string();
+    let hash_in = |k: &Kept| k.hash.filter(|_| k.key.as_deref() == Some(key.as_str()));
+    let mut hash = hash_in(own);
+    for heir in heirs.iter().filter(|h| h.gateway == cx.gateway.as_str() && h.account == account.name) {
+        if hash.is_none() {
+            hash = hash_in(&Kept::of(cx, &heir.account, &heir.slot).await);
+        }
+    }
+    let Some(hash) = hash.filter(|_| !account.telegram.bot) else { return false };
+    // Where it cannot be heard now, the session is taken to live.
+    matches!(surely(hub, cx, account).await, Ok(Some(told)) if !told.lists(hash))
+}
+
 fn heirs(op: &Op) -> Vec<Heir> {
     clear(op, HEIRS).and_then(|v| serde_json::from_value(v.clone()).ok()).unwrap_or_default()
 }
@@ -83,7 +108,8 @@ async fn old(hub: &Hub, cx: &Cx, op: &Op, account: &Account) -> Option<Message> 
     let heirs = heirs(op);
     if !heirs.is_empty() {
         let places: Vec<_> = heirs.into_iter().map(|h| h.place).collect();
-        return Some(Message::new(&w::LEFT_TWIN).with("where", places.join(", ")));
+        let is_over = clear(op, OVER).and_then(Value::as_bool) == Some(true);
+        return Some(Message::new(if is_over { &w::LEFT_OVER } else { &w::LEFT_TWIN }).with("where", places.join(", ")));
     }
     if clear(op, "old_hash").is_some() {
         return None;

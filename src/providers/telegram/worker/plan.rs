@@ -8,7 +8,7 @@ use super::{
         setup,
         slots::{SlotRef, clash, run::key_lease, trash},
     },
-    left::{HEIRS, Heir},
+    left::{HEIRS, Heir, OVER, is_over},
     new_slot,
     registry::Kept,
 };
@@ -42,6 +42,10 @@ pub(in super::super) async fn plan(hub: &Hub, cx: &Cx, at: &Target, action: &Act
     if let Some(key) = key {
         heirs.extend(cx.tokens.lease_holder(&key_lease(key)).await.map(Heir::elsewhere));
     }
+    let over = match key {
+        Some(key) if verb == "wipe" || (verb == "regenerate" && !heirs.is_empty()) => is_over(hub, cx, account, key, &kept, &heirs).await,
+        _ => false,
+    };
     let mut plan = Plan {
         v: PLAN_VERSION,
         action: action.clone(),
@@ -68,7 +72,11 @@ pub(in super::super) async fn plan(hub: &Hub, cx: &Cx, at: &Target, action: &Act
             plan.steps.push(step("forget", &w::STEP_FORGET, Replay::Free));
             plan.pivot = 2;
             let where_ = heirs.iter().map(Heir::place).collect::<Vec<_>>().join(", ");
-            plan.loses.push(if heirs.is_empty() { Message::new(&w::LOSES_WORKER) } else { Message::new(&w::LOSES_COPY).with("where", where_) });
+            plan.loses.push(match heirs.is_empty() {
+                _ if over => Message::new(&w::LOSES_DEAD),
+                true => Message::new(&w::LOSES_WORKER),
+                false => Message::new(&w::LOSES_COPY).with("where", where_),
+            });
         }
         "restore" => {
             let Some(trashed) = kept.trash else { return Err(Reason::new(ReasonCode::Gone)) };
@@ -77,6 +85,9 @@ pub(in super::super) async fn plan(hub: &Hub, cx: &Cx, at: &Target, action: &Act
             plan.pivot = 0;
         }
         _ => return Err(Reason::new(ReasonCode::Internal).raw("no plan for this action")),
+    }
+    if over {
+        plan.clear[OVER] = json!(true);
     }
     let inherited = matches!(verb, "regenerate" | "wipe") && !heirs.is_empty();
     if inherited {

@@ -2,7 +2,7 @@
 //! a worker gives its session another name at its first start.
 
 use crate::{
-    domain::{Fact, FactValue, Reason, ReasonCode, RemoteId, Row, Source, Stamp, State, Wall},
+    domain::{Clean, Fact, FactValue, Link, Reason, ReasonCode, RemoteId, Row, Source, Stamp, State, Wall},
     i18n::telegram as w,
     providers::{
         Cx,
@@ -111,18 +111,49 @@ impl Kept {
 /// What is kept of all slots, by account and slot, as it was read once.
 pub(in crate::providers::telegram) type Remembered = HashMap<(RemoteId, RemoteId), Kept>;
 
-/// Slots whose session the account does not list any more: their keys are dead, whoever holds the file. Only for keys that were put
-/// there from here, because only of those the session is known.
-pub(in crate::providers::telegram) fn revoked(remote: &Remote, kept: &Remembered, slots: &mut [Row]) {
-    for row in slots.iter_mut().filter(|r| matches!(r.link.state, State::Seen | State::Offline)) {
-        let (Some(slot), Some(key)) = (row.device.as_ref(), row.incarnation.as_deref()) else { continue };
-        let Some(kept) = kept.get(&(row.account.clone(), slot.clone())) else { continue };
-        let is_gone = |hash: &i64| !remote.sessions.iter().any(|s| s.hash == *hash);
-        if kept.key.as_deref() == Some(key) && kept.hash.as_ref().is_some_and(is_gone) {
-            (row.link.state, row.link.reason) = (State::LoggedOut, Some(Reason::new(ReasonCode::SessionRevoked)));
-            (row.link.source, row.link.observed_at) = (Source::List, Some(remote.at));
+/// Keys whose sessions an account does not list any more, in hex, each with when that was read. Of a key that was never put into a slot
+/// from here no session is known.
+pub(in crate::providers::telegram) type Over = HashMap<String, Stamp>;
+
+/// The keys of this account that are dead, wherever copies of them lie: see [`Over`].
+pub(in crate::providers::telegram) fn over(remote: &Remote, account: &str, kept: &Remembered) -> Over {
+    let of_account = kept.iter().filter(|((of, _), _)| of.as_str() == account);
+    of_account.filter(|(_, k)| k.hash.is_some_and(|hash| !remote.lists(hash))).filter_map(|(_, k)| Some((k.key.clone()?, remote.at))).collect()
+}
+
+/// Slots whose session is over: their keys are dead, whoever holds the files and however many there are.
+pub(in crate::providers::telegram) fn revoked(over: &Over, slots: &mut [Row]) {
+    for row in slots.iter_mut().filter(|r| may_be_over(r)) {
+        if let Some(at) = row.incarnation.as_deref().and_then(|key| over.get(key)) {
+            let link = Link {
+                state: State::LoggedOut,
+                reason: Some(Reason::new(ReasonCode::SessionRevoked)),
+                source: Source::List,
+                observed_at: Some(*at),
+                ..row.link.clone()
+            };
+            end(row, link);
         }
     }
+}
+
+/// True where a file tells no more than that it has a key: whether there is a session for it, only the account's list tells. That two
+/// have it is a conflict as long as there is one to fight for.
+pub(in crate::providers::telegram) fn may_be_over(row: &Row) -> bool {
+    let shared = |r: &Reason| matches!(r.code, ReasonCode::KeyTwin | ReasonCode::SpacesTwin);
+    match row.link.state {
+        State::Seen | State::Offline => true,
+        State::Conflict => row.link.reason.as_ref().is_some_and(shared),
+        _ => false,
+    }
+}
+
+/// Says on a slot's row that its session is over. Where else its key lies stays a fact: nobody needs those files any more.
+pub(in crate::providers::telegram) fn end(row: &mut Row, link: Link) {
+    if let Some(places) = row.link.reason.as_ref().and_then(|r| r.arg("where")) {
+        row.facts.push(Fact { key: "copies", label: &w::FACT_COPIES, value: FactValue::Text(Clean::long(places)) });
+    }
+    row.link = link;
 }
 
 /// Says on the slots' rows what is remembered of them: whose end is still owed, and whether an old key came back. Gives what was read.
