@@ -12,6 +12,7 @@ mod deck {
     mod hostile;
     pub mod house;
     mod leaving;
+    mod left_open;
     pub mod looks;
     mod pairing;
     mod qr_bots;

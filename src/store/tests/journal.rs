@@ -181,3 +181,62 @@ async fn a_broken_op_is_shown_as_ambiguous_and_the_others_go_on() {
     }
     assert!(store.arm(new_op("b", "proc-1-dead")).await.is_ok(), "its account is free for a person to decide");
 }
+
+#[tokio::test]
+async fn one_that_was_left_open_goes_on_unless_something_was_done_there_since() {
+    let home = home();
+    let store = home.open();
+    let me = ProcessLock::take(&home.paths).unwrap();
+    let left = store.arm(new_op("a", "proc-1-dead")).await.unwrap();
+    store.op_plan(left, a_plan("a")).await.unwrap();
+    store.op_end(left, OpPhase::Ambiguous, Some(Reason::new(ReasonCode::Unreachable)), None).await.unwrap();
+    let newer = async |phase: OpPhase, step: usize, begun: bool| {
+        let id = store.arm(new_op("a", me.name())).await.unwrap();
+        if phase != OpPhase::Cancelled {
+            store.op_plan(id, a_plan("a")).await.unwrap();
+            store.op_step(id, step, begun).await.unwrap();
+        }
+        store.op_end(id, phase, None, None).await.unwrap();
+    };
+    // Taken back while it waited, and failed before anything was sent: neither changed anything.
+    newer(OpPhase::Cancelled, 0, false).await;
+    newer(OpPhase::Failed, 0, false).await;
+    assert!(store.op_reopen(left, me.name().into()).await.unwrap());
+    store.op_end(left, OpPhase::Ambiguous, Some(Reason::new(ReasonCode::Unreachable)), None).await.unwrap();
+    // This process left it itself, and lives.
+    assert!(store.op_reopen(left, me.name().into()).await.unwrap());
+    store.op_end(left, OpPhase::Ambiguous, None, None).await.unwrap();
+    newer(OpPhase::Failed, 0, true).await;
+    assert!(!store.op_reopen(left, me.name().into()).await.unwrap(), "a request went out since");
+}
+
+#[tokio::test]
+async fn the_end_of_an_op_and_its_line_in_the_audit_are_one_commit_that_a_copy_from_before_lacks() {
+    let home = home();
+    let store = home.open();
+    let me = ProcessLock::take(&home.paths).unwrap();
+    let id = store.arm(new_op("a", me.name())).await.unwrap();
+    store.op_plan(id, a_plan("a")).await.unwrap();
+    store.flush().await;
+    let copy = tempfile::tempdir().unwrap();
+    rusqlite::Connection::open(home.paths.vault_db()).unwrap().execute_batch(&format!("VACUUM INTO '{}/vault.db'", copy.path().display())).unwrap();
+    let line =
+        Audit { at: at(9), who: "a@b".into(), pid: 7, target: target("a").id(), action: "regenerate".into(), verdict: None, outcome: "done".into() };
+    store.op_end(id, OpPhase::Done, None, Some(line)).await.unwrap();
+    let audit = HistoryQuery { audit: true, ..HistoryQuery::default() };
+    assert_eq!(store.history(audit).await.unwrap().len(), 1);
+    // An op that is not there leaves no line either.
+    store.op_end(id + 100, OpPhase::Done, None, None).await.unwrap_err();
+    store.flush().await;
+    store.close();
+    for name in ["vault.db-wal", "vault.db-shm"] {
+        let _ = std::fs::remove_file(home.paths.data.join(name));
+    }
+    std::fs::copy(copy.path().join("vault.db"), home.paths.vault_db()).unwrap();
+    let store = home.open();
+    store.flush().await;
+    store.close();
+    let db = rusqlite::Connection::open(home.paths.vault_db()).unwrap();
+    let said: i64 = db.query_row("SELECT COUNT(*) FROM meta WHERE k = 'restored'", [], |r| r.get(0)).unwrap();
+    assert_eq!(said, 1, "the copy tells of an op that runs, and it is long over");
+}
