@@ -238,6 +238,11 @@ impl App {
         Ok(app)
     }
 
+    /// What hides names, while they are hidden.
+    pub fn veil(&self) -> Option<&std::rc::Rc<super::veil::Veil>> {
+        self.hide_names.then_some(&self.fleet.veil)
+    }
+
     /// The language.
     pub fn lang(&self) -> Lang {
         self.opts.lang

@@ -151,6 +151,10 @@ fn attempt(app: &mut App, view: Option<PairView>) {
         app.pairing = None;
         return;
     };
+    app.fleet.learn(view.label.as_str());
+    if let PairStage::Linked { facts, .. } = &view.stage {
+        app.fleet.learn_facts(facts);
+    }
     let before = app.pairing.as_ref().map(|p| (kind(&p.view.stage), p.view.discarded, p.view.overridden));
     let now = (kind(&view.stage), view.discarded, view.overridden);
     let was = |f: fn(&(Kind, u32, bool)) -> bool| before.as_ref().is_some_and(f);

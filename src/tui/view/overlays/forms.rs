@@ -126,7 +126,9 @@ pub(super) fn pair(app: &App, f: &PairForm) -> Panel {
         rows.push(Row::gap());
         let head = label(w::LABEL_NUMBER.get(lang));
         cursor = Some((rows.len(), text::width(&head) + f.number.cursor()));
-        rows.push(Row::one(head, Role::Dim).and(f.number.shown(), Role::Plain));
+        let shown = f.number.shown();
+        let shown = if app.hide_names { "·".repeat(text::width(&shown)) } else { shown };
+        rows.push(Row::one(head, Role::Dim).and(shown, Role::Plain));
         wrapped(&mut rows, "", w::PAIR_NUMBER_HINT.get(lang), width, Role::Dim);
     }
     if let Some(t) = &f.trouble {
