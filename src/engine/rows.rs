@@ -199,7 +199,7 @@ impl World {
                 true
             }
             Report::Trouble(reason) => {
-                let changed = link.reason.as_ref().map(|r| (r.code, &r.args)) != Some((reason.code, &reason.args));
+                let changed = link.reason.as_ref().map(|r| r.code) != Some(reason.code);
                 link.reason = Some(reason);
                 changed
             }
