@@ -241,11 +241,6 @@ impl App {
         Ok(app)
     }
 
-    /// What hides names, while they are hidden.
-    pub fn veil(&self) -> Option<&std::rc::Rc<super::veil::Veil>> {
-        self.hide_names.then_some(&self.fleet.veil)
-    }
-
     /// The language.
     pub fn lang(&self) -> Lang {
         self.opts.lang

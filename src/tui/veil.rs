@@ -4,6 +4,7 @@
 //! an hour ago. So they are not hidden where they are written but where they are drawn: [`over`] stands in front of every brush,
 //! before a text is cut or broken into lines, and replaces what the [`Veil`] knows while one is [`drawn_under`].
 
+use super::app::App;
 use crate::domain::{Fact, FactValue, Row};
 use std::{
     borrow::Cow,
@@ -119,6 +120,13 @@ impl Veil {
             text.get(at..at + len)
                 .is_some_and(|piece| !joins(piece.chars().next_back(), text[at + len..].chars().next()) && self.names.contains(piece) && !ours(piece))
         })
+    }
+}
+
+impl App {
+    /// What hides names, while they are hidden.
+    pub fn veil(&self) -> Option<&Rc<Veil>> {
+        self.hide_names.then_some(&self.fleet.veil)
     }
 }
 

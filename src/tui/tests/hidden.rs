@@ -32,7 +32,7 @@ fn press(app: &mut App, keys: &str) {
 
 /// As a server speaks that repeats what it was asked about.
 fn telling() -> Reason {
-    Reason::new(ReasonCode::ServerRefused).raw(&format!("can't log out instance: {NAME} ({TWO}) of {NUMBER}:7@s.whatsapp.net, {PERSON}"))
+    Reason::new(ReasonCode::ServerRefused).raw(format!("can't log out instance: {NAME} ({TWO}) of {NUMBER}:7@s.whatsapp.net, {PERSON}"))
 }
 
 fn sentence() -> Message {
@@ -94,8 +94,10 @@ fn prompt() -> Prompt {
     Prompt { kind: PromptKind::Text, words: sentence(), hint: Some(Clean::new(NAME)), wrong: 1 }
 }
 
+type Screen = (&'static str, fn(&mut App));
+
 /// Everything that can be on screen, by name.
-fn screens() -> Vec<(&'static str, fn(&mut App))> {
+fn screens() -> Vec<Screen> {
     vec![
         ("deck", |_| {}),
         ("gateway", |a| press(a, "gg")),
