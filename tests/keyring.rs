@@ -4,6 +4,8 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, clippy::print_stderr, missing_docs)]
 
+mod support;
+
 use pairdeck::{
     domain::{Secret, Stamp, Time, Wall},
     store::{Paths, Store},
@@ -15,6 +17,7 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
+use support::pty::Start;
 
 struct Still;
 impl Time for Still {
@@ -43,6 +46,12 @@ fn child() {
                     println!("CREATED");
                 }
             }
+            "deck" => {
+                // The program opens it by itself.
+                store.close();
+                drop(vault);
+                deck(&paths);
+            }
             _ => {
                 let mut state = vault.watch();
                 vault.open_in_background();
@@ -69,6 +78,63 @@ fn child() {
         }
         println!("TOOK {} ms", began.elapsed().as_millis());
     });
+}
+
+/// The deck on a terminal: it is there, tells how the vault stands, is asked to open it where it is shut, and ends while that is
+/// under way.
+fn deck(paths: &Paths) {
+    std::fs::write(&paths.config, "[gateway.wa]\nkind = \"evolution\"\nurl = \"http://127.0.0.1:9\"\n").unwrap();
+    let mut start = Start::new(std::env::var("PROGRAM").unwrap()).size(110, 32);
+    for name in ["HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS"] {
+        start = start.env(name, std::env::var(name).unwrap_or_default());
+    }
+    let began = Instant::now();
+    let mut pty = start.env("PAIRDECK_HOME", std::env::var("PAIRDECK_TEST_HOME").unwrap()).spawn();
+    pty.wait_for("wa ");
+    let there = began.elapsed().as_millis();
+    let stands = ["vault keyring", "vault LOCKED", "vault NOT OPEN", "no vault yet"];
+    let stand = pty.wait_until("how the vault stands", |s| stands.into_iter().find(|w| s.contents().contains(w)));
+    if stand.contains("LOCKED") || stand.contains("NOT OPEN") {
+        pty.keys("m");
+        pty.wait_for("unlock the vault");
+        pty.keys("u");
+        // The menu closes at once, whatever the keyring does.
+        pty.wait_gone("unlock the vault");
+    }
+    let quit = Instant::now();
+    pty.keys("q");
+    pty.assert_exit(0);
+    println!("DECK {stand}: there after {there} ms, ended within {} ms", quit.elapsed().as_millis());
+}
+
+/// Every deck was there at once and ended within the limit, of which there were `n`.
+fn decks_quick(what: &str, said: &str, n: usize) {
+    let figure = |l: &str, before: &str| l.split(before).nth(1).and_then(|r| r.split(' ').next()).and_then(|ms| ms.parse::<u128>().ok());
+    let decks: Vec<&str> = said.lines().filter(|l| l.starts_with("DECK ")).collect();
+    assert_eq!(decks.len(), n, "{said}");
+    for l in &decks {
+        let (there, ended) = (figure(l, "there after ").unwrap(), figure(l, "ended within ").unwrap());
+        assert!(there < LIMIT.as_millis() && ended < LIMIT.as_millis(), "{what}: {l}");
+    }
+    println!("\nFIGURE keyring, the deck itself: {what}: {}", decks.join("; "));
+}
+
+#[test]
+fn the_deck_starts_is_used_and_ends_at_once_however_the_keyring_stands() {
+    let none = "run create; run deck";
+    let no_bus = "unlocked; run create; gone; export DBUS_SESSION_BUS_ADDRESS=unix:path=/nonexistent/bus; run deck";
+    for (what, script, stand) in [
+        ("unlocked", "unlocked; run create; run deck; gone", "vault keyring"),
+        ("locked", "unlocked; run create; gone; keyring; run deck; gone", "vault LOCKED"),
+        ("hung", "unlocked; run create; kill -STOP $PID; run deck; kill -CONT $PID; gone", "vault NOT OPEN"),
+        ("a bus without a keyring", none, "no vault yet"),
+        ("no bus", no_bus, "vault NOT OPEN"),
+        ("killed and started again", "unlocked; run create; kill -KILL $PID; wait $PID 2>/dev/null; keyring; run deck; gone", "vault LOCKED"),
+    ] {
+        let Some(said) = session(script) else { return };
+        assert!(said.contains(&format!("DECK {stand}")), "{what}: {said}");
+        decks_quick(what, &said, 1);
+    }
 }
 
 /// Runs `script` under a private bus without service activation. `None` when the tools are missing, loudly.

@@ -4,10 +4,11 @@
 use super::{Exit, Output, args::Add, json, prompt, run::Ran, session::Session, session::broken, session::refused};
 use crate::{
     domain::{GatewayId, Reason, ReasonCode},
-    engine::{add, world::secret_name},
+    engine::{add, ops, world::secret_name},
     i18n::{Message, command as c, reason, wecom as w},
     providers::{SecretSpec, token::account_secret},
     store::config,
+    vault::VaultState,
 };
 
 /// Adds the gateway that `args` describe.
@@ -36,6 +37,9 @@ pub async fn run(house: &Session, args: &Add, secret: &SecretSpec, out: &mut Out
             return Ok(Exit::Usage);
         }
     };
+    if let VaultState::Locked(why) = house.open_vault_for(true, out).await {
+        return Ok(refused(&why, out));
+    }
     let given = match prompt::secret(args.api_key_file.as_deref(), secret.words, out) {
         Ok(given) => given,
         Err(why) => {
@@ -59,6 +63,7 @@ pub async fn run(house: &Session, args: &Add, secret: &SecretSpec, out: &mut Out
     if let Err(errors) = config::add_gateway_with(&house.paths.config, &new, &more) {
         return failed(args, &Reason::new(ReasonCode::StoreUnwritable).raw(errors.text(out.lang)), out);
     }
+    ops::audit_gateway(&house.world, &GatewayId::new(&args.name), "add", "done").await;
     out.note(&Message::new(&crate::i18n::engine::ADD_SAVED).with("name", &args.name));
     if args.json {
         out.json(&serde_json::json!({ "v": json::V, "name": args.name, "added": true, "reason": null }))?;

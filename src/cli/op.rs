@@ -137,10 +137,16 @@ async fn tell(house: &Session, armed: &Armed, ended: &Ended, (as_json, reveal): 
             op.phase = ended.phase;
             op.reason.clone_from(&ended.reason);
             let token = ended.token.as_ref().filter(|_| reveal);
-            if token.is_some() {
-                ops::audit(&house.world, &armed.target, "reveal", None, "shown").await;
+            let written = match token {
+                Some(_) => ops::audit_reveal(&house.world, &armed.target).await,
+                None => Ok(()),
+            };
+            // Without its line in the audit it is not shown; the new one is kept, and can be shown later.
+            let exit = outcome::render(&op, (old.as_deref(), new.as_deref()), token.filter(|_| written.is_ok()), as_json, out)?;
+            match written {
+                Ok(()) => exit,
+                Err(why) => refused(&why, out),
             }
-            outcome::render(&op, (old.as_deref(), new.as_deref()), token, as_json, out)?
         }
         _ => ended.reason.as_ref().map_or(Exit::Failed, |why| refused(why, out)),
     };

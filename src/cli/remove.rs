@@ -3,9 +3,12 @@
 use super::{Exit, Output, args::Remove, prompt, run::Ran, session::Session, session::broken};
 use crate::{
     domain::{Reason, RemoteId, Target},
-    engine::world::{Gateway, secret_name},
+    engine::{
+        ops,
+        world::{Gateway, secret_name},
+    },
     i18n::{Message, command as c, reason, token as words},
-    store::config,
+    store::{StoreError, config},
 };
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
@@ -44,23 +47,25 @@ pub async fn run(house: &Session, args: &Remove, out: &mut Output) -> Ran {
     if issues {
         forget_tokens(house, &gateway, out).await;
     }
-    // Secrets of accounts, and of accounts that the configuration has no more, lie under the same name.
-    let own = secret_name(&gateway.id, "");
-    let names = match house.world.store().secret_list().await {
-        Ok(all) => all.into_iter().map(|(name, _)| name).filter(|n| n.starts_with(&own)).collect::<Vec<_>>(),
-        Err(e) => return Ok(broken(&e, out)),
-    };
-    for name in names {
-        if let Err(e) = house.world.store().secret_forget(&name).await {
-            return Ok(broken(&e, out));
-        }
-    }
-    if let Err(e) = house.world.store().forget_gateway(&gateway.id).await {
+    let erased = erase(house, &gateway).await;
+    ops::audit_gateway(&house.world, &gateway.id, "remove", if erased.is_ok() { "done" } else { "failed" }).await;
+    if let Err(e) = erased {
         return Ok(broken(&e, out));
     }
     house.world.gate().forget(&gateway.id);
     out.note(&Message::new(&c::REMOVED).with("name", &args.target));
     Ok(Exit::Ok)
+}
+
+/// Its sealed secrets and its cached rows.
+async fn erase(house: &Session, gateway: &Gateway) -> Result<(), StoreError> {
+    // Secrets of accounts, and of accounts that the configuration has no more, lie under the same name.
+    let own = secret_name(&gateway.id, "");
+    let store = house.world.store();
+    for (name, _) in store.secret_list().await?.into_iter().filter(|(name, _)| name.starts_with(&own)) {
+        store.secret_forget(&name).await?;
+    }
+    store.forget_gateway(&gateway.id).await
 }
 
 /// Tokens of its accounts go too, where hosts share them as well, mirrors included; what cannot be reached there is told, with the

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     clock::gate::GateView,
-    domain::{GatewayId, OpPhase, Stamp, State},
+    domain::{GatewayId, OpPhase, Stamp, State, ids::TargetName},
     i18n::{Message, command as c, reason},
     providers::{Look, registry},
     store::{Cursor, HistoryQuery},
@@ -67,13 +67,20 @@ pub async fn status(house: &Session, args: &One, out: &mut Output) -> Ran {
 /// When the reader of stdout has gone.
 pub async fn history(house: &Session, args: &History, out: &mut Output) -> Ran {
     house.world.seed_all().await;
+    let mut gone = None;
     let target = match &args.target {
         None => None,
         Some(name) => match house.world.resolve(name) {
             Ok(row) => Some(row.target()),
+            // What was done to it is kept when it is gone itself.
+            Err(_) if args.audit => {
+                gone = Some(name);
+                None
+            }
             Err(_) => return Ok(unknown(name, out)),
         },
     };
+    let wanted = |id: &str| gone.is_none_or(|name| speaks_of(id, name));
     let since = args.since.map(|s| s.wall_ms(house.world.time().now().wall));
     // Only what somebody did: a clock is nobody's deed, and no pairing.
     let clock = !args.pairing && !args.audit;
@@ -90,6 +97,10 @@ pub async fn history(house: &Session, args: &History, out: &mut Output) -> Ran {
             }
             Err(e) => return Ok(broken(&e, out)),
         };
+        lines.retain(|(id, _)| wanted(id));
+        if let Some(name) = gone.filter(|_| lines.is_empty() && !args.follow) {
+            return Ok(unknown(name, out));
+        }
         lines.reverse();
         if !args.follow {
             let counts = if args.pairing { Some(store.pairing_counts(query).await) } else { None };
@@ -103,6 +114,21 @@ pub async fn history(house: &Session, args: &History, out: &mut Output) -> Ran {
         }
         store.changed().await;
     }
+}
+
+/// True when a line's id is of that name: the id itself, an account of any gateway, or everything of a gateway.
+fn speaks_of(id: &str, name: &str) -> bool {
+    let Some(of) = TargetName::parse(id) else { return false };
+    // A line about a whole gateway has no account.
+    let of = match of.gateway {
+        Some(gateway) => (Some(gateway), Some(of.account), of.device),
+        None => (Some(of.account), None, None),
+    };
+    let whole = of.0.as_deref() == Some(name);
+    let same = |wanted: &TargetName| {
+        of.1.as_deref() == Some(wanted.account.as_str()) && of.2 == wanted.device && (wanted.gateway.is_none() || wanted.gateway == of.0)
+    };
+    whole || TargetName::parse(name).is_some_and(|wanted| same(&wanted))
 }
 
 fn unknown(name: &str, out: &mut Output) -> Exit {

@@ -137,6 +137,10 @@ fn whose(house: &Session, name: &str, out: &mut Output) -> Result<Whose, Exit> {
 
 /// Asks for an account's secret and seals it through the owner of its tokens: what was fetched with the old one is void.
 async fn keep_account(house: &Session, g: &Arc<Gateway>, at: &Target, spec: &SecretSpec, file: Option<&Path>, out: &mut Output) -> Exit {
+    // Before the secret: nobody types one that cannot be sealed then.
+    if let VaultState::Locked(why) = house.open_vault_for(true, out).await {
+        return refused(&why, out);
+    }
     let secret = match prompt::secret(file, spec.words, out) {
         Ok(secret) => secret,
         Err(why) => {
@@ -219,6 +223,10 @@ fn shared_secret(name: &str) -> Option<&'static Words> {
 
 /// Asks for a secret and seals it under `name`.
 async fn keep(house: &Session, name: &str, file: Option<&Path>, question: &'static Words, shown: &str, out: &mut Output) -> Exit {
+    // Before the secret: nobody types one that cannot be sealed then.
+    if let VaultState::Locked(why) = house.open_vault_for(true, out).await {
+        return refused(&why, out);
+    }
     let secret = match prompt::secret(file, question, out) {
         Ok(secret) => secret,
         Err(why) => {
@@ -273,7 +281,7 @@ async fn init(house: &Session, source: Source, out: &mut Output) -> Exit {
 }
 
 async fn secret_status(house: &Session, out: &mut Output) -> Ran {
-    let state = house.world.open_vault().await;
+    let state = house.open_vault_for(true, out).await;
     let (text, mut exit) = match &state {
         VaultState::Open(source) => (Message::new(&c::CHECK_VAULT).with("source", source.name()).text(out.lang), Exit::Ok),
         VaultState::Absent => (c::CHECK_VAULT_ABSENT.get(out.lang).to_owned(), Exit::Ok),

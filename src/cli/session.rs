@@ -88,17 +88,24 @@ impl Session {
         self.unlock_for(true, out).await
     }
 
+    /// Asks the vault's key source, and a person on a terminal where one can open it: for the passphrase, or by the keyring's own
+    /// dialogue. Nothing is said and nothing loaded.
+    pub async fn open_vault_for(&self, person: bool, out: &mut Output) -> VaultState {
+        let state = self.world.open_vault().await;
+        let VaultState::Locked(why) = &state else { return state };
+        if !person || !shut::can_be_typed(why) || !std::io::IsTerminal::is_terminal(&std::io::stdin()) {
+            return state;
+        }
+        let given = if shut::wants_passphrase(why) { prompt::secret(None, &c::ASK_PASSPHRASE, out).ok() } else { None };
+        ops::unlock(&self.world, given).await
+    }
+
     /// The same; without a `person` nobody is asked.
     ///
     /// # Errors
     /// As there.
     pub async fn unlock_for(&self, person: bool, out: &mut Output) -> Result<(), Exit> {
-        let mut state = self.world.open_vault().await;
-        if person && matches!(&state, VaultState::Locked(why) if shut::can_be_typed(why)) && std::io::IsTerminal::is_terminal(&std::io::stdin()) {
-            let given = prompt::secret(None, &c::ASK_PASSPHRASE, out);
-            state = ops::unlock(&self.world, given.ok()).await;
-        }
-        match state {
+        match self.open_vault_for(person, out).await {
             VaultState::Open(_) | VaultState::Absent => {
                 if let Some(why) = self.world.vault().restored() {
                     out.complain(&why);

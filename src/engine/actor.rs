@@ -237,7 +237,9 @@ impl Actor {
     /// passphrase or without, and may be asked by the keyring's own dialogue.
     fn open_vault(&self, person: Option<Option<crate::domain::Secret>>) {
         let (world, ready) = (self.world.clone(), self.ready.clone());
-        self.tasks.spawn(async move {
+        // Not tracked: a keyring that hangs, or whose dialogue nobody answers, must not hold the end. What it says after somebody
+        // stopped waiting for it is still taken.
+        tokio::spawn(async move {
             let state = match person {
                 Some(passphrase) => ops::unlock(&world, passphrase).await,
                 None => world.open_vault().await,

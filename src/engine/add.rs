@@ -3,6 +3,7 @@
 use super::{
     command::NewGateway,
     mailbox::AddCheck,
+    ops,
     world::{World, secret_name},
 };
 use crate::{
@@ -88,7 +89,9 @@ pub async fn add(world: &Arc<World>, new: NewGateway) -> AddCheck {
     if result.trouble.is_some() {
         return result;
     }
-    if let Err(why) = save(world, &new).await {
+    let saved = save(world, &new).await;
+    ops::audit_gateway(world, &GatewayId::new(&new.name), "add", if saved.is_ok() { "done" } else { "failed" }).await;
+    if let Err(why) = saved {
         result.trouble = Some(why);
         return result;
     }

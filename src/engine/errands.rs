@@ -60,7 +60,14 @@ impl Actor {
                 Ok(cx) => gateway.provider.reveal(&cx, &target).await,
                 Err(why) => Err(why),
             };
-            ops::audit(&world, &target, "reveal", None, if result.is_ok() { "shown" } else { "failed" }).await;
+            let result = match result {
+                // Before it is on a screen: a secret that nobody can be told to have seen is not shown.
+                Ok(token) => ops::audit_reveal(&world, &target).await.map(|()| token),
+                Err(why) => {
+                    ops::audit(&world, &target, "reveal", None, "failed").await;
+                    Err(why)
+                }
+            };
             world.mailbox.put(|m| m.revealed = Some((target, result)));
         });
     }

@@ -262,7 +262,7 @@ impl World {
         let text = Message::new(&words::LOST).with("gateway", gateway.id.as_str()).nest("why", Message::from(&reason));
         let changed = gateway.with_state(|link, _, stale, _| {
             let state = reason.code.gateway_state();
-            let changed = link.state != state || link.reason.as_ref().map(|r| r.code) != Some(reason.code) || !*stale;
+            let changed = link.state != state || link.reason.as_ref().map(|r| (r.code, &r.args)) != Some((reason.code, &reason.args)) || !*stale;
             if link.state != state {
                 link.since = Some(now);
             }

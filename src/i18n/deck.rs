@@ -296,7 +296,9 @@ catalogue! { "deck";
     ANSWER_REFUSED = "not accepted: {why}", "未被接受：{why}";
     UNLOCK_TITLE = "unlock the vault", "解锁保险库";
     UNLOCK_ASK = "passphrase", "口令";
-    UNLOCK_KEYS = "Enter; leave it empty for a keyring   Esc", "Enter；密钥环请留空   Esc";
+    UNLOCK_KEYS = "Enter   Esc", "Enter   Esc";
+    UNLOCK_TRYING = "Trying to open the vault; Esc stops waiting.", "正在尝试打开保险库；Esc 停止等待。";
+    UNLOCK_LEFT = "Not waited for any more; m u tries again.", "不再等待；按 m u 再试。";
 
     WELCOME = "pairdeck sees no accounts yet.", "尚无账号。";
     WELCOME_ADD = "add a gateway", "添加网关";

@@ -134,6 +134,8 @@ pub struct App {
     pub revealed: Option<(Target, Boot)>,
     /// Names are hidden.
     pub hide_names: bool,
+    /// The vault's key source is asked, because a person wanted it; Esc leaves that.
+    pub unlocking: bool,
     /// The order is frozen.
     pub frozen: bool,
     /// The mouse is caught.
@@ -217,6 +219,7 @@ impl App {
             overlays: Vec::new(),
             revealed: None,
             hide_names: false,
+            unlocking: false,
             frozen: false,
             mouse: start.mouse,
             guide: Guide::new(start.guide),

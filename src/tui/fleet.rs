@@ -2,11 +2,15 @@
 //!
 //! A change costs one look-up; nothing here is copied or sorted per frame.
 
+use super::veil::Veil;
 use crate::{
-    domain::{Boot, GatewayId, RemoteId, Row, State, Target},
+    domain::{Boot, Fact, GatewayId, RemoteId, Row, State, Target},
     engine::mailbox::GatewayView,
 };
-use std::collections::{HashMap, VecDeque};
+use std::{
+    collections::{HashMap, VecDeque},
+    rc::Rc,
+};
 
 /// Place of a row; valid until the next [`Fleet::sweep`].
 pub type Slot = usize;
@@ -86,6 +90,8 @@ pub struct Fleet {
     by_key: HashMap<RowKey, Slot>,
     gateways: Vec<Gateway>,
     orphans: HashMap<RowKey, Row>,
+    /// What must not be drawn while names are hidden; of rows that are gone too, since toasts and reasons speak of them.
+    pub veil: Rc<Veil>,
 }
 
 fn key(row: &Row) -> RowKey {
@@ -163,9 +169,20 @@ impl Fleet {
         Change::Order
     }
 
+    /// Remembers a name of something that may have no row, for the veil.
+    pub fn learn(&mut self, name: &str) {
+        Rc::make_mut(&mut self.veil).learn(name);
+    }
+
+    /// The same with what is told of a new link.
+    pub fn learn_facts(&mut self, facts: &[Fact]) {
+        Rc::make_mut(&mut self.veil).learn_facts(facts);
+    }
+
     /// Takes what is told of a row.
     pub fn put(&mut self, row: Row, now: Boot) -> Change {
         let k = key(&row);
+        Rc::make_mut(&mut self.veil).learn_row(&row);
         let Some(gateway) = self.gateway_at(&row.gateway) else {
             self.orphans.insert(k, row);
             return Change::Quiet;

@@ -1,6 +1,10 @@
 //! The terminal that goes away under the deck. crossterm 0.29 reads on for ever where a terminal has ended (`read` gives 0 and it asks
 //! again), so the deck's own thread may never get to hear of the hang-up: then somebody else must end the program.
+//!
+//! And the signals that nobody asks the deck about: they end a program where it stands, which would leave the terminal raw and in its
+//! second screen. The terminal is put back first, then the signal does what it always does.
 
+use signal_hook::consts;
 use std::{
     io,
     sync::{
@@ -15,7 +19,22 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How the program ends then: as after every signal that ends it.
 const EXIT: i32 = 130;
 
-/// Listens for a hang-up beside the deck.
+/// Signals whose way is to end a program, that can be caught, and that no fault of the processor sends: after one of those nothing
+/// can be run any more.
+const ENDING: [i32; 10] = [
+    consts::SIGQUIT,
+    consts::SIGUSR1,
+    consts::SIGUSR2,
+    consts::SIGALRM,
+    consts::SIGXCPU,
+    consts::SIGXFSZ,
+    consts::SIGVTALRM,
+    consts::SIGPROF,
+    consts::SIGABRT,
+    consts::SIGSYS,
+];
+
+/// Listens for a hang-up beside the deck, and for what would end it where it stands.
 pub(super) struct Hangup(Arc<AtomicBool>);
 
 impl Hangup {
@@ -25,16 +44,21 @@ impl Hangup {
     /// The system takes no listener or gives no thread.
     pub(super) fn listen() -> io::Result<Self> {
         let noticed = Arc::new(AtomicBool::new(false));
-        let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGHUP])?;
+        let mut signals = signal_hook::iterator::Signals::new(ENDING.into_iter().chain([consts::SIGHUP]))?;
         let seen = noticed.clone();
         std::thread::Builder::new().name("hangup".into()).spawn(move || {
-            if signals.forever().next().is_none() {
-                return;
-            }
-            std::thread::sleep(PATIENCE);
-            if !seen.load(Ordering::SeqCst) {
+            for signal in signals.forever() {
+                if signal == consts::SIGHUP {
+                    std::thread::sleep(PATIENCE);
+                    if seen.load(Ordering::SeqCst) {
+                        continue;
+                    }
+                }
                 super::terminal::restore();
                 // Whatever was under way is in the journal; there is nobody left to ask.
+                if signal != consts::SIGHUP {
+                    let _ = signal_hook::low_level::emulate_default_handler(signal);
+                }
                 std::process::exit(EXIT);
             }
         })?;

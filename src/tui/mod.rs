@@ -29,6 +29,7 @@ pub mod text;
 pub mod theme;
 pub mod toasts;
 pub mod update;
+pub mod veil;
 pub mod view;
 pub mod widget;
 

@@ -53,7 +53,7 @@ pub enum Overlay {
     /// Why a client cannot log in.
     Why(Box<WhyForm>),
     /// The vault's passphrase.
-    Unlock(Field),
+    Unlock(UnlockForm),
     /// What a running action asks of a person.
     Answer(Box<AnswerForm>),
     /// The filter line, with the filter as it was before.
@@ -139,6 +139,22 @@ impl AddForm {
             let empty = || if field.masked() { Field::secret() } else { Field::with("") };
             self.fields.push((field, kept.unwrap_or_else(empty)));
         }
+    }
+}
+
+/// The vault's passphrase.
+pub struct UnlockForm {
+    /// What was typed; never drawn.
+    pub field: Field,
+    /// True while it is tried.
+    pub asking: bool,
+    /// Why the last one did not open it.
+    pub trouble: Option<crate::domain::Reason>,
+}
+
+impl Default for UnlockForm {
+    fn default() -> Self {
+        Self { field: Field::secret(), asking: false, trouble: None }
     }
 }
 

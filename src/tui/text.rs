@@ -33,6 +33,7 @@ pub fn cut(text: &str, cells: usize) -> Cow<'_, str> {
 /// Breaks `text` into lines of at most `cells` cells, at blanks where there are some.
 pub fn wrap(text: &str, cells: usize) -> Vec<String> {
     let cells = cells.max(1);
+    let text = &*super::veil::over(text);
     let (mut lines, mut line, mut used) = (Vec::new(), String::new(), 0);
     // Where the last word of the line begins.
     let mut last = 0;

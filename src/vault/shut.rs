@@ -53,6 +53,11 @@ pub(crate) fn can_be_typed(why: &Reason) -> bool {
     why.code == ReasonCode::VaultLocked && matches!(evidence, None | Some("passphrase" | "passphrase_wrong"))
 }
 
+/// True when it is a passphrase that is wanted: nobody is asked to type one for a keyring.
+pub(crate) fn wants_passphrase(why: &Reason) -> bool {
+    why.code == ReasonCode::VaultLocked && matches!(why.arg("evidence"), Some("passphrase" | "passphrase_wrong"))
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {

@@ -144,3 +144,26 @@ fn a_gateway_whose_key_is_optional_is_added_without_one_where_the_server_asks_fo
     home.run(&["add", "evolution", "wa", "--url", "http://127.0.0.1:9", "--api-key-file", "/dev/null"]).exits(2).says(&["empty"]);
     home.keeps_secrets();
 }
+
+#[test]
+fn a_gateway_that_comes_and_goes_leaves_a_line_each_that_is_read_when_it_is_gone() {
+    let servers = servers();
+    let home = empty();
+    home.run(&["secret", "init", "--insecure-key-file"]).exits(0);
+    home.run_with(&["add", "evolution", "wa", "--url", &servers.url("wa"), "--api-key-file", "-"], WA_KEY).exits(0);
+    home.run(&["do", "delete", "wa:shop-on", "--yes"]).exits(0);
+    let deeds = |name: &str| -> Vec<(String, String)> {
+        let doc = home.run(&["history", name, "--audit", "--json"]).exits(0).json();
+        let text = |v: &serde_json::Value| v.as_str().unwrap().to_owned();
+        doc["lines"].as_array().unwrap().iter().map(|l| (text(&l["id"]), text(&l["action"]))).collect()
+    };
+    let line = |id: &str, action: &str| (id.to_owned(), action.to_owned());
+    for name in ["wa:shop-on", "shop-on"] {
+        assert_eq!(deeds(name), [line("wa:shop-on", "delete")], "a deleted account by {name}");
+    }
+    home.run(&["remove", "wa", "--yes"]).exits(0);
+    assert_eq!(deeds("wa"), [line("wa", "add"), line("wa:shop-on", "delete"), line("wa", "remove")]);
+    assert_eq!(deeds("wa:shop-on"), [line("wa:shop-on", "delete")]);
+    home.run(&["history", "never-there", "--audit"]).exits(3);
+    home.run(&["history", "wa"]).exits(3);
+}

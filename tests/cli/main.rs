@@ -12,5 +12,6 @@ mod diagnosis;
 mod fleet;
 mod misc;
 mod pairing;
+mod passphrase;
 mod reading;
 mod tokens;

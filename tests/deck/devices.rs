@@ -41,6 +41,23 @@ fn a_token_is_shown_when_it_is_asked_for_and_not_before() {
 }
 
 #[test]
+fn a_token_whose_showing_cannot_be_kept_is_not_shown() {
+    let house = house();
+    let pty = open(&house);
+    press(&pty, "G", "the cursor on its last device", |s| s.contents().lines().any(|l| l.starts_with('▌') && l.contains("APP 0")).then_some(()));
+    press(&pty, "T", "the token view", |s| s.contents().contains("Fingerprint").then_some(()));
+    let db = rusqlite::Connection::open(house.home.path().join("vault.db")).unwrap();
+    db.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    pty.keys("v");
+    pty.wait_for("cannot be written");
+    pty.assert_never_wrote(APP);
+    db.execute_batch("ROLLBACK").unwrap();
+    press(&pty, "v", "the token", |s| s.contents().contains(APP).then_some(()));
+    let shown: u32 = db.query_row("SELECT COUNT(*) FROM audit WHERE action = 'reveal' AND outcome = 'shown'", [], |r| r.get(0)).unwrap();
+    assert_eq!(shown, 1);
+}
+
+#[test]
 fn the_plan_says_what_a_login_would_do_now() {
     let house = house();
     let pty = open(&house);

@@ -13,7 +13,7 @@ pub use run::{Ended, Host, Progress, run, told};
 
 use super::world::World;
 use crate::{
-    domain::{Action, Effect, Inputs, Not, Op, OpPhase, Reason, ReasonCode, Row, Target, Time},
+    domain::{Action, Effect, GatewayId, Inputs, Not, Op, OpPhase, Reason, ReasonCode, Row, Target, Time},
     store::{Audit, NewOp, StoreError},
     vault::VaultState,
 };
@@ -185,6 +185,20 @@ pub async fn unlock(world: &Arc<World>, passphrase: Option<crate::domain::Secret
         audit_vault(world, "unlock", &format!("failed: {}", why.arg("evidence").unwrap_or(why.code.name()))).await;
     }
     state
+}
+
+/// Appends to the audit what was done to a whole gateway: that it came with a sealed key, that it went and its keys were erased.
+pub async fn audit_gateway(world: &Arc<World>, gateway: &GatewayId, action: &str, outcome: &str) {
+    append(world, crate::domain::ids::escape(gateway.as_str()), action, None, outcome).await;
+}
+
+/// Appends to the audit that a secret is about to be shown. What cannot be written there is not shown.
+///
+/// # Errors
+/// Why it could not be written.
+pub async fn audit_reveal(world: &Arc<World>, target: &Target) -> Result<(), Reason> {
+    let line = line(&*world.time, target.id(), "reveal", None, "shown");
+    world.store.audit(line).await.map_err(|e| world.store.why(&e))
 }
 
 /// Appends to the audit: who did what to whom, and how it ended.

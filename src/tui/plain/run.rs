@@ -151,7 +151,8 @@ impl<'a, V: Voice> Deck<'a, V> {
 
     /// Says a line. One that cannot be said ends the deck as a closed terminal does: nobody hears it any more.
     pub(super) fn say(&mut self, line: &str) {
-        if self.done.is_none() && self.voice.say(line).is_err() {
+        let line = self.app.veil().map_or(std::borrow::Cow::Borrowed(line), |veil| veil.hide(line));
+        if self.done.is_none() && self.voice.say(&line).is_err() {
             self.done = Some(Exit::InputLost);
             for effect in update(&mut self.app, Event::InputLost, self.time.now()) {
                 if let Do::Send(command) = effect {

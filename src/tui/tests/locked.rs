@@ -12,7 +12,11 @@ use crate::{
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 fn told(app: &mut App, why: Reason) {
-    let status = Status { vault: VaultView::Locked(why), follower: false, store_trouble: None, shared_trouble: None };
+    stands(app, VaultView::Locked(why));
+}
+
+fn stands(app: &mut App, vault: VaultView) {
+    let status = Status { vault, follower: false, store_trouble: None, shared_trouble: None };
     update(app, Event::Mail(Box::new(Mail { status: Some(status), ..Mail::default() })), at(1));
 }
 
@@ -24,16 +28,55 @@ fn locked() -> Reason {
     Reason::new(ReasonCode::VaultLocked)
 }
 
+fn press(app: &mut App, keys: &[KeyCode]) -> Vec<Do> {
+    keys.iter().flat_map(|code| update(app, Event::Key(KeyEvent::new(*code, KeyModifiers::NONE)), at(2))).collect()
+}
+
 #[test]
-fn a_passphrase_or_a_locked_keyring_is_asked_for_once() {
-    for why in [locked(), locked().with("evidence", "passphrase")] {
-        let mut app = app(120, 34, |_| {});
-        told(&mut app, why.clone());
-        assert!(asked(&app) && picture(&app).contains("vault LOCKED"), "{why:?}");
-        app.overlays.clear();
-        told(&mut app, why);
-        assert!(!asked(&app));
+fn a_passphrase_is_asked_for_once() {
+    let mut app = app(120, 34, |_| {});
+    let why = locked().with("evidence", "passphrase");
+    told(&mut app, why.clone());
+    assert!(asked(&app) && picture(&app).contains("vault LOCKED"));
+    app.overlays.clear();
+    told(&mut app, why);
+    assert!(!asked(&app));
+}
+
+#[test]
+fn nobody_types_a_passphrase_for_a_keyring_and_esc_stops_waiting_for_it() {
+    let mut app = app(120, 34, |_| {});
+    told(&mut app, locked());
+    assert!(!asked(&app) && picture(&app).contains("Keyring is locked"), "{}", picture(&app));
+    let sent = press(&mut app, &[KeyCode::Char('m'), KeyCode::Char('u')]);
+    assert!(!asked(&app) && sent.iter().any(|d| matches!(d, Do::Send(Command::Unlock(None)))));
+    assert!(picture(&app).contains("Trying to open the vault"), "{}", picture(&app));
+    press(&mut app, &[KeyCode::Esc]);
+    assert!(picture(&app).contains("Not waited for any more"), "{}", picture(&app));
+    // Still locked after it was tried: that is said again, since somebody asked.
+    press(&mut app, &[KeyCode::Char('m'), KeyCode::Char('u')]);
+    told(&mut app, locked());
+    assert!(picture(&app).contains("Keyring is locked"), "{}", picture(&app));
+}
+
+#[test]
+fn a_wrong_passphrase_is_said_to_be_wrong_where_it_was_typed() {
+    let mut app = app(120, 34, |_| {});
+    told(&mut app, locked().with("evidence", "passphrase"));
+    let sent = press(&mut app, &[KeyCode::Char('x'), KeyCode::Char('y'), KeyCode::Enter]);
+    assert!(matches!(&sent[..], [Do::Send(Command::Unlock(Some(given)))] if given.expose() == "xy"));
+    assert!(picture(&app).contains("Trying to open the vault"), "{}", picture(&app));
+    for _ in 0..2 {
+        stands(&mut app, VaultView::Opening);
+        assert!(picture(&app).contains("Trying to open the vault"), "{}", picture(&app));
+        told(&mut app, locked().with("evidence", "passphrase_wrong"));
+        assert!(asked(&app) && picture(&app).contains("✗ That passphrase does not open the vault"), "{}", picture(&app));
+        press(&mut app, &[KeyCode::Char('z')]);
+        assert!(!picture(&app).contains("✗ That passphrase"), "until something else is typed\n{}", picture(&app));
+        press(&mut app, &[KeyCode::Enter]);
     }
+    stands(&mut app, VaultView::Open("passphrase"));
+    assert!(!asked(&app));
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod bulk;
 mod devices;
 mod flow;
 pub(super) mod hands;
+mod hidden;
 mod locked;
 mod pictures;
 mod room;

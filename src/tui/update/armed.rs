@@ -18,6 +18,8 @@ pub(super) fn ask(app: &mut App, target: Target, action: Action, at_once: bool, 
 pub(super) fn op(app: &mut App, view: OpView, out: &mut Vec<Do>) {
     let now = app.now.boot_now();
     app.dirty = true;
+    app.fleet.learn(view.label.as_str());
+    app.fleet.learn(view.target.account.as_str());
     if view.phase == OpPhase::Armed {
         if app.quitting {
             out.push(Do::Send(Command::Undo(view.id)));
@@ -114,7 +116,9 @@ fn undo(app: &mut App, id: i64, out: &mut Vec<Do>, quiet: bool) {
     let name = label(app, &o.view.target);
     if quiet {
         let taken = Message::new(&w::TOAST_TAKEN_BACK).with("what", verb(&o.view.action, lang)).with("name", name);
-        app.dropped.push(taken.text(lang));
+        let said = taken.text(lang);
+        let said = app.veil().map_or(said.clone(), |veil| veil.hide(&said).into_owned());
+        app.dropped.push(said);
     } else {
         app.say(Level::Good, &Message::new(&w::TOAST_TAKEN_BACK).with("what", verb(&o.view.action, lang)).with("name", name));
     }

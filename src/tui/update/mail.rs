@@ -1,17 +1,15 @@
 //! News from the engine.
 
-use super::{add, armed, clock, token, why};
+use super::{add, armed, clock, token, unlock, why};
 use crate::{
     clock::{gate::GateView, sample::Interval},
-    domain::{Method, Reason},
+    domain::Method,
     engine::{
         Mail,
-        mailbox::{PairStage, PairView, Status, VaultView},
+        mailbox::{PairStage, PairView},
     },
-    i18n::{Lang, reason},
     tui::{
         app::{App, PairingState},
-        edit::Field,
         effect::Do,
         fleet::Change,
         overlay::Overlay,
@@ -19,7 +17,6 @@ use crate::{
         toasts::Level,
         view::pairing::PairScreen,
     },
-    vault::shut::can_be_typed,
 };
 use std::cell::RefCell;
 
@@ -84,18 +81,7 @@ pub(super) fn take(app: &mut App, mail: Mail, out: &mut Vec<Do>) {
         out.push(Do::Bell);
     }
     if let Some(status) = mail.status {
-        let locked = |s: &Status| matches!(s.vault, VaultView::Locked(_));
-        // Asked for once, when it turns out to be locked; later `m u` does. Never over something the operator is doing.
-        if let VaultView::Locked(why) = &status.vault
-            && !app.status.as_ref().is_some_and(|s| s.vault == status.vault)
-        {
-            if !can_be_typed(why) {
-                // Nothing that is typed here helps: what is to be mended on this host, and what then.
-                app.say_text(Level::Bad, told(why, app.lang()));
-            } else if !app.status.as_ref().is_some_and(locked) && app.overlays.is_empty() && app.pairing.is_none() {
-                app.overlays.push(Overlay::Unlock(Field::secret()));
-            }
-        }
+        unlock::news(app, &status);
         let before = app.status.as_ref().and_then(|s| s.store_trouble.as_ref());
         if let Some(why) = status.store_trouble.as_ref().filter(|why| before != Some(why)) {
             let text = why.raw.as_ref().map_or_else(|| crate::i18n::reason::full(why, app.lang()), ToString::to_string);
@@ -129,12 +115,6 @@ pub(super) fn take(app: &mut App, mail: Mail, out: &mut Vec<Do>) {
     }
 }
 
-/// A reason with its remedy, in one line.
-fn told(why: &Reason, lang: Lang) -> String {
-    let remedy = reason::remedy_sentence(why, lang);
-    [Some(reason::full(why, lang)), remedy].into_iter().flatten().collect::<Vec<_>>().join("  ")
-}
-
 /// Whether a gate tells something else than before, small changes of its figures aside.
 fn tells_more(before: &GateView, now: &GateView) -> bool {
     let far = |a: Option<Interval>, b: Option<Interval>| match (a, b) {
@@ -154,6 +134,10 @@ fn attempt(app: &mut App, view: Option<PairView>) {
         app.pairing = None;
         return;
     };
+    app.fleet.learn(view.label.as_str());
+    if let PairStage::Linked { facts, .. } = &view.stage {
+        app.fleet.learn_facts(facts);
+    }
     let before = app.pairing.as_ref().map(|p| (kind(&p.view.stage), p.view.discarded, p.view.overridden));
     let now = (kind(&view.stage), view.discarded, view.overridden);
     let was = |f: fn(&(Kind, u32, bool)) -> bool| before.as_ref().is_some_and(f);

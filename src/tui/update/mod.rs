@@ -14,6 +14,7 @@ mod pairing;
 mod palette;
 mod slots;
 mod token;
+mod unlock;
 mod why;
 
 pub(crate) use slots::table as slot_table;
@@ -179,6 +180,8 @@ fn escape(app: &mut App, out: &mut Vec<Do>) {
         overlay::closed(app, top);
     } else if app.pairing.is_some() {
         pairing::leave(app, out);
+    } else if unlock::leave(app) {
+        // What was asked for is left; filter and marks wait for the next Esc.
     } else if !app.filter_text.is_empty() {
         filter::set(app, String::new());
     } else {

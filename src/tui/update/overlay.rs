@@ -1,9 +1,7 @@
 //! Keys while an overlay is open. Esc was taken care of before.
 
-use super::{add, answer, armed, clock, filter, pair, pairing, palette, slots, token, why};
+use super::{add, answer, armed, clock, filter, pair, pairing, palette, slots, token, unlock, why};
 use crate::{
-    domain::Secret,
-    engine::Command,
     i18n::{Message, deck as w},
     tui::{
         app::App,
@@ -40,7 +38,7 @@ pub(super) fn paste(app: &mut App, text: &str) {
             }
         }
         Some(Overlay::Why(f)) => why::paste(f, text),
-        Some(Overlay::Unlock(f)) => f.paste(text),
+        Some(Overlay::Unlock(f)) => f.field.paste(text),
         Some(Overlay::Answer(f)) => f.field.paste(text),
         Some(Overlay::Help(s) | Overlay::Palette(s)) => s.field.paste(text),
         Some(Overlay::Filter { field, .. }) => {
@@ -107,15 +105,7 @@ pub(super) fn key(app: &mut App, key: &KeyEvent, out: &mut Vec<Do>) {
         Some(Overlay::Token(_)) => token::key(app, key, out),
         Some(Overlay::Slots(_)) => slots::key(app, key),
         Some(Overlay::Why(_)) => why::key(app, key, page, out),
-        Some(Overlay::Unlock(f)) => {
-            if key.code == KeyCode::Enter {
-                let given = (!f.is_empty()).then(|| Secret::new(f.text().to_owned()));
-                app.overlays.pop();
-                out.push(Do::Send(Command::Unlock(given)));
-            } else {
-                f.key(key);
-            }
-        }
+        Some(Overlay::Unlock(_)) => unlock::key(app, key, out),
         Some(Overlay::Clock { .. }) if (key.code == KeyCode::Char('r') && !ctrl) || key.code == KeyCode::Enter => clock::ask(app, out),
         Some(Overlay::Clock { .. }) if key.code == KeyCode::Char('y') && !ctrl => {
             out.push(Do::Copy(clock::text(app)));

@@ -1,8 +1,8 @@
 //! The palette and the menu: they arm or open, never fire.
 
-use super::{act, slots, why};
+use super::{act, slots, unlock, why};
 use crate::{
-    engine::{Command, mailbox::VaultView},
+    engine::Command,
     i18n::{Message, deck as w},
     tui::{
         app::App,
@@ -12,7 +12,6 @@ use crate::{
         toasts::Level,
         view::overlays::{MenuItem, menu_items, palette_items},
     },
-    vault::shut::can_be_typed,
 };
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
@@ -92,13 +91,9 @@ fn choose(app: &mut App, item: &MenuItem, out: &mut Vec<Do>) {
     match item.what {
         MenuWhat::Verb(verb) => slots::verb(app, verb, out),
         MenuWhat::Why => why::open(app),
-        MenuWhat::Unlock => match app.status.as_ref().map(|s| &s.vault) {
-            // Tried again as it is: there is nothing to be typed.
-            Some(VaultView::Locked(why)) if !can_be_typed(why) => out.push(Do::Send(Command::Unlock(None))),
-            _ => app.overlays.push(Overlay::Unlock(Field::secret())),
-        },
         MenuWhat::GoOn(id) => super::armed::again(id, out),
         MenuWhat::Drop(id) => super::armed::dismiss(app, id, out),
+        MenuWhat::Unlock => unlock::ask(app, out),
         MenuWhat::Test => {
             let id = app.gateway().map(|g| g.view.id.clone());
             out.push(Do::Send(Command::Refresh(id)));

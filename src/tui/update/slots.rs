@@ -137,6 +137,7 @@ fn arm(app: &mut App, out: &mut Vec<Do>) {
     let action = Action::Do(f.verb.id.into());
     app.overlays.pop();
     let Some(target) = target else { return };
+    app.fleet.learn(target.account.as_str());
     app.armed.ask(target.clone(), action.clone(), app.now.boot_now(), false);
     out.push(Do::Send(Command::Arm { target, action, input }));
 }

@@ -15,6 +15,7 @@ use super::{
     app::{App, PairingState},
     keymap::Keymap,
     theme::Theme,
+    veil,
 };
 use crate::{domain::Stamp, i18n::Lang};
 use ratatui::{
@@ -45,8 +46,12 @@ pub struct Drawn {
     pub armed: bool,
 }
 
-/// Draws everything.
+/// Draws everything, under the veil while names are hidden.
 pub fn draw(app: &App, frame: &mut Frame) -> Drawn {
+    veil::drawn_under(app.veil(), || draw_all(app, frame))
+}
+
+fn draw_all(app: &App, frame: &mut Frame) -> Drawn {
     let area = frame.area();
     let mut drawn = Drawn::default();
     if area.width < 12 || area.height < 2 {

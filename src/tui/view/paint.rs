@@ -2,7 +2,7 @@
 
 use crate::{
     domain::State,
-    tui::{text, theme::Role},
+    tui::{text, theme::Role, veil},
 };
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
@@ -14,7 +14,8 @@ pub fn put(buf: &mut Buffer, area: Rect, x: u16, s: &str, style: Style) -> u16 {
         return x;
     }
     let room = area.width - x;
-    let cut = text::cut(s, usize::from(room));
+    let s = veil::over(s);
+    let cut = text::cut(&s, usize::from(room));
     let (end, _) = buf.set_stringn(area.x + x, area.y, cut, usize::from(room), style);
     end - area.x
 }
@@ -26,6 +27,7 @@ pub fn put_in(buf: &mut Buffer, area: Rect, x: u16, end: u16, s: &str, style: St
 
 /// Writes `s` so that it ends before column `end`.
 pub fn put_right(buf: &mut Buffer, area: Rect, end: u16, s: &str, style: Style) {
+    let s = &*veil::over(s);
     let w = u16::try_from(text::width(s)).unwrap_or(u16::MAX);
     put(buf, area, end.min(area.width).saturating_sub(w), s, style);
 }

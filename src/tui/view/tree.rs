@@ -10,6 +10,7 @@ use crate::{
         rows::{Line, Node},
         text,
         theme::Role,
+        veil,
     },
 };
 use ratatui::{
@@ -74,7 +75,7 @@ fn heads(app: &App, frame: &mut Frame, areas: &Areas) {
     paint::put(buf, areas.heads, c.state, w::HEAD_STATE.get(lang), style);
     paint::put_right(buf, areas.heads, c.age_end, w::HEAD_AGE.get(lang), style);
     if let Some(note) = c.note {
-        let words = if app.filter_text.is_empty() { w::HEAD_NOTE.get(lang).to_owned() } else { format!("/ {}", app.filter_text) };
+        let words = if app.filter_text.is_empty() { w::HEAD_NOTE.get(lang).to_owned() } else { format!("/ {}", veil::filter(&app.filter_text)) };
         paint::put(buf, areas.heads, note, &words, style);
     }
 }

@@ -7,9 +7,8 @@ use crate::{
     store::config,
     tui::{
         app::App,
-        edit::Field,
         keymap::Act,
-        overlay::{AddForm, AnswerForm, PairForm, Question},
+        overlay::{AddForm, AnswerForm, PairForm, Question, UnlockForm},
         text,
         theme::Role,
         view::{
@@ -126,7 +125,9 @@ pub(super) fn pair(app: &App, f: &PairForm) -> Panel {
         rows.push(Row::gap());
         let head = label(w::LABEL_NUMBER.get(lang));
         cursor = Some((rows.len(), text::width(&head) + f.number.cursor()));
-        rows.push(Row::one(head, Role::Dim).and(f.number.shown(), Role::Plain));
+        let shown = f.number.shown();
+        let shown = if app.hide_names { "·".repeat(text::width(&shown)) } else { shown };
+        rows.push(Row::one(head, Role::Dim).and(shown, Role::Plain));
         wrapped(&mut rows, "", w::PAIR_NUMBER_HINT.get(lang), width, Role::Dim);
     }
     if let Some(t) = &f.trouble {
@@ -184,19 +185,19 @@ pub(super) fn question(app: &App, q: &Question) -> Panel {
     Panel { title: w::QUESTION_TITLE.get(lang).to_owned(), rows, cursor, ..Panel::default() }
 }
 
-fn one_field(title: String, ask: String, f: &Field, hint: String) -> Panel {
-    let cursor = Some((0, text::width(&ask) + 1 + f.cursor()));
-    let mut rows = vec![Row::one(format!("{ask} "), Role::Dim).and(f.shown(), Role::Plain)];
-    if !hint.is_empty() {
-        rows.push(Row::one(hint, Role::Dim));
-    }
-    Panel { title, rows, cursor, ..Panel::default() }
-}
-
 /// The vault's passphrase.
-pub(super) fn unlock(app: &App, f: &Field) -> Panel {
+pub(super) fn unlock(app: &App, f: &UnlockForm) -> Panel {
     let lang = app.lang();
-    one_field(w::UNLOCK_TITLE.get(lang).to_owned(), w::UNLOCK_ASK.get(lang).to_owned(), f, w::UNLOCK_KEYS.get(lang).to_owned())
+    let ask = w::UNLOCK_ASK.get(lang);
+    let cursor = Some((0, text::width(ask) + 1 + f.field.cursor()));
+    let mut rows = vec![Row::one(format!("{ask} "), Role::Dim).and(f.field.shown(), Role::Plain)];
+    if f.asking {
+        rows.push(Row::one(w::UNLOCK_TRYING.get(lang), Role::Info));
+    } else if let Some(why) = &f.trouble {
+        wrapped(&mut rows, "✗ ", &i18n::reason::sentence(why, lang), inner_width(app, false), Role::Bad);
+    }
+    rows.push(Row::one(w::UNLOCK_KEYS.get(lang), Role::Dim));
+    Panel { title: w::UNLOCK_TITLE.get(lang).to_owned(), rows, cursor, ..Panel::default() }
 }
 
 /// The question of a running action.

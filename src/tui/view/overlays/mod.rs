@@ -63,17 +63,17 @@ pub fn draw(app: &App, frame: &mut Frame) -> Option<Position> {
 fn filter(app: &App, frame: &mut Frame, field: &crate::tui::edit::Field) -> Option<Position> {
     use crate::{
         i18n::{Message, deck as w},
-        tui::{filter::Filter, text, theme::Role},
+        tui::{filter::Filter, text, theme::Role, veil},
     };
     let area = frame.area();
     let row = Rect { y: area.bottom().saturating_sub(1), height: 1, ..area };
     let buf = frame.buffer_mut();
     paint::clear(buf, row);
     let x = paint::put(buf, row, 0, "/ ", app.theme.style(Role::Title));
-    let end = paint::put(buf, row, x, field.text(), app.theme.style(Role::Plain));
+    let end = paint::put(buf, row, x, &veil::filter(field.text()), app.theme.style(Role::Plain));
     let m = Message::new(&w::FILTER_COUNT).with("n", app.rows.matched.to_string()).with("of", app.fleet.accounts().to_string());
     let count = match Filter::parse(field.text()).unknown {
-        Some(term) => Message::new(&w::FILTER_UNKNOWN).with("term", term).text(app.lang()),
+        Some(term) => Message::new(&w::FILTER_UNKNOWN).with("term", veil::filter(&term)).text(app.lang()),
         None => m.text(app.lang()),
     };
     if end + 2 + u16::try_from(text::width(&count)).unwrap_or(u16::MAX) < row.width {

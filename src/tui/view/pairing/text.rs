@@ -1,11 +1,15 @@
 //! Text in cells: cut, wrapped, aligned, aged. Never by characters: a Chinese letter is two cells wide.
 
-use crate::{domain::Stamp, tui::view::ViewCx};
+use crate::{
+    domain::Stamp,
+    tui::{veil, view::ViewCx},
+};
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
 /// The text in at most `width` cells, `…` at its end where something is missing.
 pub(super) fn cut(text: &str, width: usize, ascii: bool) -> String {
+    let text = &*veil::over(text);
     if text.width() <= width {
         return text.to_owned();
     }
@@ -28,6 +32,7 @@ pub(super) fn cut(text: &str, width: usize, ascii: bool) -> String {
 /// The text in lines of at most `width` cells: broken at spaces, and between wide letters. Punctuation never begins a line;
 /// only a word longer than a whole line is broken inside.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let text = &*veil::over(text);
     let (mut lines, mut line, mut used) = (Vec::new(), String::new(), 0);
     for unit in units(text) {
         let (word, gap) = (unit.trim_end(), if used > 0 { unit.len() - unit.trim_start().len() } else { 0 });

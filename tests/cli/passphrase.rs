@@ -1,0 +1,111 @@
+//! A vault with a passphrase, on a terminal: whoever needs it asks for it, in the one way.
+
+use crate::{
+    fleet::WA_KEY,
+    support::{
+        house::{Home, Servers, instance, quick},
+        pty::{Pty, Start},
+    },
+};
+use pairdeck::{
+    clock::SystemTime,
+    domain::Secret,
+    sandbox::Past,
+    store::{Paths, Store, config},
+    vault::{Source, Vault},
+};
+use std::sync::Arc;
+
+const PASSPHRASE: &str = "correct-horse-battery";
+
+/// A gateway of which no key is kept yet.
+fn house() -> (Servers, Home) {
+    let servers = Servers::start(vec![("wa", quick(WA_KEY), vec![instance("shop-on", Past::Online)])]);
+    let mut home = Home::empty();
+    home.canary(WA_KEY);
+    let paths = Paths::in_home(&home.path());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let vault = Vault::new();
+        let store = Store::open(&paths, vault.clone(), Arc::new(SystemTime::new())).unwrap();
+        vault.create(Source::Passphrase, Some(Secret::new(PASSPHRASE.to_owned()))).await.unwrap();
+        store.flush().await;
+        store.close();
+    });
+    config::add_gateway_with(&home.file("config.toml"), &config::NewGateway::new("wa", "evolution", &servers.url("wa")), &[]).unwrap();
+    (servers, home)
+}
+
+fn on_a_terminal(home: &Home, args: &[&str]) -> Pty {
+    let start = Start::new(env!("CARGO_BIN_EXE_pairdeck")).args(args).env("PAIRDECK_HOME", home.path()).env("HOME", "/nonexistent");
+    start.env("DBUS_SESSION_BUS_ADDRESS", "").cwd("/").size(120, 30).spawn()
+}
+
+#[test]
+fn a_key_is_typed_after_the_passphrase_and_is_kept() {
+    let (_servers, home) = house();
+    let mut pty = on_a_terminal(&home, &["secret", "set", "wa"]);
+    let asked = pty.wait_for("passphrase of the vault");
+    assert_eq!(asked.trim().lines().count(), 1, "the passphrase first: {asked}");
+    pty.keys(&format!("{PASSPHRASE}<Enter>"));
+    pty.wait_until("the question for the key", |s| (s.contents().trim().lines().count() > 1).then_some(()));
+    pty.keys(&format!("{WA_KEY}<Enter>"));
+    pty.wait_for("the key of wa is sealed");
+    pty.assert_exit(0);
+
+    let mut pty = on_a_terminal(&home, &["list"]);
+    pty.wait_for("passphrase of the vault");
+    pty.keys(&format!("{PASSPHRASE}<Enter>"));
+    pty.wait_for("shop-on");
+    pty.assert_exit(0);
+}
+
+#[test]
+fn a_key_from_a_file_and_the_status_ask_for_the_passphrase_too() {
+    let (_servers, home) = house();
+    let file = home.file("key.txt");
+    std::fs::write(&file, WA_KEY).unwrap();
+    let mut pty = on_a_terminal(&home, &["secret", "set", "wa", "--file", file.to_str().unwrap()]);
+    pty.wait_for("passphrase of the vault");
+    pty.keys(&format!("{PASSPHRASE}<Enter>"));
+    pty.wait_for("the key of wa is sealed");
+    pty.assert_exit(0);
+    std::fs::remove_file(&file).unwrap();
+
+    let mut pty = on_a_terminal(&home, &["secret", "status"]);
+    pty.wait_for("passphrase of the vault");
+    pty.keys(&format!("{PASSPHRASE}<Enter>"));
+    pty.wait_for("gateway/wa/api_key");
+    pty.assert_exit(0);
+}
+
+#[test]
+fn a_wrong_passphrase_is_said_before_a_key_is_asked_for() {
+    let (_servers, home) = house();
+    let mut pty = on_a_terminal(&home, &["secret", "set", "wa"]);
+    pty.wait_for("passphrase of the vault");
+    pty.keys("not-the-passphrase<Enter>");
+    pty.wait_for("does not open the vault");
+    pty.assert_exit(12);
+}
+
+#[test]
+fn the_deck_says_that_a_passphrase_was_wrong_and_takes_the_right_one() {
+    let (_servers, home) = house();
+    let mut pty = on_a_terminal(&home, &[]);
+    pty.wait_for("unlock the vault");
+    pty.keys("wrong-passphrase<Enter>");
+    pty.wait_for("✗ That passphrase does not open the vault");
+    pty.wait_for("Reason     That passphrase does not open");
+    pty.keys(&format!("{PASSPHRASE}<Enter>"));
+    pty.wait_for("vault passphrase");
+    assert!(!pty.text().contains("unlock the vault"), "{}", pty.text());
+    pty.keys("q");
+    pty.assert_exit(0);
+}
+
+#[test]
+fn without_a_terminal_nothing_is_asked_and_the_way_is_said() {
+    let (_servers, home) = house();
+    home.run_with(&["secret", "set", "wa", "--file", "-"], WA_KEY).exits(12).says(&["passphrase"]);
+}
