@@ -240,3 +240,28 @@ fn a_command_that_is_killed_with_the_connection_in_its_hands_leaves_it_to_the_de
     wait_row(&pty, "ada", "ready");
     one_at_a_time(&all);
 }
+
+#[test]
+fn a_copied_home_is_refused_by_name_while_the_other_homes_watch_has_the_key_and_the_servers_hear_nothing() {
+    let all = Tg::open(1, 1);
+    let watch = Watch::open(&all);
+    let copy = tempfile::tempdir().unwrap();
+    let other = copy.path().join("h2");
+    assert!(Command::new("cp").arg("-a").args([all.home.path(), other.clone()]).status().unwrap().success());
+    all.tg().clear();
+    let began = Instant::now();
+    let ran = all.home.run(&["--home", other.to_str().unwrap(), "status", "tg:ada", "--json"]);
+    let told = ran.json();
+    let why = told["reason"].to_string();
+    assert!(told["state"] == "unknown" && why.contains(&format!("pid {}", watch.0.id())), "{} {}", ran.stdout, ran.stderr);
+    assert!(why.contains(all.home.path().to_str().unwrap()), "which home it is of: {why}");
+    assert!(began.elapsed() < Duration::from_secs(8), "nobody there hears it: {:?}", began.elapsed());
+    let refused = all.home.run(&["--home", other.to_str().unwrap(), "regenerate", "tg:ada/s1", "--yes", "--json"]);
+    assert_ne!(refused.code, 0);
+    assert!(connected(&all) && speakers(&all) <= 1, "{:?}", all.tg().calls());
+    assert!(all.tg().alive(own(&all)) && !all.tg().calls().iter().any(|c| c.outcome.contains("DUPLICATED")));
+    // It is not dead: the copy gets it when the other home has let it go.
+    drop(watch);
+    let then = all.home.run(&["--home", other.to_str().unwrap(), "status", "tg:ada", "--json"]).exits(0).json();
+    assert_eq!(then["state"], "ready", "{then}");
+}

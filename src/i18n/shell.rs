@@ -53,6 +53,7 @@ pub fn remedy_words(why: &Reason) -> Option<&'static Words> {
         C::SessionAbsent | C::SessionEmpty => &s::PAIR_SH_DO,
         C::KeyTwin => &s::TWIN_SH_DO,
         C::SlotFileThere => &s::FILE_THERE_SH_DO,
+        C::SessionDuplicated if arg("evidence") == Some("operator") => &s::OPERATOR_DUPLICATED_SH_DO,
         C::SessionTruncated
         | C::SessionCorrupt
         | C::SessionKeyId
@@ -107,6 +108,7 @@ mod tests {
             let more = [
                 ("account", "tg:ada"),
                 ("bot", "desk"),
+                ("evidence", "operator"),
                 ("evidence", "died"),
                 ("evidence", "bot"),
                 ("evidence", "limited"),

@@ -147,6 +147,7 @@ pub fn text(code: ReasonCode) -> &'static Words {
         C::AccountClosed => &tg::ACCOUNT_CLOSED,
         C::OtherHolder => &tg::OTHER_HOLDER,
         C::OwnSession => &tg::OWN_SESSION,
+        C::SlotSession => &tg::SLOT_SESSION,
         C::Unconfirmed => &tg::UNCONFIRMED,
         C::Internal => &INTERNAL,
     }
@@ -291,6 +292,7 @@ pub fn remedy(code: ReasonCode) -> Option<&'static Words> {
         | C::Cancelled
         | C::NotYet
         | C::OwnSession
+        | C::SlotSession
         | C::Gone
         | C::BadTarget
         | C::NotOnline
@@ -346,6 +348,8 @@ pub(super) fn of_token(code: ReasonCode) -> Option<(&'static Words, &'static Wor
 /// Other words by what was seen: of a storm, of a quota, of a bot that is never asked, of a vault that does not open.
 pub(super) fn of_evidence(code: ReasonCode, evidence: &str) -> Option<(&'static Words, &'static Words)> {
     Some(match (code, evidence) {
+        (ReasonCode::SessionDuplicated, "operator") => (&s::OPERATOR_DUPLICATED, &s::OPERATOR_DUPLICATED_DO),
+        (ReasonCode::PersonNeeded, "stored") => (&tg::PASSWORD_REFUSED, &tg::PASSWORD_REFUSED_DO),
         (ReasonCode::AddressNotTrusted, "same") => (&t::ADDRESS_SAME, &t::ADDRESS_SAME_DO),
         (ReasonCode::TokenStorm, "died") => (&t::STORM_DIED, &t::STORM_RESET_DO),
         (ReasonCode::TokenStorm, "changed") => (&t::STORM_CHANGED, &t::STORM_RESET_DO),

@@ -16,7 +16,7 @@ pub(super) use life::life;
 pub(super) use plan::{plan, plan_new};
 #[cfg(test)]
 pub(super) use registry::Kept;
-pub(super) use registry::{Over, Remembered, end, may_be_over, over, remembered, revoked};
+pub(super) use registry::{Over, Remembered, end, may_be_over, over, remembered, resurrected, revoked};
 pub(super) use steps::{back, check, run};
 
 use super::{
