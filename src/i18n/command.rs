@@ -132,6 +132,7 @@ catalogue! { "command";
     SECRET_UNREADABLE = "{path} cannot be read: {why}", "无法读取 {path}：{why}";
     SECRET_TOO_LONG = "a secret has at most {max} bytes", "密钥最多 {max} 字节";
     SECRET_NO_TERMINAL = "not on a terminal: give the secret with a file or - for stdin", "非终端环境：用文件或 - 从标准输入提供密钥";
+    SECRET_SET_NO_TERMINAL = "not on a terminal: give it with `--file PATH`, or `--file -` for stdin", "非终端环境：用 --file 路径 提供，或用 --file - 从标准输入提供";
 
     ASIDE_DONE = "the damaged vault was moved to {path}, nothing of it was changed; secrets are to be set anew, and  pairdeck secret set-aside --back  brings it back", "已将损坏的保险库移到 {path}，内容未作任何更改；密钥需重新设置，pairdeck secret set-aside --back 可移回";
     ASIDE_BACK = "the vault that was set aside is back in its place", "已移回先前移开的保险库";
@@ -168,7 +169,7 @@ catalogue! { "command";
     DONE_LATER = "its last step is owed, and done by itself once it may be: {reason}", "最后一步稍后会自动执行：{reason}";
     LEFT_OWED = "{action} of {target}: its last step, owed until now, is done", "{target} 的 {action}：此前未能执行的最后一步已完成";
     LEFT_DONE = "{action} of {target}, left by a process that ended: finished now", "上一进程遗留的 {target} {action}：现已完成";
-    LEFT_CANCELLED = "{action} of {target}, left by a process that ended: nothing had been done, taken back", "上一进程遗留的 {target} {action}：尚未执行，已撤回";
+    LEFT_CANCELLED = "{action} of {target}, left by a process that ended: what it had begun was taken back", "上一进程遗留的 {target} {action}：已开始的部分已撤回";
     LEFT_FAILED = "{action} of {target}, left by a process that ended: {reason}", "上一进程遗留的 {target} {action}：{reason}";
     LEFT_AMBIGUOUS = "{action} of {target} is not finished: what the server did is not known: {reason}", "{target} 的 {action} 未完成：服务器是否执行未知：{reason}";
     STATUS_OLD = "{gateway} did not tell now; as seen {age} ago:", "{gateway} 目前未应答；以下为 {age} 前所见：";

@@ -26,6 +26,8 @@ catalogue! { "sessions";
     SLOT_MOUNTED_DO = "In the container's settings: mount the folder, not the file.", "在容器设置中挂载文件夹而非文件。";
     SLOT_UNWRITABLE = "{file} cannot be written: {why}.", "无法写入 {file}：{why}。";
     SLOT_UNWRITABLE_DO = "At a shell: give pairdeck's user the right to write its folder.", "在命令行：让 pairdeck 的用户可写其文件夹。";
+    SLOT_NO_FOLDER = "{file} cannot be written: its folder is not there.", "无法写入 {file}：其文件夹不存在。";
+    SLOT_NO_FOLDER_DO = "At a shell: mkdir -p {folder}; its worker must be able to read it.", "在命令行：mkdir -p {folder}；工作进程须能读取它。";
     SLOT_TAKEN = "{slot} uses that already ({how}): {file}.", "{slot} 已在使用（{how}）：{file}。";
     SLOT_TAKEN_DO = "Choose a file of its own for each slot.", "为每个槽位选择单独的文件。";
     SLOT_FILE_THERE = "{file} is there already, and no slot has it.", "{file} 已存在，且不属于任何槽位。";

@@ -61,6 +61,7 @@ pub fn remedy_words(why: &Reason) -> Option<&'static Words> {
         | C::SessionRevoked
         | C::RebuildLoop
         | C::SlotResurrected => &s::RENEW_SH_DO,
+        C::Unconfirmed if arg("evidence") == Some("fresh") => &tg::UNCONFIRMED_FRESH_SH_DO,
         C::Unconfirmed => &tg::UNCONFIRMED_SH_DO,
         _ => return reason::remedy_words(why),
     };
@@ -76,6 +77,7 @@ pub fn told(mut message: Message) -> Message {
         "telegram.NOT_REGENERATE" => &tg::NOT_REGENERATE_SH,
         "telegram.NOT_REGENERATE_ACCOUNT" => &tg::NOT_REGENERATE_ACCOUNT_SH,
         "telegram.NOT_OWN" => &tg::NOT_OWN_SH,
+        "telegram.NOT_PAIR_SESSION" => &tg::NOT_PAIR_SESSION_SH,
         "telegram.NOT_PAIR_SLOT" => &tg::NOT_PAIR_SLOT_SH,
         "telegram.LEFT_SOME" => &tg::LEFT_SOME_SH,
         "telegram.LEFT_LATER" => &tg::LEFT_LATER_SH,
@@ -109,6 +111,9 @@ mod tests {
                 ("account", "tg:ada"),
                 ("bot", "desk"),
                 ("evidence", "operator"),
+                ("evidence", "absent"),
+                ("evidence", "fresh"),
+                ("evidence", "stored"),
                 ("evidence", "died"),
                 ("evidence", "bot"),
                 ("evidence", "limited"),

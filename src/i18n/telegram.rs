@@ -108,6 +108,8 @@ catalogue! { "telegram";
     NOT_FORMAT = "Only gotd's format is written; log this worker in by its own library.", "只写 gotd 格式；请用该进程自己的库登录。";
     NOT_FILE = "There is no file.", "没有文件。";
     NOT_RESTORE = "There is a file; nothing is put over it.", "已有文件；不会覆盖。";
+    NOT_PAIR_SESSION = "It has a session; `r` gives it a key of its own.", "已有会话；按 r 给它单独的密钥。";
+    NOT_PAIR_SESSION_SH = "It has a session; `pairdeck regenerate` gives it a key of its own.", "已有会话；用 pairdeck regenerate 给它单独的密钥。";
     NOT_PAIR_SLOT = "`r` makes a session for a slot.", "按 r 为槽位生成会话。";
     STOPPED_SH_DO = "End that process; or run it at a terminal without `--yes` (or in the deck) and type yes there.", "结束该进程；或在终端不带 --yes 运行（或在界面中），并输入 yes。";
     ASK_STOPPED = "Nothing proves that the worker of {slot} is stopped: {why}. Type yes if it is", "无法证明 {slot} 的工作进程已停止：{why}。若已停止请输入 yes";
@@ -151,6 +153,8 @@ catalogue! { "telegram";
     FACT_LISTED = "Listed", "账号所列";
     LOSES_SLOT = "the session of slot {slot}: its worker is logged out", "槽位 {slot} 的会话：其工作进程将登出";
     UNCONFIRMED = "A new session that its owner has not confirmed.", "尚未被所有者确认的新会话。";
+    UNCONFIRMED_FRESH_DO = "`m c` confirm it if it is yours; if not, end it on the phone: from here it can be ended later.", "是自己的按 m c 确认；否则在手机上结束它：此处稍后才可结束。";
+    UNCONFIRMED_FRESH_SH_DO = "`pairdeck do confirm` if it is yours; if not, end it on the phone: from here only later.", "是自己的用 pairdeck do confirm 确认；否则在手机上结束它：此处稍后才可结束。";
     UNCONFIRMED_SH_DO = "`pairdeck do confirm` if it is yours, `pairdeck wipe` ends it if not.", "是自己的用 pairdeck do confirm 确认，否则用 pairdeck wipe 结束。";
     UNCONFIRMED_DO = "`m c` confirm it if it is yours, `w` end it if not.", "是自己的按 m c 确认，否则按 w 结束。";
 }

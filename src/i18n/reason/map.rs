@@ -350,6 +350,8 @@ pub(super) fn of_evidence(code: ReasonCode, evidence: &str) -> Option<(&'static 
     Some(match (code, evidence) {
         (ReasonCode::SessionDuplicated, "operator") => (&s::OPERATOR_DUPLICATED, &s::OPERATOR_DUPLICATED_DO),
         (ReasonCode::PersonNeeded, "stored") => (&tg::PASSWORD_REFUSED, &tg::PASSWORD_REFUSED_DO),
+        (ReasonCode::SlotUnwritable, "absent") => (&s::SLOT_NO_FOLDER, &s::SLOT_NO_FOLDER_DO),
+        (ReasonCode::Unconfirmed, "fresh") => (&tg::UNCONFIRMED, &tg::UNCONFIRMED_FRESH_DO),
         (ReasonCode::AddressNotTrusted, "same") => (&t::ADDRESS_SAME, &t::ADDRESS_SAME_DO),
         (ReasonCode::TokenStorm, "died") => (&t::STORM_DIED, &t::STORM_RESET_DO),
         (ReasonCode::TokenStorm, "changed") => (&t::STORM_CHANGED, &t::STORM_RESET_DO),

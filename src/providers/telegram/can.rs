@@ -131,7 +131,8 @@ fn slot(row: &Row, verb: &str) -> Result<Effect, Not> {
         "wipe" => Ok(Effect { restorable: true, ..wiped(row) }),
         "restore" if absent => Ok(effect(Tier::Swift, &w::SAYS_RESTORE, &[])),
         "restore" => not_now(&w::NOT_RESTORE),
-        "pair" => never(&w::NOT_PAIR_SLOT),
+        "pair" if absent => never(&w::NOT_PAIR_SLOT),
+        "pair" => never(&w::NOT_PAIR_SESSION),
         _ => never(&w::NOT_VERB),
     }
 }

@@ -82,7 +82,10 @@ pub static SPEC: KindSpec = KindSpec {
         VerbSpec { id: "restore", key: 'u', words: &w::VERB_RESTORE, on: On::Device, asks: &[] },
         VerbSpec { id: "confirm", key: 'c', words: &w::VERB_CONFIRM, on: On::Device, asks: &[] },
     ],
-    methods: &[MethodSpec { method: Method::Qr, needs_number: false }, MethodSpec { method: Method::Code, needs_number: true }],
+    methods: &[
+        MethodSpec { method: Method::Qr, needs_number: false, typed_here: false },
+        MethodSpec { method: Method::Code, needs_number: true, typed_here: true },
+    ],
     poll_seen: Duration::from_secs(30),
     poll_unseen: Duration::from_secs(300),
     poll_events: Duration::from_secs(300),

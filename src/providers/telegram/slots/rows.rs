@@ -34,7 +34,7 @@ pub fn row(at: usize, seen: &[Seen], twins: &[clash::Twin], now: &Stamp) -> Row 
         incarnation: me.key().map(|k| k.to_string().into()),
         label: Clean::new(&me.slot.slot.name),
         identity: me.key().map(|k| Clean::new(&k.to_string())),
-        link: Link { state, since: None, observed_at: Some(*now), source: Source::Own, reason, witnesses: Vec::new() },
+        link: Link { state, since: None, observed_at: Some(*now), source: Source::Host, reason, witnesses: Vec::new() },
         tokens: Vec::new(),
         facts: facts(me),
     }
