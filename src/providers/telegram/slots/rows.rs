@@ -3,7 +3,7 @@
 use super::{Seen, clash, holder::Viewer, inspect, of};
 use crate::{
     domain::{Clean, Fact, FactValue, Link, ReasonCode, Row, Source, Stamp, State, Wall},
-    i18n::{Lang, Words, sessions as w},
+    i18n::{Lang, Message, Words, sessions as w},
     providers::telegram::session::Patience,
     store::config,
 };
@@ -53,6 +53,10 @@ fn facts(me: &Seen) -> Vec<Fact> {
             let at = Stamp::wall_only(Wall(at.saturating_mul(1000)));
             all.push(Fact { key: "connected", label: &w::FACT_CONNECTED, value: FactValue::At(at) });
         }
+    }
+    if let Some(odd) = &me.held.odd {
+        let says = Message::new(&w::ODD_PIDFILE).with("path", odd.to_string_lossy());
+        all.push(text("pidfile", &w::FACT_PIDFILE, says.text(Lang::En)));
     }
     let holders: Vec<_> = me.held.sure().collect();
     if let Some(first) = holders.first() {

@@ -139,12 +139,14 @@ async fn an_operators_key_that_was_used_twice_has_a_remedy_of_its_own_and_no_row
     stage.log_in().await;
     let account = setup::account(&stage.cx, "shop").unwrap();
     let first = stage.provider.hub.line(&stage.cx, account).await.unwrap();
+    stage.rows().await;
     // Another host with a copy of the store: its locks are others.
     stage.shared.locks.lock().unwrap().clear();
     let other = stage.other_process();
-    let _ = other.hub.line(&stage.cx, account).await.map(drop);
+    let second = other.hub.line(&stage.cx, account).await;
+    let _ = other.look(&stage.cx, None, Look::All).await;
+    drop((first, second));
     let told = stage.provider.look(&stage.cx, None, Look::All).await.unwrap();
-    drop(first);
     let (Report::All { rows, .. } | Report::AllBut { rows, .. }) = &told else { panic!("{told:?}") };
     let row = rows.iter().find(|r| r.account.as_str() == "shop").unwrap();
     let why = row.link.reason.clone().unwrap();
