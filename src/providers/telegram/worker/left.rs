@@ -10,8 +10,9 @@ use super::{
         setup,
         slots::Seen,
     },
+    ends::to_end,
     registry::Kept,
-    steps::{clear, old_key, to_end},
+    steps::{clear, old_key},
 };
 use crate::{
     domain::{Clean, Op, Wall},

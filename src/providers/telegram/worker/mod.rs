@@ -3,6 +3,7 @@
 //! The old key is read from the file to be compared, and never used. The new one is sealed in the journal before the operator accepts
 //! it: whatever kills this process, the next one finds the key and can log it out again.
 
+mod ends;
 mod fresh;
 mod left;
 mod life;

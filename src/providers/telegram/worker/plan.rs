@@ -9,10 +9,10 @@ use super::{
         setup,
         slots::{Seen, SlotRef, clash, run::key_lease, trash},
     },
+    ends::ENDS,
     left::{HEIRS, Heir, OVER, is_over},
     new_slot,
     registry::Kept,
-    steps::ENDS,
 };
 use crate::{
     domain::{Action, Inputs, Plan, Reason, ReasonCode, RemoteId, Replay, Secrets, Step, Target, plan::PLAN_VERSION},

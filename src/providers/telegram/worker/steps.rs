@@ -2,7 +2,6 @@
 
 use super::{
     super::{
-        act,
         ask::remote,
         door::{Door, Step},
         fail,
@@ -17,6 +16,7 @@ use super::{
         },
     },
     Made, NEW_KEY,
+    ends::{end_old, to_end},
     fresh::{self, Who},
     new_slot,
     registry::Kept,
@@ -35,14 +35,11 @@ use serde_json::{Value, json};
 /// What a person types where nothing proves that a worker is stopped.
 const YES: &str = "yes";
 
-/// Name in a plan's clear data of the sessions that it ends.
-pub(super) const ENDS: &str = "ends";
-
 pub(super) fn clear<'a>(op: &'a Op, name: &str) -> Option<&'a Value> {
     op.plan.as_ref()?.clear.get(name).filter(|v| !v.is_null())
 }
 
-fn failed(why: Reason, sent: bool) -> StepEnd {
+pub(super) fn failed(why: Reason, sent: bool) -> StepEnd {
     StepEnd::Failed { why, sent }
 }
 
@@ -126,7 +123,7 @@ async fn counted(cx: &Cx, account: &Account, me: &SlotRef) -> fresh::Tried<()> {
     keep(cx, account, me, |k| k.made(cx.time.now().wall.0 / 1000)).await
 }
 
-async fn keep(cx: &Cx, account: &Account, me: &SlotRef, change: impl FnOnce(&mut Kept)) -> fresh::Tried<()> {
+pub(super) async fn keep(cx: &Cx, account: &Account, me: &SlotRef, change: impl FnOnce(&mut Kept)) -> fresh::Tried<()> {
     let mut kept = Kept::of(cx, &account.name, &me.slot.name).await;
     change(&mut kept);
     kept.keep(cx, &account.name, &me.slot.name).await.map_err(fresh::unsent)
@@ -304,51 +301,6 @@ async fn there(me: &SlotRef) -> Result<Option<KeyId>, Reason> {
 /// The key that lay there when the plan was made.
 pub(super) fn old_key(op: &Op) -> Option<KeyId> {
     KeyId::parse(clear(op, "old_key")?.as_str()?)
-}
-
-/// The sessions that the plan ends: that of the file's key, and that of a key which the file had and nobody has any more.
-pub(super) fn to_end(op: &Op) -> Vec<i64> {
-    match clear(op, ENDS) {
-        Some(all) => serde_json::from_value(all.clone()).unwrap_or_default(),
-        // A plan of an older pairdeck knew one.
-        None if super::left::is_left(op) => Vec::new(),
-        None => clear(op, "old_hash").and_then(Value::as_i64).into_iter().collect(),
-    }
-}
-
-/// The worker's former sessions, by the hashes that were remembered when their keys were made. What cannot be done yet is remembered
-/// too, so that the slot's row tells it.
-async fn end_old(hub: &Hub, cx: &Cx, op: &Op, account: &Account, me: &SlotRef) -> StepEnd {
-    let spared = Kept::of(cx, &account.name, &me.slot.name).await.spared;
-    let mut end = StepEnd::done();
-    for hash in to_end(op).into_iter().filter(|h| !spared.contains(h)) {
-        match end_one(hub, cx, account, me, hash).await {
-            StepEnd::Done { .. } => {}
-            // Each is tried, and each that waits is remembered.
-            later @ StepEnd::Later { .. } => end = later,
-            other => return other,
-        }
-    }
-    end
-}
-
-async fn end_one(hub: &Hub, cx: &Cx, account: &Account, me: &SlotRef, hash: i64) -> StepEnd {
-    let line = match hub.line(cx, account).await {
-        Ok(line) => line,
-        Err(why) => return failed(why, false),
-    };
-    let end = match line.conn.invoke(&f::account::ResetAuthorization { hash }).await {
-        Ok(_) => StepEnd::done(),
-        Err(e) if e.name() == Some("HASH_INVALID") => StepEnd::done(),
-        Err(e) if e.name() == Some(act::FRESH) => act::later(hub, cx, account, &e).await,
-        Err(e) => failed(hub.refused(cx, &account.name, line.conn.key(), &e), !matches!(e, Error::Rpc { .. })),
-    };
-    let from = if let StepEnd::Later { not_before, .. } = &end { Some(not_before.0 / 1000) } else { None };
-    if from.is_some() || matches!(end, StepEnd::Done { .. }) {
-        // A fact of the row: the journal has it as well.
-        let _ = keep(cx, account, me, |k| k.owe(hash, from)).await;
-    }
-    end
 }
 
 /// See [`crate::providers::Provider::check`], for a slot.
