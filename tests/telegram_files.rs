@@ -152,6 +152,7 @@ fn an_old_key_that_comes_back_after_a_regeneration_or_a_wipe_is_noticed() {
     all.home.run(&["regenerate", "tg:ada/s1", "--yes", "--json"]).exits(0);
     all.home.run(&["wipe", "tg:ada/s2", "--yes", "--json"]).exits(0);
     assert_eq!(all.device("s1")["state"], "offline");
+    let overwritten = lies(&all.file("s1")).unwrap();
     // As a worker that was alive all the time writes from its memory at its next connection.
     for (slot, bytes) in ["s1", "s2"].into_iter().zip(&old) {
         fs::write(all.file(slot), bytes).unwrap();
@@ -159,10 +160,17 @@ fn an_old_key_that_comes_back_after_a_regeneration_or_a_wipe_is_noticed() {
         assert_eq!((row["state"].as_str(), row["reason"]["code"].as_str()), (Some("conflict"), Some("slot_resurrected")), "{row}");
         assert!(!row["reason"]["remedy"].as_str().unwrap().is_empty());
     }
+    // As for a twin: said before the worker starts.
+    all.home.run(&["run", "tg:ada/s1", "--", "true"]).exits(0).says(&["has its old key", "a live process wrote it back"]);
     // Once more, and it is over.
     all.home.run(&["regenerate", "tg:ada/s1", "--yes", "--json"]).exits(0);
-    assert_ne!(lies(&all.file("s1")), Some(key(1).id()));
+    let new = lies(&all.file("s1")).unwrap();
+    assert_ne!(new, key(1).id());
     assert_eq!(all.device("s1")["state"], "offline");
+    // Nobody has the key that was written over: its session would stay for good.
+    assert!(all.tg().alive(new.0) && !all.tg().alive(overwritten.0), "{:?}", all.tg().devices(OWNER));
+    let made: Vec<_> = all.tg().devices(OWNER).into_iter().filter(|d| d.device.starts_with("s1 by pairdeck")).collect();
+    assert_eq!(made.len(), 1, "{made:?}");
 }
 
 #[test]

@@ -27,6 +27,7 @@ use std::{
 use support::{
     house::{Ran, until},
     pty::{Pty, Start},
+    redis::RedisServer,
     tg::{OWNER, Tg, lies},
 };
 
@@ -239,4 +240,55 @@ fn a_command_that_is_killed_with_the_connection_in_its_hands_leaves_it_to_the_de
     });
     wait_row(&pty, "ada", "ready");
     one_at_a_time(&all);
+}
+
+#[test]
+fn a_copied_home_is_refused_by_name_while_the_other_homes_watch_has_the_key_and_the_servers_hear_nothing() {
+    let all = Tg::open(1, 1);
+    let watch = Watch::open(&all);
+    let copy = tempfile::tempdir().unwrap();
+    let other = copy.path().join("h2");
+    assert!(Command::new("cp").arg("-a").args([all.home.path(), other.clone()]).status().unwrap().success());
+    all.tg().clear();
+    let began = Instant::now();
+    let ran = all.home.run(&["--home", other.to_str().unwrap(), "status", "tg:ada", "--json"]);
+    let told = ran.json();
+    let why = told["reason"].to_string();
+    assert!(told["state"] == "unknown" && why.contains(&format!("pid {}", watch.0.id())), "{} {}", ran.stdout, ran.stderr);
+    assert!(why.contains(all.home.path().to_str().unwrap()), "which home it is of: {why}");
+    assert!(began.elapsed() < Duration::from_secs(8), "nobody there hears it: {:?}", began.elapsed());
+    let refused = all.home.run(&["--home", other.to_str().unwrap(), "regenerate", "tg:ada/s1", "--yes", "--json"]);
+    assert_ne!(refused.code, 0);
+    assert!(connected(&all) && speakers(&all) <= 1, "{:?}", all.tg().calls());
+    assert!(all.tg().alive(own(&all)) && !all.tg().calls().iter().any(|c| c.outcome.contains("DUPLICATED")));
+    // It is not dead: the copy gets it when the other home has let it go.
+    drop(watch);
+    let then = all.home.run(&["--home", other.to_str().unwrap(), "status", "tg:ada", "--json"]).exits(0).json();
+    assert_eq!(then["state"], "ready", "{then}");
+}
+
+#[test]
+fn an_operators_key_that_another_host_has_is_not_used_here_and_that_host_is_named() {
+    let Some(server) = RedisServer::start("an operator's key of two hosts", &[]) else { return };
+    let all = Tg::open(1, 1);
+    let config = fs::read_to_string(all.home.file("config.toml")).unwrap();
+    all.home.write_config(&format!("{config}\n[shared]\nredis = \"{}\"\n", server.url()));
+    let lease = format!("pairdeck:{{run/telegram/key/{}}}:lease", KeyId(own(&all)));
+    let other = || server.cli(&["SET", &lease, "ada@otherhost[77]"]);
+    other();
+    all.tg().clear();
+    let told = all.home.run(&["status", "tg:ada", "--json"]).json();
+    assert!(told["state"] == "unknown" && told["reason"].to_string().contains("ada@otherhost[77]"), "{told}");
+    assert_eq!(speakers(&all), 0, "the servers heard it all the same: {:?}", all.tg().calls());
+    server.cli(&["DEL", &lease]);
+    let watch = Watch::open(&all);
+    until("its lease", || server.cli(&["GET", &lease]).contains(&format!("[{}]", watch.0.id())));
+    // Among processes of one host it is lent as ever.
+    all.home.run(&["regenerate", "tg:ada/s1", "--yes"]).exits(0);
+    one_at_a_time(&all);
+    until("it back", || connected(&all));
+    // Taken over there, as after a sleep of this host.
+    other();
+    until("its connection to be closed", || !connected(&all));
+    assert!(!all.tg().calls().iter().any(|c| c.outcome.contains("DUPLICATED")));
 }

@@ -113,6 +113,76 @@ fn a_wiped_slot_lies_in_the_trash_and_comes_back() {
 }
 
 #[test]
+fn a_session_that_came_back_from_the_trash_is_ended_when_its_slot_is_regenerated() {
+    let floor = Floor::open(1, 0);
+    floor.home.run(&["regenerate", "tg:ada/w0", "--yes", "--json"]).exits(0);
+    let key = lies(&floor.file("w0")).unwrap();
+    // On the operator's first day its end is owed, and no more once the file is back.
+    floor.home.run(&["wipe", "tg:ada/w0", "--yes", "--json"]);
+    floor.home.run(&["do", "restore", "tg:ada/w0", "--yes", "--json"]).exits(0);
+    assert!(lies(&floor.file("w0")) == Some(key) && floor.device("w0")["facts"]["old_ends_from"].is_null());
+    let ran = floor.home.run(&["regenerate", "tg:ada/w0", "--yes", "--json"]);
+    let end = ran.json()["steps"].as_array().unwrap().iter().find(|s| s["id"] == "end-old").cloned();
+    assert_eq!(end.as_ref().unwrap()["state"], "owed", "nothing was ended: {end:?}");
+    assert!(floor.device("w0")["facts"]["old_ends_from"].is_string(), "its end is not owed: {}", ran.stdout);
+    floor.tg().age(OWNER, Duration::from_secs(25 * 3600));
+    floor.home.run(&["wipe", "tg:ada/w0", "--yes", "--json"]).exits(0);
+    floor.home.run(&["do", "restore", "tg:ada/w0", "--yes", "--json"]).exits(0);
+    let ran = floor.home.run(&["regenerate", "tg:ada/w0", "--yes", "--json"]).exits(0);
+    assert!(floor.tg().alive(lies(&floor.file("w0")).unwrap().0), "{}", ran.stdout);
+}
+
+#[test]
+fn a_stored_password_that_is_refused_is_called_refused_and_each_try_counts_as_a_login() {
+    let floor = Floor::open(1, 0);
+    let old = lies(&floor.file("w0"));
+    floor.home.run_with(&["secret", "set", "tg:ada", "--name", "password", "--file", "-"], "not the password").exits(0);
+    for _ in 0..5 {
+        let ran = floor.home.run(&["regenerate", "tg:ada/w0", "--yes", "--json"]).exits(4);
+        assert!(ran.stdout.contains("refused its stored password") && !ran.stdout.contains("none is stored"), "{}", ran.stdout);
+    }
+    let accepted = || floor.tg().calls().iter().filter(|c| c.method == "auth.acceptLoginToken").count();
+    assert_eq!(accepted(), 5, "each is a login, though none came to an end");
+    let ran = floor.home.run(&["regenerate", "tg:ada/w0", "--yes", "--json"]);
+    assert_eq!(ran.json()["reason"]["code"], "rate_limited", "{}", ran.stdout);
+    assert_eq!((accepted(), lies(&floor.file("w0"))), (5, old));
+}
+
+#[test]
+fn an_act_on_a_held_slot_names_who_is_to_be_stopped_and_by_what_that_is_known() {
+    let floor = Floor::open(1, 0);
+    let run = floor.home.command(&["run", "tg:ada/w0", "--", "sh", "-c", "echo here; exec sleep 600"]).spawn().unwrap();
+    until("its holder", || floor.device("w0")["facts"]["holder"].is_string());
+    let row = floor.device("w0");
+    for verb in ["regenerate", "wipe"] {
+        let ran = floor.home.run(&[verb, "tg:ada/w0", "--yes"]);
+        assert_ne!(ran.code, 0);
+        ran.says(&["Waits for", row["facts"]["holder"].as_str().unwrap(), row["facts"]["evidence"].as_str().unwrap(), "pairdeck run"]);
+    }
+    assert!(std::process::Command::new("kill").args(["-TERM", &run.id().to_string()]).status().unwrap().success());
+    floor.home.finish(run);
+}
+
+#[test]
+fn a_slots_row_and_its_sessions_row_name_each_other_so_that_nobody_ends_the_wrong_one() {
+    let floor = Floor::open(2, 0);
+    floor.home.run(&["regenerate", "tg:ada/w0", "--yes", "--json"]).exits(0);
+    floor.tg().age(OWNER, Duration::from_secs(25 * 3600));
+    let key = lies(&floor.file("w0")).unwrap().0;
+    let listed = floor.tg().devices(OWNER).into_iter().find(|d| d.key == Some(key)).unwrap();
+    let slot = floor.device("w0");
+    assert!(slot["facts"]["listed"].is_string() && slot["facts"]["last_active"].is_string(), "{slot}");
+    assert!(floor.device("w1")["facts"]["listed"].is_null(), "of that one nothing is known");
+    let devices = floor.devices();
+    let of: Vec<_> = devices.iter().filter(|d| d["facts"]["slot"].is_string()).collect();
+    assert_eq!(of.len(), 1, "{devices:?}");
+    assert!(of[0]["name"].as_str().unwrap() == listed.device && of[0]["facts"]["slot"] == "w0", "{of:?}");
+    assert!(of[0]["reason"]["code"] == "slot_session" && of[0]["reason"]["text"].as_str().unwrap().contains("w0"), "{of:?}");
+    floor.home.run(&["wipe", of[0]["id"].as_str().unwrap()]).exits(2).says(&["the session of slot w0"]);
+    assert!(floor.tg().alive(key));
+}
+
+#[test]
 fn a_wiped_copy_leaves_the_session_to_the_other_worker_and_the_last_one_ends_it() {
     let floor = Floor::open(1, 1);
     floor.tg().age(OWNER, Duration::from_secs(25 * 3600));

@@ -109,7 +109,10 @@ async fn attend(house: &Session, args: &Run, out: &mut Output) -> Result<u8, Exi
     child::forward(tell.clone()).map_err(|e| said(&e.to_string(), out))?;
     let mut count = run_heal::Count::default();
     loop {
-        let duty = registry::duty(&gateway, &house.gateways, &target).ok_or(Exit::Name)?;
+        let mut duty = registry::duty(&gateway, &house.gateways, &target).ok_or(Exit::Name)?;
+        if duty.trouble.is_none() {
+            duty.trouble = run_heal::uneasy(house, &target).await;
+        }
         if args.heal && duty.signs.is_empty() && duty.dead_exit_codes.is_empty() {
             out.complain(&Message::new(&w::RUN_NO_HEAL).with("target", target.id()));
             return Err(Exit::Usage);

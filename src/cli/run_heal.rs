@@ -88,6 +88,13 @@ pub(super) async fn life(house: &Session, target: &Target) -> Life {
     tokio::time::timeout(ASK, ask).await.unwrap_or_else(|_| Life::Unknown(Some(Reason::new(ReasonCode::Slow))))
 }
 
+/// What is remembered of the target that its files do not tell.
+pub(super) async fn uneasy(house: &Session, target: &Target) -> Option<Reason> {
+    let gateway = house.world.gateway(&target.gateway)?;
+    let cx = house.world.cx(&gateway, CancellationToken::new()).ok()?;
+    gateway.provider().uneasy(&cx, target).await
+}
+
 /// What to do once a command has ended. `stop`: somebody asked pairdeck to end; nothing more is begun then.
 ///
 /// # Errors

@@ -135,6 +135,11 @@ fn whose(house: &Session, name: &str, out: &mut Output) -> Result<Whose, Exit> {
     }
 }
 
+/// Of these commands the option is known that nobody at a terminal needs.
+fn unasked(why: Message) -> Message {
+    if why.words.name == c::SECRET_NO_TERMINAL.name { Message::new(&c::SECRET_SET_NO_TERMINAL) } else { why }
+}
+
 /// Asks for an account's secret and seals it through the owner of its tokens: what was fetched with the old one is void.
 async fn keep_account(house: &Session, g: &Arc<Gateway>, at: &Target, spec: &SecretSpec, file: Option<&Path>, out: &mut Output) -> Exit {
     // Before the secret: nobody types one that cannot be sealed then.
@@ -144,7 +149,7 @@ async fn keep_account(house: &Session, g: &Arc<Gateway>, at: &Target, spec: &Sec
     let secret = match prompt::secret(file, spec.words, out) {
         Ok(secret) => secret,
         Err(why) => {
-            out.complain(&why.0);
+            out.complain(&unasked(why.0));
             return Exit::Usage;
         }
     };
@@ -230,7 +235,7 @@ async fn keep(house: &Session, name: &str, file: Option<&Path>, question: &'stat
     let secret = match prompt::secret(file, question, out) {
         Ok(secret) => secret,
         Err(why) => {
-            out.complain(&why.0);
+            out.complain(&unasked(why.0));
             return Exit::Usage;
         }
     };

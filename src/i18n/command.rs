@@ -132,6 +132,7 @@ catalogue! { "command";
     SECRET_UNREADABLE = "{path} cannot be read: {why}", "无法读取 {path}：{why}";
     SECRET_TOO_LONG = "a secret has at most {max} bytes", "密钥最多 {max} 字节";
     SECRET_NO_TERMINAL = "not on a terminal: give the secret with a file or - for stdin", "非终端环境：用文件或 - 从标准输入提供密钥";
+    SECRET_SET_NO_TERMINAL = "not on a terminal: give it with `--file PATH`, or `--file -` for stdin", "非终端环境：用 --file 路径 提供，或用 --file - 从标准输入提供";
 
     ASIDE_DONE = "the damaged vault was moved to {path}, nothing of it was changed; secrets are to be set anew, and  pairdeck secret set-aside --back  brings it back", "已将损坏的保险库移到 {path}，内容未作任何更改；密钥需重新设置，pairdeck secret set-aside --back 可移回";
     ASIDE_BACK = "the vault that was set aside is back in its place", "已移回先前移开的保险库";

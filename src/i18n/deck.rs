@@ -278,6 +278,7 @@ catalogue! { "deck";
     PAIR_TITLE = "pair {name}", "配对 {name}";
     PAIR_BY_QR = "QR: scan it with the phone", "二维码：用手机扫描";
     PAIR_BY_CODE = "code: type it on the phone", "配对码：在手机上输入";
+    PAIR_BY_TYPED = "code: it comes to the account's other devices, type it here", "验证码：发到该账号的其他设备，在此处输入";
     PAIR_NUMBER_HINT = "The phone's number with its country code, digits only. Nothing is sent before Enter.", "手机号码，含国家代码，只用数字。按 Enter 前不发送任何请求。";
     PAIR_KEYS = "Tab other method   Enter start   Esc", "Tab 换方式   Enter 开始   Esc";
     PAIR_SWITCH = "The running attempt is ended and begun anew.", "当前配对会结束并重新开始。";

@@ -80,6 +80,7 @@ catalogue! { "pairing";
     LOSES = "lost: {what}", "失去：{what}";
     PAIRED = "PAIRED  {label} is online", "已配对  {label} 在线";
     TOOK_NONE = "its session was still there: no code needed, {s} s", "会话仍在，无需配对码，{s} 秒";
+    TOOK_ALONE = "in {s} s", "{s} 秒";
     TOOK_QR = "in {s} s, QR {n}", "{s} 秒，二维码 {n}";
     TOOK_CODE = "in {s} s, code {n}", "{s} 秒，配对码 {n}";
     PAIRED_SYNC = "Phones may sync for some minutes: leave it open.", "手机可能同步几分钟：请保持打开。";

@@ -53,6 +53,7 @@ pub fn remedy_words(why: &Reason) -> Option<&'static Words> {
         C::SessionAbsent | C::SessionEmpty => &s::PAIR_SH_DO,
         C::KeyTwin => &s::TWIN_SH_DO,
         C::SlotFileThere => &s::FILE_THERE_SH_DO,
+        C::SessionDuplicated if arg("evidence") == Some("operator") => &s::OPERATOR_DUPLICATED_SH_DO,
         C::SessionTruncated
         | C::SessionCorrupt
         | C::SessionKeyId
@@ -60,6 +61,7 @@ pub fn remedy_words(why: &Reason) -> Option<&'static Words> {
         | C::SessionRevoked
         | C::RebuildLoop
         | C::SlotResurrected => &s::RENEW_SH_DO,
+        C::Unconfirmed if arg("evidence") == Some("fresh") => &tg::UNCONFIRMED_FRESH_SH_DO,
         C::Unconfirmed => &tg::UNCONFIRMED_SH_DO,
         _ => return reason::remedy_words(why),
     };
@@ -75,6 +77,7 @@ pub fn told(mut message: Message) -> Message {
         "telegram.NOT_REGENERATE" => &tg::NOT_REGENERATE_SH,
         "telegram.NOT_REGENERATE_ACCOUNT" => &tg::NOT_REGENERATE_ACCOUNT_SH,
         "telegram.NOT_OWN" => &tg::NOT_OWN_SH,
+        "telegram.NOT_PAIR_SESSION" => &tg::NOT_PAIR_SESSION_SH,
         "telegram.NOT_PAIR_SLOT" => &tg::NOT_PAIR_SLOT_SH,
         "telegram.LEFT_SOME" => &tg::LEFT_SOME_SH,
         "telegram.LEFT_LATER" => &tg::LEFT_LATER_SH,
@@ -107,6 +110,10 @@ mod tests {
             let more = [
                 ("account", "tg:ada"),
                 ("bot", "desk"),
+                ("evidence", "operator"),
+                ("evidence", "absent"),
+                ("evidence", "fresh"),
+                ("evidence", "stored"),
                 ("evidence", "died"),
                 ("evidence", "bot"),
                 ("evidence", "limited"),

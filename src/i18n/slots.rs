@@ -34,6 +34,7 @@ catalogue! { "slots";
     PLAN_NO_SUGGESTION = "There is nothing to suggest.", "没有可建议的操作。";
 
     VERB_TITLE = "{verb}  {name}", "{verb}  {name}";
+    VERB_KEYS_START = "Tab next   Enter start   Esc", "Tab 下一项   Enter 开始   Esc";
     VERB_KEYS = "Tab next   Enter arm   Esc", "Tab 下一项   Enter 预备   Esc";
     VERB_DEFAULT = "empty: {default}", "留空：{default}";
     VERB_NEEDED = "An answer is needed.", "需要填写。";

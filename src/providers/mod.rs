@@ -302,6 +302,10 @@ pub trait Provider: Send + Sync {
     fn unanswered(&self, _at: &Target, _prompt: &Prompt) -> Option<Reason> {
         None
     }
+    /// What is remembered that speaks against starting the worker of `at` as it stands, beside what its files tell. Nobody is asked.
+    fn uneasy<'a>(&'a self, _cx: &'a Cx, _at: &'a Target) -> Fut<'a, Option<Reason>> {
+        Box::pin(async { None })
+    }
     /// Begins a pairing attempt. Nothing was sent before this call; the gate was asked.
     fn pair<'a>(&'a self, cx: &'a Cx, at: &'a Target, want: Want) -> Fut<'a, Result<Box<dyn Pairing>, Reason>>;
     /// What to say of a row that was paired, head (with `{label}`) and where what was got lies, where it is neither with the phone nor

@@ -111,4 +111,6 @@ pub struct MethodSpec {
     pub method: crate::domain::Method,
     /// True when a phone number is asked for before any request.
     pub needs_number: bool,
+    /// True when its code comes to the phone and is typed here, and not the other way round.
+    pub typed_here: bool,
 }

@@ -249,10 +249,25 @@ pub trait Tokens: Send + Sync {
     fn holder<'a>(&'a self, _at: &'a Target) -> Fut<'a, Option<Clean>> {
         Box::pin(async { None })
     }
+    /// Takes that lease among the hosts, for a key that this process connects with. `None`: nothing is shared.
+    ///
+    /// # Errors
+    /// Who holds it on another host, as it names itself.
+    fn hold_lease<'a>(&'a self, _lease: &'a str) -> Fut<'a, Result<Option<HeldLease>, Clean>> {
+        Box::pin(async { Ok(None) })
+    }
     /// Who holds that lease among the hosts, as it names itself. `None`: nobody, nothing is shared, or the store does not answer.
     fn lease_holder<'a>(&'a self, _lease: &'a str) -> Fut<'a, Option<Clean>> {
         Box::pin(async { None })
     }
+}
+
+/// A lease among hosts that is renewed until this is dropped.
+pub struct HeldLease {
+    /// Cancelled when somebody on another host has it: nothing may be done for which it was taken.
+    pub lost: tokio_util::sync::CancellationToken,
+    /// Lets it go when it is dropped.
+    pub right: super::Right,
 }
 
 /// An owner that owns nothing: for kinds of gateways whose accounts have no such tokens.

@@ -9,6 +9,7 @@ mod floor;
 pub(crate) mod follow;
 pub mod guard;
 mod history;
+mod host_lock;
 mod keeper;
 mod kill;
 mod loan;

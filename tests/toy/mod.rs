@@ -30,7 +30,7 @@ pub static SPEC: KindSpec = KindSpec {
     secrets: &[],
     account_secrets: &[],
     verbs: &[],
-    methods: &[MethodSpec { method: Method::Code, needs_number: false }],
+    methods: &[MethodSpec { method: Method::Code, needs_number: false, typed_here: false }],
     poll_seen: Duration::from_secs(5),
     poll_unseen: Duration::from_secs(60),
     poll_events: Duration::from_secs(30),

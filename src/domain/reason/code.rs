@@ -302,6 +302,8 @@ codes! {
     Unconfirmed = "unconfirmed",
     /// The session by which pairdeck itself is logged in.
     OwnSession = "own",
+    /// The session of a slot that is configured here.
+    SlotSession = "slot_session",
     /// Something inside pairdeck failed.
     Internal = "internal",
 }
@@ -328,6 +330,7 @@ impl ReasonCode {
                 | Self::TokenForgotten
                 | Self::NotAsked
                 | Self::OwnSession
+                | Self::SlotSession
         )
     }
 }

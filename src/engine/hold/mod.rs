@@ -2,6 +2,7 @@
 //! signals, and what its output says of its session.
 
 pub mod child;
+pub mod key;
 pub mod lease;
 pub mod log;
 

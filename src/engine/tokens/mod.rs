@@ -28,7 +28,7 @@ use crate::{
     domain::{Clean, Fingerprint, Reason, ReasonCode, Secret, Stamp, Target},
     providers::{
         Fut, registry,
-        token::{Ask, Given, Held, Origin, TokenRules, Tokens, account_secret},
+        token::{Ask, Given, Held, HeldLease, Origin, TokenRules, Tokens, account_secret},
     },
     shared::{Gone, Shared},
     store::{
@@ -328,6 +328,15 @@ impl Tokens for Broker {
                 }
             }
             None
+        })
+    }
+
+    fn hold_lease<'a>(&'a self, lease: &'a str) -> Fut<'a, Result<Option<HeldLease>, Clean>> {
+        Box::pin(async move {
+            let Some(world) = self.0.world.upgrade().filter(|w| w.is_sharing()) else { return Ok(None) };
+            // A store that cannot even be named takes nobody's key away.
+            let Some(Ok(shared)) = self.connect(&world).await else { return Ok(None) };
+            super::hold::key::hold(shared.clone(), world.time().clone(), &super::shared::self_at_host(), lease).await.map(Some)
         })
     }
 

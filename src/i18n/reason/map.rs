@@ -148,6 +148,7 @@ pub fn text(code: ReasonCode) -> &'static Words {
         C::AccountClosed => &tg::ACCOUNT_CLOSED,
         C::OtherHolder => &tg::OTHER_HOLDER,
         C::OwnSession => &tg::OWN_SESSION,
+        C::SlotSession => &tg::SLOT_SESSION,
         C::Unconfirmed => &tg::UNCONFIRMED,
         C::Internal => &INTERNAL,
     }
@@ -293,6 +294,7 @@ pub fn remedy(code: ReasonCode) -> Option<&'static Words> {
         | C::Cancelled
         | C::NotYet
         | C::OwnSession
+        | C::SlotSession
         | C::Gone
         | C::BadTarget
         | C::NotOnline
@@ -349,6 +351,10 @@ pub(super) fn of_token(code: ReasonCode) -> Option<(&'static Words, &'static Wor
 pub(super) fn of_evidence(code: ReasonCode, evidence: &str) -> Option<(&'static Words, &'static Words)> {
     Some(match (code, evidence) {
         (ReasonCode::Unintelligible, "layer") => (&tg::LAYER, &tg::LAYER_DO),
+        (ReasonCode::SessionDuplicated, "operator") => (&s::OPERATOR_DUPLICATED, &s::OPERATOR_DUPLICATED_DO),
+        (ReasonCode::PersonNeeded, "stored") => (&tg::PASSWORD_REFUSED, &tg::PASSWORD_REFUSED_DO),
+        (ReasonCode::SlotUnwritable, "absent") => (&s::SLOT_NO_FOLDER, &s::SLOT_NO_FOLDER_DO),
+        (ReasonCode::Unconfirmed, "fresh") => (&tg::UNCONFIRMED, &tg::UNCONFIRMED_FRESH_DO),
         (ReasonCode::AddressNotTrusted, "same") => (&t::ADDRESS_SAME, &t::ADDRESS_SAME_DO),
         (ReasonCode::TokenStorm, "died") => (&t::STORM_DIED, &t::STORM_RESET_DO),
         (ReasonCode::TokenStorm, "changed") => (&t::STORM_CHANGED, &t::STORM_RESET_DO),

@@ -44,7 +44,10 @@ pub static SPEC: KindSpec = KindSpec {
         },
         VerbSpec { id: "delete", key: 'd', words: &w::VERB_DELETE, on: On::Account, asks: &[] },
     ],
-    methods: &[MethodSpec { method: Method::Code, needs_number: true }, MethodSpec { method: Method::Qr, needs_number: false }],
+    methods: &[
+        MethodSpec { method: Method::Code, needs_number: true, typed_here: false },
+        MethodSpec { method: Method::Qr, needs_number: false, typed_here: false },
+    ],
     poll_seen: Duration::from_secs(5),
     poll_unseen: Duration::from_secs(60),
     poll_events: Duration::from_secs(30),

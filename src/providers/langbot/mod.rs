@@ -36,7 +36,7 @@ pub static SPEC: KindSpec = KindSpec {
         VerbSpec { id: "enable", key: 'e', words: &w::VERB_ENABLE, on: On::Account, asks: &[] },
         VerbSpec { id: "disable", key: 'd', words: &w::VERB_DISABLE, on: On::Account, asks: &[] },
     ],
-    methods: &[MethodSpec { method: Method::Qr, needs_number: false }],
+    methods: &[MethodSpec { method: Method::Qr, needs_number: false, typed_here: false }],
     poll_seen: Duration::from_secs(5),
     poll_unseen: Duration::from_secs(60),
     poll_events: Duration::from_secs(60),

@@ -1,6 +1,7 @@
 //! What can be done to a row as it stands. Pure: reads the cached row only.
 
 use super::{
+    listed::SLOT,
     rows::{BOT, FROM, OWN},
     worker::new_slot,
 };
@@ -11,6 +12,13 @@ use crate::{
 
 fn has(row: &Row, key: &str) -> bool {
     row.facts.iter().any(|f| f.key == key)
+}
+
+fn text<'a>(row: &'a Row, key: &str) -> Option<&'a str> {
+    row.facts.iter().find_map(|f| match &f.value {
+        FactValue::Text(t) if f.key == key => Some(t.as_str()),
+        _ => None,
+    })
 }
 
 /// Why sessions cannot be ended from here yet.
@@ -58,7 +66,12 @@ pub(super) fn can(row: &Row, action: &Action) -> Result<Effect, Not> {
     if row.device.is_some() {
         return match verb {
             "wipe" if has(row, OWN) => not_now(&w::NOT_OWN),
-            "wipe" => fresh(row).map(|()| effect(Tier::Hold, &w::SAYS_END, &[&w::LOSES_SESSION])),
+            "wipe" => fresh(row).map(|()| {
+                let mut end = effect(Tier::Hold, &w::SAYS_END, &[&w::LOSES_SESSION]);
+                // Whoever ends it stops a worker.
+                end.loses.extend(text(row, SLOT).map(|slot| Message::new(&w::LOSES_SLOT).with("slot", slot)));
+                end
+            }),
             "confirm" if has(row, "unconfirmed") => Ok(effect(Tier::Swift, &w::SAYS_CONFIRM, &[])),
             "confirm" => not_now(&w::NOT_UNCONFIRMED),
             "pair" => never(&w::NOT_SESSION),
@@ -103,9 +116,14 @@ fn slot(row: &Row, verb: &str) -> Result<Effect, Not> {
     let written = row.facts.iter().any(|f| f.key == "format" && matches!(&f.value, FactValue::Text(t) if t.as_str() == "gotd"));
     // A session that the account does not list any more lies in a file all the same.
     let absent = row.link.reason.as_ref().is_some_and(|r| matches!(r.code, ReasonCode::SessionAbsent | ReasonCode::SessionEmpty));
-    let held = has(row, "holder");
+    let held = || {
+        let (holder, evidence) = (text(row, "holder")?, text(row, "evidence").unwrap_or_default());
+        Some(Not::NotNow(Message::new(&w::NOT_HELD).with("holder", holder).with("evidence", evidence)))
+    };
+    if let Some(not) = held().filter(|_| matches!(verb, "regenerate" | "wipe")) {
+        return Err(not);
+    }
     match verb {
-        "regenerate" | "wipe" if held => not_now(&w::NOT_HELD),
         "regenerate" if !written => never(&w::NOT_FORMAT),
         "regenerate" if absent => Ok(effect(Tier::Swift, &w::SAYS_NEW_SLOT, &[])),
         "regenerate" => Ok(effect(Tier::Hold, &w::SAYS_REGENERATE, &[&w::LOSES_WORKER])),
@@ -113,7 +131,8 @@ fn slot(row: &Row, verb: &str) -> Result<Effect, Not> {
         "wipe" => Ok(Effect { restorable: true, ..wiped(row) }),
         "restore" if absent => Ok(effect(Tier::Swift, &w::SAYS_RESTORE, &[])),
         "restore" => not_now(&w::NOT_RESTORE),
-        "pair" => never(&w::NOT_PAIR_SLOT),
+        "pair" if absent => never(&w::NOT_PAIR_SLOT),
+        "pair" => never(&w::NOT_PAIR_SESSION),
         _ => never(&w::NOT_VERB),
     }
 }

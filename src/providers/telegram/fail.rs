@@ -58,9 +58,14 @@ pub(super) fn at(cx: &crate::providers::Cx, error: &Error) -> Reason {
     reason(error).with("gateway", cx.gateway.as_str())
 }
 
-/// The same of one account, so that its sentence names whose credential is refused.
+/// The same of one account's operator, so that its sentence names whose credential is refused, or whose key is dead.
 pub(super) fn of(cx: &crate::providers::Cx, account: &str, error: &Error) -> Reason {
-    named(cx, account, at(cx, error))
+    let why = named(cx, account, at(cx, error));
+    if why.code == Code::SessionDuplicated {
+        // The operator's own key: no slot's remedy helps.
+        return why.with("evidence", "operator").with("account", format!("{}:{account}", cx.gateway.as_str()));
+    }
+    why
 }
 
 /// Names the account of a credential that is refused.

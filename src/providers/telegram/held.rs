@@ -1,7 +1,7 @@
 //! Accounts whose key another process works with: their rows are the ones that the watching process keeps.
 
 use super::{
-    SPEC,
+    SPEC, listed,
     operator::{Hub, right_of},
     rows::is_session,
     worker::{end, may_be_over},
@@ -34,6 +34,11 @@ pub(super) async fn rows(hub: &Hub, cx: &Cx, account: &Account, fresh: bool, slo
         let revoked = |r: &&Row| r.link.reason.as_ref().is_some_and(|why| why.code == ReasonCode::SessionRevoked);
         if let Some(ended) = kept.iter().filter(same).find(revoked) {
             end(slot, ended.link.clone());
+        }
+    }
+    for slot in slots.iter_mut().filter(|s| s.incarnation.is_some()) {
+        if let Some(same) = kept.iter().find(|r| r.target() == slot.target() && r.incarnation == slot.incarnation) {
+            listed::copy(same, slot);
         }
     }
     let mut own: Vec<Row> = kept.into_iter().filter(|r| r.account.as_str() == account.name).filter(|r| r.device.is_none() || is_session(r)).collect();

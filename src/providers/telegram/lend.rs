@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     domain::Reason,
-    providers::{Cx, Right},
+    providers::{Cx, Right, token::HeldLease},
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -116,7 +116,7 @@ impl Places {
     }
 
     /// A connection was opened. From here on it is heard, and lent to who asks for it.
-    pub(super) fn opened(self: &Arc<Self>, cx: &Cx, place: Box<str>, account: &str, line: &Arc<Line>, right: Right) {
+    pub(super) fn opened(self: &Arc<Self>, cx: &Cx, place: Box<str>, account: &str, line: &Arc<Line>, right: Right, lease: Option<HeldLease>) {
         self.with(&place, |p| {
             (p.line, p.lending) = (Arc::downgrade(line), false);
             if *p.engaged.borrow() > 0 {
@@ -129,10 +129,12 @@ impl Places {
         let (places, account): (_, Box<str>) = (self.clone(), account.into());
         tokio::spawn(async move {
             tokio::pin!(over, wanted);
+            let lost = lease.as_ref().map(|l| l.lost.clone());
             let asked = loop {
                 tokio::select! {
                     () = &mut over => break false,
                     () = &mut wanted => break true,
+                    () = async { match &lost { Some(lost) => lost.cancelled().await, None => std::future::pending().await } } => break true,
                     heard = updates.recv() => match heard {
                         Ok(Update::NewDevice { .. }) | Err(RecvError::Lagged(_)) => places.news.ring(&account),
                         Ok(_) => {}
@@ -143,11 +145,15 @@ impl Places {
                     },
                 }
             };
-            if !asked || !places.may_lend(&place, over.as_mut()).await {
-                return drop(right);
+            // What another host has taken over is closed whatever is under way: two would end the session.
+            let taken = lost.is_some_and(|l| l.is_cancelled());
+            if taken {
+                places.with(&place, |p| p.lending = true);
+            } else if !asked || !places.may_lend(&place, over.as_mut()).await {
+                return drop((lease, right));
             }
             farewell.await;
-            drop(right);
+            drop((lease, right));
             places.with(&place, |p| (p.lending, p.waiting) = (false, true));
             places.back(&place, &account, given_back).await;
         });

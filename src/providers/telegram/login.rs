@@ -105,6 +105,8 @@ enum Stage {
         asked: bool,
         hint: Option<Clean>,
         sealed: bool,
+        /// The one that was refused last was the sealed one.
+        refused: bool,
     },
     In(Box<types::User>),
     /// Handed out; committed when the next event is asked for.

@@ -13,6 +13,7 @@ mod elsewhere;
 mod fail;
 mod held;
 mod lend;
+mod listed;
 mod login;
 mod memo;
 pub mod mtproto;
@@ -81,7 +82,10 @@ pub static SPEC: KindSpec = KindSpec {
         VerbSpec { id: "restore", key: 'u', words: &w::VERB_RESTORE, on: On::Device, asks: &[] },
         VerbSpec { id: "confirm", key: 'c', words: &w::VERB_CONFIRM, on: On::Device, asks: &[] },
     ],
-    methods: &[MethodSpec { method: Method::Qr, needs_number: false }, MethodSpec { method: Method::Code, needs_number: true }],
+    methods: &[
+        MethodSpec { method: Method::Qr, needs_number: false, typed_here: false },
+        MethodSpec { method: Method::Code, needs_number: true, typed_here: true },
+    ],
     poll_seen: Duration::from_secs(30),
     poll_unseen: Duration::from_secs(300),
     poll_events: Duration::from_secs(300),
@@ -160,6 +164,9 @@ impl Provider for Telegram {
         let account = Target { device: None, incarnation: None, ..at.clone() }.id();
         let why = || Reason::new(ReasonCode::PersonNeeded).with("account", account).with("secret", setup::PASSWORD);
         match prompt.kind {
+            PromptKind::Password if prompt.words.words.name == crate::i18n::telegram::ASK_PASSWORD_STORED.name => {
+                Some(why().with("evidence", "stored"))
+            }
             PromptKind::Password => Some(why()),
             PromptKind::Text if prompt.wrong == 0 => Some(Reason::new(ReasonCode::PersonNeeded).with("evidence", "stopped")),
             _ => None,
@@ -167,6 +174,9 @@ impl Provider for Telegram {
     }
     fn pair<'a>(&'a self, cx: &'a Cx, at: &'a Target, want: Want) -> Fut<'a, Result<Box<dyn Pairing>, Reason>> {
         Box::pin(login::begin(self.hub.clone(), cx, at, want))
+    }
+    fn uneasy<'a>(&'a self, cx: &'a Cx, at: &'a Target) -> Fut<'a, Option<Reason>> {
+        Box::pin(async move { worker::resurrected(cx, at).await })
     }
     fn life<'a>(&'a self, cx: &'a Cx, at: &'a Target) -> Fut<'a, Life> {
         Box::pin(async move {

@@ -192,6 +192,8 @@ impl Hub {
                 return Err(held(cx, &who));
             }
         };
+        // Of a copy of the store on another host the locks here say nothing.
+        let lease = cx.tokens.hold_lease(&slots::run::key_lease(id)).await.map_err(|who| held(cx, &who))?;
         let net = setup::network(cx)?;
         let app = setup::app(cx, account)?;
         let to = net.address(operator.dc).ok_or_else(|| Reason::new(ReasonCode::WrongAddress).raw(format!("dc {}", operator.dc)))?;
@@ -200,7 +202,7 @@ impl Hub {
         let options = Options { app, salt: operator.salt, clock: clock.offset };
         let conn = Connection::open(&net, to, operator.key.clone(), options).await.map_err(|e| fail::from(fail::at(cx, &e), to))?;
         let line = Arc::new(Line { conn, operator });
-        self.places.opened(cx, place, &account.name, &line, right);
+        self.places.opened(cx, place, &account.name, &line, right, lease);
         Ok(line)
     }
 

@@ -184,6 +184,8 @@ fn session(cx: &Cx, account: &Account, remote: &Remote, s: &types::Authorization
     let state = if s.current { State::Ready } else { State::Seen };
     let reason = match (s.current, s.unconfirmed) {
         (true, _) => Some(Reason::new(ReasonCode::OwnSession)),
+        // Its end is the phone's while the operator is too young.
+        (false, true) if remote.ends_others_from().is_some() => Some(Reason::new(ReasonCode::Unconfirmed).with("evidence", "fresh")),
         (false, true) => Some(Reason::new(ReasonCode::Unconfirmed)),
         (false, false) => None,
     };

@@ -2,7 +2,7 @@
 
 use super::{
     ask::{self, Reach, Told, is_held},
-    held, memo,
+    held, listed, memo,
     operator::Hub,
     rows::{self, Standing},
     setup, slots,
@@ -59,12 +59,12 @@ async fn draw(hub: &Hub, cx: &Cx, account: &Account, told: &Told, local: &Local,
         kept.extend(slots);
         return kept;
     }
-    let mut out = vec![own];
-    out.extend(slots);
+    let mut sessions = Vec::new();
     if let Ok(Some(remote)) = told {
-        out.extend(rows::sessions(cx, account, remote));
+        sessions = rows::sessions(cx, account, remote);
+        listed::link(&account.name, remote, &local.kept, &mut slots, &mut sessions);
     }
-    out
+    std::iter::once(own).chain(slots).chain(sessions).collect()
 }
 
 /// The whole list; `None`: of this account nothing was heard yet. Sessions of an account that could not be asked are not gone; where
@@ -87,8 +87,8 @@ pub(super) async fn report<'a>(
             continue;
         };
         rows.extend(draw(hub, cx, account, told, &local, &over, fresh).await);
-        // Of an account that is logged out nothing is left to be listed.
-        if told.as_ref().is_err_and(|why| !matches!(why.code, ReasonCode::NeverPaired | ReasonCode::LoggedOut | ReasonCode::Wiped)) {
+        // Of an account that is logged out nothing is left to be listed: neither its own session nor those that it told of.
+        if told.as_ref().is_err_and(|why| !is_out(why.code)) {
             unasked.push(RemoteId::new(&account.name));
         }
     }
@@ -97,6 +97,11 @@ pub(super) async fn report<'a>(
         None if unasked.is_empty() => Report::All { rows, complete: true },
         None => Report::AllBut { rows, unasked },
     }
+}
+
+/// True where the operator has no session any more, however that ended.
+const fn is_out(code: ReasonCode) -> bool {
+    matches!(code, ReasonCode::NeverPaired | ReasonCode::LoggedOut | ReasonCode::Wiped | ReasonCode::SessionDuplicated | ReasonCode::AccountClosed)
 }
 
 /// See [`crate::providers::Provider::watch`].
@@ -126,7 +131,8 @@ pub(super) async fn look(hub: &Hub, cx: &Cx, at: Option<&Target>, how: Look) -> 
             let over = over(std::iter::once((account, &told)), &local);
             let rows = draw(hub, cx, account, &told, &local, &over, true).await;
             let there = |d: &RemoteId| rows.iter().any(|r| r.device.as_ref() == Some(d));
-            if told.is_ok() && at.device.as_ref().is_some_and(|d| !there(d)) {
+            let whole = told.as_ref().map_or_else(|why| is_out(why.code), |_| true);
+            if whole && at.device.as_ref().is_some_and(|d| !there(d)) {
                 return Ok(Report::Gone(vec![at.clone()]));
             }
             Ok(Report::Part(rows))

@@ -68,7 +68,7 @@ pub static SPEC: KindSpec = KindSpec {
         VerbSpec { id: "allow-sending", key: 'b', words: &w::VERB_ALLOW, on: On::Account, asks: &[] },
     ],
     // Only for accounts of a business server; the others have nothing to pair, and `can` says so.
-    methods: &[MethodSpec { method: Method::Qr, needs_number: false }],
+    methods: &[MethodSpec { method: Method::Qr, needs_number: false, typed_here: false }],
     poll_seen: Duration::from_millis(2500),
     poll_unseen: Duration::from_secs(30),
     poll_events: Duration::from_secs(30),

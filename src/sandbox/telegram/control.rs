@@ -65,7 +65,7 @@ impl Telegram {
     }
 
     /// `drop`, `mute`, `too_many` (`count`), `flood` (`path` a method, `value` seconds, `count`), `down` and `up` (`value` a data
-    /// centre), `forget` (`account`, `hash`), `heal`.
+    /// centre), `heal`.
     pub(crate) fn control_fault(&self, kind: &str, value: Option<u64>, count: u32, path: Option<&str>) -> Reply {
         let dc = value.and_then(|v| i32::try_from(v).ok());
         match (kind, dc, path) {

@@ -59,7 +59,10 @@ pub(in crate::tui) static PHONE: KindSpec = KindSpec {
             asks: &[AskSpec { name: "name", words: &w::ADD_NAME, becomes: Becomes::Account, default: None }],
         },
     ],
-    methods: &[MethodSpec { method: Method::Code, needs_number: true }, MethodSpec { method: Method::Qr, needs_number: false }],
+    methods: &[
+        MethodSpec { method: Method::Code, needs_number: true, typed_here: false },
+        MethodSpec { method: Method::Qr, needs_number: false, typed_here: false },
+    ],
     poll_seen: Duration::from_secs(5),
     poll_unseen: Duration::from_secs(60),
     poll_events: Duration::from_secs(30),

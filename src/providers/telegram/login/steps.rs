@@ -61,7 +61,7 @@ impl Login {
                     None => None,
                 };
                 let sealed = setup::secret(cx, &self.account.name, setup::PASSWORD).is_some();
-                self.stage = Stage::Password { wrong: 0, asked: false, hint, sealed };
+                self.stage = Stage::Password { wrong: 0, asked: false, hint, sealed, refused: false };
             }
             Step::Token(token, dies_s) => return self.show(cx, &token, dies_s),
             // A home has no further home.
@@ -197,12 +197,14 @@ impl Login {
                     }
                 }
             }
-            Stage::Password { wrong, asked, hint, sealed } => {
+            Stage::Password { wrong, asked, hint, sealed, refused } => {
                 // Sealed by choice: tried once.
                 let own = setup::secret(cx, &self.account.name, setup::PASSWORD).filter(|_| std::mem::take(sealed)).cloned();
+                let is_stored = own.is_some();
                 let Some(given) = own.or(answer.filter(|_| *asked)) else {
                     *asked = true;
-                    let prompt = Prompt { kind: PromptKind::Password, words: Message::new(&w::ASK_PASSWORD), hint: hint.clone(), wrong: *wrong };
+                    let words = Message::new(if *refused { &w::ASK_PASSWORD_STORED } else { &w::ASK_PASSWORD });
+                    let prompt = Prompt { kind: PromptKind::Password, words, hint: hint.clone(), wrong: *wrong };
                     return Ok(Some(PairEvent::Ask(prompt)));
                 };
                 *asked = false;
@@ -210,6 +212,7 @@ impl Login {
                 match door.password(&given).await {
                     Err(e) if matches!(e.name(), Some("PASSWORD_HASH_INVALID" | "SRP_PASSWORD_CHANGED")) => {
                         *wrong += 1;
+                        *refused = is_stored;
                         Ok(None)
                     }
                     told => {

@@ -11,6 +11,13 @@ use zeroize::Zeroizing;
 pub struct KeyId(pub [u8; 8]);
 
 impl KeyId {
+    /// Reads what its `Display` wrote: sixteen hex digits. `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let byte = |i: usize| u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok();
+        let bytes = (0..8).map(byte).collect::<Option<Vec<_>>>()?;
+        Some(Self(bytes.try_into().ok()?)).filter(|_| text.len() == 16)
+    }
+
     /// As a number, the way MTProto reads it.
     pub const fn number(self) -> i64 {
         i64::from_le_bytes(self.0)

@@ -110,5 +110,9 @@ fn one_name(_: &Path, _: &fs::Metadata) -> Result<(), Reason> {
 
 /// The system's refusal, in the words of the deck.
 pub(crate) fn unwritable(path: &Path, e: &io::Error) -> Reason {
-    Reason::new(ReasonCode::SlotUnwritable).with("file", path.to_string_lossy()).with("why", crate::store::paths::plain(e))
+    let why = Reason::new(ReasonCode::SlotUnwritable).with("file", path.to_string_lossy()).with("why", crate::store::paths::plain(e));
+    match path.parent() {
+        Some(folder) if e.kind() == io::ErrorKind::NotFound => why.with("evidence", "absent").with("folder", folder.to_string_lossy()),
+        _ => why,
+    }
 }

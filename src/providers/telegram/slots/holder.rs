@@ -122,6 +122,8 @@ pub struct Held {
     pub holders: Vec<Holder>,
     /// What a holder that is no more left behind. Not a holder.
     pub stale: Option<Stale>,
+    /// A pidfile that is there and names no process: it proves nothing, neither that somebody runs nor that nobody does.
+    pub odd: Option<PathBuf>,
     /// Processes that could not be looked at: with some of these nobody is proven absent.
     pub blind: usize,
 }
@@ -184,6 +186,10 @@ pub fn of(slot: &config::Slot, identity: Option<&Identity>, table: &Table, viewe
         Some((path, Pid::Alive(pid))) => Some((pid, path)),
         Some((path, Pid::Gone(pid, why))) => {
             held.stale = Some(Stale { path: path.to_owned(), pid, why });
+            None
+        }
+        Some((path, Pid::Nothing)) if path.exists() => {
+            held.odd = Some(path.to_owned());
             None
         }
         _ => None,

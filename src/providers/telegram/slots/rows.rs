@@ -3,7 +3,7 @@
 use super::{Seen, clash, holder::Viewer, inspect, of};
 use crate::{
     domain::{Clean, Fact, FactValue, Link, ReasonCode, Row, Source, Stamp, State, Wall},
-    i18n::{Lang, Words, sessions as w},
+    i18n::{Lang, Message, Words, sessions as w},
     providers::telegram::session::Patience,
     store::config,
 };
@@ -34,7 +34,7 @@ pub fn row(at: usize, seen: &[Seen], twins: &[clash::Twin], now: &Stamp) -> Row 
         incarnation: me.key().map(|k| k.to_string().into()),
         label: Clean::new(&me.slot.slot.name),
         identity: me.key().map(|k| Clean::new(&k.to_string())),
-        link: Link { state, since: None, observed_at: Some(*now), source: Source::Own, reason, witnesses: Vec::new() },
+        link: Link { state, since: None, observed_at: Some(*now), source: Source::Host, reason, witnesses: Vec::new() },
         tokens: Vec::new(),
         facts: facts(me),
     }
@@ -53,6 +53,10 @@ fn facts(me: &Seen) -> Vec<Fact> {
             let at = Stamp::wall_only(Wall(at.saturating_mul(1000)));
             all.push(Fact { key: "connected", label: &w::FACT_CONNECTED, value: FactValue::At(at) });
         }
+    }
+    if let Some(odd) = &me.held.odd {
+        let says = Message::new(&w::ODD_PIDFILE).with("path", odd.to_string_lossy());
+        all.push(text("pidfile", &w::FACT_PIDFILE, says.text(Lang::En)));
     }
     let holders: Vec<_> = me.held.sure().collect();
     if let Some(first) = holders.first() {

@@ -100,6 +100,11 @@ pub fn checks(gateways: &[config::Gateway]) -> Vec<LocalCheck> {
         let says = Message::new(&w::CHECK_SLOT).with("slot", s.slot.id()).nest("what", stale.says());
         out.push(LocalCheck { gateway: s.slot.gateway.as_str().to_owned(), mark: Mark::Note, says, remedy: Some(Message::new(&w::STALE_DO)) });
     }
+    for (s, odd) in seen.iter().filter_map(|s| Some((s, s.held.odd.as_ref()?))) {
+        let what = Message::new(&w::ODD_PIDFILE).with("path", odd.to_string_lossy());
+        let says = Message::new(&w::CHECK_SLOT).with("slot", s.slot.id()).nest("what", what);
+        out.push(LocalCheck { gateway: s.slot.gateway.as_str().to_owned(), mark: Mark::Note, says, remedy: Some(Message::new(&w::ODD_PIDFILE_DO)) });
+    }
     if let Some(blind) = seen.iter().map(|s| s.held.blind).max().filter(|n| *n > 0) {
         let says = Message::new(&w::CHECK_BLIND).with("n", blind.to_string());
         out.push(LocalCheck { gateway: name, mark: Mark::Note, says, remedy: None });

@@ -210,8 +210,10 @@ fn a_pidfile_tells_a_living_process_and_a_stale_one_is_cleaned() {
     assert_eq!((&stale.path, stale.pid, stale.why), (&pidfile, pid, Gone::Dead));
     assert!(stale.says().text(crate::i18n::Lang::En).contains(&format!("process {pid} has ended")));
     assert!(clean(&pidfile) && !pidfile.exists());
-    fs::write(&pidfile, "no number").unwrap();
-    assert_eq!(one(s).held.stale, None);
+    fs::write(&pidfile, "no number\n").unwrap();
+    assert_eq!(one(s.clone()).held.odd.as_ref(), Some(&pidfile), "a pidfile that tells nothing is passed over in silence");
+    fs::remove_file(&pidfile).unwrap();
+    assert_eq!((one(s.clone()).held.odd, one(s).held.stale), (None, None));
 }
 
 #[test]

@@ -134,6 +134,28 @@ async fn a_key_that_the_server_called_dead_is_never_used_again() {
 }
 
 #[tokio::test]
+async fn an_operators_key_that_was_used_twice_has_a_remedy_of_its_own_and_no_row_of_it_looks_well() {
+    let mut stage = Stage::of(TelegramSettings::default(), vec![crowded()]).await;
+    stage.log_in().await;
+    let account = setup::account(&stage.cx, "shop").unwrap();
+    let key = stage.provider.hub.line(&stage.cx, account).await.unwrap().conn.key();
+    // What a call is answered with after another host used a copy of the store: one process never opens two connections with a key.
+    let said = crate::providers::telegram::mtproto::Error::Rpc { code: 406, name: crate::domain::Clean::new("AUTH_KEY_DUPLICATED") };
+    stage.provider.hub.refused(&stage.cx, "shop", key, &said);
+    let told = stage.provider.look(&stage.cx, None, Look::All).await.unwrap();
+    let (Report::All { rows, .. } | Report::AllBut { rows, .. }) = &told else { panic!("{told:?}") };
+    let row = rows.iter().find(|r| r.account.as_str() == "shop").unwrap();
+    let why = row.link.reason.clone().unwrap();
+    assert_eq!((row.link.state, why.code), (State::Conflict, ReasonCode::SessionDuplicated));
+    assert!(!rows.iter().any(|r| r.account.as_str() == "shop" && r.device.is_some()), "{rows:?}");
+    assert!(!matches!(&told, Report::AllBut { unasked, .. } if unasked.iter().any(|a| a.as_str() == "shop")), "what was seen stands: ready");
+    let (deck, shell) = (crate::i18n::reason::remedy_words(&why).unwrap(), crate::i18n::shell::remedy_words(&why).unwrap());
+    assert!(deck.en.contains("`p`") && !deck.en.contains("`r`"), "{}", deck.en);
+    assert!(shell.fill(crate::i18n::Lang::En, &why.args).contains("`pairdeck pair tg:shop`"), "{}", shell.en);
+    assert!(stage.provider.can(row, &Action::Pair, &GatewayFacts::default()).is_ok(), "its own remedy is refused");
+}
+
+#[tokio::test]
 async fn a_closed_account_is_called_so() {
     let mut stage = Stage::of(TelegramSettings::default(), vec![crowded()]).await;
     stage.log_in().await;

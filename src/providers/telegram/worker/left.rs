@@ -10,6 +10,7 @@ use super::{
         setup,
         slots::Seen,
     },
+    ends::to_end,
     registry::Kept,
     steps::{clear, old_key},
 };
@@ -84,6 +85,11 @@ fn heirs(op: &Op) -> Vec<Heir> {
     clear(op, HEIRS).and_then(|v| serde_json::from_value(v.clone()).ok()).unwrap_or_default()
 }
 
+/// True where the old session was left to whoever else has its key.
+pub(super) fn is_left(op: &Op) -> bool {
+    !heirs(op).is_empty()
+}
+
 /// The old session was left to other slots of the key: whichever of them is regenerated last ends it, so they get to know its hash.
 pub(super) async fn hand_on(cx: &Cx, op: &Op) {
     let (Some(key), Some(hash)) = (old_key(op), clear(op, "old_hash").and_then(Value::as_i64)) else { return };
@@ -126,7 +132,8 @@ async fn old(hub: &Hub, cx: &Cx, op: &Op, account: &Account) -> Option<Message> 
 
 /// Sessions that it can be: neither our own, nor one that a slot is known to have, nor the one that was just made.
 async fn among(cx: &Cx, account: &Account, op: &Op, told: &Remote) -> Message {
-    let mut known: Vec<i64> = clear(op, "hash").and_then(Value::as_i64).into_iter().collect();
+    let mut known = to_end(op);
+    known.extend(clear(op, "hash").and_then(Value::as_i64));
     for slot in &account.telegram.slots {
         let kept = Kept::of(cx, &account.name, &slot.name).await;
         known.extend(kept.hash.into_iter().chain(kept.owed.iter().map(|o| o.hash)));

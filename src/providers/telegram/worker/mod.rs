@@ -3,6 +3,7 @@
 //! The old key is read from the file to be compared, and never used. The new one is sealed in the journal before the operator accepts
 //! it: whatever kills this process, the next one finds the key and can log it out again.
 
+mod ends;
 mod fresh;
 mod left;
 mod life;
@@ -16,7 +17,7 @@ pub(super) use life::life;
 pub(super) use plan::{plan, plan_new};
 #[cfg(test)]
 pub(super) use registry::Kept;
-pub(super) use registry::{Over, Remembered, end, may_be_over, over, remembered, revoked};
+pub(super) use registry::{Over, Remembered, end, may_be_over, over, remembered, resurrected, revoked};
 pub(super) use steps::{back, check, run};
 
 use super::{

@@ -2,12 +2,14 @@
 
 use super::{
     super::{
-        ask::remote,
+        KeyId,
+        ask::{remote, surely},
         operator::Hub,
         session::Format,
         setup,
-        slots::{SlotRef, clash, run::key_lease, trash},
+        slots::{Seen, SlotRef, clash, run::key_lease, trash},
     },
+    ends::ENDS,
     left::{HEIRS, Heir, OVER, is_over},
     new_slot,
     registry::Kept,
@@ -79,7 +81,7 @@ pub(in super::super) async fn plan(hub: &Hub, cx: &Cx, at: &Target, action: &Act
             });
         }
         "restore" => {
-            let Some(trashed) = kept.trash else { return Err(Reason::new(ReasonCode::Gone)) };
+            let Some(trashed) = &kept.trash else { return Err(Reason::new(ReasonCode::Gone)) };
             plan.clear["trash"] = serde_json::to_value(trashed).unwrap_or_default();
             plan.steps = vec![step("restore", &w::STEP_RESTORE, Replay::AfterCheck)];
             plan.pivot = 0;
@@ -93,10 +95,34 @@ pub(in super::super) async fn plan(hub: &Hub, cx: &Cx, at: &Target, action: &Act
     if inherited {
         plan.clear[HEIRS] = serde_json::to_value(heirs).unwrap_or_default();
     }
-    if !inherited && matches!(verb, "regenerate" | "wipe") && old_hash.is_some() && !account.telegram.bot {
+    let mut ends: Vec<i64> = old_hash.filter(|_| !inherited).into_iter().collect();
+    if matches!(verb, "regenerate" | "wipe") && !account.telegram.bot {
+        ends.extend(stray(hub, cx, account, &kept, &seen).await);
+    } else {
+        ends.clear();
+    }
+    if !ends.is_empty() {
+        plan.clear[ENDS] = json!(ends);
         plan.steps.push(step("end-old", &w::STEP_END_OLD, Replay::AfterCheck));
     }
     Ok(plan)
+}
+
+/// The session of the key that was put into the slot last, where that key lies in no file any more: something wrote another one over
+/// it (a worker that was alive all the time), and nobody could ever end it as its own. `None` where its end is owed already, where
+/// somebody holds the key on another host, and where the account does not list it.
+async fn stray(hub: &Hub, cx: &Cx, account: &Account, kept: &Kept, seen: &[Seen]) -> Option<i64> {
+    let (key, hash) = (kept.key.as_deref()?, kept.hash?);
+    let lies = seen.iter().any(|s| s.key().is_some_and(|k| k.to_string() == key));
+    if lies || kept.owed.iter().any(|o| o.hash == hash) {
+        return None;
+    }
+    if cx.tokens.lease_holder(&key_lease(KeyId::parse(key)?)).await.is_some() {
+        return None;
+    }
+    // Where it cannot be heard now, the session is taken to live.
+    let over = matches!(surely(hub, cx, account).await, Ok(Some(told)) if !told.lists(hash));
+    (!over).then_some(hash)
 }
 
 /// See [`crate::providers::Provider::plan`], for a slot that is not there yet.

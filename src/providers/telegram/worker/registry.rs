@@ -2,7 +2,7 @@
 //! a worker gives its session another name at its first start.
 
 use crate::{
-    domain::{Clean, Fact, FactValue, Link, Reason, ReasonCode, RemoteId, Row, Source, Stamp, State, Wall},
+    domain::{Clean, Fact, FactValue, Link, Reason, ReasonCode, RemoteId, Row, Source, Stamp, State, Target, Wall},
     i18n::telegram as w,
     providers::{
         Cx,
@@ -34,7 +34,7 @@ pub(in crate::providers::telegram) struct Kept {
     pub(super) hash: Option<i64>,
     /// Where its file went when it was wiped.
     pub(super) trash: Option<Trashed>,
-    /// When keys were made, in seconds since 1970.
+    /// When keys were logged in or tried to, in seconds since 1970.
     pub(super) made: Vec<i64>,
     /// Whether an old key comes back.
     pub(super) vigil: Option<Vigil>,
@@ -89,6 +89,11 @@ impl Kept {
         }
     }
 
+    /// The key that was put there, in hex, and its session's hash, where both are known.
+    pub(in crate::providers::telegram) fn session(&self) -> Option<(&str, i64)> {
+        Some((self.key.as_deref()?, self.hash?))
+    }
+
     /// Notes that a former session's end is owed from then on; `None`: not any more.
     pub(super) fn owe(&mut self, hash: i64, from_s: Option<i64>) {
         self.owed.retain(|o| o.hash != hash);
@@ -98,10 +103,15 @@ impl Kept {
     /// Notes that the file was put back: its session lives on, and that its key is there again is no news.
     pub(super) fn put_back(&mut self) {
         (self.trash, self.vigil) = (None, None);
-        self.spared = std::mem::take(&mut self.owed).into_iter().map(|o| o.hash).collect();
+        self.spared.extend(std::mem::take(&mut self.owed).into_iter().map(|o| o.hash));
     }
 
-    /// Notes a regeneration.
+    /// Notes that these sessions are to end, whatever was put back before.
+    pub(super) fn end(&mut self, hashes: &[i64]) {
+        self.spared.retain(|h| !hashes.contains(h));
+    }
+
+    /// Notes a login for a new key.
     pub(super) fn made(&mut self, now_s: i64) {
         self.made.retain(|t| (0..SPAN_S).contains(&(now_s - t)));
         self.made.push(now_s);
@@ -156,6 +166,21 @@ pub(in crate::providers::telegram) fn end(row: &mut Row, link: Link) {
     row.link = link;
 }
 
+/// That an old key lies in the slot's file again, as [`remembered`] says it on the row.
+pub(in crate::providers::telegram) async fn resurrected(cx: &Cx, at: &Target) -> Option<Reason> {
+    let (account, me) = super::slot_of(cx, at)?;
+    let vigil = Kept::of(cx, &account.name, &me.slot.name).await.vigil.filter(|v| !v.is_over(&cx.time.now()))?;
+    came_back(vigil).await
+}
+
+async fn came_back(vigil: Vigil) -> Option<Reason> {
+    let looked = tokio::task::spawn_blocking(move || {
+        let outcome = vigil.look(Patience::default());
+        vigil.reason(&outcome).filter(|_| matches!(outcome, Outcome::Resurrected(_)))
+    });
+    looked.await.ok().flatten()
+}
+
 /// Says on the slots' rows what is remembered of them: whose end is still owed, and whether an old key came back. Gives what was read.
 pub(in crate::providers::telegram) async fn remembered(cx: &Cx, rows: &mut [Row]) -> Remembered {
     let mut all = Remembered::new();
@@ -171,14 +196,8 @@ pub(in crate::providers::telegram) async fn remembered(cx: &Cx, rows: &mut [Row]
                 kept.vigil = None;
                 // It is looked at once more if this fails.
                 let _ = kept.keep(cx, row.account.as_str(), slot.as_str()).await;
-            } else {
-                let looked = tokio::task::spawn_blocking(move || {
-                    let outcome = vigil.look(Patience::default());
-                    (vigil.reason(&outcome), matches!(outcome, Outcome::Resurrected(_)))
-                });
-                if let Ok((Some(why), true)) = looked.await {
-                    (row.link.state, row.link.reason) = (State::Conflict, Some(why));
-                }
+            } else if let Some(why) = came_back(vigil).await {
+                (row.link.state, row.link.reason) = (State::Conflict, Some(why));
             }
         }
         all.insert((row.account.clone(), slot), kept);

@@ -2,7 +2,6 @@
 
 use super::{
     super::{
-        act,
         ask::remote,
         door::{Door, Step},
         fail,
@@ -17,12 +16,13 @@ use super::{
         },
     },
     Made, NEW_KEY,
+    ends::{end_old, to_end},
     fresh::{self, Who},
     new_slot,
     registry::Kept,
 };
 use crate::{
-    domain::{Answer, Finding, Op, Prompt, PromptKind, Reason, ReasonCode, Secret, Secrets, StepEnd},
+    domain::{Answer, Finding, Op, Prompt, PromptKind, Reason, ReasonCode, Secrets, StepEnd},
     i18n::{Message, telegram as w},
     providers::{Cx, telegram::KeyId},
     store::{
@@ -39,7 +39,7 @@ pub(super) fn clear<'a>(op: &'a Op, name: &str) -> Option<&'a Value> {
     op.plan.as_ref()?.clear.get(name).filter(|v| !v.is_null())
 }
 
-fn failed(why: Reason, sent: bool) -> StepEnd {
+pub(super) fn failed(why: Reason, sent: bool) -> StepEnd {
     StepEnd::Failed { why, sent }
 }
 
@@ -74,8 +74,14 @@ pub(in super::super) async fn run(hub: &Hub, cx: &Cx, op: &Op, step: &str, answe
                 .await
                 .map(|key| StepEnd::Done { clear: Value::Null, sealed: Secrets::from([(NEW_KEY.to_owned(), key)]) })
         }
-        "accept" => fresh::accept(hub, cx, account, op).await.map(|()| StepEnd::done()),
-        "bot" => bot(cx, op, account, &me.slot).await,
+        "accept" => match counted(cx, account, me).await {
+            Ok(()) => fresh::accept(hub, cx, account, op).await.map(|()| StepEnd::done()),
+            Err(e) => Err(e),
+        },
+        "bot" => match counted(cx, account, me).await {
+            Ok(()) => bot(cx, op, account, &me.slot).await,
+            Err(e) => Err(e),
+        },
         "login" => {
             let answer = answer.or_else(|| hub.given(op.id, None));
             login(cx, op, account, &me.slot, answer).await
@@ -91,7 +97,15 @@ pub(in super::super) async fn run(hub: &Hub, cx: &Cx, op: &Op, step: &str, answe
         },
         "forget" => {
             let vigil = old_key(op).map(|old| Vigil::new(me.slot.file.clone(), &[old], None, cx.time.now()));
-            let kept = keep(cx, account, me, |k| (k.trash, k.vigil, k.spared) = (trashed(op), vigil, Vec::new())).await;
+            let kept = keep(cx, account, me, |k| {
+                (k.trash, k.vigil) = (trashed(op), vigil);
+                k.end(&to_end(op));
+                // Others go on with it: from now on it is theirs.
+                if super::left::is_left(op) {
+                    k.hash = None;
+                }
+            })
+            .await;
             super::left::hand_on(cx, op).await;
             match kept {
                 Ok(()) => Ok(StepEnd::Done { clear: super::left::told(hub, cx, op, account).await, sealed: Secrets::new() }),
@@ -104,7 +118,12 @@ pub(in super::super) async fn run(hub: &Hub, cx: &Cx, op: &Op, step: &str, answe
     end.unwrap_or_else(|(why, sent)| failed(fail::named(cx, &account.name, why), sent))
 }
 
-async fn keep(cx: &Cx, account: &Account, me: &SlotRef, change: impl FnOnce(&mut Kept)) -> fresh::Tried<()> {
+/// One more login for this slot, counted before it is tried: one that fails later was a login all the same.
+async fn counted(cx: &Cx, account: &Account, me: &SlotRef) -> fresh::Tried<()> {
+    keep(cx, account, me, |k| k.made(cx.time.now().wall.0 / 1000)).await
+}
+
+pub(super) async fn keep(cx: &Cx, account: &Account, me: &SlotRef, change: impl FnOnce(&mut Kept)) -> fresh::Tried<()> {
     let mut kept = Kept::of(cx, &account.name, &me.slot.name).await;
     change(&mut kept);
     kept.keep(cx, &account.name, &me.slot.name).await.map_err(fresh::unsent)
@@ -180,13 +199,16 @@ async fn enter(cx: &Cx, account: &Account, slot: &Slot, door: &Door, answer: Opt
         Who::Password(hint) => hint,
     };
     let sealed = setup::secret(cx, &account.name, setup::PASSWORD).cloned();
-    let (tries, given): (u32, Vec<Secret>) = (u32::from(answer.is_some()), answer.or(sealed).into_iter().collect());
-    let question = |wrong| ask(PromptKind::Password, Message::new(&w::ASK_PASSWORD), hint.clone(), wrong);
-    let Some(password) = given.first() else { return Ok(question(0)) };
+    let is_stored = answer.is_none();
+    let Some(password) = answer.or(sealed) else { return Ok(ask(PromptKind::Password, Message::new(&w::ASK_PASSWORD), hint, 0)) };
+    // Which one was refused: what is stored is not what was typed, and nobody has typed a wrong one then.
+    let (words, wrong) = if is_stored { (&w::ASK_PASSWORD_STORED, 0) } else { (&w::ASK_PASSWORD, 1) };
+    let refused = || ask(PromptKind::Password, Message::new(words), hint.clone(), wrong);
+    let password = &password;
     match door.password(password).await {
         Ok(Step::In(_)) => Ok(StepEnd::done()),
-        Ok(_) => Ok(question(tries)),
-        Err(e) if matches!(e.name(), Some("PASSWORD_HASH_INVALID" | "SRP_PASSWORD_CHANGED")) => Ok(question(tries)),
+        Ok(_) => Ok(refused()),
+        Err(e) if matches!(e.name(), Some("PASSWORD_HASH_INVALID" | "SRP_PASSWORD_CHANGED")) => Ok(refused()),
         Err(e) => Err(broken(cx, &e)),
     }
 }
@@ -257,8 +279,8 @@ async fn verify(hub: &Hub, cx: &Cx, op: &Op, account: &Account, me: &SlotRef) ->
     let vigil = Vigil::new(me.slot.file.clone(), &old, Some(key.id()), cx.time.now());
     let hash = clear(op, "hash").and_then(Value::as_i64);
     keep(cx, account, me, |k| {
-        k.made(cx.time.now().wall.0 / 1000);
         (k.key, k.hash, k.vigil) = (Some(key.id().to_string()), hash, Some(vigil));
+        k.end(&to_end(op));
     })
     .await?;
     super::left::hand_on(cx, op).await;
@@ -278,34 +300,7 @@ async fn there(me: &SlotRef) -> Result<Option<KeyId>, Reason> {
 
 /// The key that lay there when the plan was made.
 pub(super) fn old_key(op: &Op) -> Option<KeyId> {
-    let text = clear(op, "old_key")?.as_str()?;
-    let bytes = (0..8).map(|i| u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()).collect::<Option<Vec<_>>>()?;
-    Some(KeyId(bytes.try_into().ok()?))
-}
-
-/// The worker's former session, by the hash that was remembered when its key was made. What cannot be done yet is remembered too, so
-/// that the slot's row tells it.
-async fn end_old(hub: &Hub, cx: &Cx, op: &Op, account: &Account, me: &SlotRef) -> StepEnd {
-    let Some(hash) = clear(op, "old_hash").and_then(Value::as_i64) else { return StepEnd::done() };
-    if Kept::of(cx, &account.name, &me.slot.name).await.spared.contains(&hash) {
-        return StepEnd::done();
-    }
-    let line = match hub.line(cx, account).await {
-        Ok(line) => line,
-        Err(why) => return failed(why, false),
-    };
-    let end = match line.conn.invoke(&f::account::ResetAuthorization { hash }).await {
-        Ok(_) => StepEnd::done(),
-        Err(e) if e.name() == Some("HASH_INVALID") => StepEnd::done(),
-        Err(e) if e.name() == Some(act::FRESH) => act::later(hub, cx, account, &e).await,
-        Err(e) => failed(hub.refused(cx, &account.name, line.conn.key(), &e), !matches!(e, Error::Rpc { .. })),
-    };
-    let from = if let StepEnd::Later { not_before, .. } = &end { Some(not_before.0 / 1000) } else { None };
-    if from.is_some() || matches!(end, StepEnd::Done { .. }) {
-        // A fact of the row: the journal has it as well.
-        let _ = keep(cx, account, me, |k| k.owe(hash, from)).await;
-    }
-    end
+    KeyId::parse(clear(op, "old_key")?.as_str()?)
 }
 
 /// See [`crate::providers::Provider::check`], for a slot.
@@ -317,8 +312,8 @@ pub(in super::super) async fn check(hub: &Hub, cx: &Cx, op: &Op, step: &str, acc
             Ok((_, None)) => Finding::NotDone,
             Ok((_, Some(all))) if step == "accept" => told(fresh::row(op, &all).is_some()),
             Ok((_, Some(all))) => {
-                let hash = clear(op, "old_hash").and_then(Value::as_i64);
-                told(!all.sessions.iter().any(|s| Some(s.hash) == hash))
+                let ends = to_end(op);
+                told(!all.sessions.iter().any(|s| ends.contains(&s.hash)))
             }
         },
         "bot" | "login" => {

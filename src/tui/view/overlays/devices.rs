@@ -169,7 +169,9 @@ pub(super) fn verb(app: &App, f: &VerbForm) -> Panel {
         }
     }
     let title = Message::new(&s::VERB_TITLE).with("verb", f.verb.words.get(lang)).with("name", name).text(lang);
-    Panel { title, rows, keys: s::VERB_KEYS.get(lang).to_owned(), cursor, ..Panel::default() }
+    // A new slot takes nothing away, so that nothing is armed.
+    let keys = if f.verb.id == crate::providers::NEW_SLOT { &s::VERB_KEYS_START } else { &s::VERB_KEYS };
+    Panel { title, rows, keys: keys.get(lang).to_owned(), cursor, ..Panel::default() }
 }
 
 /// What was found, line by line: for the overlay and for a deck that is read aloud.

@@ -105,10 +105,13 @@ pub(super) fn pair(app: &App, f: &PairForm) -> Panel {
     let lang = app.lang();
     let width = inner_width(app, false);
     let name = if app.hide_names { "····" } else { f.label.as_str() };
+    let methods = app.fleet.gateway(&f.target.gateway).map_or(&[][..], |g| g.view.spec.methods);
+    let typed_here = |method| methods.iter().any(|m| m.method == method && m.typed_here);
     let mut rows = Vec::new();
     for (n, (method, _)) in f.methods.iter().enumerate() {
         let words = match method {
             Method::Qr => &w::PAIR_BY_QR,
+            Method::Code if typed_here(*method) => &w::PAIR_BY_TYPED,
             Method::Code => &w::PAIR_BY_CODE,
         };
         let mut row =

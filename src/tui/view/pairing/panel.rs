@@ -107,7 +107,9 @@ impl Panel<'_> {
             PairStage::Linked { online, token, told, facts, took_s, n } => {
                 let words = match (*n, self.is_qr()) {
                     // Its session was still there: it came back before any code was needed.
-                    (0, _) => &w::TOOK_NONE,
+                    (0, _) if *online => &w::TOOK_NONE,
+                    // A code that was typed, or a token that was there: nothing was shown here, and nothing was still there.
+                    (0, _) => &w::TOOK_ALONE,
                     (_, true) => &w::TOOK_QR,
                     (_, false) => &w::TOOK_CODE,
                 };

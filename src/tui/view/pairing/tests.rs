@@ -226,6 +226,17 @@ fn what_is_kept_elsewhere_is_told_in_the_words_of_its_kind_and_not_called_kept_h
 }
 
 #[test]
+fn a_login_without_an_offer_is_not_called_a_session_that_was_still_there_unless_it_was() {
+    for (is_online, says) in [(true, "still there"), (false, "in 41 s")] {
+        let (_, mut v) = stages().into_iter().find(|(name, _)| *name == "linked").unwrap();
+        let PairStage::Linked { online, n, .. } = &mut v.stage else { panic!("{:?}", v.stage) };
+        (*online, *n) = (is_online, 0);
+        let text = screen_text(&paint(&v, (100, 30)));
+        assert!(text.contains(says) && text.contains("still there") == is_online, "{text}");
+    }
+}
+
+#[test]
 fn every_stage_offers_a_way_out_first_or_second() {
     for (name, v) in stages() {
         let keys = keys(&v, &PairScreen::default(), &Keymap::default());
