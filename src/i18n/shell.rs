@@ -13,6 +13,7 @@ pub fn remedy_words(why: &Reason) -> Option<&'static Words> {
         // The code is the official accounts' own.
         C::AddressNotTrusted if arg("errcode") == Some("40164") => &t::ADDRESS_OA_SH_DO,
         C::AddressNotTrusted => &t::ADDRESS_SH_DO,
+        C::TokenExpired if arg("evidence") == Some("again") => return reason::remedy_words(why),
         C::TokenExpired if arg("bot").is_some() => &t::EXPIRED_BOT_SH_DO,
         C::TokenExpired => &t::EXPIRED_SH_DO,
         C::TokenRejected => &t::REJECTED_SH_DO,

@@ -91,7 +91,7 @@ pub(in crate::tui) fn gateway(name: &str, spec: &'static KindSpec, rank: usize) 
         id: GatewayId::new(name),
         spec,
         link: link(State::Online, 86_400),
-        facts: GatewayFacts { version: Some(Clean::new("2.3.7")), feed: Feed::Events, whole: true, warnings: Vec::new(), note: None },
+        facts: GatewayFacts { version: Some(Clean::new("2.3.7")), feed: Feed::Events, whole: true, ..GatewayFacts::default() },
         plaintext: false,
         stale: false,
         rank,
