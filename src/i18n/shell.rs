@@ -47,6 +47,7 @@ pub fn remedy_words(why: &Reason) -> Option<&'static Words> {
         C::ConnUnclear => &c::KICK_DO,
         C::TokenWiped => &c::RENEW_DO,
         C::TokenEmpty | C::TokenNeverHeld => &c::GIVE_DO,
+        C::TokenRejectedAgain if arg("target").is_some() => &t::REJECTED_AGAIN_SH_DO,
         C::TokenRejectedAgain => &c::SECRET_DO,
         C::SendBanned => &c::ALLOW_DO,
         C::WrongAccount => &c::WRONG_ACCOUNT_DO,

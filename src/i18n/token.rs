@@ -83,6 +83,7 @@ catalogue! { "token";
     SECRET_MISSING_SH_DO = "`pairdeck secret set {account}` takes it.", "用 pairdeck secret set {account} 存入。";
     STORM_RESET_SH_DO = "Stop the other one, or reset the Secret in the platform's console: `pairdeck secret set {target}` takes it.", "停掉另一方，或在平台控制台重置 Secret，再用 pairdeck secret set {target} 存入。";
     STORM_BOT_SH_DO = "`pairdeck regenerate` on the bot makes it forget its token.", "对该机器人用 pairdeck regenerate 使其忘掉令牌。";
+    REJECTED_AGAIN_SH_DO = "Reset the secret in the platform's console, then `pairdeck do secret {target}` takes the new one; nobody else has that.", "在平台控制台重置密钥，再用 pairdeck do secret {target} 存入新密钥；他人便不再持有。";
     BY_HAND_SH_DO = "`pairdeck do secret {target}` takes the new Secret.", "用 pairdeck do secret {target} 存入新 Secret。";
 
     SOCKET_FAILED = "no socket at {path}: {why}; `pairdeck token` works without it", "无法建立套接字 {path}：{why}；pairdeck token 不受影响";

@@ -268,6 +268,7 @@ pub(in crate::tui) fn attempt(stage: PairStage, now: Stamp) -> PairView {
         phone: &[],
         attempt: 1,
         method: Method::Code,
+        methods: PHONE.methods,
         number: Some(Clean::new("5511999997731")),
         stage,
         gate: None,
