@@ -52,7 +52,7 @@ catalogue! { "langbot";
     SAYS_PAIR = "shows a QR; the credential goes into the bot's settings", "显示二维码；凭证写入机器人设置";
     LOSES_LOG = "the bot's log", "机器人的日志";
     LOSES_CREDENTIAL = "the credential in its settings", "设置中的凭证";
-    NOT_REGENERATE = "Its log calls no token refused; `w` makes it forget the one it has all the same.", "日志中没有令牌被拒；仍可按 w 使其忘掉现有的。";
+    NOT_REGENERATE = "Its log calls no token refused; a wipe makes it forget the one it has all the same.", "日志中没有令牌被拒；仍可用清除使其忘掉现有的。";
     NOT_DISABLED = "It is disabled; `m e` enables it.", "已停用；按 m e 启用。";
     NOT_ENABLED = "It is enabled already.", "已启用。";
     NOT_PAIR = "This adapter has no QR flow; its credential is set on LangBot's own page.", "该适配器没有扫码流程；请在 LangBot 页面设置凭证。";

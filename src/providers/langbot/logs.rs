@@ -88,6 +88,16 @@ pub(super) fn minute(at: Wall) -> String {
     format!("{}Z", text.get(..16).unwrap_or(&text).replace('T', " "))
 }
 
+/// A text without a code, in short: the exception that a traceback ends with, by its own name, else how the last line begins.
+fn brief(text: &str) -> String {
+    let last = text.lines().rev().find(|l| !l.trim().is_empty()).map(str::trim).unwrap_or_default();
+    let raised = last.split_once(": ").map(|(name, _)| name).filter(|n| n.ends_with("Error") && !n.contains(' '));
+    match raised.and_then(|n| n.rsplit('.').next()) {
+        Some(name) => name.chars().take(SHORT).collect(),
+        None => masked(last).chars().take(SHORT).collect(),
+    }
+}
+
 /// Judges the lines, oldest first, at that instant of the server's clock. Only what came after the last sign of success counts, and
 /// no error that is older than [`LAPSE_MS`].
 pub(super) fn judge(lines: &[Line], now: Wall) -> Judged {
@@ -134,9 +144,8 @@ fn is_success(text: &str) -> bool {
 }
 
 fn error(text: &str) -> Reason {
-    let last = || text.lines().rev().find(|l| !l.trim().is_empty()).map(|l| masked(l.trim())).unwrap_or_default();
     // The sentence stands in full among the newest lines of the log.
-    let raw = errcode(text).map_or_else(|| last().chars().take(SHORT).collect(), |n| n.to_string());
+    let raw = errcode(text).map_or_else(|| brief(text), |n| n.to_string());
     let code = match errcode(text) {
         Some(42001 | 40014) => ReasonCode::TokenExpired,
         Some(40001 | 40013) => ReasonCode::BotSecretRefused,
@@ -245,7 +254,9 @@ mod tests {
         let told = judge(&[aged(86_400)], NOW);
         assert_eq!((told.reason, told.errors, told.last_error), (None, 1, Some(Wall(NOW.0 - 86_400_000))), "its line stays");
         let trace = judge(&[line("error", "WebSocket connection error: Traceback\n  File x\nValueError: odd\n")], NOW).reason.unwrap();
-        assert_eq!(trace.raw.unwrap().as_str(), "ValueError: odd");
+        assert_eq!(trace.raw.unwrap().as_str(), "ValueError");
+        let plain = judge(&[line("error", "Authentication failed")], NOW).reason.unwrap();
+        assert_eq!(plain.raw.unwrap().as_str(), "Authentication failed");
     }
 
     proptest! {
