@@ -119,6 +119,8 @@ fn reason(cx: &Cx, bot: &Bot, known: &Known<'_>) -> Reason {
         Some(at) if log.is_some_and(|l| l.tokens_fault() && l.since.is_some_and(|s| s.0.saturating_sub(at.0) < LIFE_MS)) => {
             own.with("evidence", "again").with("restarted", minute(at))
         }
+        // What to do about it ends with a look at this very bot.
+        _ if own.code == ReasonCode::AddressNotTrusted => own.with("account", Target::account(&cx.gateway, &RemoteId::new(&bot.uuid)).id()),
         _ => own,
     });
     // An address that is not trusted, an app that is switched off: the app's own trouble says more than a failed send.

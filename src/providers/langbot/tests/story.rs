@@ -52,6 +52,15 @@ async fn a_refused_change_names_the_scope_that_is_missing_and_is_asked_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_address_that_is_not_trusted_sends_one_back_to_this_very_bot() {
+    let stage = Stage::of(LangBotSettings::default(), vec![failing(&EXPIRED.replace("42001", "60020"))], By::Key).await;
+    let row = stage.row("support").await;
+    let why = row.link.reason.as_ref().unwrap();
+    let shell = crate::i18n::shell::remedy_words(why).unwrap().fill(Lang::En, &why.args);
+    assert!(shell.contains(&format!("`pairdeck status {}`", row.target().id())), "{shell}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_missing_login_is_called_that() {
     let stage = Stage::of(LangBotSettings::default(), vec![bot("helper", "wecombot", true)], By::Key).await;
     let row = stage.row("helper").await;
