@@ -43,6 +43,7 @@ fn view(payload: &str) -> PairView {
         phone: &[],
         attempt: 1,
         method: Method::Qr,
+        methods: &[],
         number: None,
         stage: PairStage::Showing(Box::new(Shown { offer, verdict: Verdict::Ok, overridden: false, epoch: 0 })),
         gate: None,

@@ -5,6 +5,7 @@ use crate::{
     clock::gate::Shown,
     domain::{Action, Clean, Fact, FactValue, Fresh, GatewayId, Link, OfferKind, Op, OpPhase, Prompt, Reason, Row, Stamp, Target, TokenInfo},
     i18n::{Lang, Message, reason},
+    providers::GatewayFacts,
 };
 use serde_json::{Map, Value, json};
 
@@ -20,6 +21,8 @@ pub struct GatewayLine<'a> {
     pub kind: &'a str,
     /// Its own state.
     pub link: &'a Link,
+    /// What its server told about itself.
+    pub facts: &'a GatewayFacts,
 }
 
 /// A reason: `{code, text, raw, remedy}`.
@@ -57,7 +60,8 @@ fn link_fields(l: &Link, lang: Lang) -> Map<String, Value> {
 /// The document of `list`: `{v, gateways, accounts}`, devices inside their accounts.
 pub fn list(gateways: &[GatewayLine<'_>], rows: &[Row], lang: Lang) -> Value {
     let kind = |id: &GatewayId| gateways.iter().find(|g| g.name == id).map(|g| g.kind);
-    let shown: Vec<Value> = gateways.iter().map(|g| with(json!({ "name": g.name.as_str(), "kind": g.kind }), link_fields(g.link, lang))).collect();
+    let head = |g: &GatewayLine<'_>| with(json!({ "name": g.name.as_str(), "kind": g.kind }), object(told(g.facts, lang)));
+    let shown: Vec<Value> = gateways.iter().map(|g| with(head(g), link_fields(g.link, lang))).collect();
     let accounts: Vec<Value> = rows
         .iter()
         .filter(|r| r.device.is_none())
@@ -68,6 +72,11 @@ pub fn list(gateways: &[GatewayLine<'_>], rows: &[Row], lang: Lang) -> Value {
         })
         .collect();
     json!({ "v": V, "gateways": shown, "accounts": accounts })
+}
+
+/// What a gateway's server told about itself: `{facts, rights}`.
+pub fn told(about: &GatewayFacts, lang: Lang) -> Value {
+    json!({ "facts": facts(&about.figures), "rights": about.rights.iter().map(|m| m.text(lang)).collect::<Vec<_>>() })
 }
 
 /// The document of `status`: the row itself, `{v, id, gateway, kind, name, …link, tokens, facts}`.
@@ -90,7 +99,7 @@ fn account(r: &Row, kind: Option<&str>, lang: Lang) -> Value {
         "tokens": r.tokens.iter().map(token).collect::<Vec<_>>(),
         "facts": facts(&r.facts),
     });
-    with(head, link_fields(&r.link, lang))
+    with(head, link_fields(&named(r), lang))
 }
 
 fn device(r: &Row, lang: Lang) -> Value {
@@ -100,7 +109,14 @@ fn device(r: &Row, lang: Lang) -> Value {
         "tokens": r.tokens.iter().map(token).collect::<Vec<_>>(),
         "facts": facts(&r.facts),
     });
-    with(head, link_fields(&r.link, lang))
+    with(head, link_fields(&named(r), lang))
+}
+
+/// A row's link whose reason knows the row's name, for a remedy that is a command about it.
+pub fn named(r: &Row) -> Link {
+    let mut link = r.link.clone();
+    link.reason = link.reason.map(|why| why.or_with("target", r.target().id()));
+    link
 }
 
 fn token(t: &TokenInfo) -> Value {

@@ -63,7 +63,7 @@ fn a_list_puts_devices_into_their_account_and_links_inline() {
         rejected: false,
     });
     let rows = [shop, row("a/b c", Some("0"), State::Online), row("other", None, State::Offline)];
-    let v = list(&[GatewayLine { name: &id, kind: "evolution", link: &link }], &rows, Lang::En);
+    let v = list(&[GatewayLine { name: &id, kind: "evolution", link: &link, facts: &GatewayFacts::default() }], &rows, Lang::En);
     assert_eq!(v["v"], 1);
     assert_eq!((v["gateways"][0]["name"].as_str(), v["gateways"][0]["state"].as_str()), (Some("wa-sp"), Some("online")));
     let a = &v["accounts"][0];
@@ -73,6 +73,28 @@ fn a_list_puts_devices_into_their_account_and_links_inline() {
     assert_eq!((a["tokens"][0]["semantics"].as_str(), a["tokens"][0]["expires_at"].as_str()), (Some("lasting"), Some("2026-11-21T12:00:00Z")));
     assert_eq!((a["devices"][0]["id"].as_str(), a["devices"][0]["facts"]["profile"].as_str()), (Some("wa-sp:a%2Fb%20c/0"), Some("Loja")));
     assert_eq!(v["accounts"][1]["devices"].as_array().map(Vec::len), Some(0));
+}
+
+#[test]
+fn what_a_server_told_about_itself_and_about_its_credential_stands_with_its_gateway() {
+    use crate::i18n::langbot as w;
+    let (id, link) = (GatewayId::new("lb"), Link { state: State::Online, ..Link::unknown() });
+    let facts = GatewayFacts {
+        figures: vec![Fact { key: "work_rejected", label: &w::FIGURE_REJECTED, value: FactValue::Count(3) }],
+        rights: vec![Message::new(&w::RIGHTS_NO_LOGIN)],
+        ..GatewayFacts::default()
+    };
+    let v = list(&[GatewayLine { name: &id, kind: "langbot", link: &link, facts: &facts }], &[], Lang::En);
+    assert_eq!(v["gateways"][0]["facts"]["work_rejected"], 3);
+    assert!(v["gateways"][0]["rights"][0].as_str().is_some_and(|r| r.contains("no QR flows")));
+}
+
+#[test]
+fn a_remedy_that_is_a_command_about_a_row_names_the_row() {
+    let mut r = row("ops-bot", None, State::Expired);
+    r.link.reason = Some(Reason::new(crate::domain::ReasonCode::TokenRejectedAgain));
+    let told = status(&r, "wecom", Lang::En)["reason"]["remedy"].as_str().unwrap().to_owned();
+    assert!(told.contains("`pairdeck do secret wa-sp:ops-bot`") && !told.contains("TARGET"), "{told}");
 }
 
 #[test]

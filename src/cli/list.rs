@@ -66,6 +66,7 @@ mod tests {
         cli::json::tests::row,
         clock::now::TEST_WALL,
         domain::{GatewayId, Reason, ReasonCode, State},
+        providers::GatewayFacts,
     };
 
     #[test]
@@ -73,7 +74,9 @@ mod tests {
         let (a, b) = (GatewayId::new("wa-sp"), GatewayId::new("wa-eu"));
         let up = Link { state: State::Online, ..Link::unknown() };
         let down = Link { state: State::Unreachable, reason: Some(Reason::new(ReasonCode::Unreachable)), ..Link::unknown() };
-        let gateways = [GatewayLine { name: &a, kind: "evolution", link: &up }, GatewayLine { name: &b, kind: "evolution", link: &down }];
+        let facts = &GatewayFacts::default();
+        let gateways =
+            [GatewayLine { name: &a, kind: "evolution", link: &up, facts }, GatewayLine { name: &b, kind: "evolution", link: &down, facts }];
         let mut lost = row("shop-b", None, State::LoggedOut);
         lost.link.reason = Some(Reason::new(ReasonCode::LoggedOut).raw("401"));
         let (mut out, shown) = Output::captured();

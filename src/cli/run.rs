@@ -33,8 +33,8 @@ pub async fn list(house: &Session, as_json: bool, out: &mut Output) -> Ran {
     let locked = house.ready(out).await.err();
     house.refresh(None, out).await;
     let gateways = house.world.gateways();
-    let links: Vec<_> = gateways.iter().map(|g| (g.id.clone(), g.spec.kind, g.link())).collect();
-    let lines: Vec<_> = links.iter().map(|(name, kind, link)| json::GatewayLine { name, kind, link }).collect();
+    let links: Vec<_> = gateways.iter().map(|g| (g.id.clone(), g.spec.kind, g.link(), g.facts())).collect();
+    let lines: Vec<_> = links.iter().map(|(name, kind, link, facts)| json::GatewayLine { name, kind, link, facts }).collect();
     let exit = list::render(&lines, &house.world.rows(), &house.world.time().now(), as_json, out)?;
     Ok(locked.unwrap_or(exit))
 }
@@ -53,11 +53,12 @@ pub async fn status(house: &Session, args: &One, out: &mut Output) -> Ran {
     };
     let Some(gateway) = house.world.gateway(&row.gateway) else { return Ok(Exit::Name) };
     crate::engine::look(&house.world, &gateway, &row.target()).await;
+    crate::engine::look_at_server(&house.world, &gateway).await;
     let row = house.world.row(&row.target()).unwrap_or(row);
     // A gateway that did not answer leaves what was seen last: said, and no success for a script that asks what is now.
     let link = gateway.link();
     let silent = link.reason.filter(|r| r.code.is_problem() && !matches!(link.state, State::Online | State::Ready));
-    let exit = status::render(&row, gateway.spec.kind, silent.is_none(), &house.world.time().now(), args.json, out)?;
+    let exit = status::render(&row, (gateway.spec.kind, &gateway.facts()), silent.is_none(), &house.world.time().now(), args.json, out)?;
     Ok(silent.map_or(exit, |why| Exit::from(why.code).or_failed()))
 }
 

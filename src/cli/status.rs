@@ -5,17 +5,20 @@ use crate::{
     clock::words::age,
     domain::{Fact, FactValue, Row, Stamp},
     i18n::{Message, command as c, common, reason, state},
+    providers::GatewayFacts,
 };
 
 /// Says how one row stands. A state that is not well is no failure of the command: it ends with 0. `current` is false where
-/// its gateway was asked and did not tell.
+/// its gateway was asked and did not tell. `gateway`: its kind, and what its server told about itself.
 ///
 /// # Errors
 /// When the reader of stdout has gone.
-pub fn render(row: &Row, kind: &str, current: bool, now: &Stamp, as_json: bool, out: &mut Output) -> Result<Exit, Gone> {
+pub fn render(row: &Row, gateway: (&str, &GatewayFacts), current: bool, now: &Stamp, as_json: bool, out: &mut Output) -> Result<Exit, Gone> {
     let lang = out.lang;
+    let (kind, server) = gateway;
     if as_json {
         let mut doc = json::status(row, kind, lang);
+        doc["server"] = json::told(server, lang);
         doc["current"] = current.into();
         out.json(&doc)?;
         return Ok(Exit::Ok);
@@ -26,6 +29,14 @@ pub fn render(row: &Row, kind: &str, current: bool, now: &Stamp, as_json: bool, 
     }
     for m in lines(row, now, out) {
         out.line(&m.text(lang))?;
+    }
+    if !server.figures.is_empty() {
+        let all = server.figures.iter().map(|f| format!("{} {}", f.label.get(lang), value(f, now, out)));
+        let all = all.collect::<Vec<_>>().join(" · ");
+        out.line(&Message::new(&c::FACT_LINE).with("label", row.gateway.as_str()).with("value", all).text(lang))?;
+    }
+    for m in &server.rights {
+        out.line(&Message::new(&c::FACT_LINE).with("label", row.gateway.as_str()).nest("value", m.clone()).text(lang))?;
     }
     Ok(Exit::Ok)
 }
@@ -43,7 +54,7 @@ fn lines(row: &Row, now: &Stamp, out: &Output) -> Vec<Message> {
     all.extend(row.identity.iter().map(|i| Message::new(&c::IDENTITY_LINE).with("identity", i.as_str())));
     all.extend(row.tokens.iter().map(|t| Message::new(&c::TOKEN_LINE).with("fp", t.fingerprint.to_string()).with("length", t.length.to_string())));
     all.extend(row.facts.iter().map(|f| Message::new(&c::FACT_LINE).with("label", f.label.get(lang)).with("value", value(f, now, out))));
-    if let Some(r) = &row.link.reason {
+    if let Some(r) = &json::named(row).reason {
         all.push(Message::new(&c::REASON_LINE).with("reason", reason::full(r, lang)));
         all.extend(super::session::remedy(r, lang).map(|d| Message::new(&c::REMEDY_LINE).with("remedy", d)));
     }
@@ -79,9 +90,9 @@ mod tests {
         r.link.reason = Some(Reason::new(ReasonCode::LoggedOut).raw("401"));
         r.link.witnesses = vec![Witness { source: Source::List, says: Clean::new("close"), state: State::LoggedOut, observed_at: now }];
         let (mut out, shown) = Output::captured();
-        render(&r, "evolution", true, &now, false, &mut out).unwrap();
+        render(&r, ("evolution", &GatewayFacts::default()), true, &now, false, &mut out).unwrap();
         out.lang = Lang::Zh;
-        render(&r, "evolution", true, &now, false, &mut out).unwrap();
+        render(&r, ("evolution", &GatewayFacts::default()), true, &now, false, &mut out).unwrap();
         insta::assert_snapshot!(shown.stdout());
     }
 }

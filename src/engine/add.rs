@@ -45,9 +45,10 @@ pub async fn check(world: &Arc<World>, new: &NewGateway) -> AddCheck {
         return check;
     }
     match probe(world, new).await {
-        Ok(n) => {
+        Ok((n, rights)) => {
             check.lines.push((true, Message::new(&words::ADD_REACHABLE)));
             check.lines.push((true, Message::new(&words::ADD_KEY_OK).with("n", n.to_string())));
+            check.lines.extend(rights.into_iter().map(|said| (true, said)));
         }
         Err(why) => {
             let why = why.with("gateway", &new.name);
@@ -234,14 +235,16 @@ pub async fn try_account(
 }
 
 /// Asks the server for its list with what was typed. Returns how many accounts it has.
-async fn probe(world: &Arc<World>, new: &NewGateway) -> Result<usize, Reason> {
+/// How many accounts it lists, and what the credential may do there, where that can be told.
+async fn probe(world: &Arc<World>, new: &NewGateway) -> Result<(usize, Vec<Message>), Reason> {
     let trial = world
         .trial_with(settings(world, new)?, form::secret(&new.kind, &new.own), new.secret.clone())
         .ok_or_else(|| Reason::new(ReasonCode::Internal))?;
     let cx = world.cx(&trial, CancellationToken::new())?;
-    match trial.provider.look(&cx, None, Look::All).await? {
-        Report::All { rows, .. } | Report::AllBut { rows, .. } | Report::Part(rows) => Ok(rows.len()),
-        Report::Lost { why, .. } => Err(why),
-        _ => Ok(0),
-    }
+    let n = match trial.provider.look(&cx, None, Look::All).await? {
+        Report::All { rows, .. } | Report::AllBut { rows, .. } | Report::Part(rows) => rows.len(),
+        Report::Lost { why, .. } => return Err(why),
+        _ => 0,
+    };
+    Ok((n, trial.provider.facts(&cx).await.map(|f| f.rights).unwrap_or_default()))
 }

@@ -130,6 +130,8 @@ pub struct PairView {
     pub attempt: u32,
     /// QR or code.
     pub method: Method,
+    /// All methods of its kind: what is not among them is offered nowhere.
+    pub methods: &'static [crate::providers::MethodSpec],
     /// The number asked with, for a code.
     pub number: Option<crate::domain::Clean>,
     /// What the screen shows now.
@@ -146,6 +148,13 @@ pub struct PairView {
     pub began: Stamp,
     /// What happened so far, oldest first, at most 50.
     pub log: Vec<(Stamp, Message)>,
+}
+
+impl PairView {
+    /// True when its kind pairs by that method.
+    pub fn has(&self, method: Method) -> bool {
+        self.methods.iter().any(|m| m.method == method)
+    }
 }
 
 /// What the pairing screen shows in place of QR or code.

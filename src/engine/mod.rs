@@ -60,6 +60,17 @@ pub async fn look(world: &Arc<World>, gateway: &Arc<Gateway>, target: &Target) {
     }
 }
 
+/// Reads what a gateway tells about itself, for headless commands; nothing changes where it tells nothing.
+pub async fn look_at_server(world: &Arc<World>, gateway: &Arc<Gateway>) {
+    let Ok(cx) = world.cx(gateway, CancellationToken::new()) else { return };
+    if let Ok(Some(facts)) = tokio::time::timeout(SERVER_WITHIN, gateway.provider.facts(&cx)).await {
+        world.merge(gateway, Report::Gateway(facts));
+    }
+}
+
+/// How long a command that is about a row waits for what its gateway tells about itself.
+const SERVER_WITHIN: Duration = Duration::from_secs(5);
+
 /// Reads every gateway's list once, side by side, each within `limit`, for headless commands. Returns what failed.
 pub async fn look_all(world: &Arc<World>, only: Option<&crate::domain::GatewayId>, limit: Duration) -> Vec<(crate::domain::GatewayId, Reason)> {
     let mut tasks = tokio::task::JoinSet::new();

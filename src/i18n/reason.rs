@@ -213,7 +213,11 @@ catalogue! { "reason";
 
 /// The sentence for a reason, without its raw code.
 pub fn sentence(reason: &Reason, lang: Lang) -> String {
-    words(reason).fill(lang, &reason.args)
+    let said = words(reason).fill(lang, &reason.args);
+    match reason.arg("log_since") {
+        Some(_) => format!("{said} {}", super::langbot::LOG_SINCE.fill(lang, &reason.args)),
+        None => said,
+    }
 }
 
 /// The words of that sentence: by its code, and by what it is about where that says more.
@@ -272,12 +276,29 @@ mod tests {
             for lang in [Lang::En, Lang::Zh] {
                 let t = text(*code).get(lang);
                 assert!(t.width() <= 90, "{code:?} is {} cells wide", t.width());
-                let all = ["died", "changed", "limited", "bot", "key_changed", "ca_itself", "damaged", "disk_full", "quota", "read_only", "held"]
-                    .into_iter()
-                    .chain(crate::vault::shut::EVIDENCE);
+                let all = [
+                    "died",
+                    "changed",
+                    "limited",
+                    "bot",
+                    "restarted",
+                    "heard",
+                    "again",
+                    "corp",
+                    "key_changed",
+                    "ca_itself",
+                    "damaged",
+                    "disk_full",
+                    "quota",
+                    "read_only",
+                    "held",
+                ]
+                .into_iter()
+                .chain(crate::vault::shut::EVIDENCE);
                 let seen = all.filter_map(|e| map::of_evidence(*code, e));
                 let bots = [map::of_bot(*code, false), map::of_bot(*code, true), map::of_dc(*code)].into_iter().flatten();
                 let bots = bots.chain(["api_id", "bot_token"].into_iter().filter_map(|what| map::of_refused(*code, what)));
+                let bots = bots.chain(["scope", "login"].into_iter().filter_map(|what| map::of_needs(*code, what)));
                 for w in map::of_account(*code).into_iter().chain(seen).chain(bots).flat_map(|(a, b)| [a, b]) {
                     assert!(w.get(lang).width() <= 90, "{} is {} cells wide", w.name, w.get(lang).width());
                 }

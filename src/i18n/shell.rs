@@ -13,6 +13,7 @@ pub fn remedy_words(why: &Reason) -> Option<&'static Words> {
         // The code is the official accounts' own.
         C::AddressNotTrusted if arg("errcode") == Some("40164") => &t::ADDRESS_OA_SH_DO,
         C::AddressNotTrusted => &t::ADDRESS_SH_DO,
+        C::TokenExpired if arg("evidence") == Some("again") => return reason::remedy_words(why),
         C::TokenExpired if arg("bot").is_some() => &t::EXPIRED_BOT_SH_DO,
         C::TokenExpired => &t::EXPIRED_SH_DO,
         C::TokenRejected => &t::REJECTED_SH_DO,
@@ -46,6 +47,7 @@ pub fn remedy_words(why: &Reason) -> Option<&'static Words> {
         C::ConnUnclear => &c::KICK_DO,
         C::TokenWiped => &c::RENEW_DO,
         C::TokenEmpty | C::TokenNeverHeld => &c::GIVE_DO,
+        C::TokenRejectedAgain if arg("target").is_some() => &t::REJECTED_AGAIN_SH_DO,
         C::TokenRejectedAgain => &c::SECRET_DO,
         C::SendBanned => &c::ALLOW_DO,
         C::WrongAccount => &c::WRONG_ACCOUNT_DO,

@@ -89,12 +89,16 @@ pub struct GatewayFacts {
     pub warnings: Vec<Message>,
     /// What a person should mend although it answers: stands as the reason of a gateway that is online.
     pub note: Option<Reason>,
+    /// Figures of its server, and what the credential may do there, by stable keys.
+    pub figures: Vec<crate::domain::Fact>,
+    /// What the credential may and may not do, as sentences: told when the gateway is added, and on its pane.
+    pub rights: Vec<Message>,
 }
 
 impl Default for GatewayFacts {
     /// Before anything was told: nothing is denied yet. A plan proves its rights before it destroys anything.
     fn default() -> Self {
-        Self { version: None, feed: Feed::Polling, whole: true, warnings: Vec::new(), note: None }
+        Self { version: None, feed: Feed::Polling, whole: true, warnings: Vec::new(), note: None, figures: Vec::new(), rights: Vec::new() }
     }
 }
 

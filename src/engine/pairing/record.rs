@@ -57,6 +57,7 @@ impl<'a> Record<'a> {
             phone: phone(spec, method),
             attempt: 1,
             method,
+            methods: spec.methods,
             number: want.number.as_deref().map(Clean::new),
             stage: PairStage::AskingClock,
             gate: None,

@@ -257,7 +257,11 @@ impl Tokens for Broker {
     }
 
     fn obtain<'a>(&'a self, at: &'a Target, ask: Ask) -> Fut<'a, Result<Given, Reason>> {
-        Box::pin(self.ask(at, ask, false))
+        Box::pin(async move {
+            let told = self.ask(at, ask, false).await;
+            // What to do then is a command about this very account.
+            told.map_err(|why| if why.code == ReasonCode::TokenRejectedAgain { why.or_with("target", at.id()) } else { why })
+        })
     }
 
     fn forget<'a>(&'a self, at: &'a Target) -> Fut<'a, Result<(), Reason>> {

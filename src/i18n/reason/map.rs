@@ -2,7 +2,7 @@
 
 #[allow(clippy::wildcard_imports)]
 use super::*;
-use crate::i18n::{Words, sessions as s, telegram as tg, token as t};
+use crate::i18n::{Words, langbot as lb, sessions as s, telegram as tg, token as t};
 
 /// What happened, as a sentence.
 pub fn text(code: ReasonCode) -> &'static Words {
@@ -323,12 +323,14 @@ pub(super) fn of_refused(code: ReasonCode, what: &str) -> Option<(&'static Words
     })
 }
 
-/// Other words where it is known what of an account's own is missing.
+/// Other words where it is known what is missing: of an account's own, or of a credential's rights.
 pub(super) fn of_needs(code: ReasonCode, what: &str) -> Option<(&'static Words, &'static Words)> {
     Some(match (code, what) {
         (ReasonCode::CredentialMissing, "api_id") => (&tg::APP_MISSING, &tg::APP_MISSING_DO),
         (ReasonCode::CredentialMissing, "api_hash") => (&tg::HASH_MISSING, &tg::HASH_MISSING_DO),
         (ReasonCode::CredentialMissing, "bot_token") => (&tg::BOT_MISSING, &tg::BOT_MISSING_DO),
+        (ReasonCode::CredentialNarrow, "scope") => (&lb::NARROW_SCOPE, &lb::NARROW_SCOPE_DO),
+        (ReasonCode::CredentialNarrow, "login") => (&lb::NARROW_LOGIN, &lb::NARROW_LOGIN_DO),
         _ => return None,
     })
 }
@@ -363,6 +365,10 @@ pub(super) fn of_evidence(code: ReasonCode, evidence: &str) -> Option<(&'static 
         (ReasonCode::QuotaUsed, "day") => (&t::QUOTA_DAY, &t::QUOTA_DAY_DO),
         (ReasonCode::StateNotReported, "untried") => (&t::BOT_UNTRIED, &t::BOT_UNTRIED_DO),
         (ReasonCode::StateNotReported, "owned") => (&t::BOT_OWNED, &t::BOT_OWNED_DO),
+        (ReasonCode::StateNotReported, "restarted") => (&lb::LOADED_QUIET, &lb::LOADED_QUIET_DO),
+        (ReasonCode::StateNotReported, "heard") => (&lb::LOADED_HEARD, &lb::LOADED_HEARD_DO),
+        (ReasonCode::TokenExpired, "again") => (&lb::REFUSED_AGAIN, &lb::REFUSED_AGAIN_DO),
+        (ReasonCode::WrongApp, "corp") => (&lb::ALIEN_APP, &lb::ALIEN_APP_DO),
         (ReasonCode::TokenStorm, "bot") => (&t::STORM_BOT, &t::STORM_BOT_DO),
         (ReasonCode::VaultLocked, "passphrase") => (&VAULT_PASSPHRASE, &VAULT_PASSPHRASE_DO),
         (ReasonCode::VaultLocked, "passphrase_wrong") => (&VAULT_PASSPHRASE_WRONG, &VAULT_PASSPHRASE_DO),

@@ -1,13 +1,18 @@
 //! What can be done to a bot: load it anew, switch it on and off, write a credential that a QR flow gave.
 
-use super::{api::Api, logs, qr, rows::ADAPTER};
+use super::{
+    api::{self, Api},
+    logs, qr, restarts,
+    rows::{ADAPTER, REFUSED},
+    watch::{MAY_MANAGE, MAY_PAIR},
+};
 use crate::{
     domain::{
         Action, Effect, FactValue, Finding, Inputs, Not, Op, Plan, Reason, ReasonCode, Replay, Row, Secret, Secrets, State, Step, StepEnd, Target,
         Tier, plan::PLAN_VERSION,
     },
     i18n::{Message, Words, langbot as w},
-    providers::Cx,
+    providers::{Cx, GatewayFacts},
 };
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -17,17 +22,32 @@ const SETTINGS: &str = "settings";
 /// How long a bot is given to say in its log what is wrong.
 const LISTEN: (u32, Duration) = (3, Duration::from_secs(1));
 
-/// What an action comes to here: a bot forgets its token when it is loaded anew, so that a wipe is a restart.
+/// What an action comes to here: a bot forgets its token when it is loaded anew and fetches another with its next send, so that a wipe
+/// is a restart, and so is the regeneration of a token that its log calls refused.
 fn verb(action: &Action) -> &str {
     match action {
-        Action::Wipe => "restart",
+        Action::Wipe | Action::Regenerate => "restart",
         Action::Do(verb) => verb,
         other => other.name(),
     }
 }
 
 /// See [`crate::providers::Provider::can`].
-pub(super) fn can(row: &Row, action: &Action) -> Result<Effect, Not> {
+pub(super) fn can(row: &Row, action: &Action, facts: &GatewayFacts) -> Result<Effect, Not> {
+    let allowed = possible(row, action)?;
+    let lacks = |key: &str| facts.figures.iter().any(|f| f.key == key && f.value == FactValue::Flag(false));
+    let narrow = || Reason::new(ReasonCode::CredentialNarrow).with("gateway", row.gateway.as_str());
+    if lacks(MAY_MANAGE) {
+        return Err(Not::Trouble(narrow().with("needs", "scope").with("scope", api::MANAGE)));
+    }
+    if *action == Action::Pair && lacks(MAY_PAIR) {
+        return Err(Not::Trouble(narrow().with("needs", "login")));
+    }
+    Ok(allowed)
+}
+
+/// What the row as such allows.
+fn possible(row: &Row, action: &Action) -> Result<Effect, Not> {
     let not_now = |words: &'static Words| Err(Not::NotNow(Message::new(words)));
     let never = |words: &'static Words| Err(Not::Unsupported(Message::new(words)));
     let effect = |tier, says: &'static Words, loses: &[&'static Words]| {
@@ -41,7 +61,9 @@ pub(super) fn can(row: &Row, action: &Action) -> Result<Effect, Not> {
     match action {
         Action::Pair if adapter.is_some_and(|a| qr::flow(a).is_none()) => never(&w::NOT_PAIR),
         Action::Pair => effect(Tier::Now, &w::SAYS_PAIR, &[&w::LOSES_CREDENTIAL]),
-        Action::Regenerate => never(&w::NOT_REGENERATE),
+        Action::Regenerate if disabled => not_now(&w::NOT_DISABLED),
+        Action::Regenerate if !row.facts.iter().any(|f| f.key == REFUSED) => not_now(&w::NOT_REGENERATE),
+        Action::Regenerate => effect(Tier::Swift, &w::SAYS_REGENERATE, &[&w::LOSES_LOG]),
         Action::Wipe | Action::Do(_) => match verb(action) {
             "restart" if disabled => not_now(&w::NOT_DISABLED),
             "restart" => effect(Tier::Swift, &w::SAYS_WIPE, &[&w::LOSES_LOG]),
@@ -138,22 +160,37 @@ pub(super) async fn run(cx: &Cx, op: &Op, step: &str) -> StepEnd {
             config.extend(new);
             json!({ "adapter_config": config, "enable": true })
         }
-        "loaded" => return loaded(&api, uuid).await,
+        "loaded" => return loaded(cx, &api, uuid).await,
         "keep" => return StepEnd::done(),
         _ => return failed(Reason::new(ReasonCode::Internal), false),
     };
     match api.change(uuid, &part).await {
-        Ok(()) => StepEnd::done(),
-        Err(r) => failed(r, true),
+        // Nothing is loaded then, so nothing is to be said of it.
+        Ok(_) if step == "disable" => StepEnd::done(),
+        Ok(at) => {
+            restarts::note(cx, uuid, at).await;
+            StepEnd::done()
+        }
+        // Refused before anything was touched: a second try would be refused as well.
+        Err(r) => {
+            let sent = !matches!(r.code, ReasonCode::CredentialRefused | ReasonCode::CredentialNarrow | ReasonCode::Gone | ReasonCode::WrongAddress);
+            failed(r, sent)
+        }
     }
 }
 
-/// Reads what the bot says of itself after it was loaded: its log is new, so that every line in it is news.
-async fn loaded(api: &Api<'_>, uuid: &str) -> StepEnd {
+/// Reads what the bot says of itself after it was loaded: its log is new, so that every line in it is news. A silent log proves that it
+/// was loaded and nothing more: how its next send goes is told by its row, when that leaves a line.
+async fn loaded(cx: &Cx, api: &Api<'_>, uuid: &str) -> StepEnd {
+    let since = restarts::last(cx, uuid).await;
     for n in 0..LISTEN.0 {
         tokio::time::sleep(LISTEN.1).await;
         let why = match api.log(uuid, 40).await {
-            Ok(lines) => logs::judge(&lines).reason,
+            // Its log begins anew with it (recording 18 after 16): an older line says that it was not loaded.
+            Ok((lines, _)) if since.is_some_and(|at| lines.iter().any(|l| logs::at(l).0 + logs::CLOCK_MS < at.0)) => {
+                Some(Reason::new(ReasonCode::ServerRefused).raw("its log is the old one"))
+            }
+            Ok((lines, now)) => logs::judge(&lines, now).reason,
             Err(r) => Some(r),
         };
         match why {
@@ -163,5 +200,6 @@ async fn loaded(api: &Api<'_>, uuid: &str) -> StepEnd {
             _ => {}
         }
     }
-    StepEnd::done()
+    let told = vec![Message::new(&w::TOLD_LOADED)];
+    StepEnd::Done { clear: json!({ "told": told }), sealed: Secrets::new() }
 }

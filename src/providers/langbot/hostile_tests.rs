@@ -62,7 +62,7 @@ proptest! {
         }
         let _ = wire::config(&e.data);
         if let Some(lines) = wire::lines(&e.data) {
-            let told = logs::judge(&lines);
+            let told = logs::judge(&lines, crate::domain::Wall(0));
             prop_assert!(told.recent.iter().all(|l| harmless(l.as_str())));
             prop_assert!(told.reason.iter().all(fine));
         }
@@ -84,7 +84,7 @@ proptest! {
         at_s in any::<i64>(),
         seq in any::<i64>(),
     ) {
-        let told = logs::judge(&[wire::Line { level: level.into(), text, at_s, seq }]);
+        let told = logs::judge(&[wire::Line { level: level.into(), text, at_s, seq, heard: false }], crate::domain::Wall(0));
         prop_assert!(told.recent.iter().all(|l| harmless(l.as_str()) && l.as_str().len() < 2_000));
         prop_assert!(told.reason.iter().all(fine));
     }

@@ -8,12 +8,16 @@ use crate::domain::{Clean, Reason, ReasonCode, Stamp, Wall};
 pub(super) struct Judged {
     /// Why the bot does not work, by its newest lines.
     pub(super) reason: Option<Reason>,
+    /// When that was first told among the lines that were read.
+    pub(super) since: Option<Wall>,
     /// It is between two attempts to connect.
     pub(super) reconnecting: bool,
     /// Errors among the lines that were read.
     pub(super) errors: u64,
     /// When the newest error was written, by the server's clock.
     pub(super) last_error: Option<Wall>,
+    /// When a message last came to it, by the server's clock.
+    pub(super) heard: Option<Wall>,
     /// Lines that tell that the platform refused the bot's token or its request for one: after each the bot asks for a token
     /// (`libs/wecom_api/api.py`). When, and the line's number.
     pub(super) refusals: Vec<(Wall, i64)>,
@@ -21,8 +25,22 @@ pub(super) struct Judged {
     pub(super) recent: Vec<Clean>,
 }
 
+impl Judged {
+    /// True when what is told of the bot is that its token is refused.
+    pub(super) fn tokens_fault(&self) -> bool {
+        self.reason.as_ref().is_some_and(|r| r.code == ReasonCode::TokenExpired)
+    }
+}
+
 /// Lines of a log that a row lists.
 pub(super) const RECENT: usize = 8;
+/// How old an error may be and still be what is told of the bot, in ms. A send that goes well leaves no line (recording 18 after 17), so
+/// only age says that an error is over; a day covers a night in which nobody writes.
+const LAPSE_MS: i64 = 24 * 3_600_000;
+/// Times in a log and in `Date` have whole seconds, each cut off for itself, in ms.
+pub(super) const CLOCK_MS: i64 = 2000;
+/// Most characters of an error without a code that stand beside its reason.
+const SHORT: usize = 60;
 /// Runs of letters and digits from this length on are taken for a token or a secret (those of WeCom have 43 and more).
 const LIKE_A_SECRET: usize = 24;
 
@@ -59,14 +77,41 @@ fn masked(text: &str) -> String {
     out
 }
 
-/// Judges the lines, oldest first. Only what came after the last sign of success counts.
-pub(super) fn judge(lines: &[Line]) -> Judged {
+/// When a line was written, by the server's clock.
+pub(super) fn at(line: &Line) -> Wall {
+    Wall(line.at_s.saturating_mul(1000))
+}
+
+/// An instant as a sentence has it: to the minute, in UTC.
+pub(super) fn minute(at: Wall) -> String {
+    let text = at.rfc3339();
+    format!("{}Z", text.get(..16).unwrap_or(&text).replace('T', " "))
+}
+
+/// A text without a code, in short: the exception that a traceback ends with, by its own name, else how the last line begins.
+fn brief(text: &str) -> String {
+    let last = text.lines().rev().find(|l| !l.trim().is_empty()).map(str::trim).unwrap_or_default();
+    let raised = last.split_once(": ").map(|(name, _)| name).filter(|n| n.ends_with("Error") && !n.contains(' '));
+    match raised.and_then(|n| n.rsplit('.').next()) {
+        Some(name) => name.chars().take(SHORT).collect(),
+        None => masked(last).chars().take(SHORT).collect(),
+    }
+}
+
+/// Judges the lines, oldest first, at that instant of the server's clock. Only what came after the last sign of success counts, and
+/// no error that is older than [`LAPSE_MS`].
+pub(super) fn judge(lines: &[Line], now: Wall) -> Judged {
     let mut out = Judged { recent: lines.iter().rev().take(RECENT).map(listed).collect(), ..Judged::default() };
+    // The error that is told, and when it came first and last.
+    let mut told: Option<(Reason, Wall, Wall)> = None;
     for line in lines {
         let text = line.text.as_str();
-        let at = Wall(line.at_s.saturating_mul(1000));
+        let at = at(line);
+        if line.heard {
+            out.heard = Some(at);
+        }
         if is_success(text) {
-            (out.reason, out.reconnecting) = (None, false);
+            (told, out.reconnecting) = (None, false);
             continue;
         }
         if text.starts_with("Connecting to") || text.starts_with("Reconnecting in") {
@@ -79,13 +124,17 @@ pub(super) fn judge(lines: &[Line]) -> Judged {
             if matches!(found.code, ReasonCode::TokenExpired | ReasonCode::BotSecretRefused) {
                 out.refusals.push((at, line.seq));
             }
-            // A refused secret says more than the "failed" that follows it.
-            let says_more = found.code != ReasonCode::Disconnected || out.reason.is_none();
-            if says_more {
-                out.reason = Some(found.at(Stamp::wall_only(at)));
-            }
+            told = match told {
+                Some((why, first, _)) if why.code == found.code => Some((found, first, at)),
+                // A refused secret says more than the "failed" that follows it.
+                Some((why, first, _)) if found.code == ReasonCode::Disconnected => Some((why, first, at)),
+                _ => Some((found, at, at)),
+            };
         }
     }
+    let told = told.filter(|(_, _, last)| now.0.saturating_sub(last.0) < LAPSE_MS);
+    out.since = told.as_ref().map(|(_, first, _)| *first);
+    out.reason = told.map(|(why, first, last)| why.with("log_since", minute(first)).at(Stamp::wall_only(last)));
     out
 }
 
@@ -95,7 +144,8 @@ fn is_success(text: &str) -> bool {
 }
 
 fn error(text: &str) -> Reason {
-    let raw = ends(text);
+    // The sentence stands in full among the newest lines of the log.
+    let raw = errcode(text).map_or_else(|| brief(text), |n| n.to_string());
     let code = match errcode(text) {
         Some(42001 | 40014) => ReasonCode::TokenExpired,
         Some(40001 | 40013) => ReasonCode::BotSecretRefused,
@@ -138,8 +188,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    const NOW: Wall = Wall(1_795_246_706_000);
+
     fn line(level: &str, text: &str) -> Line {
-        Line { level: level.into(), text: text.to_owned(), at_s: 1_795_246_706, seq: 0 }
+        Line { level: level.into(), text: text.to_owned(), at_s: NOW.0 / 1000, seq: 0, heard: false }
     }
 
     #[test]
@@ -152,10 +204,13 @@ mod tests {
 
     #[test]
     fn a_refused_address_is_told_with_the_address() {
-        let told = judge(&[line(
-            "error",
-            "发送消息失败:{'errcode': 60020, 'errmsg': 'not allow to access from your ip, hint: [1], from ip: 203.0.113.7, more info at'}",
-        )]);
+        let told = judge(
+            &[line(
+                "error",
+                "发送消息失败:{'errcode': 60020, 'errmsg': 'not allow to access from your ip, hint: [1], from ip: 203.0.113.7, more info at'}",
+            )],
+            NOW,
+        );
         let reason = told.reason.unwrap();
         assert_eq!(reason.code, ReasonCode::AddressNotTrusted);
         assert_eq!(reason.arg("ip"), Some("203.0.113.7"));
@@ -165,8 +220,8 @@ mod tests {
     fn what_came_before_a_success_no_longer_counts_and_the_cause_outlives_what_follows_it() {
         let bad = line("error", "Auth response: errcode=40001, errmsg=invalid credential");
         let good = line("info", "Authenticated successfully");
-        assert_eq!(judge(&[bad.clone(), good]).reason, None);
-        let told = judge(&[bad, line("error", "Authentication failed"), line("info", "Reconnecting in 1.0s (attempt 1)...")]);
+        assert_eq!(judge(&[bad.clone(), good], NOW).reason, None);
+        let told = judge(&[bad, line("error", "Authentication failed"), line("info", "Reconnecting in 1.0s (attempt 1)...")], NOW);
         assert_eq!((told.reason.unwrap().code, told.reconnecting, told.errors), (ReasonCode::BotSecretRefused, true, 2));
     }
 
@@ -175,17 +230,39 @@ mod tests {
         let token = "AbC0".repeat(20);
         let mut lines: Vec<Line> = (0..20).map(|n| line("info", &format!("line {n}"))).collect();
         lines.push(line("error", &format!("failed: {{'errcode': 60020}}\nFile x\nGET /send?access_token={token}&x=1\n")));
-        let recent = judge(&lines).recent;
+        let recent = judge(&lines, NOW).recent;
         assert_eq!(recent.len(), RECENT);
         assert!(recent[0].as_str().starts_with("2026-11-21 "), "{}", recent[0]);
         assert!(recent[0].as_str().ends_with("Z error 60020 failed: {'errcode': 60020} … GET /send?access_token=…&x=1"), "{}", recent[0]);
         assert!(recent[1].as_str().ends_with("Z info line 19"), "{}", recent[1]);
     }
 
+    #[test]
+    fn a_message_that_came_is_told_apart_from_other_lines() {
+        let came = Line { heard: true, at_s: NOW.0 / 1000 - 9, ..line("info", "hello") };
+        assert_eq!(judge(&[came, line("info", "Connecting to x")], NOW).heard, Some(Wall(NOW.0 - 9000)));
+        assert_eq!(judge(&[line("info", "hello")], NOW).heard, None);
+    }
+
+    #[test]
+    fn an_error_is_told_by_its_code_with_the_time_since_when_and_lapses_after_a_day() {
+        let text = "发送消息失败:{'errcode': 42001, 'errmsg': 'access_token expired, hint: [1], from ip: 203.0.113.7, more info at x'}";
+        let aged = |s: i64| Line { at_s: NOW.0 / 1000 - s, ..line("error", text) };
+        let why = judge(&[aged(7200), aged(60)], NOW).reason.unwrap();
+        assert_eq!((why.code, why.raw.as_ref().unwrap().as_str()), (ReasonCode::TokenExpired, "42001"));
+        assert_eq!(why.arg("log_since"), Some(minute(Wall(NOW.0 - 7_200_000)).as_str()));
+        let told = judge(&[aged(86_400)], NOW);
+        assert_eq!((told.reason, told.errors, told.last_error), (None, 1, Some(Wall(NOW.0 - 86_400_000))), "its line stays");
+        let trace = judge(&[line("error", "WebSocket connection error: Traceback\n  File x\nValueError: odd\n")], NOW).reason.unwrap();
+        assert_eq!(trace.raw.unwrap().as_str(), "ValueError");
+        let plain = judge(&[line("error", "Authentication failed")], NOW).reason.unwrap();
+        assert_eq!(plain.raw.unwrap().as_str(), "Authentication failed");
+    }
+
     proptest! {
         #[test]
         fn no_text_makes_it_panic(text in "\\PC*") {
-            let _ = judge(&[line("error", &text)]);
+            let _ = judge(&[line("error", &text)], NOW);
         }
     }
 }

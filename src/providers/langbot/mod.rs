@@ -8,6 +8,7 @@ mod api;
 mod logs;
 mod picture;
 mod qr;
+mod restarts;
 mod rows;
 mod watch;
 mod wire;
@@ -52,8 +53,8 @@ impl Provider for LangBot {
     fn spec(&self) -> &'static KindSpec {
         &SPEC
     }
-    fn can(&self, row: &Row, action: &Action, _facts: &GatewayFacts) -> Result<Effect, Not> {
-        act::can(row, action)
+    fn can(&self, row: &Row, action: &Action, facts: &GatewayFacts) -> Result<Effect, Not> {
+        act::can(row, action, facts)
     }
     fn watch<'a>(&'a self, cx: &'a Cx, out: Tx<Report>) -> Fut<'a, Reason> {
         Box::pin(watch::watch(cx, out))

@@ -59,9 +59,7 @@ pub(super) async fn begin(cx: &Cx, at: &Target, _want: Want) -> Result<Box<dyn P
     let flow = flow(&bot.adapter).ok_or_else(|| Reason::new(ReasonCode::NotInVersion).raw(&*bot.adapter))?;
     if !api.is_person() {
         // Keys get a 401 there (recording 23), which would read as a refused key.
-        return Err(Reason::new(ReasonCode::CredentialNarrow)
-            .with("gateway", cx.gateway.as_str())
-            .raw("this needs a login: user in config.toml, and its password"));
+        return Err(api.wants_login());
     }
     Ok(Box::new(Running { target: at.clone(), flow, session: None, got: false, next: Instant::now(), said: false, staked: false, troubles: 0 }))
 }
@@ -189,7 +187,7 @@ impl Running {
 
     async fn linked(&self, cx: &Cx, api: &Api<'_>) -> PairEvent {
         PairEvent::Linked(Box::new(match api.bot(self.target.account.as_str()).await {
-            Ok(bot) => rows::row(cx, &bot, None, None),
+            Ok(bot) => rows::row(cx, &bot, &rows::Known::default()),
             // The credential is committed; the plan says what keeps it from being written.
             Err(_) => rows::bare(cx, &self.target),
         }))

@@ -1,8 +1,11 @@
 //! Bots as rows. Never painted online: the server does not say whether a bot is connected.
 
-use super::{logs::Judged, wire::Bot};
+use super::{
+    logs::{Judged, minute},
+    wire::Bot,
+};
 use crate::{
-    domain::{Clean, Fact, FactValue, Link, Reason, ReasonCode, RemoteId, Row, Source, State, Target, ids::TargetName},
+    domain::{Clean, Fact, FactValue, Link, Reason, ReasonCode, RemoteId, Row, Source, Stamp, State, Target, Wall, ids::TargetName},
     i18n::{Words, langbot as w},
     providers::{Cx, token::Held},
 };
@@ -10,11 +13,41 @@ use crate::{
 /// Key of the fact that names the adapter.
 pub(super) const ADAPTER: &str = "adapter";
 
+/// Key of the fact that says when the bot's log last called its token refused.
+pub(super) const REFUSED: &str = "token_refused";
+
+/// A token of WeCom lives so long, in ms: one that is refused sooner was not let run out.
+const LIFE_MS: i64 = 7_200_000;
+
 /// Keys of the facts that hold the newest lines of its log.
 const LOG: [&str; super::logs::RECENT] = ["log_1", "log_2", "log_3", "log_4", "log_5", "log_6", "log_7", "log_8"];
 
+/// What is known of a bot besides what the list says.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Known<'a> {
+    /// What its log comes to.
+    pub(super) log: Option<&'a Judged>,
+    /// The app that it is linked with.
+    pub(super) app: Option<&'a Linked<'a>>,
+    /// What is known of that app's token.
+    pub(super) held: Option<&'a Held>,
+    /// When it was loaded anew from here, if that is worth a word.
+    pub(super) restarted: Option<Wall>,
+}
+
+/// The app that the configuration links to a bot.
+pub(super) struct Linked<'a> {
+    /// As the configuration writes it.
+    pub(super) name: &'a str,
+    /// It.
+    pub(super) target: Target,
+    /// Its corporation, where that is not the bot's: such an app has no part in the bot's story.
+    pub(super) alien: Option<Box<str>>,
+}
+
 /// A bot, with what its log tells and what is known of the app that it uses.
-pub(super) fn row(cx: &Cx, bot: &Bot, log: Option<&Judged>, app: Option<(&str, Option<&Held>)>) -> Row {
+pub(super) fn row(cx: &Cx, bot: &Bot, known: &Known<'_>) -> Row {
+    let log = known.log;
     let now = cx.time.now();
     let mut facts = Vec::new();
     let mut add = |key, label: &'static Words, value| facts.push(Fact { key, label, value });
@@ -26,27 +59,36 @@ pub(super) fn row(cx: &Cx, bot: &Bot, log: Option<&Judged>, app: Option<(&str, O
     if let Some(corp) = &bot.corp {
         add("corp", &w::FACT_CORP, text(corp));
     }
-    if let Some((name, held)) = app {
-        add("app", &w::FACT_APP, text(name));
-        if let Some(held) = held {
+    if let Some(app) = known.app {
+        add("app", &w::FACT_APP, text(app.name));
+        if let Some(corp) = &app.alien {
+            add("app_corp", &w::FACT_APP_CORP, text(corp));
+        }
+        if let Some(held) = known.held {
             add("app_token", &w::FACT_APP_TOKEN, text(&held.fingerprint.to_string()));
         }
     }
     if let Some(log) = log {
         add("errors", &w::FACT_ERRORS, FactValue::Count(log.errors));
         if let Some(at) = log.last_error {
-            add("last_error", &w::FACT_LAST_ERROR, FactValue::At(crate::domain::Stamp::wall_only(at)));
+            add("last_error", &w::FACT_LAST_ERROR, FactValue::At(Stamp::wall_only(at)));
+        }
+        if let Some((at, _)) = log.refusals.last().filter(|_| log.tokens_fault()) {
+            add(REFUSED, &w::FACT_REFUSED, FactValue::At(Stamp::wall_only(*at)));
         }
         if log.reconnecting {
             add("reconnecting", &w::FACT_RECONNECTS, FactValue::Flag(true));
         }
+    }
+    if let Some(at) = known.restarted {
+        add("restarted", &w::FACT_RESTARTED, FactValue::At(Stamp::wall_only(at)));
     }
     for (key, line) in LOG.iter().zip(log.iter().flat_map(|l| &l.recent)) {
         add(key, &w::FACT_LOG, FactValue::Text(line.clone()));
     }
     add("created", &w::FACT_CREATED, text(&bot.created));
     add("updated", &w::FACT_UPDATED, text(&bot.updated));
-    let reason = if bot.enable { Some(reason(log, app)) } else { None };
+    let reason = if bot.enable { Some(reason(cx, bot, known)) } else { None };
     let state = if bot.enable { State::Loaded } else { State::Disabled };
     Row {
         gateway: cx.gateway.clone(),
@@ -62,19 +104,45 @@ pub(super) fn row(cx: &Cx, bot: &Bot, log: Option<&Judged>, app: Option<(&str, O
     }
 }
 
-/// Why it is as it is: its own log first, then what is known of its app's token, else that nothing is told.
-fn reason(log: Option<&Judged>, app: Option<(&str, Option<&Held>)>) -> Reason {
-    let own = log.and_then(|l| l.reason.clone());
-    let held = app.and_then(|(_, held)| held);
+/// Why it is as it is: a link that cannot be true first, then its own log, then what is known of its app's token, then what is known
+/// since it was loaded anew, else that nothing is told.
+fn reason(cx: &Cx, bot: &Bot, known: &Known<'_>) -> Reason {
+    let (log, held) = (known.log, known.held);
+    if let (Some(app), Some(corp)) = (known.app, &bot.corp)
+        && let Some(alien) = &app.alien
+    {
+        let why = Reason::new(ReasonCode::WrongApp).with("evidence", "corp").with("gateway", cx.gateway.as_str());
+        return why.with("bot", &bot.name).with("corp", corp).with("app", app.name).with("app_corp", alien);
+    }
+    let own = log.and_then(|l| l.reason.clone()).map(|own| match known.restarted {
+        // A later refusal is that of a token at its end.
+        Some(at) if log.is_some_and(|l| l.tokens_fault() && l.since.is_some_and(|s| s.0.saturating_sub(at.0) < LIFE_MS)) => {
+            own.with("evidence", "again").with("restarted", minute(at))
+        }
+        // What to do about it ends with a look at this very bot.
+        _ if own.code == ReasonCode::AddressNotTrusted => own.with("account", Target::account(&cx.gateway, &RemoteId::new(&bot.uuid)).id()),
+        _ => own,
+    });
     // An address that is not trusted, an app that is switched off: the app's own trouble says more than a failed send.
     let apps = held.and_then(|h| h.trouble.clone().or_else(|| h.storm.clone()));
     match (own, apps) {
         // Of the two secrets the linked one is known to work: the bot can have it.
-        (Some(own), None) if own.code == ReasonCode::BotSecretRefused && held.is_some() => own.with("app", app.map_or("", |(name, _)| name)),
+        (Some(own), None) if own.code == ReasonCode::BotSecretRefused && held.is_some() => own.with("app", known.app.map_or("", |a| a.name)),
         (Some(own), Some(apps)) if !matches!(own.code, ReasonCode::AddressNotTrusted | ReasonCode::BotSecretRefused) => apps,
         (Some(own), _) => own,
         (None, Some(apps)) => apps,
-        (None, None) => Reason::new(ReasonCode::StateNotReported),
+        (None, None) => quiet(log, known.restarted),
+    }
+}
+
+/// Its log has nothing against it: what that is worth since it was loaded anew.
+fn quiet(log: Option<&Judged>, restarted: Option<Wall>) -> Reason {
+    let why = Reason::new(ReasonCode::StateNotReported);
+    let (Some(log), Some(at)) = (log, restarted) else { return why };
+    let why = why.with("restarted", minute(at));
+    match log.heard {
+        Some(heard) if !log.reconnecting => why.with("evidence", "heard").with("heard", minute(heard)),
+        _ => why.with("evidence", "restarted"),
     }
 }
 
@@ -93,11 +161,14 @@ pub(super) fn bare(cx: &Cx, at: &Target) -> Row {
     }
 }
 
-/// The app that the configuration links to a bot, by id or by name.
-pub(super) fn linked<'a>(cx: &'a Cx, bot: &Bot) -> Option<(&'a str, Target)> {
+/// The app that the configuration links to a bot, by id or by name. A WeCom bot and an app of another corporation cannot share a
+/// Secret, whatever the link says.
+pub(super) fn linked<'a>(cx: &'a Cx, bot: &Bot, corp_of: impl Fn(&str) -> Option<String>) -> Option<Linked<'a>> {
     let links = &cx.settings.langbot.links;
     let (_, text) = links.iter().find(|(n, _)| **n == *bot.uuid).or_else(|| links.iter().find(|(n, _)| **n == *bot.name))?;
     let name = TargetName::parse(text)?;
-    let gateway = crate::domain::GatewayId::new(&name.gateway?);
-    Some((text, Target { gateway, account: RemoteId::new(&name.account), device: None, incarnation: None }))
+    let gateway = name.gateway?;
+    let alien = corp_of(&gateway).filter(|theirs| bot.corp.as_deref().is_some_and(|ours| ours != theirs)).map(Into::into);
+    let gateway = crate::domain::GatewayId::new(&gateway);
+    Some(Linked { name: text, target: Target { gateway, account: RemoteId::new(&name.account), device: None, incarnation: None }, alien })
 }

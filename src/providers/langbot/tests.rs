@@ -1,6 +1,8 @@
 //! The provider against the sandbox's server, on tokio's paused clock.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod story;
+
 use super::*;
 use crate::{
     clock::sample::Sample,
@@ -22,15 +24,22 @@ impl Time for Follow {
         Stamp { wall: Wall(START + i64::try_from(ms).unwrap()), boot: Some((1, Boot(1_000_000 + ms))) }
     }
 }
-struct Nowhere;
-impl Memo for Nowhere {
-    fn get<'a>(&'a self, _: &'a str) -> Fut<'a, Option<serde_json::Value>> {
-        Box::pin(async { None })
+/// A memo, and the operator's file.
+#[derive(Default)]
+struct Kept(Mutex<std::collections::BTreeMap<String, serde_json::Value>>, Mutex<Option<config::Config>>);
+impl Memo for Kept {
+    fn get<'a>(&'a self, key: &'a str) -> Fut<'a, Option<serde_json::Value>> {
+        Box::pin(async move { self.0.lock().unwrap().get(key).cloned() })
     }
-    fn put<'a>(&'a self, _: &'a str, _: serde_json::Value) -> Fut<'a, Result<(), Reason>> {
+    fn put<'a>(&'a self, key: &'a str, value: serde_json::Value) -> Fut<'a, Result<(), Reason>> {
+        self.0.lock().unwrap().insert(key.to_owned(), value);
         Box::pin(async { Ok(()) })
     }
+    fn configured(&self) -> Option<config::Config> {
+        self.1.lock().unwrap().clone()
+    }
 }
+struct Nowhere;
 impl Samples for Nowhere {
     fn push(&self, _: Sample) {}
 }
@@ -74,6 +83,7 @@ impl token::Tokens for Owner {
 struct Stage {
     sandbox: Sandbox,
     owner: Arc<Owner>,
+    kept: Arc<Kept>,
     cx: Cx,
 }
 
@@ -98,6 +108,7 @@ impl Stage {
         let settings = config::Gateway { name: "lb".into(), kind: "langbot".into(), url: info.url, langbot, ..config::Gateway::default() };
         let (_, rx) = seen::channel(Attention { on_screen: true, ..Attention::default() });
         let owner = Arc::new(Owner(Mutex::default(), Mutex::default()));
+        let kept = Arc::new(Kept::default());
         let cx = Cx {
             gateway: GatewayId::new("lb"),
             http: Arc::new(Client::new(&settings).unwrap()),
@@ -107,12 +118,12 @@ impl Stage {
             time: Arc::new(Follow(Instant::now())),
             fingerprint_key: [3; 32],
             cancel: CancellationToken::new(),
-            memo: Arc::new(Nowhere),
+            memo: kept.clone(),
             samples: Arc::new(Nowhere),
             tokens: owner.clone(),
             seen: rx,
         };
-        Self { sandbox, owner, cx }
+        Self { sandbox, owner, kept, cx }
     }
 
     fn server(&self) -> &crate::sandbox::LangBot {
@@ -193,7 +204,8 @@ async fn the_real_error_is_read_out_of_the_log_and_one_key_makes_the_bot_forget_
     let loads = stage.server().bot("support").unwrap().loads;
     stage.act(&row, Action::Wipe).await.unwrap();
     assert_eq!(stage.server().bot("support").unwrap().loads, loads + 1);
-    assert_eq!(stage.row("support").await.link.reason.unwrap().code, ReasonCode::StateNotReported);
+    let why = stage.row("support").await.link.reason.unwrap();
+    assert_eq!((why.code, why.arg("evidence")), (ReasonCode::StateNotReported, Some("restarted")));
 }
 
 #[tokio::test(start_paused = true)]
@@ -389,5 +401,5 @@ async fn each_refusal_in_a_linked_bots_log_is_told_to_the_owner_of_its_apps_toke
     assert_eq!(seen.len(), 3, "two of one second are two: {seen:?}");
     assert!(seen.iter().all(|(by, _)| by == "support"));
     let remedy = crate::i18n::reason::remedy_sentence(&stage.row("support").await.link.reason.unwrap(), crate::i18n::Lang::En);
-    assert!(remedy.is_some_and(|r| r.contains("`m r`")), "nothing can be regenerated here: it is restarted");
+    assert!(remedy.is_some_and(|r| r.starts_with("`r` restarts the bot")), "one key");
 }

@@ -3,12 +3,13 @@
 use super::{
     SPEC,
     api::Api,
-    logs, rows,
+    api::{MANAGE, VIEW},
+    logs, restarts, rows,
     wire::{Bot, Health},
 };
 use crate::{
-    domain::{Clean, Reason, ReasonCode, Row, Target, Wall},
-    i18n::{Message, langbot as w},
+    domain::{Clean, Fact, FactValue, Reason, ReasonCode, Row, Target, Wall},
+    i18n::{Message, Words, langbot as w},
     providers::{Cx, Feed, GatewayFacts, Look, Report, Tx},
     store::tokens::{Sign, SignKind},
 };
@@ -20,6 +21,10 @@ const LINES: u32 = 40;
 const LOGS: usize = 50;
 /// A loop that lags so much is worth a warning, in ms.
 const LAG_MS: f64 = 500.0;
+/// Key of the gateway's figure that says whether bots may be changed: absent where nothing tells.
+pub(super) const MAY_MANAGE: &str = "may_manage";
+/// Key of the gateway's figure that says whether the QR flows may be used.
+pub(super) const MAY_PAIR: &str = "may_pair";
 
 /// See [`crate::providers::Provider::watch`].
 pub(super) async fn watch(cx: &Cx, out: Tx<Report>) -> Reason {
@@ -32,15 +37,22 @@ pub(super) async fn watch(cx: &Cx, out: Tx<Report>) -> Reason {
         let mut turn = 0;
         loop {
             let refresh = seen.borrow_and_update().refresh;
-            match facts(&api).await {
-                Ok(facts) => {
+            // First what needs no credential: no key is shown to a server that is none of this kind.
+            let heard = async {
+                let facts = facts(&api).await?;
+                let bots = api.bots().await?;
+                Ok::<_, Reason>((with_rights(facts, &api, &bots), bots))
+            };
+            let bots = match heard.await {
+                Ok((facts, bots)) => {
                     if out.send(Report::Gateway(facts)).await.is_err() {
                         return Reason::new(ReasonCode::Cancelled);
                     }
+                    bots
                 }
                 Err(r) => return r,
-            }
-            match all(cx, &api, &mut turn).await {
+            };
+            match all(cx, &api, &bots, &mut turn).await {
                 Ok(rows) => {
                     if out.send(Report::All { rows, complete: true }).await.is_err() {
                         return Reason::new(ReasonCode::Cancelled);
@@ -81,7 +93,43 @@ async fn facts(api: &Api<'_>) -> Result<GatewayFacts, Reason> {
         whole: true,
         warnings: warnings(&health),
         note: (!claimed).then(|| Reason::new(ReasonCode::Unclaimed)),
+        figures: figures(&health),
+        rights: Vec::new(),
     })
+}
+
+/// What `healthz` counts (recordings 00, 47), under stable keys.
+fn figures(health: &Health) -> Vec<Fact> {
+    let count = |key, label: &'static Words, n| Fact { key, label, value: FactValue::Count(n) };
+    vec![
+        count("bots_loaded", &w::FIGURE_BOTS, health.bots),
+        count("tasks_running", &w::FIGURE_TASKS, health.tasks),
+        count("queries_queued", &w::FIGURE_QUEUED, health.queued),
+        count("work_pending", &w::FIGURE_PENDING, health.pending),
+        count("work_rejected", &w::FIGURE_REJECTED, health.rejected),
+        // Rounded: what is below a millisecond is no lag.
+        count("lag_ms", &w::FIGURE_LAG, health.lag_ms.max(0.0).round() as u64),
+    ]
+}
+
+/// Adds what the credential may do. No call tells a key's own scopes; who may manage is told the settings of every bot, and so with
+/// the first bot it is known. A login is taken for one of the owner.
+fn with_rights(mut facts: GatewayFacts, api: &Api<'_>, bots: &[Bot]) -> GatewayFacts {
+    let person = api.is_person();
+    let manages = if person { Some(true) } else { bots.first().map(|b| b.open) };
+    let flag = |key, label: &'static Words, yes| Fact { key, label, value: FactValue::Flag(yes) };
+    if let Some(yes) = manages {
+        facts.figures.push(flag(MAY_MANAGE, &w::FIGURE_MANAGE, yes));
+    }
+    facts.figures.push(flag(MAY_PAIR, &w::FIGURE_PAIR, person));
+    let said = |words: &'static Words| Message::new(words).with("view", VIEW).with("manage", MANAGE);
+    facts.rights = match (person, manages) {
+        (true, _) => vec![said(&w::RIGHTS_LOGIN)],
+        (false, Some(true)) => vec![said(&w::RIGHTS_MANAGE), said(&w::RIGHTS_NO_LOGIN)],
+        (false, Some(false)) => vec![said(&w::RIGHTS_VIEW), said(&w::RIGHTS_NO_LOGIN)],
+        (false, None) => vec![said(&w::RIGHTS_UNTOLD), said(&w::RIGHTS_NO_LOGIN)],
+    };
+    facts
 }
 
 fn warnings(health: &Health) -> Vec<Message> {
@@ -97,32 +145,50 @@ fn warnings(health: &Health) -> Vec<Message> {
 
 /// See [`crate::providers::Provider::facts`].
 pub(super) async fn known(cx: &Cx) -> Option<GatewayFacts> {
-    facts(&Api::new(cx).ok()?).await.ok()
+    let api = Api::new(cx).ok()?;
+    let facts = facts(&api).await.ok()?;
+    Some(match api.bots().await {
+        Ok(bots) => with_rights(facts, &api, &bots),
+        Err(_) => facts,
+    })
 }
 
-async fn all(cx: &Cx, api: &Api<'_>, turn: &mut usize) -> Result<Vec<Row>, Reason> {
-    let bots = api.bots().await?;
+async fn all(cx: &Cx, api: &Api<'_>, bots: &[Bot], turn: &mut usize) -> Result<Vec<Row>, Reason> {
     let enabled = bots.iter().filter(|b| b.enable).count();
     let from = if enabled > LOGS { (*turn * LOGS) % enabled } else { 0 };
     *turn += 1;
     let mut rows = Vec::with_capacity(bots.len());
     let mut n = 0;
-    for bot in &bots {
+    let corps = corps(cx);
+    for bot in bots {
         let mut with_log = false;
         if bot.enable {
             with_log = (n + enabled - from) % enabled < LOGS;
             n += 1;
         }
-        rows.push(one(cx, api, bot, with_log).await?);
+        rows.push(one(cx, api, bot, &corps, with_log).await?);
     }
     Ok(rows)
 }
 
+/// The corporations of the gateways that bots are linked to, by the gateway's name.
+fn corps(cx: &Cx) -> Vec<(String, String)> {
+    if cx.settings.langbot.links.is_empty() {
+        return Vec::new();
+    }
+    let all = cx.memo.configured().map(|c| c.gateways).unwrap_or_default();
+    all.into_iter().filter_map(|g| Some((g.name, g.corp_id?))).collect()
+}
+
 /// One bot with its log and its app.
-async fn one(cx: &Cx, api: &Api<'_>, bot: &Bot, with_log: bool) -> Result<Row, Reason> {
+async fn one(cx: &Cx, api: &Api<'_>, bot: &Bot, corps: &[(String, String)], with_log: bool) -> Result<Row, Reason> {
+    let mut restarted = None;
     let log = if with_log && bot.enable {
         match api.log(&bot.uuid, LINES).await {
-            Ok(lines) => Some(logs::judge(&lines)),
+            Ok((lines, now)) => {
+                restarted = restarts::lately(cx, &bot.uuid, now).await;
+                Some(logs::judge(&lines, now))
+            }
             // A bot that went meanwhile, or a key that may not read logs: the list is still good.
             Err(r) if matches!(r.code, ReasonCode::Gone | ReasonCode::CredentialNarrow | ReasonCode::ServerError | ReasonCode::ServerRefused) => None,
             Err(r) => return Err(r),
@@ -130,16 +196,16 @@ async fn one(cx: &Cx, api: &Api<'_>, bot: &Bot, with_log: bool) -> Result<Row, R
     } else {
         None
     };
-    let linked = rows::linked(cx, bot);
-    let held = match &linked {
-        Some((_, target)) => {
+    let linked = rows::linked(cx, bot, |name| corps.iter().find(|(n, _)| n == name).map(|(_, corp)| corp.clone()));
+    let held = match linked.as_ref().filter(|l| l.alien.is_none()).map(|l| &l.target) {
+        Some(target) => {
             let refusals = log.iter().flat_map(|l| &l.refusals);
             cx.tokens.saw(target, refusals.map(|(at, nr)| sign(bot, *at, *nr)).collect()).await;
             cx.tokens.held(target).await
         }
         None => None,
     };
-    Ok(rows::row(cx, bot, log.as_ref(), linked.as_ref().map(|(name, _)| (*name, held.as_ref()))))
+    Ok(rows::row(cx, bot, &rows::Known { log: log.as_ref(), app: linked.as_ref(), held: held.as_ref(), restarted }))
 }
 
 /// One refusal in a bot's log, as the owner of its app's tokens keeps it: told apart by when and which line it was.
@@ -155,14 +221,14 @@ pub(super) async fn look(cx: &Cx, at: Option<&Target>, how: Look) -> Result<Repo
         (Look::Probe, _) => {
             // The list alone proves the credential; `healthz` answers anybody.
             let facts = facts(&api).await?;
-            api.bots().await?;
-            Ok(Report::Gateway(facts))
+            let bots = api.bots().await?;
+            Ok(Report::Gateway(with_rights(facts, &api, &bots)))
         }
         (Look::Row, Some(at)) => match api.bot(at.account.as_str()).await {
-            Ok(bot) => Ok(Report::Part(vec![one(cx, &api, &bot, true).await?])),
+            Ok(bot) => Ok(Report::Part(vec![one(cx, &api, &bot, &corps(cx), true).await?])),
             Err(r) if r.code == ReasonCode::Gone => Ok(Report::Gone(vec![at.clone()])),
             Err(r) => Err(r),
         },
-        _ => Ok(Report::All { rows: all(cx, &api, &mut 0).await?, complete: true }),
+        _ => Ok(Report::All { rows: all(cx, &api, &api.bots().await?, &mut 0).await?, complete: true }),
     }
 }

@@ -96,6 +96,8 @@ pub(super) struct Line {
     pub(super) at_s: i64,
     /// Its number within the bot's log, which begins anew when the bot is loaded.
     pub(super) seq: i64,
+    /// It tells of a message that came: it names a conversation (`message_session_id`).
+    pub(super) heard: bool,
 }
 
 /// Reads a log, oldest line first.
@@ -105,8 +107,8 @@ pub(super) fn lines(data: &Value) -> Option<Vec<Line>> {
         // Recorded as a whole number; the class holds a float in other versions.
         let at_s = v.get("timestamp").and_then(Value::as_f64).unwrap_or_default() as i64;
         let seq = v.get("seq_id").and_then(Value::as_i64).unwrap_or_default();
-        let line = Line { level: text(v, "level"), text: v.get("text").and_then(Value::as_str).unwrap_or_default().to_owned(), at_s, seq };
-        all.push(line);
+        let said = v.get("text").and_then(Value::as_str).unwrap_or_default().to_owned();
+        all.push(Line { level: text(v, "level"), text: said, at_s, seq, heard: !text(v, "message_session_id").is_empty() });
     }
     all.sort_by_key(|l| l.seq);
     Some(all)
@@ -119,6 +121,10 @@ pub(super) struct Health {
     pub(super) tasks: u64,
     /// Queries in hand.
     pub(super) queued: u64,
+    /// Bots that are loaded.
+    pub(super) bots: u64,
+    /// Work that waits for a worker.
+    pub(super) pending: u64,
     /// Largest lag of its event loop lately, in ms.
     pub(super) lag_ms: f64,
     /// Work that it refused.
@@ -133,6 +139,8 @@ pub(super) fn health(body: &[u8]) -> Option<Health> {
     Some(Health {
         tasks: at("/application_tasks/running").and_then(Value::as_u64).unwrap_or_default(),
         queued: at("/query_pool/queued").and_then(Value::as_u64).unwrap_or_default(),
+        bots: at("/runtimes/bots").and_then(Value::as_u64).unwrap_or_default(),
+        pending: at("/blocking_executor/pending").and_then(Value::as_u64).unwrap_or_default(),
         lag_ms: at("/event_loop/recent_max_lag_ms").and_then(Value::as_f64).unwrap_or_default(),
         rejected: at("/blocking_executor/rejected_total").and_then(Value::as_u64).unwrap_or_default(),
     })

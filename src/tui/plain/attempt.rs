@@ -3,7 +3,7 @@
 use super::spoken;
 use crate::{
     clock::{Verdict, gate::Shown},
-    domain::{Boot, OfferKind, PromptKind},
+    domain::{Boot, Method, OfferKind, PromptKind},
     engine::mailbox::{PairStage, PairView},
     i18n::{Lang, Message, Words, pairing, plain as w},
     tui::{
@@ -118,7 +118,8 @@ impl Told {
         let n = shown.offer.n.to_string();
         let qr = shown.offer.kind == OfferKind::Qr;
         if qr {
-            say.push(Message::new(&w::QR).with("n", n).with("s", left).text(lang));
+            let qr = Message::new(&w::QR).with("n", n).with("s", left).text(lang);
+            say.push(if view.has(Method::Code) { format!("{qr} {}", w::QR_OR_CODE.get(lang)) } else { qr });
             out.push(Do::Png(shown.offer.payload.expose().to_owned()));
         } else {
             let code = letters(shown.offer.payload.expose(), lang);

@@ -96,6 +96,19 @@ fn the_place_of_the_key_is_told_in_the_language_of_the_deck() {
 }
 
 #[test]
+fn a_gateways_pane_tells_its_servers_figures_and_what_its_credential_may_do() {
+    use crate::i18n::langbot as lb;
+    let mut a = app(140, 40, |s| {
+        let facts = &mut s.gateways[0].facts;
+        facts.figures = vec![Fact { key: "work_rejected", label: &lb::FIGURE_REJECTED, value: FactValue::Count(37) }];
+        facts.rights = vec![Message::new(&lb::RIGHTS_NO_LOGIN)];
+    });
+    press(&mut a, 'k');
+    let text = picture(&a);
+    assert!(text.contains("Rejected") && text.contains("37") && text.contains("no QR flows"), "{text}");
+}
+
+#[test]
 fn reasons_stand_in_one_column_whatever_the_width_of_the_verbs() {
     let a = app(150, 40, |s| {
         s.lang = Lang::Zh;

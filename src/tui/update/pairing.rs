@@ -100,8 +100,10 @@ fn pairing_act(app: &mut App, act: Act, out: &mut Vec<Do>) {
     let Some(p) = app.pairing.as_mut() else { return };
     let shown = if let PairStage::Showing(s) = &p.view.stage { Some(s) } else { None };
     match act {
+        // What its kind does not have is offered nowhere, and does nothing.
+        Act::PairCode if !p.view.has(Method::Code) => {}
         Act::PairCode => pair::switch(app, Method::Code),
-        Act::PairQr if p.view.method == Method::Qr => {}
+        Act::PairQr if p.view.method == Method::Qr || !p.view.has(Method::Qr) => {}
         Act::PairQr => pair::switch(app, Method::Qr),
         Act::PairAgain => send(out, PairKey::Again),
         Act::PairPng => match shown.filter(|s| s.offer.kind == OfferKind::Qr) {

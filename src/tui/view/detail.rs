@@ -6,7 +6,7 @@ use super::{
     tree,
 };
 use crate::{
-    domain::{Action, FactValue, Not, Reason, Source, Stamp, State, TokenInfo},
+    domain::{Action, Fact, FactValue, Not, Reason, Source, Stamp, State, TokenInfo},
     i18n::{self, Lang, Message, deck as w, state},
     providers::{Feed, On, VerbSpec},
     tui::{
@@ -148,14 +148,8 @@ fn row(app: &App, e: &Entry, g: &Gateway, width: usize, remedy: Remedy) -> Vec<R
     out.push(Row::one(field(w::LABEL_SERVER.get(lang)), Role::Dim).and(server(app, g), Role::Plain));
     for f in &e.row.facts {
         let value = match &f.value {
-            FactValue::Text(t) if app.hide_names => "····".chars().take(t.as_str().len().max(1)).collect(),
-            FactValue::Text(t) => t.to_string(),
             FactValue::Number(n) => tree::number(app, e, n.as_str()),
-            FactValue::Count(n) => n.to_string(),
-            // Something that is still to come has a date and no age.
-            FactValue::At(s) if s.wall.0 > now.wall.0 => minute(s.wall.rfc3339()),
-            FactValue::At(s) => Message::new(&w::AGO).with("age", text::age(s.age(now))).text(lang),
-            FactValue::Flag(b) => if *b { i18n::common::YES.get(lang) } else { i18n::common::NO.get(lang) }.to_owned(),
+            _ => value(app, f),
         };
         if shown.as_ref().is_some_and(|(label, said)| *label == f.label.get(lang) && *said == value) {
             // The identity is a fact too, for documents.
@@ -283,6 +277,20 @@ fn can(app: &App, out: &mut Vec<Row>, width: usize) {
     }
 }
 
+/// A fact's value; a number as it is.
+fn value(app: &App, f: &Fact) -> String {
+    let (lang, now) = (app.lang(), &app.now);
+    match &f.value {
+        FactValue::Text(t) if app.hide_names => "····".chars().take(t.as_str().len().max(1)).collect(),
+        FactValue::Text(t) | FactValue::Number(t) => t.to_string(),
+        FactValue::Count(n) => n.to_string(),
+        // Something that is still to come has a date and no age.
+        FactValue::At(s) if s.wall.0 > now.wall.0 => minute(s.wall.rfc3339()),
+        FactValue::At(s) => Message::new(&w::AGO).with("age", text::age(s.age(now))).text(lang),
+        FactValue::Flag(b) => if *b { i18n::common::YES.get(lang) } else { i18n::common::NO.get(lang) }.to_owned(),
+    }
+}
+
 fn gateway(app: &App, g: &Gateway, width: usize, remedy: Remedy) -> Vec<Row> {
     let lang = app.lang();
     let link = &g.view.link;
@@ -302,6 +310,15 @@ fn gateway(app: &App, g: &Gateway, width: usize, remedy: Remedy) -> Vec<Row> {
     left_open(app, &mut out, width);
     for s in State::ALL.into_iter().filter(|s| g.count(*s) > 0) {
         out.push(Row::one(format!("  {} {:<3} {}", paint::glyph(s), g.count(s), state::word(s).get(lang)), paint::role(s)));
+    }
+    if !g.view.facts.figures.is_empty() || !g.view.facts.rights.is_empty() {
+        out.push(Row::gap());
+    }
+    for f in &g.view.facts.figures {
+        out.push(Row::one(field(f.label.get(lang)), Role::Dim).and(value(app, f), Role::Plain));
+    }
+    for m in &g.view.facts.rights {
+        wrapped(&mut out, "", &m.text(lang), width, Role::Dim);
     }
     for m in &g.view.facts.warnings {
         wrapped(&mut out, "⚠ ", &m.text(lang), width, Role::Warn);

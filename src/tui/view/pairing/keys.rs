@@ -2,7 +2,7 @@
 
 use super::screen::PairScreen;
 use crate::{
-    domain::OfferKind,
+    domain::{Method, OfferKind},
     engine::mailbox::{PairStage, PairView},
     i18n::{Words, pairing as w},
     tui::keymap::{Act, Keymap},
@@ -21,22 +21,28 @@ pub fn keys(view: &PairView, screen: &PairScreen, keymap: &Keymap) -> Vec<(Strin
         PairStage::Blocked { .. } if screen.override_armed => vec![(key(Act::PairConfirm), &w::KEY_GO_ON), (fixed("Esc"), &w::KEY_STAY)],
         PairStage::Blocked { .. } => vec![leave, (key(Act::PairAgain), &w::KEY_CHECK), (key(Act::PairOverride), &w::KEY_OVERRIDE), clock, help],
         PairStage::ClockUnknown | PairStage::Unproven => vec![(fixed("Enter"), &w::KEY_SHOW), leave, clock, help],
-        PairStage::Showing(shown) if shown.offer.kind == OfferKind::Qr => vec![
-            (fixed("Esc"), &w::KEY_LEAVE_ENDS),
-            (key(Act::PairCode), &w::KEY_CODE),
-            (key(Act::PairPng), &w::KEY_PNG),
-            (key(Act::PairCopy), &w::KEY_COPY),
-            clock,
-            help,
-            again,
-            (key(Act::PairLarger), &w::KEY_LARGER),
-            (key(Act::PairSmaller), &w::KEY_SMALLER),
-            (key(Act::PairStyle), &w::KEY_STYLE),
-        ],
+        PairStage::Showing(shown) if shown.offer.kind == OfferKind::Qr => {
+            let code = view.has(Method::Code).then(|| (key(Act::PairCode), &w::KEY_CODE));
+            let mut keys = vec![(fixed("Esc"), &w::KEY_LEAVE_ENDS)];
+            keys.extend(code);
+            keys.extend([
+                (key(Act::PairPng), &w::KEY_PNG),
+                (key(Act::PairCopy), &w::KEY_COPY),
+                clock,
+                help,
+                again,
+                (key(Act::PairLarger), &w::KEY_LARGER),
+                (key(Act::PairSmaller), &w::KEY_SMALLER),
+                (key(Act::PairStyle), &w::KEY_STYLE),
+            ]);
+            keys
+        }
         PairStage::Showing(_) => {
-            let mut keys = vec![leave, (key(Act::PairCopy), &w::KEY_COPY), (key(Act::PairQr), &w::KEY_QR), again, clock, help];
+            let mut keys = vec![leave, (key(Act::PairCopy), &w::KEY_COPY)];
+            keys.extend(view.has(Method::Qr).then(|| (key(Act::PairQr), &w::KEY_QR)));
+            keys.extend([again, clock, help]);
             if view.number.is_some() {
-                keys.insert(4, (key(Act::PairShow), &w::KEY_NUMBER));
+                keys.insert(keys.len() - 2, (key(Act::PairShow), &w::KEY_NUMBER));
             }
             keys
         }

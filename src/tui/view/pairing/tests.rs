@@ -203,6 +203,17 @@ fn no_qr_cell_is_a_full_block_and_each_has_both_colours() {
 }
 
 #[test]
+fn a_kind_without_codes_offers_none_beside_its_qr_and_the_other_way_round() {
+    let of = |name: &str| stages().into_iter().find(|(n, _)| *n == name).unwrap().1;
+    let words = |v: &PairView| keys(v, &PairScreen::default(), &Keymap::default()).into_iter().map(|(_, w)| w.name).collect::<Vec<_>>();
+    let (mut qr, mut code) = (of("showing_qr_long"), of("showing_code"));
+    assert!(words(&qr).contains(&w::KEY_CODE.name) && words(&code).contains(&w::KEY_QR.name));
+    (qr.methods, code.methods) = (&qr.methods[1..], &code.methods[..1]);
+    assert!(!words(&qr).contains(&w::KEY_CODE.name) && !words(&code).contains(&w::KEY_QR.name));
+    assert!(!screen_text(&paint(&qr, (120, 50))).contains(w::KEY_CODE.get(Lang::En)));
+}
+
+#[test]
 fn in_ascii_mode_no_character_of_ours_is_beyond_ascii() {
     for (name, v) in stages() {
         for size in [(40, 10), (80, 24), (120, 40)] {

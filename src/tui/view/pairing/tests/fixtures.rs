@@ -13,7 +13,7 @@ use crate::{
     },
     engine::mailbox::{PairStage, PairView},
     i18n::{Message, Words, common, pairing as w},
-    providers::Feed,
+    providers::{Feed, MethodSpec},
 };
 
 pub(super) const T0: i64 = 1_790_000_000_000;
@@ -72,6 +72,10 @@ pub(super) fn view(stage: PairStage) -> PairView {
         phone: &STEPS,
         attempt: 1,
         method,
+        methods: &[
+            MethodSpec { method: Method::Code, needs_number: true, typed_here: false },
+            MethodSpec { method: Method::Qr, needs_number: false, typed_here: false },
+        ],
         number: Some(Clean::new("5511900000042")),
         stage,
         gate: Some(gate(Verdict::Ok, -300, None)),
