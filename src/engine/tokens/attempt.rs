@@ -98,7 +98,16 @@ impl Broker {
         };
         let (cx, against) = match prepare(&subject, &rules, &ask, row.as_ref()).await {
             Ok(prepared) => prepared,
-            Err(why) => return or_cached(&subject, &ask, why).await,
+            Err(why) => {
+                let wanted = hosts::Wanted { subject: &subject, ask: &ask, row: row.as_ref() };
+                if !self.from_others(&wanted).await? {
+                    return or_cached(&subject, &ask, why).await;
+                }
+                self.told(&subject.target);
+                let row = subject.row().await?;
+                let became = row.as_ref().and_then(|r| seen.became(r));
+                return subject.give(row, Origin::Shared, became);
+            }
         };
         if report == Report::Holds && cause == Cause::Rejected {
             refused(&subject, &ask).await?;

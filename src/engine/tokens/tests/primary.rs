@@ -24,6 +24,14 @@ pub(super) struct Kept {
     good: Option<Instant>,
 }
 
+impl Kept {
+    pub(super) fn of(token: &SharedToken) -> Self {
+        let now = Instant::now();
+        let (by, renewed, generation) = (token.by.clone(), token.renewed, token.generation);
+        Self { token: token.token.clone(), generation, put: now - token.age, dies: now + token.left, by, renewed, good: None }
+    }
+}
+
 /// What is left of a forgotten one.
 #[derive(Default)]
 pub(super) struct Left {
@@ -143,17 +151,7 @@ impl Shared for Handle {
                 if m.tokens.get(&*lease.name).is_some_and(|t| t.generation > lease.fence) {
                     return Put::Fenced;
                 }
-                let now = Instant::now();
-                let (by, renewed) = (token.by.clone(), token.renewed);
-                let kept = Kept {
-                    token: token.token.clone(),
-                    generation: lease.fence,
-                    put: now - token.age,
-                    dies: now + token.left,
-                    by,
-                    renewed,
-                    good: None,
-                };
+                let kept = Kept { generation: lease.fence, ..Kept::of(token) };
                 if let Some(gone) = m.gone.get_mut(&*lease.name) {
                     gone.wiped = None;
                 }
