@@ -3,8 +3,8 @@
 
 use super::{Broker, Subject, attempt::Errand, decide, ident::name, learn::LOOK};
 use crate::{
-    domain::{Reason, ReasonCode, Secret, Stamp, row::TokenSemantics},
-    engine::{metrics::LeaseEnd, who::process_at_host},
+    domain::{Fingerprint, Reason, ReasonCode, Secret, Stamp, row::TokenSemantics},
+    engine::{metrics::LeaseEnd, who::process_at_host, world::World},
     providers::token::{Ask, Origin, Tokens},
     shared::{Gone, Lease, News, Put, Shared, SharedToken, mark},
     store::tokens::{Cause, TokenRow},
@@ -73,7 +73,7 @@ impl Broker {
     /// Fetches under the lease of all hosts, or takes what another host fetched meanwhile.
     pub(super) async fn among_hosts(&self, e: &Errand<'_>) -> Result<Origin, Reason> {
         let Some(shared) = self.connect(&e.subject.world).await else { return self.alone(e).await };
-        let down = match (self.known_down(e.subject).await, shared) {
+        let down = match (self.known_down(&e.subject.world).await, shared) {
             (Some(why), _) | (None, Err(why)) => why,
             (None, Ok(shared)) => match self.under_lease(e, shared).await? {
                 Tried::Had(origin) => return Ok(origin),
@@ -101,9 +101,9 @@ impl Broker {
     }
 
     /// Why it is not asked now: it did not answer a moment ago.
-    pub(super) async fn known_down(&self, subject: &Subject) -> Option<Reason> {
-        let (at, why) = subject.world.store.shared_down().await.ok().flatten()?;
-        (at.age(&subject.world.time.now()) < DOWN).then_some(why)
+    pub(super) async fn known_down(&self, world: &World) -> Option<Reason> {
+        let (at, why) = world.store.shared_down().await.ok().flatten()?;
+        (at.age(&world.time.now()) < DOWN).then_some(why)
     }
 
     async fn under_lease(&self, e: &Errand<'_>, shared: &Arc<dyn Shared>) -> Result<Tried, Reason> {
@@ -188,7 +188,7 @@ impl Broker {
             }
         };
         let now = world.time.now();
-        let fingerprint = crate::domain::Fingerprint::of(&e.cx.fingerprint_key, &issued.token);
+        let fingerprint = Fingerprint::of(&e.subject.token_key().await?, &issued.token);
         let this = mark(name, &issued.token);
         let gone = gone.filter(|(m, _)| m.is_some() && *m == this).map(|(_, end)| end);
         let known = decide::known_end(e.row.as_ref(), &issued.token, &fingerprint).or(gone);
@@ -247,7 +247,7 @@ impl Broker {
     /// has got: looked for in a moment, and taken. False: there is none that answers, or that could not be learnt.
     pub(super) async fn from_others(&self, w: &Wanted<'_>) -> Result<bool, Reason> {
         let world = &w.subject.world;
-        if w.ask.renew.is_some() || world.read_only || !world.vault.is_open() || !self.shares() || self.known_down(w.subject).await.is_some() {
+        if w.ask.renew.is_some() || world.read_only || !world.vault.is_open() || !self.shares() || self.known_down(world).await.is_some() {
             return Ok(false);
         }
         let Some(Ok(shared)) = self.connect(world).await else { return Ok(false) };

@@ -74,7 +74,7 @@ impl Broker {
             Some(Ok(shared)) => shared,
             Some(Err(why)) => return Ok(Some(why)),
         };
-        if let Some(why) = self.known_down(subject).await {
+        if let Some(why) = self.known_down(world).await {
             return Ok(Some(why));
         }
         let name = name(subject);

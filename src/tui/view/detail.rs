@@ -146,16 +146,7 @@ fn row(app: &App, e: &Entry, g: &Gateway, width: usize, remedy: Remedy) -> Vec<R
     }
     out.push(Row::one(field(w::LABEL_SERVER.get(lang)), Role::Dim).and(server(app, g), Role::Plain));
     for f in &e.row.facts {
-        let value = match &f.value {
-            FactValue::Text(t) if app.hide_names => "····".chars().take(t.as_str().len().max(1)).collect(),
-            FactValue::Text(t) => t.to_string(),
-            FactValue::Number(n) => tree::number(app, e, n.as_str()),
-            FactValue::Count(n) => n.to_string(),
-            // Something that is still to come has a date and no age.
-            FactValue::At(s) if s.wall.0 > now.wall.0 => minute(s.wall.rfc3339()),
-            FactValue::At(s) => Message::new(&w::AGO).with("age", text::age(s.age(now))).text(lang),
-            FactValue::Flag(b) => if *b { i18n::common::YES.get(lang) } else { i18n::common::NO.get(lang) }.to_owned(),
-        };
+        let value = fact(app, e, f);
         if shown.as_ref().is_some_and(|(label, said)| *label == f.label.get(lang) && *said == value) {
             // The identity is a fact too, for documents.
             continue;
@@ -169,6 +160,21 @@ fn row(app: &App, e: &Entry, g: &Gateway, width: usize, remedy: Remedy) -> Vec<R
     out.push(Row::gap());
     can(app, &mut out, width);
     out
+}
+
+/// A fact's value, as it is drawn.
+pub fn fact(app: &App, e: &Entry, f: &crate::domain::Fact) -> String {
+    let (now, lang) = (&app.now, app.lang());
+    match &f.value {
+        FactValue::Text(t) if app.hide_names => "····".chars().take(t.as_str().len().max(1)).collect(),
+        FactValue::Text(t) => t.to_string(),
+        FactValue::Number(n) => tree::number(app, e, n.as_str()),
+        FactValue::Count(n) => n.to_string(),
+        // Something that is still to come has a date and no age.
+        FactValue::At(s) if s.wall.0 > now.wall.0 => minute(s.wall.rfc3339()),
+        FactValue::At(s) => Message::new(&w::AGO).with("age", text::age(s.age(now))).text(lang),
+        FactValue::Flag(b) => if *b { i18n::common::YES.get(lang) } else { i18n::common::NO.get(lang) }.to_owned(),
+    }
 }
 
 /// A token's life as a bar, what is left of it, and until when; in whole minutes, so that nothing ticks. `refused`: the platform

@@ -58,7 +58,7 @@ async fn a_second_host_takes_the_token_and_its_life() {
 async fn the_others_wait_for_a_holder_that_died_and_then_go_on() {
     let b = Bench::new(WECOM);
     let primary = Primary::new();
-    let dead = Handle { primary: primary.clone(), owner: "dead".into(), key: [0; 32] };
+    let dead = Handle { primary: primary.clone(), owner: "dead".into(), key: [0; 32].into() };
     dead.acquire("mint/ww1/1000", S(8)).await.unwrap().unwrap();
     let h = host(&b, &primary, "one").await;
     let began = Instant::now();
@@ -70,7 +70,7 @@ async fn the_others_wait_for_a_holder_that_died_and_then_go_on() {
 async fn a_holder_that_does_not_end_is_named() {
     let b = Bench::new(WECOM);
     let primary = Primary::new();
-    let slow = Handle { primary: primary.clone(), owner: "slow".into(), key: [0; 32] };
+    let slow = Handle { primary: primary.clone(), owner: "slow".into(), key: [0; 32].into() };
     slow.acquire("mint/ww1/1000", S(3600)).await.unwrap().unwrap();
     let h = host(&b, &primary, "one").await;
     let why = get(&h, Ask::default()).await.unwrap_err();
@@ -124,7 +124,7 @@ async fn a_holder_whose_request_died_while_it_was_stopped_takes_what_the_next_on
 async fn who_waited_past_its_time_for_a_lease_looks_once_more_before_it_gives_up() {
     let b = Bench::new(WECOM);
     let primary = Primary::new();
-    let slow = Handle { primary: primary.clone(), owner: "slow".into(), key: [0; 32] };
+    let slow = Handle { primary: primary.clone(), owner: "slow".into(), key: [0; 32].into() };
     let lease = slow.acquire("mint/ww1/1000", S(3600)).await.unwrap().unwrap();
     let h = host(&b, &primary, "one").await;
     let waiting = tokio::spawn(async move { get(&h, Ask::default()).await.map(|g| (g.token, g.origin)) });
@@ -255,4 +255,35 @@ async fn a_loop_of_refusals_on_many_hosts_costs_one_request_in_ten_minutes_in_al
         }
         assert_eq!(b.asked(), 3, "revokes {revokes}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_is_called_the_same_on_every_host_whatever_it_was_called_before_they_shared_it() {
+    let b = Bench::new(WECOM);
+    let primary = Primary::new();
+    let homes = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let (one, two) = (b.host(&homes[0]).await, b.host(&homes[1]).await);
+    let (mut prints, ask) = (Vec::new(), |w: &std::sync::Arc<crate::engine::World>, ask: Ask| {
+        let w = w.clone();
+        async move { w.tokens().obtain(&target(0), ask).await }
+    });
+    for world in [&one, &two] {
+        prints.push(ask(world, Ask::default()).await.unwrap().held.fingerprint);
+    }
+    assert_ne!(prints[0], prints[1], "each by itself");
+    primary.joins(&one, "one");
+    primary.joins(&two, "two");
+    for (n, world) in [&one, &two].into_iter().enumerate() {
+        prints[n] = ask(world, Ask::default()).await.unwrap().held.fingerprint;
+    }
+    assert_eq!((&prints[0], b.asked()), (&prints[1], 2));
+    // What a client of the one read, a client of the other may report; a host that comes later goes by the same.
+    b.far.lock().unwrap().living = None;
+    let new = ask(&two, Ask { rejected: Some(prints[0].clone()), ..Ask::default() }).await.unwrap();
+    let late = host(&b, &primary, "late").await;
+    assert_eq!((get(&late, Ask::default()).await.unwrap().held.fingerprint, b.asked()), (new.held.fingerprint.clone(), 3));
+    assert_eq!(ask(&one, Ask::default()).await.unwrap().held.fingerprint, new.held.fingerprint);
+    // A store that lost everything gets the same name again from whoever comes first.
+    primary.lose();
+    assert_eq!(ask(&one, Ask::default()).await.unwrap().held.fingerprint, new.held.fingerprint);
 }
