@@ -22,6 +22,10 @@ impl Broker {
         if world.read_only || !self.shares() || self.0.agreed.load(Ordering::Relaxed) || self.known_down(world).await.is_some() {
             return;
         }
+        // Whoever hears the news hears that it is back: no client waits for that.
+        if self.0.listening.load(Ordering::Relaxed) && self.shared().is_some_and(|s| s.down().is_some()) {
+            return;
+        }
         let (Some(Ok(shared)), Ok(mine)) = (self.connect(world).await, world.store.token_key().await) else { return };
         let slow = |_| Err(Reason::new(ReasonCode::SharedDown).with("why", "no answer within 300 ms"));
         match tokio::time::timeout(LOOK, shared.print_key(&mine)).await.unwrap_or_else(slow) {
