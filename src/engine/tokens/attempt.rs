@@ -100,7 +100,7 @@ impl Broker {
             Ok(prepared) => prepared,
             Err(why) => {
                 let wanted = hosts::Wanted { subject: &subject, ask: &ask, row: row.as_ref() };
-                if !self.from_others(&wanted).await? {
+                if !self.take_from_others(&wanted).await? {
                     return or_cached(&subject, &ask, why).await;
                 }
                 self.told(&subject.target);

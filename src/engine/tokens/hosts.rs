@@ -245,7 +245,7 @@ impl Broker {
 
     /// What stands against asking the platform from this host (a hold, its clock) does not stand against a token that another host
     /// has got: looked for in a moment, and taken. False: there is none that answers, or that could not be learnt.
-    pub(super) async fn from_others(&self, w: &Wanted<'_>) -> Result<bool, Reason> {
+    pub(super) async fn take_from_others(&self, w: &Wanted<'_>) -> Result<bool, Reason> {
         let world = &w.subject.world;
         if w.ask.renew.is_some() || world.read_only || !world.vault.is_open() || !self.shares() || self.known_down(world).await.is_some() {
             return Ok(false);

@@ -103,7 +103,7 @@ impl Shared for Redis {
                 return Ok(None);
             };
             let token = i.opened(name, generation, kept)?;
-            let fingerprint = Fingerprint::of(&*super::lock(&i.fingerprint_key), &token);
+            let fingerprint = Fingerprint::of(&super::lock(&i.fingerprint_key), &token);
             Ok(Some(SharedToken {
                 token,
                 fingerprint,
