@@ -222,3 +222,12 @@ fn what_is_wiped_while_a_watch_runs_stays_away_until_somebody_asks() {
     assert!(std::process::Command::new("kill").arg(watch.id().to_string()).status().unwrap().success());
     watch.wait().unwrap();
 }
+
+#[test]
+fn an_order_to_fetch_against_a_limit_is_answered_at_once_with_the_time_to_wait() {
+    let b = Bench::new(TokenSettings::default());
+    b.fault("rate");
+    let ran = b.home.run(&["regenerate", "corp:ops", "--yes"]).exits(6);
+    assert!(!ran.stderr.contains("again in a moment") && !ran.stderr.to_lowercase().contains("trying again"), "{}", ran.stderr);
+    assert_eq!(b.fetches(), 1, "{}", ran.stderr);
+}

@@ -120,7 +120,11 @@ fn two_hosts_that_want_the_same_token_at_once_cause_one_fetch() {
     assert!(ran.iter().all(|r| r.stdout == ran[0].stdout && r.stderr.is_empty()), "{ran:?}");
     let (one, two) = (b.document(0), b.document(1));
     assert_eq!(one["token"], two["token"]);
-    assert_eq!(one["generation"], two["generation"]);
+    assert_eq!((&one["generation"], &one["fingerprint"]), (&two["generation"], &two["fingerprint"]), "a token has one name");
+    // What was read at one host may be reported at the other.
+    b.server().revoke("ops");
+    b.token(1, &["--rejected", one["fingerprint"].as_str().unwrap()]).exits(0);
+    assert_eq!((b.fetches(), b.document(0)["fingerprint"].clone()), (2, b.document(1)["fingerprint"].clone()));
     b.hosts.iter().for_each(Home::keeps_secrets);
 }
 
@@ -405,4 +409,30 @@ fn a_removed_gateway_takes_its_shared_copies_and_mirrors_along_or_says_until_whe
     b.redis.kill();
     let said = b.hosts[1].run(&["remove", "corp", "--yes"]).exits(0);
     assert!(said.stderr.contains("copies of the tokens of 1 accounts are left in the shared store, until 20"), "{}", said.stderr);
+}
+
+#[test]
+fn a_holder_stopped_for_longer_than_its_lease_really_lasts_hands_out_what_the_other_host_got() {
+    let Some(b) = Bench::new("a lease that runs out by itself") else { return };
+    // No answer: what it meets when it goes on is the end of its own patience.
+    b.server().fault(TokenFault::parse("hang", None, false).unwrap(), 1, Some(FETCH));
+    let late = b.start(0, &[]);
+    until("the request", || b.fetches() == 1);
+    signal(&late, "-STOP");
+    until("the end of the lease", || b.redis.cli(&["EXISTS", &b.key("lease")]) == "0");
+    let fresh = b.token(1, &[]).exits(0).stdout;
+    signal(&late, "-CONT");
+    let ran = b.hosts[0].finish(late).exits(0);
+    assert_eq!(ran.stdout, fresh);
+    assert_eq!(b.token(0, &[]).exits(0).stdout, fresh, "its next word");
+    assert_eq!(b.fetches(), 2);
+}
+
+#[test]
+fn what_the_platform_has_against_one_host_hides_no_token_that_the_other_has_got() {
+    let Some(b) = Bench::new("a hold at one host") else { return };
+    b.server().fault(TokenFault::parse("rate", None, false).unwrap(), 1, Some(FETCH));
+    b.token(0, &[]).exits(6);
+    let theirs = b.token(1, &[]).exits(0).stdout;
+    assert_eq!((b.token(0, &[]).exits(0).stdout, b.fetches()), (theirs, 2));
 }

@@ -94,7 +94,7 @@ impl World {
             seal: secret(SEAL).await?,
             who: self_at_host(),
             time: self.time().clone(),
-            fingerprint_key: self.store().fingerprint_key(),
+            fingerprint_key: self.store().token_key().await.map_err(|e| e.reason())?,
         };
         Ok(Arc::new(Redis::new(settings, means)?))
     }

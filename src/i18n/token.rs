@@ -30,7 +30,7 @@ catalogue! { "token";
     TOKEN_STORM_DO = "Let clients take the token from `pairdeck token {target}`.", "让客户端改用 pairdeck token {target} 取令牌。";
     STORM_DIED = "{n} tokens died early in 10 min: usually somebody else holds this secret.", "10 分钟内 {n} 个令牌提前失效：通常是有他人持有该密钥。";
     STORM_CHANGED = "Unasked, another token {n} times in 10 min: usually somebody else holds this secret.", "10 分钟内令牌 {n} 次被无故更换：通常是有他人持有该密钥。";
-    STORM_LIMITED = "Limit reached with {n} fetches from here in 10 min: usually somebody else asks too.", "10 分钟内本机仅获取 {n} 次就达上限：通常另有他人在请求。";
+    STORM_LIMITED = "Limit reached; fetches from here in 10 min: {n}. Usually somebody else asks too.", "10 分钟内本机仅获取 {n} 次就达上限：通常另有他人在请求。";
     STORM_BOT = "The bot {by} holds this secret too; its log tells {n} refusals in 10 min.", "机器人 {by} 也持有该密钥；其日志 10 分钟内有 {n} 次被拒。";
     STORM_RESET_DO = "Stop the other one, or reset the Secret in the platform's console: `m s` takes it.", "停掉另一方，或在平台控制台重置 Secret，再按 m s 填入。";
     STORM_LIMITED_DO = "Look for other clients of this corporation or address; pairdeck waits and asks seldom.", "查找同一企业或同一地址的其他客户端；pairdeck 会等待并减少请求。";

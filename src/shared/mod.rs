@@ -94,6 +94,10 @@ pub trait Shared: Send + Sync {
     fn gone<'a>(&'a self, name: &'a str) -> Fut<'a, Result<Option<Gone>, Reason>>;
     /// Tells all hosts that the platform takes the token of that mark, if it is the one that stands there.
     fn good<'a>(&'a self, name: &'a str, mark: &'a str) -> Fut<'a, Result<(), Reason>>;
+    /// The key of fingerprints that all hosts use: the one that stands there, else `mine`, which stands there from then on.
+    fn print_key<'a>(&'a self, mine: &'a [u8; 32]) -> Fut<'a, Result<[u8; 32], Reason>>;
+    /// Fingerprints of [`Shared::get`] are made with this key from now on.
+    fn prints_with(&self, key: [u8; 32]);
     /// News from other hosts, from now on.
     fn news(&self) -> tokio::sync::broadcast::Receiver<News>;
     /// Why it does not answer at present, if it does not.

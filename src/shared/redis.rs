@@ -50,7 +50,7 @@ pub struct Means {
     pub who: Clean,
     /// Clocks.
     pub time: Arc<dyn Time>,
-    /// Key for fingerprints.
+    /// Key for fingerprints of tokens, until hosts have agreed on one.
     pub fingerprint_key: [u8; 32],
 }
 
@@ -69,7 +69,7 @@ struct Inner {
     seal: Option<CommonKey>,
     who: Clean,
     time: Arc<dyn Time>,
-    fingerprint_key: [u8; 32],
+    fingerprint_key: Mutex<[u8; 32]>,
     news: broadcast::Sender<News>,
     down: Mutex<Option<Reason>>,
 }
@@ -113,7 +113,7 @@ impl Redis {
             seal,
             who: means.who,
             time: means.time,
-            fingerprint_key: means.fingerprint_key,
+            fingerprint_key: Mutex::new(means.fingerprint_key),
             news: broadcast::Sender::new(256),
             down: Mutex::new(None),
         };

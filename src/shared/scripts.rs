@@ -98,6 +98,11 @@ redis.call('HSET', KEYS[1], 'good', string.format('%.0f', t[1] * 1000 + math.flo
 redis.call('PUBLISH', ARGV[2], ARGV[3])
 return 1";
 
+/// KEYS key of fingerprints · ARGV one's own → the one that all use.
+const PRINTS: &str = r"
+redis.call('SET', KEYS[1], ARGV[1], 'NX')
+return redis.call('GET', KEYS[1])";
+
 /// All of them, hashed once.
 pub(super) struct Scripts {
     pub(super) acquire: Script,
@@ -108,6 +113,7 @@ pub(super) struct Scripts {
     pub(super) forget: Script,
     pub(super) gone: Script,
     pub(super) good: Script,
+    pub(super) prints: Script,
 }
 
 impl Scripts {
@@ -121,6 +127,7 @@ impl Scripts {
             forget: Script::new(FORGET),
             gone: Script::new(GONE),
             good: Script::new(GOOD),
+            prints: Script::new(PRINTS),
         }
     }
 }

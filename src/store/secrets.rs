@@ -18,6 +18,15 @@ pub(super) fn meta(db: &Connection, key: &str) -> rusqlite::Result<Option<Vec<u8
     db.query_row("SELECT v FROM meta WHERE k = ?1", [key], |r| r.get(0)).optional()
 }
 
+/// The key that fingerprints of platforms' tokens are made with: one for all hosts that share tokens, else this store's own.
+pub(super) fn token_key(db: &Connection) -> rusqlite::Result<Option<[u8; 32]>> {
+    let kept = match meta(db, "token_key")? {
+        Some(shared) => Some(shared),
+        None => meta(db, "fingerprint_key")?,
+    };
+    Ok(kept.and_then(|k| k.try_into().ok()))
+}
+
 /// The vault's line.
 pub(super) fn key_meta(db: &Connection) -> rusqlite::Result<Option<KeyMeta>> {
     Ok(meta(db, "vault")?.and_then(|v| serde_json::from_slice(&v).ok()))

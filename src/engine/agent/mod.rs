@@ -36,7 +36,7 @@ pub async fn answer(world: &Arc<World>, request: &Request) -> Result<Document, R
     if request.whose.as_ref().is_some_and(other) {
         return Err(Refusal::Unknown);
     }
-    let key = world.store().fingerprint_key();
+    let key = world.tokens().print_key(world).await;
     let ask = request.ask(&key);
     let given = world.tokens().obtain(&target, ask).await.map_err(|why| match why.code {
         ReasonCode::NothingCached if request.read_only => Refusal::Reason(crate::domain::Reason::new(ReasonCode::ReadOnly)),

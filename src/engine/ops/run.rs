@@ -19,6 +19,9 @@ use tokio_util::sync::CancellationToken;
 /// Tries of one step, checks in between, before the runner gives up on it.
 const TRIES: u32 = 6;
 
+/// Who must wait so many seconds is told so at once: the tries of a step are over sooner.
+const LONG_S: u64 = 30;
+
 /// Name in a plan's sealed part of the token that replaces the old one.
 pub(super) const NEW_TOKEN: &str = "token";
 /// Name in a plan's sealed part of the token that is replaced.
@@ -249,7 +252,8 @@ impl Runner<'_> {
                 }
                 StepEnd::Failed { why, sent } => {
                     self.op.begun = sent;
-                    let hopeless = !sent && !why.code.passes();
+                    let waits = why.arg("retry_after").and_then(|s| s.parse::<u64>().ok()).is_some_and(|s| s >= LONG_S);
+                    let hopeless = !sent && (!why.code.passes() || waits);
                     last = why;
                     if hopeless {
                         break;

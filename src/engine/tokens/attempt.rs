@@ -98,7 +98,16 @@ impl Broker {
         };
         let (cx, against) = match prepare(&subject, &rules, &ask, row.as_ref()).await {
             Ok(prepared) => prepared,
-            Err(why) => return or_cached(&subject, &ask, why).await,
+            Err(why) => {
+                let wanted = hosts::Wanted { subject: &subject, ask: &ask, row: row.as_ref() };
+                if !self.take_from_others(&wanted).await? {
+                    return or_cached(&subject, &ask, why).await;
+                }
+                self.told(&subject.target);
+                let row = subject.row().await?;
+                let became = row.as_ref().and_then(|r| seen.became(r));
+                return subject.give(row, Origin::Shared, became);
+            }
         };
         if report == Report::Holds && cause == Cause::Rejected {
             refused(&subject, &ask).await?;
@@ -143,7 +152,7 @@ impl Broker {
         let now = e.subject.world.time.now();
         let before = e.row.as_ref().and_then(|r| r.token.as_ref());
         let same = before.is_some_and(|t| t.text.as_ref() == Some(&issued.token));
-        let new = Fingerprint::of(&e.cx.fingerprint_key, &issued.token);
+        let new = Fingerprint::of(&e.subject.token_key().await?, &issued.token);
         let known = decide::known_end(e.row.as_ref(), &issued.token, &new).or(gone);
         let expires = decide::expiry(known, &issued.sent, issued.life, e.rules.semantics, &now);
         // What was asked for by a refusal or by an order to replace it is no surprise.
@@ -159,6 +168,12 @@ impl Broker {
         let now = e.subject.world.time.now();
         let before = e.row.as_ref().and_then(|r| r.hold.as_ref());
         let hold = decide::hold(&why, before, &e.against, &now);
+        // Whoever asked is told at once how long nothing more is sent.
+        let wait = hold.as_ref().filter(|_| why.code == ReasonCode::RateLimited).and_then(|h| h.until).map(|until| until.left(&now));
+        let why = match wait {
+            Some(left) => why.without("retry_after").with("retry_after", left.as_secs().max(1).to_string()),
+            None => why,
+        };
         let _ = self.ended(e, End::Failed { reason: why.clone().at(now), hold }, began).await;
         self.saw_here(e.subject, storm::limited(e.row.as_ref(), &why, &now).into_iter().collect()).await;
         why
@@ -168,7 +183,9 @@ impl Broker {
         let world = &e.subject.world;
         let at = world.time.now();
         let took_ms = u64::try_from(began.age(&at).as_millis()).unwrap_or(u64::MAX);
-        let forced = e.ask.renew == Some(RenewWish::Rotate);
+        let demanded = e.ask.renew == Some(RenewWish::Rotate);
+        // What may have been carried out counts against the platform's limits, answered or not: the next one would end the token at once.
+        let forced = demanded && !matches!(&end, End::Failed { reason, .. } if !decide::maybe_done(reason));
         let outcome = match &end {
             End::New { .. } => "new",
             End::Same { .. } => "unchanged",
@@ -180,7 +197,7 @@ impl Broker {
         };
         let took = std::time::Duration::from_millis(took_ms);
         world.meter.fetched((&e.subject.key.gateway, &e.subject.key.account), e.cause.name(), result, error, took);
-        if forced {
+        if demanded {
             crate::engine::ops::audit(world, &e.subject.target, "rotate token", None, outcome).await;
         }
         let ended = Ended {

@@ -152,6 +152,20 @@ pub(super) fn held_back(row: Option<&TokenRow>, ask: &Ask, against: &Fingerprint
     }
 }
 
+/// True when a demand for another token that ended so may have been carried out all the same: it was sent, and no answer says that it
+/// was refused.
+pub(super) fn maybe_done(reason: &Reason) -> bool {
+    use ReasonCode as C;
+    // Kinds of trouble that are met before anything is sent (`providers::http`).
+    let unsent = ["connection refused", "connect timed out", "host unreachable", "network unreachable"];
+    match reason.code {
+        C::CredentialRefused | C::CredentialMissing | C::WrongId | C::WrongApp | C::AddressNotTrusted | C::AppDisabled => false,
+        C::ApiForbidden | C::Forbidden | C::QuotaUsed | C::RateLimited | C::RotateByHand | C::NameUnknown | C::TlsFailed | C::Gone => false,
+        C::Unreachable => !reason.raw.as_ref().is_some_and(|r| unsent.contains(&r.as_str())),
+        _ => true,
+    }
+}
+
 /// What a failed attempt means for the next one.
 pub(super) fn hold(reason: &Reason, before: Option<&Hold>, against: &Fingerprint, now: &Stamp) -> Option<Hold> {
     use ReasonCode as C;

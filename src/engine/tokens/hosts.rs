@@ -1,13 +1,13 @@
 //! The same among hosts: a lease with a fence, so that one host fetches and the others take what it got; and what to do when
 //! the shared store does not answer.
 
-use super::{Broker, Subject, attempt::Errand, decide, ident::name};
+use super::{Broker, Subject, attempt::Errand, decide, ident::name, learn::LOOK};
 use crate::{
-    domain::{Reason, ReasonCode, Secret, Stamp, row::TokenSemantics},
-    engine::{metrics::LeaseEnd, who::process_at_host},
-    providers::token::Origin,
+    domain::{Fingerprint, Reason, ReasonCode, Secret, Stamp, row::TokenSemantics},
+    engine::{metrics::LeaseEnd, who::process_at_host, world::World},
+    providers::token::{Ask, Origin, Tokens},
     shared::{Gone, Lease, News, Put, Shared, SharedToken, mark},
-    store::tokens::Cause,
+    store::tokens::{Cause, TokenRow},
 };
 use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
@@ -47,6 +47,20 @@ impl Subject {
     }
 }
 
+/// Whose token is wanted, which, and what lies here.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) subject: &'a Subject,
+    pub(super) ask: &'a Ask,
+    pub(super) row: Option<&'a TokenRow>,
+}
+
+impl Errand<'_> {
+    fn wanted(&self) -> Wanted<'_> {
+        Wanted { subject: self.subject, ask: self.ask, row: self.row.as_ref() }
+    }
+}
+
 /// How trying the shared store ended.
 enum Tried {
     /// The token is there.
@@ -59,7 +73,7 @@ impl Broker {
     /// Fetches under the lease of all hosts, or takes what another host fetched meanwhile.
     pub(super) async fn among_hosts(&self, e: &Errand<'_>) -> Result<Origin, Reason> {
         let Some(shared) = self.connect(&e.subject.world).await else { return self.alone(e).await };
-        let down = match (self.known_down(e.subject).await, shared) {
+        let down = match (self.known_down(&e.subject.world).await, shared) {
             (Some(why), _) | (None, Err(why)) => why,
             (None, Ok(shared)) => match self.under_lease(e, shared).await? {
                 Tried::Had(origin) => return Ok(origin),
@@ -87,9 +101,9 @@ impl Broker {
     }
 
     /// Why it is not asked now: it did not answer a moment ago.
-    pub(super) async fn known_down(&self, subject: &Subject) -> Option<Reason> {
-        let (at, why) = subject.world.store.shared_down().await.ok().flatten()?;
-        (at.age(&subject.world.time.now()) < DOWN).then_some(why)
+    pub(super) async fn known_down(&self, world: &World) -> Option<Reason> {
+        let (at, why) = world.store.shared_down().await.ok().flatten()?;
+        (at.age(&world.time.now()) < DOWN).then_some(why)
     }
 
     async fn under_lease(&self, e: &Errand<'_>, shared: &Arc<dyn Shared>) -> Result<Tried, Reason> {
@@ -101,7 +115,7 @@ impl Broker {
                 let generation = found.as_ref().map_or(0, |t| t.generation);
                 refused_again(e, found.as_ref())?;
                 if let Some(found) = found
-                    && self.adopt_shared(e, found, None).await?
+                    && self.adopt_shared(&e.wanted(), found, None).await?
                 {
                     return Ok(Tried::Had(Origin::Shared));
                 }
@@ -114,6 +128,8 @@ impl Broker {
         }
         e.subject.world.shared_answers().await;
         loop {
+            // Whoever was stopped past its time looks once more before it gives up: it may lie there by now.
+            let last = Instant::now() >= e.until;
             let lease = match shared.acquire(&name, ttl).await {
                 Ok(lease) => lease,
                 Err(why) => return Ok(Tried::Down(why)),
@@ -121,7 +137,7 @@ impl Broker {
             // Also with the lease in hand: its last holder may have written between our look and our turn.
             match shared.get(&name).await {
                 Ok(Some(found)) => {
-                    if self.adopt_shared(e, found, Some(began)).await? {
+                    if self.adopt_shared(&e.wanted(), found, Some(began)).await? {
                         if let Some(lease) = &lease {
                             let _ = shared.release(lease).await;
                         }
@@ -137,15 +153,15 @@ impl Broker {
                 let _ = shared.release(&lease).await;
                 return done.map(Tried::Had);
             }
+            if last {
+                e.subject.world.meter.lease(LeaseEnd::Timeout);
+                let holder = shared.holder(&name).await.ok().flatten();
+                return Err(Reason::new(ReasonCode::LeaseTimeout).with("holder", holder.as_ref().map_or("?", |h| h.as_str())));
+            }
             let pause = tokio::time::sleep(jitter());
             tokio::select! {
                 () = pause => {}
                 _ = about(&mut news, &name) => {}
-            }
-            if Instant::now() >= e.until {
-                e.subject.world.meter.lease(LeaseEnd::Timeout);
-                let holder = shared.holder(&name).await.ok().flatten();
-                return Err(Reason::new(ReasonCode::LeaseTimeout).with("holder", holder.as_ref().map_or("?", |h| h.as_str())));
             }
         }
     }
@@ -159,10 +175,20 @@ impl Broker {
         let gone = gone.map(|g| (g.mark, world.time.now().plus(g.left)));
         let issued = match self.fetch(e).await {
             Ok(issued) => issued,
-            Err(why) => return Err(self.failed(e, why, &began).await),
+            Err(why) => {
+                let why = self.failed(e, why, &began).await;
+                // Stopped past the lease, it may come back to nothing but its own deadline, while the next holder has the token.
+                if let Ok(Some(found)) = shared.get(name).await
+                    && self.adopt_shared(&e.wanted(), found, Some(lease.fence)).await?
+                {
+                    world.meter.lease(LeaseEnd::Lost);
+                    return Ok(Origin::Shared);
+                }
+                return Err(why);
+            }
         };
         let now = world.time.now();
-        let fingerprint = crate::domain::Fingerprint::of(&e.cx.fingerprint_key, &issued.token);
+        let fingerprint = Fingerprint::of(&e.subject.token_key().await?, &issued.token);
         let this = mark(name, &issued.token);
         let gone = gone.filter(|(m, _)| m.is_some() && *m == this).map(|(_, end)| end);
         let known = decide::known_end(e.row.as_ref(), &issued.token, &fingerprint).or(gone);
@@ -188,7 +214,7 @@ impl Broker {
             Ok(Put::Fenced) => {
                 world.meter.lease(LeaseEnd::Lost);
                 if let Ok(Some(found)) = shared.get(name).await
-                    && self.adopt_shared(e, found, Some(lease.fence)).await?
+                    && self.adopt_shared(&e.wanted(), found, Some(lease.fence)).await?
                 {
                     return Ok(Origin::Shared);
                 }
@@ -204,17 +230,32 @@ impl Broker {
 
     /// Takes a token of another host if it answers the ask. `since`: the generation before this asker began to wait; a newer
     /// one is an attempt that ended meanwhile, and counts whatever it brought.
-    async fn adopt_shared(&self, e: &Errand<'_>, found: SharedToken, since: Option<u64>) -> Result<bool, Reason> {
+    async fn adopt_shared(&self, w: &Wanted<'_>, found: SharedToken, since: Option<u64>) -> Result<bool, Reason> {
         let newer = since.is_some_and(|g| found.generation > g);
-        let mine = e.row.as_ref().and_then(|r| r.token.as_ref());
+        let mine = w.row.and_then(|r| r.token.as_ref());
         let same = mine.is_some_and(|t| t.fingerprint == found.fingerprint);
         let answers = found.left > Duration::ZERO
-            && (newer || (e.ask.renew.is_none() && e.ask.rejected.as_ref() != Some(&found.fingerprint) && found.left >= e.ask.min_life && !same));
+            && (newer || (w.ask.renew.is_none() && w.ask.rejected.as_ref() != Some(&found.fingerprint) && found.left >= w.ask.min_life && !same));
         if !answers {
             return Ok(false);
         }
-        self.adopt_found(e.subject, found).await?;
+        self.adopt_found(w.subject, found).await?;
         Ok(true)
+    }
+
+    /// What stands against asking the platform from this host (a hold, its clock) does not stand against a token that another host
+    /// has got: looked for in a moment, and taken. False: there is none that answers, or that could not be learnt.
+    pub(super) async fn take_from_others(&self, w: &Wanted<'_>) -> Result<bool, Reason> {
+        let world = &w.subject.world;
+        if w.ask.renew.is_some() || world.read_only || !world.vault.is_open() || !self.shares() || self.known_down(world).await.is_some() {
+            return Ok(false);
+        }
+        let Some(Ok(shared)) = self.connect(world).await else { return Ok(false) };
+        let Ok(Ok(Some(found))) = tokio::time::timeout(LOOK, shared.get(&name(w.subject))).await else { return Ok(false) };
+        // Where nothing lives here, a short life is better than none.
+        let usable = decide::alive(w.row, &world.time.now()).is_some_and(|t| !t.rejected && w.ask.rejected.as_ref() != Some(&t.fingerprint));
+        let ask = if usable || w.ask.strict { w.ask.clone() } else { Ask { min_life: Duration::ZERO, ..w.ask.clone() } };
+        self.adopt_shared(&Wanted { ask: &ask, ..*w }, found, None).await
     }
 }
 

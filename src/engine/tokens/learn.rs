@@ -15,7 +15,7 @@ use std::{sync::Arc, time::Duration};
 /// What another host found of a token counts here for so long: it travels at once or not at all.
 const TOLD: Duration = Duration::from_secs(60);
 /// A client that waits for a token that lies here already waits so long at most for what the others know of it.
-const LOOK: Duration = Duration::from_millis(300);
+pub(super) const LOOK: Duration = Duration::from_millis(300);
 
 /// What the shared store says of a token.
 struct There {
@@ -74,7 +74,7 @@ impl Broker {
             Some(Ok(shared)) => shared,
             Some(Err(why)) => return Ok(Some(why)),
         };
-        if let Some(why) = self.known_down(subject).await {
+        if let Some(why) = self.known_down(world).await {
             return Ok(Some(why));
         }
         let name = name(subject);

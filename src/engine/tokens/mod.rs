@@ -3,7 +3,7 @@
 //!
 //! * `decide`: what an ask comes to, pure. * `flight`: one attempt at a time in this process and on this host.
 //! * `attempt`: the attempt itself. * `check`: whether a token is refused as a client says. * `hosts`: the same among hosts. * `learn`: what hosts tell each other.
-//! * `ident`: what a token is called. * `renamed`: what lies under older names. * `timer`: fetches without being asked.
+//! * `ident`: what a token is called. `prints`: the key of its fingerprint. * `renamed`: what lies under older names. * `timer`: fetches without being asked.
 
 mod attempt;
 mod check;
@@ -13,6 +13,7 @@ mod hosts;
 mod ident;
 mod learn;
 mod names;
+mod prints;
 mod renamed;
 mod storm;
 mod subject;
@@ -61,6 +62,8 @@ struct Inner {
     shared: OnceLock<Arc<dyn Shared>>,
     /// True while a timer of this process hears the news of other hosts.
     listening: AtomicBool,
+    /// True once this process uses the key of fingerprints that all hosts use.
+    agreed: AtomicBool,
     /// Targets whose token changed since the timer looked.
     dirty: Mutex<HashSet<Target>>,
     changed: tokio::sync::Notify,
@@ -88,6 +91,7 @@ impl Broker {
             flights: Mutex::default(),
             shared: OnceLock::new(),
             listening: AtomicBool::new(false),
+            agreed: AtomicBool::new(false),
             dirty: Mutex::default(),
             changed: tokio::sync::Notify::new(),
             news: broadcast::Sender::new(NEWS),
@@ -137,6 +141,7 @@ impl Broker {
         let subject = self.subject(at)?;
         let Some(issuer) = subject.gateway.provider.issuer() else { return Err(Reason::new(ReasonCode::NotInVersion)) };
         let rules = issuer.rules();
+        self.agree_on_key(&subject.world).await;
         let mut row = subject.row().await?;
         if row.is_none() && self.inherit(&subject).await? {
             row = subject.row().await?;

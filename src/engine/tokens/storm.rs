@@ -11,7 +11,8 @@ use crate::{
     store::tokens::{KeptToken, Sign, SignKind, TokenRow},
 };
 
-/// More requests than this from here for one token within ten minutes are a storm of our own clients.
+/// More requests than this from here for one token within ten minutes are a storm of our own clients. What an operator orders is none of
+/// theirs.
 const OWN: u32 = 5;
 /// So many tokens that went before their time are no whim of the platform.
 const EARLY: u32 = 2;
@@ -24,14 +25,15 @@ const EVIDENCE: &str = "evidence";
 /// What the signs of the last ten minutes come to.
 pub(super) fn of(row: &TokenRow) -> Option<Reason> {
     let s = &row.signs;
+    let clients = row.fetches.saturating_sub(row.ordered);
     let (evidence, n) = if s.died.saturating_add(s.changed) >= EARLY {
         if s.changed > s.died { ("changed", s.changed) } else { ("died", s.died.saturating_add(s.changed)) }
     } else if s.limited > 0 && row.fetches <= OWN {
         ("limited", row.fetches)
     } else if s.bots >= BOT {
         ("bot", s.bots)
-    } else if row.fetches > OWN {
-        ("fetches", row.fetches)
+    } else if clients > OWN {
+        ("fetches", clients)
     } else {
         return None;
     };
@@ -86,6 +88,7 @@ mod tests {
             trouble: None,
             hold: None,
             fetches,
+            ordered: 0,
             signs,
             tried: None,
             untrusted: false,
@@ -106,9 +109,12 @@ mod tests {
         };
         says(Signs { died: 3, ..Signs::default() }, 3, &["3 tokens died early in 10 min", "somebody else holds this secret"]);
         says(Signs { changed: 2, ..Signs::default() }, 3, &["another token 2 times in 10 min", "somebody else holds this secret"]);
-        says(Signs { limited: 1, ..Signs::default() }, 2, &["2 fetches from here in 10 min", "somebody else"]);
+        says(Signs { limited: 1, ..Signs::default() }, 2, &["fetches from here in 10 min: 2", "somebody else"]);
         says(Signs { bots: 12, bot: Some("wecom-desk".into()), ..Signs::default() }, 1, &["wecom-desk", "12 refusals in 10 min"]);
         says(Signs::default(), 40, &["40 fetches in 10 min"]);
+        // An operator who tries again is no client that loops.
+        let tries = TokenRow { ordered: 38, ..row(Signs::default(), 40) };
+        assert_eq!(of(&tries), None);
         // Our own storm reaches the limit too: then nobody else is accused.
         says(Signs { limited: 1, ..Signs::default() }, 40, &["40 fetches in 10 min"]);
     }

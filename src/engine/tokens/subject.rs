@@ -24,6 +24,11 @@ impl Subject {
         self.gateway.settings.accounts.iter().any(|a| a.name == self.target.account.as_str())
     }
 
+    /// What fingerprints of tokens are made with here.
+    pub(super) async fn token_key(&self) -> Result<[u8; 32], Reason> {
+        self.world.store.token_key().await.map_err(|e| e.reason())
+    }
+
     /// What is kept, as far as it is of the identity that is configured now.
     pub(super) async fn row(&self) -> Result<Option<TokenRow>, Reason> {
         let row = self.world.store.token(&self.key.id).await.map_err(|e| e.reason())?;

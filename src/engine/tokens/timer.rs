@@ -73,6 +73,7 @@ pub(in crate::engine) async fn run(world: Arc<World>) {
     if let Some(Ok(shared)) = broker.connect(&world).await {
         // Before it was asked once it is not known to be away.
         let _ = shared.holder("answers").await;
+        broker.agree_on_key(&world).await;
     }
     world.tell_shared().await;
     world.tell_status();
@@ -261,6 +262,8 @@ impl Timer {
         }
         if matches!(news, News::Back) {
             self.broker.answers().await;
+            self.broker.disagree();
+            self.broker.agree_on_key(&self.world).await;
         }
         if matches!(news, News::Lost | News::Back) {
             self.world.tell_shared().await;

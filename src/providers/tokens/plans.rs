@@ -67,10 +67,15 @@ pub(super) async fn plan(platform: &Platform, cx: &Cx, at: &Target, action: &Act
 /// See [`crate::providers::Provider::check`].
 pub(super) async fn check(cx: &Cx, op: &Op, step: &str) -> Finding {
     match step {
-        // Another token than before is there since: it came from here, or somebody else renewed it, which is the same to all.
+        // Another token than before is there since: it came from here, or somebody else renewed it, which is the same to all. What is
+        // kept here does not tell of a demand whose answer was lost.
         "rotate" => match cx.tokens.held(&op.target).await {
             Some(held) if Some(&held.fingerprint) != old(op).as_ref() && !held.rejected => Finding::Done,
-            _ => Finding::NotDone,
+            _ => match stands(cx, op).await {
+                Ok(Some(_)) => Finding::Done,
+                Ok(None) => Finding::NotDone,
+                Err(why) => Finding::CannotTell(why),
+            },
         },
         // Another secret than before is kept: only one that the platform took ever is.
         "secret" => match fetch::account(cx, &op.target).ok().and_then(|a| fetch::secret(cx, a)) {
@@ -116,25 +121,41 @@ fn still_valid(op: &Op) -> Vec<Message> {
     until.map(|t| Message::new(&w::TOLD_STILL_VALID).with("time", t)).into_iter().collect()
 }
 
+/// The token that the platform gives now, if it is another one than before the op: a plain request ends nobody's token.
+async fn stands(cx: &Cx, op: &Op) -> Result<Option<Given>, Reason> {
+    let given = cx.tokens.obtain(&op.target, Ask { renew: Some(RenewWish::Again), ..Ask::default() }).await?;
+    Ok(Some(given).filter(|g| Some(&g.held.fingerprint) != old(op).as_ref()))
+}
+
+/// What is said of a token that came in place of `old`.
+fn replaced(platform: &Platform, old: Option<&Fingerprint>) -> Vec<Message> {
+    let lives = platform.rules.semantics == TokenSemantics::SameThenOverlap && old.is_some();
+    lives.then(|| Message::new(&w::TOLD_OLD_LIVES)).into_iter().collect()
+}
+
 async fn renew(platform: &Platform, cx: &Cx, op: &Op, wish: RenewWish) -> StepEnd {
+    use ReasonCode as C;
     match cx.tokens.obtain(&op.target, Ask { renew: Some(wish), ..Ask::default() }).await {
         Ok(given) => {
             let old = old(op);
             let same = given.became == Some(Became::Unchanged) || old.as_ref() == Some(&given.held.fingerprint);
-            let mut told = Vec::new();
-            if same {
-                told.push(Message::new(&w::TOLD_SAME).with("time", given.held.expires.wall.rfc3339()));
-            } else if platform.rules.semantics == TokenSemantics::SameThenOverlap && old.is_some() {
-                told.push(Message::new(&w::TOLD_OLD_LIVES));
-            }
+            let told = if same {
+                vec![Message::new(&w::TOLD_SAME).with("time", given.held.expires.wall.rfc3339())]
+            } else {
+                replaced(platform, old.as_ref())
+            };
             got(given, told)
         }
-        // The owner of tokens does not ask blindly twice, and what it asked is in its own book: the check reads that.
-        Err(why) => {
-            // What was not sent, or was refused in full, is not tried again in a moment.
-            let refused = matches!(why.code, ReasonCode::QuotaUsed | ReasonCode::RotateByHand | ReasonCode::RateLimited);
-            StepEnd::Failed { why, sent: wish == RenewWish::Rotate && !refused }
+        // What was not sent, or was refused in full, is not tried again in a moment.
+        Err(why) if wish == RenewWish::Again || matches!(why.code, C::QuotaUsed | C::RotateByHand | C::RateLimited) => {
+            StepEnd::Failed { why, sent: false }
         }
+        // It may have been carried out: what the platform gives now tells, before anything is demanded again.
+        Err(why) => match stands(cx, op).await {
+            Ok(Some(given)) => got(given, replaced(platform, old(op).as_ref())),
+            Ok(None) => StepEnd::Failed { why, sent: false },
+            Err(_) => StepEnd::Failed { why, sent: true },
+        },
     }
 }
 

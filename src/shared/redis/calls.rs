@@ -6,6 +6,7 @@ use crate::{
     providers::Fut,
     shared::{Gone, Lease, Mirror, MirrorForm, News, Put, Shared, SharedToken, mark},
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
 use std::time::Duration;
 use tokio::sync::broadcast;
 
@@ -27,7 +28,7 @@ impl Inner {
     /// Reads a token. Whoever may write there may have written anything.
     pub(super) fn token(&self, name: &str, (generation, kept, by, left, age, renewed, good): Kept) -> Result<SharedToken, Reason> {
         let token = self.opened(name, generation, kept)?;
-        let fingerprint = Fingerprint::of(&self.fingerprint_key, &token);
+        let fingerprint = Fingerprint::of(&super::lock(&self.fingerprint_key), &token);
         let (good, by) = ((good >= 0).then(|| span(good)), Clean::new(&by));
         Ok(SharedToken { token, fingerprint, generation, left: span(left), age: span(age), by, renewed: renewed == 1, good })
     }
@@ -156,6 +157,20 @@ impl Shared for Redis {
             script.key(i.key(name, "token")).arg(mark).arg(i.channel()).arg(name);
             self.call::<i64>(&script).await.map(|_| ())
         })
+    }
+
+    fn print_key<'a>(&'a self, mine: &'a [u8; 32]) -> Fut<'a, Result<[u8; 32], Reason>> {
+        Box::pin(async move {
+            let mut script = self.inner.scripts.prints.prepare_invoke();
+            script.key(self.inner.key("fingerprints", "key")).arg(STANDARD.encode(mine));
+            let found = self.call::<String>(&script).await?;
+            let key = STANDARD.decode(found).ok().and_then(|k| k.try_into().ok());
+            key.ok_or_else(|| super::torn("the key of fingerprints there is damaged"))
+        })
+    }
+
+    fn prints_with(&self, key: [u8; 32]) {
+        *super::lock(&self.inner.fingerprint_key) = key;
     }
 
     fn news(&self) -> broadcast::Receiver<News> {

@@ -25,7 +25,7 @@ pub fn glance(paths: &Paths, id: &str, whose: &str, time: &dyn Time) -> Option<(
         return None;
     }
     let line = secrets::key_meta(&db).ok()??;
-    let key: [u8; 32] = secrets::meta(&db, "fingerprint_key").ok()??.try_into().ok()?;
+    let key = secrets::token_key(&db).ok()??;
     let vault = Vault::from_file(line, &paths.key_file())?;
     let locks = paths.locks();
     let row = read::open(&db, id, &Tools { vault: &vault, locks: &locks, time, path: &path }).ok()??;

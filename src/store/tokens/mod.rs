@@ -14,6 +14,8 @@ use crate::domain::{Clean, Fingerprint, Reason, Stamp};
 
 /// Lines of the log kept for one target.
 const LOGGED: i64 = 200;
+/// So long forced attempts are kept whatever else happens: platforms count them by the day.
+const DAY_MS: i64 = 86_400_000;
 /// The window of [`TokenRow::fetches`], in milliseconds.
 const WINDOW_MS: i64 = 600_000;
 
@@ -25,8 +27,18 @@ impl Store {
     }
     /// Commits how an attempt ended: the token sealed, the count of attempts raised, a line in the log.
     pub async fn token_ended(&self, ended: Ended) -> Result<(), StoreError> {
-        let key = self.0.fingerprint_key;
-        self.ask(move |db| write::ended(db, &ended, &key)).await
+        self.ask(move |db| write::ended(db, &ended)).await
+    }
+    /// The key that fingerprints of platforms' tokens are made with. Not that of other secrets, which never leaves this store.
+    pub async fn token_key(&self) -> Result<[u8; 32], StoreError> {
+        self.ask(read::key).await
+    }
+    /// Takes over the key that all hosts use which share tokens; living tokens are called by it from then on.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`]: tokens lie here that cannot be read now. Nothing was changed.
+    pub async fn token_key_adopt(&self, key: [u8; 32]) -> Result<(), StoreError> {
+        self.ask(move |db| write::adopt_key(db, &key)).await
     }
     /// Notes that the platform refused the token of this fingerprint. False when another one is there meanwhile.
     pub async fn token_rejected(&self, id: &str, fingerprint: &Fingerprint) -> Result<bool, StoreError> {
@@ -94,7 +106,7 @@ impl Store {
         let id = id.to_owned();
         self.ask(move |db| read::log(db, &id, limit)).await
     }
-    /// How many forced attempts of a target succeeded since `wall` (ms), and when the first and the last one of them was.
+    /// How many forced attempts of a target were sent since `wall` (ms) and not refused in full, answered or not, and when the first and the last one of them ended.
     pub async fn token_forced(&self, id: &str, since: i64) -> Result<(u32, Option<i64>, Option<i64>), StoreError> {
         let id = id.to_owned();
         self.ask(move |db| read::forced(db, &id, since)).await

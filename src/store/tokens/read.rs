@@ -29,7 +29,11 @@ fn raw(db: &Connection, id: &str, since: i64) -> rusqlite::Result<Option<(TokenR
         "SELECT gateway, account, kind, form, gen, fp, len, blob, issued, expires, by, rejected, renewed, attempts, ended, forced, trouble, hold,
         (SELECT COUNT(*) FROM token_fetch f WHERE f.target = token.target AND f.wall > ?2 AND f.result NOT IN ('stopped', 'seen', 'good', 'unclear', 'untrusted')
           AND f.id > COALESCE((SELECT MAX(id) FROM token_fetch r WHERE r.target = token.target AND r.result = 'seen' AND r.cause = 'replaced'), 0))
-        , whose FROM token WHERE target = ?1";
+        , whose,
+        (SELECT COUNT(*) FROM token_fetch f WHERE f.target = token.target AND f.wall > ?2 AND f.result NOT IN ('stopped', 'seen', 'good', 'unclear', 'untrusted')
+          AND f.cause IN ('operator', 'forced')
+          AND f.id > COALESCE((SELECT MAX(id) FROM token_fetch r WHERE r.target = token.target AND r.result = 'seen' AND r.cause = 'replaced'), 0))
+        FROM token WHERE target = ?1";
     db.prepare_cached(sql)?
         .query_row(rusqlite::params![id, since], |r| {
             let key = TokenKey {
@@ -68,6 +72,7 @@ fn raw(db: &Connection, id: &str, since: i64) -> rusqlite::Result<Option<(TokenR
                 trouble: json(r, 16)?,
                 hold: json(r, 17)?,
                 fetches: u32::try_from(count(r, 18)?).unwrap_or(u32::MAX),
+                ordered: u32::try_from(count(r, 20)?).unwrap_or(u32::MAX),
                 signs: Signs::default(),
                 tried: None,
                 untrusted: false,
@@ -135,6 +140,12 @@ pub(super) fn row(db: &mut Db, id: &str) -> Result<Option<TokenRow>, StoreError>
     open(db.vault_db()?, id, &t)
 }
 
+pub(super) fn key(db: &mut Db) -> Result<[u8; 32], StoreError> {
+    let path = db.path.clone();
+    let found = secrets::token_key(db.vault_db()?).and_then(|k| k.ok_or(rusqlite::Error::QueryReturnedNoRows));
+    found.map_err(|e| super::super::schema::explain(&path, &e))
+}
+
 pub(super) fn all(db: &mut Db) -> Result<Vec<TokenBrief>, StoreError> {
     let path = db.path.clone();
     let go = |db: &Connection| -> rusqlite::Result<Vec<TokenBrief>> {
@@ -175,7 +186,7 @@ pub(super) fn log(db: &mut Db, id: &str, limit: usize) -> Result<Vec<FetchLine>,
 
 pub(super) fn forced(db: &mut Db, id: &str, since: i64) -> Result<(u32, Option<i64>, Option<i64>), StoreError> {
     let path = db.path.clone();
-    let sql = "SELECT COUNT(*), MIN(wall), MAX(wall) FROM token_fetch WHERE target = ?1 AND wall > ?2 AND result IN ('new', 'unchanged') AND cause = 'forced'";
+    let sql = "SELECT COUNT(*), MIN(wall), MAX(wall) FROM token_fetch WHERE target = ?1 AND wall > ?2 AND cause = 'forced'";
     let go = |db: &Connection| db.query_row(sql, rusqlite::params![id, since], |r| Ok((r.get::<_, i64>(0)?, r.get(1)?, r.get(2)?)));
     let (n, first, last) = go(db.vault_db()?).map_err(|e| super::super::schema::explain(&path, &e))?;
     Ok((u32::try_from(n).unwrap_or(u32::MAX), first, last))

@@ -66,6 +66,8 @@ pub struct TokenRow {
     pub hold: Option<Hold>,
     /// Attempts of the last ten minutes that sent something.
     pub fetches: u32,
+    /// How many of these an operator asked for: no client did, and no timer.
+    pub ordered: u32,
     /// What was seen of other holders in that time.
     pub signs: Signs,
     /// How the token was last found when a client had reported it as refused, and when; `None`: not since it was issued.
@@ -232,7 +234,7 @@ pub struct Ended {
     pub by: Clean,
     /// Why it was made. `None`: nothing was sent, somebody else's token was taken over.
     pub cause: Option<Cause>,
-    /// It demanded a new token.
+    /// It demanded a new token, and may have been carried out.
     pub forced: bool,
     /// What it brought was fetched, here or elsewhere, because the one before was refused.
     pub renewed: bool,

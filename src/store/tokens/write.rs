@@ -5,10 +5,10 @@ use super::{
         StoreError, mark, secrets,
         thread::{Db, Tools},
     },
-    Cause, End, Ended, Hold, LOGGED, Sign, TokenKey, WINDOW_MS,
+    Cause, DAY_MS, End, Ended, Hold, LOGGED, Sign, TokenKey, WINDOW_MS,
 };
 use crate::{
-    domain::{Clean, Fingerprint, Reason, ReasonCode, Stamp},
+    domain::{Clean, Fingerprint, Reason, ReasonCode, Secret, Stamp},
     vault::Place,
 };
 use rusqlite::{OptionalExtension, Transaction, params};
@@ -30,7 +30,40 @@ fn generation(tx: &Transaction<'_>, key: &TokenKey) -> rusqlite::Result<i64> {
     tx.query_row("SELECT gen FROM token WHERE target = ?1", [&key.id], |r| r.get(0))
 }
 
-pub(super) fn ended(db: &mut Db, e: &Ended, fingerprint_key: &[u8; 32]) -> Result<(), StoreError> {
+/// With the key that stands here at this moment: another process may have agreed on another one.
+fn fingerprint(tx: &Transaction<'_>, token: &Secret) -> rusqlite::Result<Fingerprint> {
+    let key = secrets::token_key(tx)?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+    Ok(Fingerprint::of(&key, token))
+}
+
+/// From now on with that key; what lives here is called by it at once. Nothing is changed while the vault is locked.
+pub(super) fn adopt_key(db: &mut Db, key: &[u8; 32]) -> Result<(), StoreError> {
+    db.vault_tx(|tx, t| {
+        let explain = |err| t.explain(err);
+        if secrets::token_key(tx).map_err(explain)?.as_ref() == Some(key) {
+            return Ok(());
+        }
+        let kept = || -> rusqlite::Result<Vec<(String, i64, Vec<u8>)>> {
+            let mut all = tx.prepare("SELECT target, gen, blob FROM token WHERE blob IS NOT NULL")?;
+            let rows = all.query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?;
+            rows.collect()
+        };
+        for (id, generation, blob) in kept().map_err(explain)? {
+            let plain = match secrets::unseal(tx, t, &Place { table: "token", id: &id, column: "blob", generation }, &blob) {
+                Ok(plain) => plain,
+                Err(StoreError::Locked) => return Err(StoreError::Locked),
+                // As good as none: nobody is given it.
+                Err(_) => continue,
+            };
+            let Ok(text) = String::from_utf8(plain.to_vec()) else { continue };
+            let fp = Fingerprint::of(key, &Secret::new(text));
+            tx.execute("UPDATE token SET fp = ?2 WHERE target = ?1", params![id, fp.as_str()]).map_err(explain)?;
+        }
+        tx.execute("INSERT OR REPLACE INTO meta VALUES ('token_key', ?1)", [key.as_slice()]).map(|_| ()).map_err(explain)
+    })
+}
+
+pub(super) fn ended(db: &mut Db, e: &Ended) -> Result<(), StoreError> {
     db.journal_tx(|tx, t| {
         let id = e.key.id.as_str();
         let explain = |err| t.explain(err);
@@ -40,7 +73,7 @@ pub(super) fn ended(db: &mut Db, e: &Ended, fingerprint_key: &[u8; 32]) -> Resul
                 let next = i64::try_from(*generation).unwrap_or(i64::MAX).max(before.saturating_add(1));
                 let place = Place { table: "token", id, column: "blob", generation: next };
                 let (blob, key_id) = secrets::seal(tx, t, &place, token.expose().as_bytes())?;
-                let fp = Fingerprint::of(fingerprint_key, token);
+                let fp = fingerprint(tx, token).map_err(explain)?;
                 let sql = "UPDATE token SET gen = ?2, key_id = ?3, fp = ?4, len = ?5, blob = ?6, issued = ?7, expires = ?8, by = ?9,
                     renewed = ?10, whose = ?11, rejected = 0, trouble = NULL, hold = NULL WHERE target = ?1";
                 let length = i64::try_from(token.expose().chars().count()).unwrap_or(i64::MAX);
@@ -75,10 +108,10 @@ fn log(tx: &Transaction<'_>, t: &Tools<'_>, id: &str, at: &Stamp, by: &Clean, ca
     let go = || -> rusqlite::Result<()> {
         let sql = "INSERT INTO token_fetch (target, wall, by, cause, result, took_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
         tx.execute(sql, params![id, at.wall.0, by.as_str(), cause, result, i64::try_from(took_ms).unwrap_or(i64::MAX)])?;
-        // Signs apart from attempts: neither may push the other out.
-        let sql = "DELETE FROM token_fetch WHERE target = ?1 AND (result = 'seen') = ?3 AND id <= (SELECT id FROM token_fetch
+        // Signs apart from attempts: neither may push the other out; and forced ones are counted for a day.
+        let sql = "DELETE FROM token_fetch WHERE target = ?1 AND (result = 'seen') = ?3 AND NOT (cause = 'forced' AND wall > ?4) AND id <= (SELECT id FROM token_fetch
             WHERE target = ?1 AND (result = 'seen') = ?3 ORDER BY id DESC LIMIT 1 OFFSET ?2)";
-        tx.execute(sql, params![id, LOGGED, result == "seen"])?;
+        tx.execute(sql, params![id, LOGGED, result == "seen", at.wall.0.saturating_sub(DAY_MS)])?;
         Ok(())
     };
     go().map_err(|e| t.explain(e))

@@ -3,7 +3,7 @@
 use super::sample::{PHONE, app, at, picture};
 use crate::{
     clock::Limits,
-    domain::{Action, Reason, ReasonCode, Secret, State, Target},
+    domain::{Action, Fact, FactValue, Reason, ReasonCode, Secret, State, Target},
     engine::{Command, Mail},
     i18n::{Lang, Message, deck as w},
     providers::{AskSpec, Becomes, Claim, DiagLine, Diagnosis, KindSpec, Mark, On, SlotLine, SlotTable, Suggestion, VerbSpec},
@@ -142,6 +142,24 @@ fn a_token_is_shown_on_request_copied_after_that_and_hidden_by_itself() {
     update(&mut a, Event::Tick, later);
     assert!(!picture(&a).contains(TOKEN), "{}", picture(&a));
     assert!(press(&mut a, "y").is_empty());
+}
+
+#[test]
+fn the_token_view_tells_by_whom_how_often_and_what_that_comes_to() {
+    let mut a = deck(|s| {
+        for r in s.rows.iter_mut().filter(|r| r.label.as_str() == "WEB 1") {
+            let fact = |key, label, value| Fact { key, label, value };
+            r.facts.push(fact("refreshed_by", &crate::i18n::wecom::FACT_BY, FactValue::Text("watch[811]@edge-2".into())));
+            r.facts.push(fact("fetches_10min", &crate::i18n::wecom::FACT_FETCHES, FactValue::Count(43)));
+            r.link.reason = Some(Reason::new(ReasonCode::TokenStorm).with("evidence", "died").with("n", "7").with("target", "corp:ops"));
+        }
+    });
+    on(&mut a, "WEB 1");
+    press(&mut a, "T");
+    let seen = picture(&a);
+    for words in ["watch[811]@edge-2", "43", "7 tokens died early in 10 min", "reset the Secret"] {
+        assert!(seen.contains(words), "{words}: {seen}");
+    }
 }
 
 #[test]

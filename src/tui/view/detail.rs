@@ -147,10 +147,7 @@ fn row(app: &App, e: &Entry, g: &Gateway, width: usize, remedy: Remedy) -> Vec<R
     left_open(app, &mut out, width);
     out.push(Row::one(field(w::LABEL_SERVER.get(lang)), Role::Dim).and(server(app, g), Role::Plain));
     for f in &e.row.facts {
-        let value = match &f.value {
-            FactValue::Number(n) => tree::number(app, e, n.as_str()),
-            _ => value(app, f),
-        };
+        let value = fact(app, e, f);
         if shown.as_ref().is_some_and(|(label, said)| *label == f.label.get(lang) && *said == value) {
             // The identity is a fact too, for documents.
             continue;
@@ -180,6 +177,14 @@ fn left_open(app: &App, out: &mut Vec<Row>, width: usize) {
             .with("go", super::overlays::GO_ON.to_string())
             .with("drop", super::overlays::DROP.to_string());
         wrapped(out, &field(w::LABEL_REMEDY.get(lang)), &m.text(lang), width, Role::Plain);
+    }
+}
+
+/// A fact's value, as it is drawn.
+pub fn fact(app: &App, e: &Entry, f: &crate::domain::Fact) -> String {
+    match &f.value {
+        FactValue::Number(n) => tree::number(app, e, n.as_str()),
+        _ => value(app, f),
     }
 }
 

@@ -2,13 +2,13 @@
 
 use super::{
     platform::{Bench, WECOM, target},
-    primary::{Handle, Host, Primary, host},
+    primary::{Handle, Host, Kept, Primary, host},
 };
 use crate::{
-    domain::{Reason, ReasonCode, row::TokenSemantics},
+    domain::{Fingerprint, Reason, ReasonCode, Secret, row::TokenSemantics},
     engine::tokens::timer,
-    providers::token::{Ask, Given, Origin, TokenRules, Tokens},
-    shared::Shared,
+    providers::token::{Ask, Given, Origin, RenewWish, TokenRules, Tokens},
+    shared::{Shared, SharedToken},
 };
 use std::time::Duration;
 use tokio::time::Instant;
@@ -58,7 +58,7 @@ async fn a_second_host_takes_the_token_and_its_life() {
 async fn the_others_wait_for_a_holder_that_died_and_then_go_on() {
     let b = Bench::new(WECOM);
     let primary = Primary::new();
-    let dead = Handle { primary: primary.clone(), owner: "dead".into(), key: [0; 32] };
+    let dead = Handle { primary: primary.clone(), owner: "dead".into(), key: [0; 32].into() };
     dead.acquire("mint/ww1/1000", S(8)).await.unwrap().unwrap();
     let h = host(&b, &primary, "one").await;
     let began = Instant::now();
@@ -70,7 +70,7 @@ async fn the_others_wait_for_a_holder_that_died_and_then_go_on() {
 async fn a_holder_that_does_not_end_is_named() {
     let b = Bench::new(WECOM);
     let primary = Primary::new();
-    let slow = Handle { primary: primary.clone(), owner: "slow".into(), key: [0; 32] };
+    let slow = Handle { primary: primary.clone(), owner: "slow".into(), key: [0; 32].into() };
     slow.acquire("mint/ww1/1000", S(3600)).await.unwrap().unwrap();
     let h = host(&b, &primary, "one").await;
     let why = get(&h, Ask::default()).await.unwrap_err();
@@ -95,6 +95,80 @@ async fn a_holder_that_was_stopped_past_its_lease_overwrites_nothing() {
     let late = stopped.await.unwrap().unwrap();
     assert_eq!(late, newer.token, "the late one was handed out");
     assert_eq!(b.asked(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_whose_request_died_while_it_was_stopped_takes_what_the_next_one_got_and_so_does_its_next_ask() {
+    for semantics in [TokenSemantics::SameUntilExpiry, TokenSemantics::Rotating] {
+        let b = Bench::new(TokenRules { semantics, ..WECOM });
+        let primary = Primary::new();
+        let (one, two) = (host(&b, &primary, "one").await, host(&b, &primary, "two").await);
+        // No answer comes: what the first host meets when it goes on is its own deadline.
+        b.far.lock().unwrap().takes = S(3600);
+        let world = one.world.clone();
+        let stopped = tokio::spawn(async move { world.tokens().obtain(&target(0), Ask::default()).await });
+        tokio::time::sleep(S(1)).await;
+        b.time.sleep(S(60));
+        primary.memory.lock().unwrap().leases.clear();
+        b.far.lock().unwrap().takes = Duration::ZERO;
+        let newer = get(&two, Ask::default()).await.unwrap();
+        let late = stopped.await.unwrap().unwrap();
+        assert_eq!((&late.token, late.origin), (&newer.token, Origin::Shared), "{semantics:?}");
+        let next = get(&one, Ask::default()).await.unwrap();
+        assert_eq!((&next.token, next.held.trouble), (&newer.token, None), "{semantics:?}");
+        assert_eq!(b.asked(), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waited_past_its_time_for_a_lease_looks_once_more_before_it_gives_up() {
+    let b = Bench::new(WECOM);
+    let primary = Primary::new();
+    let slow = Handle { primary: primary.clone(), owner: "slow".into(), key: [0; 32].into() };
+    let lease = slow.acquire("mint/ww1/1000", S(3600)).await.unwrap().unwrap();
+    let h = host(&b, &primary, "one").await;
+    let waiting = tokio::spawn(async move { get(&h, Ask::default()).await.map(|g| (g.token, g.origin)) });
+    tokio::time::sleep(S(14)).await;
+    // Stopped here, and resumed when both its time is over and the token lies there.
+    let token = Secret::new("TOKEN-of-the-slow-one-0123456789".into());
+    let (fingerprint, by) = (Fingerprint::of(&[0; 32], &token), "slow".into());
+    let (left, age) = (S(7000), S(1));
+    let offer = SharedToken { token: token.clone(), fingerprint, generation: lease.fence, left, age, by, renewed: false, good: None };
+    {
+        let mut m = primary.memory.lock().unwrap();
+        m.tokens.insert("mint/ww1/1000".into(), Kept::of(&offer));
+    }
+    tokio::time::advance(S(30)).await;
+    assert_eq!(waiting.await.unwrap().unwrap(), (token, Origin::Shared));
+    assert_eq!(b.asked(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_stands_against_asking_from_one_host_hides_no_token_that_another_one_got() {
+    for code in [ReasonCode::AddressNotTrusted, ReasonCode::CredentialRefused, ReasonCode::RateLimited, ReasonCode::Slow] {
+        let b = Bench::new(WECOM);
+        let primary = Primary::new();
+        let (one, two) = (host(&b, &primary, "one").await, host(&b, &primary, "two").await);
+        b.far.lock().unwrap().errors = vec![Reason::new(code)];
+        assert_eq!(get(&one, Ask::default()).await.unwrap_err().code, code);
+        assert_eq!(get(&one, Ask::default()).await.unwrap_err().code, code, "it is held back, and nobody has one");
+        let theirs = get(&two, Ask::default()).await.unwrap();
+        let given = get(&one, Ask::default()).await.unwrap();
+        assert_eq!((&given.token, given.origin, b.asked()), (&theirs.token, Origin::Shared, 2), "{code:?}");
+        // The one that was refused is none for who reports it.
+        b.far.lock().unwrap().errors = vec![Reason::new(code)];
+        let mine = Ask { rejected: Some(given.held.fingerprint), ..Ask::default() };
+        for _ in 0..3 {
+            assert_eq!(get(&one, mine.clone()).await.unwrap_err().code, code);
+        }
+        assert_eq!(b.asked(), 3, "{code:?}");
+        // An order to fetch is not answered with what lies elsewhere.
+        if code == ReasonCode::RateLimited {
+            let again = Ask { renew: Some(RenewWish::Again), ..Ask::default() };
+            assert_eq!(get(&one, again).await.unwrap_err().code, code);
+        }
+        assert_eq!(b.asked(), 3);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -181,4 +255,35 @@ async fn a_loop_of_refusals_on_many_hosts_costs_one_request_in_ten_minutes_in_al
         }
         assert_eq!(b.asked(), 3, "revokes {revokes}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_is_called_the_same_on_every_host_whatever_it_was_called_before_they_shared_it() {
+    let b = Bench::new(WECOM);
+    let primary = Primary::new();
+    let homes = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let (one, two) = (b.host(&homes[0]).await, b.host(&homes[1]).await);
+    let (mut prints, ask) = (Vec::new(), |w: &std::sync::Arc<crate::engine::World>, ask: Ask| {
+        let w = w.clone();
+        async move { w.tokens().obtain(&target(0), ask).await }
+    });
+    for world in [&one, &two] {
+        prints.push(ask(world, Ask::default()).await.unwrap().held.fingerprint);
+    }
+    assert_ne!(prints[0], prints[1], "each by itself");
+    primary.joins(&one, "one");
+    primary.joins(&two, "two");
+    for (n, world) in [&one, &two].into_iter().enumerate() {
+        prints[n] = ask(world, Ask::default()).await.unwrap().held.fingerprint;
+    }
+    assert_eq!((&prints[0], b.asked()), (&prints[1], 2));
+    // What a client of the one read, a client of the other may report; a host that comes later goes by the same.
+    b.far.lock().unwrap().living = None;
+    let new = ask(&two, Ask { rejected: Some(prints[0].clone()), ..Ask::default() }).await.unwrap();
+    let late = host(&b, &primary, "late").await;
+    assert_eq!((get(&late, Ask::default()).await.unwrap().held.fingerprint, b.asked()), (new.held.fingerprint.clone(), 3));
+    assert_eq!(ask(&one, Ask::default()).await.unwrap().held.fingerprint, new.held.fingerprint);
+    // A store that lost everything gets the same name again from whoever comes first.
+    primary.lose();
+    assert_eq!(ask(&one, Ask::default()).await.unwrap().held.fingerprint, new.held.fingerprint);
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod asking;
+mod forced;
 mod hosts;
 pub(in crate::engine) mod platform;
 mod primary;

@@ -24,6 +24,14 @@ pub(super) struct Kept {
     good: Option<Instant>,
 }
 
+impl Kept {
+    pub(super) fn of(token: &SharedToken) -> Self {
+        let now = Instant::now();
+        let (by, renewed, generation) = (token.by.clone(), token.renewed, token.generation);
+        Self { token: token.token.clone(), generation, put: now - token.age, dies: now + token.left, by, renewed, good: None }
+    }
+}
+
 /// What is left of a forgotten one.
 #[derive(Default)]
 pub(super) struct Left {
@@ -41,6 +49,7 @@ pub(super) struct Memory {
     pub(super) tokens: HashMap<String, Kept>,
     pub(super) gone: HashMap<String, Left>,
     mirrors: usize,
+    prints: Option<[u8; 32]>,
     down: bool,
     hangs: bool,
     asked: usize,
@@ -62,7 +71,7 @@ impl Primary {
     /// It loses all its data.
     pub(super) fn lose(&self) {
         let mut m = self.memory.lock().unwrap();
-        (m.tokens, m.gone, m.leases, m.fences) = Default::default();
+        (m.tokens, m.gone, m.leases, m.fences, m.prints) = Default::default();
     }
     /// Takes connections and answers nothing.
     pub(super) fn hang(&self, hangs: bool) {
@@ -74,7 +83,7 @@ impl Primary {
     }
     /// Another process uses it.
     pub(super) fn joins(self: &Arc<Self>, world: &Arc<World>, name: &str) {
-        let key = world.store().fingerprint_key();
+        let key = world.store().fingerprint_key().into();
         world.tokens().share(Arc::new(Handle { primary: self.clone(), owner: name.into(), key }));
     }
     pub(super) fn set_down(&self, down: bool) {
@@ -82,11 +91,11 @@ impl Primary {
     }
 }
 
-/// One host's handle: it has a fingerprint key of its own, as hosts have.
+/// One host's handle: it has a fingerprint key of its own, as hosts have before they agree.
 pub(super) struct Handle {
     pub(super) primary: Arc<Primary>,
     pub(super) owner: String,
-    pub(super) key: [u8; 32],
+    pub(super) key: Mutex<[u8; 32]>,
 }
 
 impl Handle {
@@ -143,17 +152,7 @@ impl Shared for Handle {
                 if m.tokens.get(&*lease.name).is_some_and(|t| t.generation > lease.fence) {
                     return Put::Fenced;
                 }
-                let now = Instant::now();
-                let (by, renewed) = (token.by.clone(), token.renewed);
-                let kept = Kept {
-                    token: token.token.clone(),
-                    generation: lease.fence,
-                    put: now - token.age,
-                    dies: now + token.left,
-                    by,
-                    renewed,
-                    good: None,
-                };
+                let kept = Kept { generation: lease.fence, ..Kept::of(token) };
                 if let Some(gone) = m.gone.get_mut(&*lease.name) {
                     gone.wiped = None;
                 }
@@ -177,7 +176,7 @@ impl Shared for Handle {
                 let now = Instant::now();
                 m.tokens.get(name).filter(|t| t.dies > now).map(|t| SharedToken {
                     token: t.token.clone(),
-                    fingerprint: Fingerprint::of(&self.key, &t.token),
+                    fingerprint: Fingerprint::of(&self.key.lock().unwrap(), &t.token),
                     generation: t.generation,
                     left: t.dies - now,
                     age: now - t.put,
@@ -229,6 +228,12 @@ impl Shared for Handle {
             let _ = self.primary.news.send(News::Token(name.into()));
             Ok(())
         })
+    }
+    fn print_key<'a>(&'a self, mine: &'a [u8; 32]) -> Fut<'a, Result<[u8; 32], Reason>> {
+        Box::pin(async move { self.with(|m| *m.prints.get_or_insert(*mine)) })
+    }
+    fn prints_with(&self, key: [u8; 32]) {
+        *self.key.lock().unwrap() = key;
     }
     fn news(&self) -> broadcast::Receiver<News> {
         let heard = self.primary.news.subscribe();

@@ -130,6 +130,10 @@ async fn a_thousand_tokens_are_fetched_once_each_and_then_nothing_happens_until_
     watched(&world);
     tokio::time::sleep(S(60)).await;
     assert_eq!(b.asked(), 1000);
+    let sleeps = || tokio::runtime::Handle::current().metrics().worker_park_count(0);
+    let before = sleeps();
     tokio::time::sleep(S(7000)).await;
     assert_eq!(b.asked(), 1000);
+    let woken = sleeps() - before;
+    assert!(woken <= 100, "woken {woken} times for nothing in {} s", 7000);
 }

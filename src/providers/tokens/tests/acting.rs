@@ -84,6 +84,35 @@ async fn an_official_account_gets_a_new_token_and_a_killed_demand_is_not_repeate
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_demand_whose_answer_was_lost_is_found_out_by_a_plain_request_and_not_repeated() {
+    let demands = |s: &Stage| s.server.asked().0.iter().filter(|r| r.body.contains("force_refresh")).count();
+    // It was carried out, and no answer came: what stands there is the new one.
+    let s = Stage::oa().await;
+    let first = s.obtain(Ask::default()).await.unwrap().held.fingerprint;
+    let lost = op(&s, Action::Regenerate).await;
+    s.server.fault(TokenFault::parse("mute", None, true).unwrap(), 1, None);
+    let end = run(&s, &lost, None).await;
+    assert!(told(&end)[0].contains("5 min"), "{end:?}");
+    let StepEnd::Done { clear, sealed } = end else { panic!() };
+    assert_ne!(clear["new_fp"], serde_json::to_value(&first).unwrap());
+    assert_eq!((sealed["token"].clone(), demands(&s)), (s.server.live("shop").unwrap().0, 1));
+    // It was not carried out: the one before is still there, and that is no success.
+    let s = Stage::oa().await;
+    s.obtain(Ask::default()).await.unwrap();
+    let lost = op(&s, Action::Regenerate).await;
+    s.server.fault(TokenFault::parse("hang", None, true).unwrap(), 1, None);
+    match run(&s, &lost, None).await {
+        StepEnd::Failed { why, sent: false } => assert_eq!(why.code, ReasonCode::Slow),
+        other => panic!("{other:?}"),
+    }
+    // Nobody answers: that is open.
+    s.server.fault(TokenFault::parse("hang", None, true).unwrap(), 3, None);
+    assert!(matches!(run(&s, &lost, None).await, StepEnd::Failed { sent: true, .. }));
+    assert!(matches!(s.provider.check(&s.cx, &lost, "rotate").await, Finding::CannotTell(_)));
+    assert_eq!(s.provider.check(&s.cx, &lost, "rotate").await, Finding::NotDone);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_new_secret_is_tried_before_it_replaces_the_old_one() {
     let s = Stage::wecom().await;
     let old = s.obtain(Ask::default()).await.unwrap().held.fingerprint;

@@ -7,6 +7,7 @@ use crate::{
     tui::{
         app::App,
         devices::{SDKS, SlotView, TokenView, VerbForm, WhyForm},
+        fleet::Entry,
         keymap::Act,
         text,
         theme::Role,
@@ -18,6 +19,8 @@ use crate::{
     },
 };
 
+/// Keys of the facts that tell of a token's fetches and of other holders.
+const TOLD: [&str; 7] = ["refreshed_by", "fetches_10min", "died_early_10min", "changed_10min", "limited_10min", "bot_refusals_10min", "last_sign"];
 /// Columns of a label.
 const LABEL: usize = 13;
 
@@ -79,6 +82,9 @@ pub(super) fn token(app: &App, t: &TokenView) -> Panel {
         }
         return Panel { title, rows, keys: s::TOKEN_KEYS_NONE.get(lang).to_owned(), ..Panel::default() };
     }
+    if let Some(e) = entry {
+        history(app, e, &mut rows, width);
+    }
     if t.asking {
         rows.push(Row::one(label(s::TOKEN_TEXT.get(lang)), Role::Dim).and(s::TOKEN_ASKING.get(lang), Role::Info));
     }
@@ -101,6 +107,21 @@ pub(super) fn token(app: &App, t: &TokenView) -> Panel {
         .with("w", app.keymap.key(Act::Wipe))
         .text(lang);
     Panel { title, rows, keys, ..Panel::default() }
+}
+
+/// Who fetched it, how much was fetched, and what that comes to: a storm, a refusal, and what to do.
+fn history(app: &App, e: &Entry, rows: &mut Vec<Row>, width: usize) {
+    let lang = app.lang();
+    for f in e.row.facts.iter().filter(|f| TOLD.contains(&f.key)) {
+        wrapped(rows, &label(f.label.get(lang)), &super::super::detail::fact(app, e, f), width, Role::Plain);
+    }
+    if let Some(why) = &e.row.link.reason {
+        rows.push(Row::gap());
+        wrapped(rows, "", &i18n::reason::full(why, lang), width, if why.code.is_problem() { Role::Warn } else { Role::Plain });
+        if let Some(remedy) = i18n::reason::remedy_sentence(why, lang) {
+            wrapped(rows, "", &remedy.replace('`', ""), width, Role::Plain);
+        }
+    }
 }
 
 /// The slot plan.
