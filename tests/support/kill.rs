@@ -228,6 +228,14 @@ pub fn requests(all: &[String], is_read: impl Fn(&str) -> bool) -> Vec<Point> {
     all.iter().enumerate().flat_map(point).collect()
 }
 
+/// The same lots in every run.
+fn splitmix(n: u64) -> u64 {
+    let mut z = n.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
 /// One plan of one provider, swept.
 pub struct Sweep<'a, F> {
     pub provider: &'a str,
@@ -254,6 +262,7 @@ impl<F: Send> Sweep<'_, F> {
         let (turn, end) = (AtomicUsize::new(1), AtomicUsize::new(usize::MAX));
         let todo = Mutex::new(points.into_iter().enumerate());
         let made = Mutex::new(BTreeMap::new());
+        let (more, wanted) = (AtomicUsize::new(0), std::env::var("PAIRDECK_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(0));
         let work = |floor: &mut F| {
             loop {
                 let n = turn.fetch_add(1, Ordering::SeqCst);
@@ -273,6 +282,21 @@ impl<F: Send> Sweep<'_, F> {
                 let Some((i, point)) = todo.lock().unwrap().next() else { break };
                 let row = (self.judge)(floor, 1000 + i, &point).unwrap_or_else(|| panic!("{point} never came"));
                 made.lock().unwrap().insert((1, i, 0), row);
+            }
+            // More of the same points, drawn by lot, where a report wants a number of them.
+            loop {
+                let n = more.fetch_add(1, Ordering::SeqCst);
+                let commits = end.load(Ordering::SeqCst).min(turn.load(Ordering::SeqCst)).saturating_sub(1).max(1);
+                let all = requests(self.asked, self.is_read);
+                let enumerated = 2 * commits + all.len();
+                if enumerated + n >= wanted {
+                    break;
+                }
+                let lot = splitmix(n as u64) as usize % enumerated;
+                let point = if lot < 2 * commits { Point::Journal { n: lot / 2 + 1, after: lot % 2 == 1 } } else { all[lot - 2 * commits].clone() };
+                if let Some(row) = (self.judge)(floor, 5000 + n, &point) {
+                    made.lock().unwrap().insert((2, n, 0), row);
+                }
             }
             (self.after)(floor);
         };
