@@ -112,6 +112,7 @@ providers/telegram/slots/process.rs      words of a command line of this host, o
 providers/telegram/worker/left.rs        a memo of our own, typed by serde
 providers/telegram/worker/mod.rs         a sealed part of a plan of our own, typed by serde
 providers/telegram/worker/new_slot.rs    a part of a plan of our own, typed by serde
+providers/telegram/worker/ends.rs        a plan of our own, typed by serde
 providers/telegram/worker/registry.rs    a memo of our own, typed by serde
 providers/telegram/worker/steps.rs       a part of a plan of our own, typed by serde
 providers/tokens/plans.rs                a part of a plan of our own, typed by serde
@@ -119,6 +120,7 @@ providers/wukongim/collide/kept.rs       a memo of our own, typed by serde
 providers/wukongim/leave.rs              a part of a plan of our own, typed by serde
 providers/wukongim/token.rs              a part of a plan of our own, typed by serde
 providers/wukongim/wipe.rs               a part of a plan of our own, typed by serde
+store/tokens/write.rs                    text that this store sealed, opened again
 store/tokens/types.rs                    the letters of a fingerprint that was read already
 tui/plain/voice.rs                       a typed line: any text
 ";

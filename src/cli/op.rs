@@ -205,6 +205,7 @@ async fn interrupted() {
         let _ = tokio::signal::ctrl_c().await;
         return;
     };
+    super::prompt::signals_are_heeded();
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = term.recv() => {}

@@ -186,6 +186,7 @@ fn prompt(question: &'static Words, out: &mut Output) -> Result<Zeroizing<Vec<u8
     struct Echo(Termios);
     impl Drop for Echo {
         fn drop(&mut self) {
+            signals::over();
             let _ = tcsetattr(io::stdin(), OptionalActions::Flush, &self.0);
         }
     }
@@ -194,12 +195,66 @@ fn prompt(question: &'static Words, out: &mut Output) -> Result<Zeroizing<Vec<u8
     hidden.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
     hidden.special_codes[SpecialCodeIndex::VMIN] = 1;
     hidden.special_codes[SpecialCodeIndex::VTIME] = 0;
+    signals::puts_back(&before);
     let _echo = Echo(before);
     tcsetattr(io::stdin(), OptionalActions::Flush, &hidden).map_err(|e| unreadable("-", &e.into()))?;
     out.ask(&Message::new(&c::ASK_SECRET).with("question", question.get(out.lang)));
     let typed = typed(&mut io::stdin().lock());
     out.asked();
     typed
+}
+
+/// Somebody else answers signals that ask to end from now on; a question for a secret that is on screen still ends by them.
+pub(super) fn signals_are_heeded() {
+    #[cfg(unix)]
+    signals::heeded();
+}
+
+/// A signal that ends the program while it waits for a secret: the terminal gets its echo back first.
+#[cfg(unix)]
+mod signals {
+    use rustix::termios::{OptionalActions, Termios, tcsetattr};
+    use signal_hook::{consts, iterator::Signals, low_level::emulate_default_handler};
+    use std::{
+        io,
+        sync::{
+            Mutex, Once, PoisonError,
+            atomic::{AtomicBool, Ordering},
+        },
+    };
+
+    static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
+    static HEEDED: AtomicBool = AtomicBool::new(false);
+
+    pub(super) fn heeded() {
+        HEEDED.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on the terminal is put back like this.
+    pub(super) fn puts_back(before: &Termios) {
+        static LISTENS: Once = Once::new();
+        *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = Some(before.clone());
+        LISTENS.call_once(|| {
+            let Ok(mut signals) = Signals::new([consts::SIGTERM, consts::SIGHUP, consts::SIGINT, consts::SIGQUIT]) else { return };
+            // Without the thread the signals would be lost: then they end nothing, and Enter does.
+            let _ = std::thread::Builder::new().name("prompt".into()).spawn(move || {
+                for signal in signals.forever() {
+                    let before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take();
+                    if let Some(before) = &before {
+                        let _ = tcsetattr(io::stdin(), OptionalActions::Flush, before);
+                    }
+                    if before.is_some() || !HEEDED.load(Ordering::SeqCst) {
+                        let _ = emulate_default_handler(signal);
+                    }
+                }
+            });
+        });
+    }
+
+    /// The question is answered.
+    pub(super) fn over() {
+        *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
 }
 
 /// Reads keys up to Enter. Backspace takes one letter back, ctrl-u all; ctrl-c and ctrl-d give up.

@@ -107,6 +107,7 @@ async fn attend(house: &Session, args: &Run, out: &mut Output) -> Result<u8, Exi
     // Before the command is there: a signal must not end pairdeck alone.
     #[cfg(unix)]
     child::forward(tell.clone()).map_err(|e| said(&e.to_string(), out))?;
+    super::prompt::signals_are_heeded();
     let mut count = run_heal::Count::default();
     loop {
         let mut duty = registry::duty(&gateway, &house.gateways, &target).ok_or(Exit::Name)?;

@@ -118,6 +118,7 @@ impl Ended {
     #[cfg(unix)]
     fn listen() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
+        super::prompt::signals_are_heeded();
         let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
         Self { signals: kinds.into_iter().filter_map(|k| signal(k).ok()).collect() }
     }

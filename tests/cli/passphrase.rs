@@ -109,3 +109,14 @@ fn without_a_terminal_nothing_is_asked_and_the_way_is_said() {
     let (_servers, home) = house();
     home.run_with(&["secret", "set", "wa", "--file", "-"], WA_KEY).exits(12).says(&["passphrase"]);
 }
+
+#[test]
+fn a_signal_at_the_question_gives_the_terminal_its_echo_back() {
+    let (_servers, home) = house();
+    let mut pty = on_a_terminal(&home, &["secret", "set", "wa"]);
+    pty.wait_for("passphrase of the vault");
+    pty.signal("TERM");
+    let status = pty.wait_exit();
+    assert!(!status.success(), "{status:?}");
+    pty.assert_restored();
+}

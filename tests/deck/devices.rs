@@ -49,7 +49,7 @@ fn a_token_whose_showing_cannot_be_kept_is_not_shown() {
     let db = rusqlite::Connection::open(house.home.path().join("vault.db")).unwrap();
     db.execute_batch("BEGIN EXCLUSIVE").unwrap();
     pty.keys("v");
-    pty.wait_for("cannot be written");
+    pty.wait_for("Another program holds the store");
     pty.assert_never_wrote(APP);
     db.execute_batch("ROLLBACK").unwrap();
     press(&pty, "v", "the token", |s| s.contents().contains(APP).then_some(()));

@@ -83,6 +83,7 @@ fn with_file(command: &mut Command, first: &Document, of: (&ExecArgs, &Globals, 
     let file = file::TokenFile::new(&first.token, &paths.data)?;
     command.env("PAIRDECK_TOKEN_FILE", file.path());
     file.follow(args.clone(), globals.clone(), paths, first, lang);
+    crate::cli::prompt::signals_are_heeded();
     let status = child::attend(command);
     file.end();
     let status = status?;
