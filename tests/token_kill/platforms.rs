@@ -135,8 +135,8 @@ impl Floor {
             (row.and_then(|r| r.token).and_then(|t| t.text), store.secret_get(&secret).await.unwrap())
         });
         let mut copies = BTreeMap::new();
-        // What is remembered of a wiped token is its end and a mark, never the token.
-        let other = [":lease", ":fence", ":gone"];
+        // What is remembered of a wiped token is its end and a mark, never the token; and hosts share the key of their fingerprints.
+        let other = [":lease", ":fence", ":gone", "{fingerprints}:key"];
         for key in self.redis.cli(&["KEYS", "*"]).lines().filter(|k| !k.is_empty() && !other.iter().any(|o| k.ends_with(o))) {
             let read = if self.redis.cli(&["TYPE", key]) == "hash" { self.redis.cli(&["HGET", key, "tok"]) } else { self.redis.cli(&["GET", key]) };
             copies.insert(key.to_owned(), read.trim_matches('"').to_owned());
