@@ -9,10 +9,10 @@ use super::{
     rows::{self, Known, Probed},
 };
 use crate::{
-    domain::{Fingerprint, Reason, ReasonCode, Row, State, Target},
+    domain::{Fingerprint, Reason, ReasonCode, Row, State, Target, row::TokenSemantics},
     providers::{
         Cx, Fut, GatewayFacts, Report, Tx,
-        token::{Ask, Given},
+        token::{Ask, Given, Held},
     },
     store::{
         config::Account,
@@ -200,6 +200,11 @@ impl Watch<'_> {
             let print = |k: &Known| k.held.as_ref().map(|h| h.fingerprint.clone());
             if print(&fresh) != print(&one.known) {
                 one.due = Some(now);
+                // Somebody replaced one that had time left, where a platform does not do so by itself: it was refused to them.
+                let had_time = |h: &Held| h.expires.left(&self.cx.time.now()) > DOUBTED;
+                if self.platform.rules.semantics == TokenSemantics::SameUntilExpiry && one.known.held.as_ref().is_some_and(had_time) {
+                    one.renewed = print(&fresh);
+                }
             }
             one.known = Known { probed: one.known.probed.take(), ..fresh };
         }

@@ -121,6 +121,27 @@ async fn a_token_that_dies_early_is_reported_once_and_the_next_one_is_ready() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_token_that_another_host_had_to_replace_is_doubted_here_too() {
+    let s = Stage::wecom().await;
+    let first = s.obtain(Ask::default()).await.unwrap();
+    watched(&s, async |board| {
+        until(&board, State::Ready, None).await;
+        // Refused to somebody else, who has another one now.
+        s.server.revoke("ops");
+        let second = s.obtain(Ask { rejected: Some(first.held.fingerprint.clone()), ..Ask::default() }).await.unwrap();
+        assert_ne!(second.held.fingerprint, first.held.fingerprint);
+        tokio::time::sleep(Duration::from_secs(90)).await;
+        until(&board, State::Ready, None).await;
+        let began = tokio::time::Instant::now();
+        s.server.revoke("ops");
+        until(&board, State::Expired, Some(ReasonCode::TokenRejectedAgain)).await;
+        assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+        assert_eq!(s.server.fetched(), 2, "whoever replaced it asks, or a person");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_platform_that_refuses_every_token_is_asked_for_one_more_and_then_no_more() {
     for code in [42001, 40014, 40001] {
         let s = Stage::wecom().await;
