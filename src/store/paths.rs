@@ -105,14 +105,18 @@ pub(crate) fn cannot_write(path: &Path, why: &io::Error) -> Message {
     }
 }
 
-/// Says that there is no room where `path` lies, if that is so. SQLite tells a quota as an I/O error like any other: a few bytes that
-/// are written beside it tell more.
-pub(super) fn no_room(path: &Path) -> Option<StoreError> {
+/// Says what keeps anything from being written where `path` lies, if something does. SQLite tells a quota as an I/O error like any other,
+/// and of a folder that cannot be written what depends on whether a log lies in it: a few bytes that are written beside it tell more.
+pub(super) fn keeps_off(path: &Path) -> Option<StoreError> {
     if is_full(path) {
         return Some(StoreError::said(Message::new(&words::DISK_FULL).with("path", path.to_string_lossy())));
     }
     let tried = tempfile::tempfile_in(path.parent()?).and_then(|mut f| io::Write::write_all(&mut f, &[0; 4096]).and_then(|()| f.sync_all()));
-    let why = tried.err().filter(|e| matches!(e.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded))?;
+    let tells = |e: &io::Error| {
+        use io::ErrorKind as E;
+        matches!(e.kind(), E::StorageFull | E::QuotaExceeded | E::ReadOnlyFilesystem | E::PermissionDenied)
+    };
+    let why = tried.err().filter(tells)?;
     Some(unwritable(path, &why))
 }
 

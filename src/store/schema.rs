@@ -268,15 +268,15 @@ pub(super) fn explain(path: &Path, e: &rusqlite::Error) -> StoreError {
     match code(e) {
         Some(ErrorCode::DiskFull) => of(&words::DISK_FULL),
         // A full disk left it open for reading only.
-        Some(ErrorCode::ReadOnly) => paths::no_room(path).unwrap_or_else(|| of(&words::READ_ONLY_FILE)),
-        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => paths::no_room(path).unwrap_or_else(|| {
+        Some(ErrorCode::ReadOnly) => paths::keeps_off(path).unwrap_or_else(|| of(&words::READ_ONLY_FILE)),
+        Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => paths::keeps_off(path).unwrap_or_else(|| {
             let m = Message::new(&words::FOLDER_UNWRITABLE).with("path", path.to_string_lossy());
             StoreError::said(m.with("why", "cannot be opened"))
         }),
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => of(&words::HELD),
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => broken(path, &e.to_string()),
         // What a full disk says of a shared-memory file or a temporary one, and what a quota says of any.
-        Some(ErrorCode::SystemIoFailure) => paths::no_room(path).unwrap_or_else(|| StoreError::Trouble(e.to_string())),
+        Some(ErrorCode::SystemIoFailure) => paths::keeps_off(path).unwrap_or_else(|| StoreError::Trouble(e.to_string())),
         _ => StoreError::Trouble(e.to_string()),
     }
 }
