@@ -14,6 +14,9 @@ use tokio::time::{Instant, sleep_until};
 const ASK: Duration = Duration::from_secs(3);
 /// So close to the end of a code its session may be gone already.
 const NEAR: Duration = Duration::from_secs(5);
+/// By so much the end of a code may be told too early: `Date` has whole seconds. The server is asked once more after it, as a phone
+/// may have agreed in between.
+const SHORT: Duration = Duration::from_secs(1);
 /// Troubles in a row after which an attempt is given up.
 const TROUBLES: u32 = 10;
 
@@ -93,7 +96,7 @@ impl Running {
         let left_ms = heard.date.map(|date| ((begun.expire_at * 1000.0) as i64).saturating_sub(date.0));
         let left = match left_ms {
             // `Date` has whole seconds: it may be one behind.
-            Some(ms) => Duration::from_millis(u64::try_from(ms.saturating_sub(1000)).unwrap_or(0)).min(Duration::from_secs(3600)),
+            Some(ms) => Duration::from_millis(u64::try_from(ms).unwrap_or(0)).saturating_sub(SHORT).min(Duration::from_secs(3600)),
             None => Duration::from_secs(self.flow.life_s),
         };
         if left.is_zero() {
@@ -163,7 +166,7 @@ impl Running {
             let Some(session) = &self.session else { return PairEvent::Expired };
             tokio::select! {
                 () = cx.cancel.cancelled() => return PairEvent::Failed(Reason::new(ReasonCode::Cancelled)),
-                () = sleep_until(session.dies) => return self.over(),
+                () = sleep_until(session.dies + SHORT) => {}
                 () = sleep_until(self.next) => {}
             }
             self.next = Instant::now() + ASK;
@@ -174,11 +177,18 @@ impl Running {
                     if let Some(event) = self.told(&data) {
                         return event;
                     }
+                    if Instant::now() >= dies + SHORT {
+                        // It still waits, past its end: nobody may scan a code whose credential nobody reads.
+                        forget(api, self.flow, &id).await;
+                        return self.over();
+                    }
                 }
                 // Three of the flows forget a code at its end instead of calling it expired (`adapters.py`, 4.11.2).
                 Err(r) if r.code == ReasonCode::Gone && Instant::now() + NEAR >= dies => return self.over(),
                 // It was read by somebody, or the server was started anew: what it carried is lost.
                 Err(r) if r.code == ReasonCode::Gone => return PairEvent::Failed(Reason::new(ReasonCode::ServerRestarted)),
+                // Its end has come, and the server does not say what became of it.
+                Err(r) if r.code.passes() && Instant::now() >= dies + SHORT => return self.over(),
                 Err(r) if r.code.passes() && self.troubles < TROUBLES => self.troubles += 1,
                 Err(r) => return PairEvent::Failed(r),
             }
@@ -194,6 +204,11 @@ impl Running {
     }
 }
 
+/// Ends a session, as far as the server answers in time.
+async fn forget(api: &Api<'_>, flow: &Flow, id: &str) {
+    let _ = tokio::time::timeout(Duration::from_secs(3), api.qr_end(flow.path, id)).await;
+}
+
 impl Pairing for Running {
     fn next<'a>(&'a mut self, cx: &'a Cx, _answer: Option<Answer>) -> Fut<'a, PairEvent> {
         Box::pin(async move {
@@ -207,7 +222,7 @@ impl Pairing for Running {
         Box::pin(async move {
             let (Some(session), Ok(api)) = (self.session, Api::new(cx)) else { return };
             // Ten sessions are kept a workspace; one that is left there throws somebody else's out.
-            let _ = tokio::time::timeout(Duration::from_secs(3), api.qr_end(self.flow.path, &session.id)).await;
+            forget(&api, self.flow, &session.id).await;
         })
     }
 }

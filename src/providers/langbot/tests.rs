@@ -1,14 +1,15 @@
 //! The provider against the sandbox's server, on tokio's paused clock.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod qr;
 mod story;
 
 use super::*;
 use crate::{
     clock::sample::Sample,
     domain::{Boot, Clean, Fingerprint, GatewayId, OpPhase, ReasonCode, RemoteId, Stamp, State, Time, Wall},
-    providers::{Attention, Memo, PairEvent, Samples, http::Client, token},
-    sandbox::{BotSpec, Clock, FarSide, KeySpec, LangBotSettings, Options, Part, PastLine, Sandbox, Scan},
+    providers::{Attention, Memo, Samples, http::Client, token},
+    sandbox::{BotSpec, Clock, FarSide, KeySpec, LangBotSettings, Options, Part, PastLine, Sandbox},
     store::config,
 };
 use std::sync::{Arc, Mutex};
@@ -272,109 +273,6 @@ async fn a_server_that_nobody_claimed_is_warned_of() {
     assert_eq!(LangBot.facts(&claimed.cx).await.unwrap().note, None);
 }
 
-async fn first_offer(stage: &Stage, pairing: &mut Box<dyn Pairing>) -> crate::domain::Offer {
-    loop {
-        match pairing.next(&stage.cx, None).await {
-            PairEvent::Waiting(_) => {}
-            PairEvent::Offer(offer) => {
-                // Only once it is out can anything be lost.
-                let staked = pairing.next(&stage.cx, None).await;
-                assert!(matches!(&staked, PairEvent::Staked(r) if r.code == ReasonCode::CredentialLost), "{staked:?}");
-                return offer.into_inner();
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-fn want() -> Want {
-    Want { method: Method::Qr, number: None, wipe_spoilt: false }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_scanned_code_gives_a_credential_that_is_committed_first_and_then_written() {
-    for (adapter, setting) in
-        [("wecombot", "Secret"), ("weixin", "token"), ("lark", "app_secret"), ("dingtalk", "client_secret"), ("qqofficial", "secret")]
-    {
-        let stage = Stage::of(LangBotSettings::default(), vec![bot("helper", adapter, true)], By::Login).await;
-        let row = stage.row("helper").await;
-        let mut pairing = LangBot.pair(&stage.cx, &row.target(), want()).await.unwrap();
-        let offer = first_offer(&stage, &mut pairing).await;
-        let shown = stage.server().sessions().remove(0);
-        assert_eq!(offer.payload.expose(), shown.payload, "{adapter}");
-        stage.server().scan(|_| true, Scan::Agrees).unwrap();
-        let PairEvent::Owes(secrets, plan) = pairing.next(&stage.cx, None).await else { panic!("{adapter}: no credential") };
-        let given = secrets[&format!("qr/{setting}")].expose().to_owned();
-        assert!(matches!(pairing.next(&stage.cx, None).await, PairEvent::Linked(_)), "{adapter}: not linked");
-        pairing.end(&stage.cx).await;
-        let loads = stage.server().bot("helper").unwrap().loads;
-        stage.run(plan).await.unwrap();
-        let kept = api::Api::new(&stage.cx).unwrap().config(row.account.as_str()).await.unwrap();
-        assert_eq!(kept[setting].as_str(), Some(given.as_str()), "{adapter}");
-        if adapter == "wecombot" {
-            assert_eq!(kept["Corpid"].as_str(), Some(""), "what was there stays");
-        }
-        assert!(stage.server().bot("helper").unwrap().loads > loads, "{adapter}");
-        // What is said of it then is what was just seen: it stands there, and the journal erases its copy.
-        let said = LangBot.paired().unwrap().map(|w| w.get(crate::i18n::Lang::En)).join(" ");
-        assert!(said.contains("in the bot's settings") && said.contains("nothing of it is kept here"), "{adapter}: {said}");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn the_life_of_a_code_is_the_servers_own_whatever_its_clock() {
-    for skew in [0.0, 3600.0, -86_400.0] {
-        let stage = Stage::of(LangBotSettings::default(), vec![bot("helper", "wecombot", true)], By::Login).await;
-        stage.server().skew(Some(skew));
-        let row = stage.row("helper").await;
-        let mut pairing = LangBot.pair(&stage.cx, &row.target(), want()).await.unwrap();
-        let offer = first_offer(&stage, &mut pairing).await;
-        let left = offer.dies.since(stage.cx.time.now().boot_now());
-        assert!((297..=300).contains(&left.as_secs()), "{skew}: {left:?}");
-        let event = pairing.next(&stage.cx, None).await;
-        assert!(matches!(event, PairEvent::Expired), "{event:?}");
-        assert!(matches!(pairing.next(&stage.cx, None).await, PairEvent::Offer(_)), "and the next one comes");
-        pairing.end(&stage.cx).await;
-        assert!(stage.server().sessions().len() <= 1, "a session that is left is ended");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_key_cannot_pair_and_a_declined_code_ends_the_attempt() {
-    let stage = Stage::of(LangBotSettings::default(), vec![bot("helper", "wecombot", true)], By::Key).await;
-    let row = stage.row("helper").await;
-    assert_eq!(LangBot.pair(&stage.cx, &row.target(), want()).await.err().unwrap().code, ReasonCode::CredentialNarrow);
-    let stage = Stage::of(LangBotSettings::default(), vec![bot("helper", "wecombot", true)], By::Login).await;
-    let row = stage.row("helper").await;
-    let mut pairing = LangBot.pair(&stage.cx, &row.target(), want()).await.unwrap();
-    first_offer(&stage, &mut pairing).await;
-    stage.server().scan(|_| true, Scan::Declines).unwrap();
-    let event = pairing.next(&stage.cx, None).await;
-    assert!(matches!(&event, PairEvent::Failed(r) if r.code == ReasonCode::ServerRefused), "{event:?}");
-    let stage = Stage::of(LangBotSettings { offline: true, ..LangBotSettings::default() }, vec![bot("helper", "wecombot", true)], By::Login).await;
-    let row = stage.row("helper").await;
-    let mut pairing = LangBot.pair(&stage.cx, &row.target(), want()).await.unwrap();
-    let _ = pairing.next(&stage.cx, None).await;
-    let event = pairing.next(&stage.cx, None).await;
-    assert!(matches!(&event, PairEvent::Failed(r) if r.code == ReasonCode::ServerError), "{event:?}");
-}
-
-#[test]
-fn a_bot_of_another_adapter_has_no_code_to_show() {
-    let row = Row {
-        gateway: GatewayId::new("lb"),
-        account: RemoteId::new("1"),
-        device: None,
-        incarnation: None,
-        label: Clean::new("a"),
-        identity: None,
-        link: crate::domain::Link { state: State::Loaded, ..crate::domain::Link::unknown() },
-        tokens: Vec::new(),
-        facts: vec![crate::domain::Fact { key: rows::ADAPTER, label: &w::FACT_ADAPTER, value: crate::domain::FactValue::Text(Clean::new("wecom")) }],
-    };
-    assert!(matches!(LangBot.can(&row, &Action::Pair, &GatewayFacts::default()), Err(Not::Unsupported(_))));
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_secret_that_is_wrong_in_the_bots_settings_is_to_be_mended_there_and_not_here() {
     let stage = Stage::of(LangBotSettings::default(), vec![failing(REFUSED), BotSpec { name: "lone".into(), ..failing(REFUSED) }], By::Key).await;
@@ -402,4 +300,8 @@ async fn each_refusal_in_a_linked_bots_log_is_told_to_the_owner_of_its_apps_toke
     assert!(seen.iter().all(|(by, _)| by == "support"));
     let remedy = crate::i18n::reason::remedy_sentence(&stage.row("support").await.link.reason.unwrap(), crate::i18n::Lang::En);
     assert!(remedy.is_some_and(|r| r.starts_with("`r` restarts the bot")), "one key");
+}
+
+fn want() -> Want {
+    Want { method: Method::Qr, number: None, wipe_spoilt: false }
 }
