@@ -215,7 +215,7 @@ pub async fn doctor(house: &Session, first: Vec<doctor::Check>, as_json: bool, o
     }
     for op in house.world.store().ops_unfinished().await.unwrap_or_default().iter().filter(|op| op.phase == OpPhase::Ambiguous) {
         let why = op.reason.as_ref().map(|r| reason::full(r, out.lang)).unwrap_or_default();
-        let found = Message::new(&c::OPEN_LEFT).with("action", op.action.name()).with("target", op.target.id()).with("reason", why);
+        let found = Message::new(&c::LEFT_AMBIGUOUS).with("action", op.action.name()).with("target", op.target.id()).with("reason", why);
         checks.push(Check::new("journal", Mark::Warn, found).remedy(Some(Message::new(&c::OPEN_DO))));
     }
     checks.extend(house.world.broken_secrets().iter().map(|why| Check::failed("secret", why)));

@@ -118,9 +118,8 @@ impl Actor {
                 }
             }
         });
-        self.world.seed_all().await;
+        let known = self.world.seed_all().await;
         self.world.gate.push(crate::clock::kernel::sample(self.world.time.now()));
-        let known = self.world.store.gateways().await.unwrap_or_default();
         for gateway in self.world.gateways() {
             let mut view = gateway.view();
             // The first frame was drawn with it. That nobody has asked yet in this process is no news of the gateway.
@@ -128,7 +127,6 @@ impl Actor {
                 && view.link.state == crate::domain::State::Unknown
             {
                 (view.link, view.stale) = (known.link.clone(), true);
-                view.facts.version = view.facts.version.or_else(|| known.version.clone());
             }
             self.world.mailbox.put(|m| {
                 m.gateways.insert(gateway.id.clone(), view);

@@ -47,6 +47,7 @@ pub use world::{Parts, World};
 use crate::{
     domain::{Reason, Target},
     providers::{Look, Report},
+    store::KnownGateway,
 };
 use std::{sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -131,7 +132,7 @@ async fn look_list(world: &Arc<World>, gateway: &Arc<Gateway>, limit: Duration) 
 impl World {
     /// Fills the books from the cache, so that a name can be resolved before any server was asked. What a screen was drawn from is an
     /// older reading: it is told what has vanished in between, which nobody else would tell.
-    pub async fn seed_all(&self) {
+    pub async fn seed_all(&self) -> Vec<KnownGateway> {
         let mut drawn = std::mem::take(&mut *world::lock(&self.drawn));
         let known = self.store.gateways().await.unwrap_or_default();
         for gateway in self.gateways() {
@@ -146,6 +147,7 @@ impl World {
                 }
             }
         }
+        known
     }
 
     /// Ends every task of this world.

@@ -1,7 +1,7 @@
 //! The same among hosts: a lease with a fence, so that one host fetches and the others take what it got; and what to do when
 //! the shared store does not answer.
 
-use super::{Broker, Subject, attempt::Errand, decide, ident::name, learn::LOOK};
+use super::{Broker, Subject, attempt::Errand, decide, ident::name, learn::soon};
 use crate::{
     domain::{Fingerprint, Reason, ReasonCode, Secret, Stamp, row::TokenSemantics},
     engine::{metrics::LeaseEnd, who::process_at_host, world::World},
@@ -251,7 +251,7 @@ impl Broker {
             return Ok(false);
         }
         let Some(Ok(shared)) = self.connect(world).await else { return Ok(false) };
-        let Ok(Ok(Some(found))) = tokio::time::timeout(LOOK, shared.get(&name(w.subject))).await else { return Ok(false) };
+        let Ok(Some(found)) = soon(shared.get(&name(w.subject))).await else { return Ok(false) };
         // Where nothing lives here, a short life is better than none.
         let usable = decide::alive(w.row, &world.time.now()).is_some_and(|t| !t.rejected && w.ask.rejected.as_ref() != Some(&t.fingerprint));
         let ask = if usable || w.ask.strict { w.ask.clone() } else { Ask { min_life: Duration::ZERO, ..w.ask.clone() } };

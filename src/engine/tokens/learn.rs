@@ -6,7 +6,7 @@ use super::{
     ident::name,
 };
 use crate::{
-    domain::{Reason, ReasonCode, Stamp, row::TokenSemantics},
+    domain::{Reason, ReasonCode, Stamp, Wall, row::TokenSemantics},
     shared::{Gone, Shared, SharedToken, mark},
     store::tokens::{KeptToken, TokenRow},
 };
@@ -15,7 +15,7 @@ use std::{sync::Arc, time::Duration};
 /// What another host found of a token counts here for so long: it travels at once or not at all.
 const TOLD: Duration = Duration::from_secs(60);
 /// A client that waits for a token that lies here already waits so long at most for what the others know of it.
-pub(super) const LOOK: Duration = Duration::from_millis(300);
+const LOOK: Duration = Duration::from_millis(300);
 
 /// What the shared store says of a token.
 struct There {
@@ -30,6 +30,12 @@ impl There {
         let gone = if token.is_none() { shared.gone(name).await? } else { None };
         Ok(Self { token, gone })
     }
+}
+
+/// What the shared store answers, waited for as long as a client may be kept waiting for it.
+pub(super) async fn soon<T>(asked: impl Future<Output = Result<T, Reason>>) -> Result<T, Reason> {
+    let slow = |_| Err(Reason::new(ReasonCode::SharedDown).with("why", "no answer within 300 ms"));
+    tokio::time::timeout(LOOK, asked).await.unwrap_or_else(slow)
 }
 
 impl Broker {
@@ -49,13 +55,18 @@ impl Broker {
     pub(super) async fn learn(&self, subject: &Subject, back: bool) -> Result<(), Reason> {
         let Some(shared) = self.shared() else { return Ok(()) };
         let there = There::ask(shared, &name(subject)).await?;
-        self.heed_replaced(subject, shared, there.gone.as_ref()).await?;
-        self.settle(subject, shared, there, back).await
+        let row = subject.row().await?;
+        let (sign, gone) = (row.as_ref().and_then(|row| row.signs.last), there.gone.clone());
+        self.settle(subject, row, shared, there, back).await?;
+        match sign {
+            Some(last) => self.heed_replaced(subject, last, shared, gone).await,
+            None => Ok(()),
+        }
     }
 
     /// The secret was replaced at another host: what was seen of another holder before that is over here too.
-    async fn heed_replaced(&self, subject: &Subject, shared: &Arc<dyn Shared>, gone: Option<&Gone>) -> Result<(), Reason> {
-        let Some(last) = subject.row().await?.and_then(|row| row.signs.last) else { return Ok(()) };
+    /// `last`: the newest of what was seen.
+    async fn heed_replaced(&self, subject: &Subject, last: Wall, shared: &Arc<dyn Shared>, gone: Option<Gone>) -> Result<(), Reason> {
         let replaced = match gone {
             Some(gone) => gone.replaced,
             // A new token stands there already.
@@ -78,9 +89,7 @@ impl Broker {
             return Ok(Some(why));
         }
         let name = name(subject);
-        let asked = tokio::time::timeout(LOOK, There::ask(shared, &name)).await;
-        let slow = || Err(Reason::new(ReasonCode::SharedDown).with("why", "no answer within 300 ms"));
-        let there = match asked.unwrap_or_else(|_| slow()) {
+        let there = match soon(There::ask(shared, &name)).await {
             Ok(there) => there,
             Err(why) => {
                 if !world.read_only {
@@ -89,8 +98,9 @@ impl Broker {
                 return Ok(Some(why));
             }
         };
+        let row = subject.row().await?;
         if world.read_only {
-            let (row, now) = (subject.row().await?, world.time.now());
+            let now = world.time.now();
             let mine = row.as_ref().and_then(|r| r.token.as_ref());
             let gone = Reason::new(ReasonCode::TokenForgotten);
             return match wiped(row.as_ref(), there.gone.as_ref(), &now) {
@@ -100,11 +110,10 @@ impl Broker {
             };
         }
         world.shared_answers().await;
-        Ok(self.settle(subject, shared, there, true).await.err())
+        Ok(self.settle(subject, row, shared, there, true).await.err())
     }
 
-    async fn settle(&self, subject: &Subject, shared: &Arc<dyn Shared>, there: There, back: bool) -> Result<(), Reason> {
-        let row = subject.row().await?;
+    async fn settle(&self, subject: &Subject, row: Option<TokenRow>, shared: &Arc<dyn Shared>, there: There, back: bool) -> Result<(), Reason> {
         let (found, gone) = (there.token, there.gone);
         if let Some(at) = row.as_ref().and_then(TokenRow::wiped) {
             return match found {

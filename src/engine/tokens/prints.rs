@@ -1,12 +1,8 @@
 //! One key of fingerprints for all hosts that share tokens, so that a token is called the same on each of them, and a client may
 //! report it anywhere.
 
-use super::{Broker, learn::LOOK};
-use crate::{
-    domain::{Reason, ReasonCode},
-    engine::world::World,
-    providers::token::Tokens,
-};
+use super::{Broker, learn::soon};
+use crate::{engine::world::World, providers::token::Tokens};
 use std::sync::atomic::Ordering;
 
 impl Broker {
@@ -27,8 +23,7 @@ impl Broker {
             return;
         }
         let (Some(Ok(shared)), Ok(mine)) = (self.connect(world).await, world.store.token_key().await) else { return };
-        let slow = |_| Err(Reason::new(ReasonCode::SharedDown).with("why", "no answer within 300 ms"));
-        match tokio::time::timeout(LOOK, shared.print_key(&mine)).await.unwrap_or_else(slow) {
+        match soon(shared.print_key(&mine)).await {
             // A locked vault is asked for again: what lies in it has its name from the old key.
             Ok(theirs) if theirs == mine || world.store.token_key_adopt(theirs).await.is_ok() => {
                 shared.prints_with(theirs);

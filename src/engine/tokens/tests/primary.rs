@@ -3,7 +3,7 @@
 use super::platform::Bench;
 use crate::{
     domain::{Clean, Fingerprint, Reason, ReasonCode, Secret},
-    engine::World,
+    engine::{World, tokens::timer},
     providers::Fut,
     shared::{Gone, Lease, Mirror, News, Put, Shared, SharedToken, mark},
 };
@@ -257,4 +257,14 @@ pub(super) async fn host(b: &Bench, primary: &Arc<Primary>, name: &str) -> Host 
     let world = b.host(&home).await;
     primary.joins(&world, name);
     Host { _home: home, world }
+}
+
+/// Two hosts that hear each other's news.
+pub(super) async fn listening(b: &Bench, primary: &Arc<Primary>) -> (Host, Host) {
+    let both = (host(b, primary, "one").await, host(b, primary, "two").await);
+    for h in [&both.0, &both.1] {
+        tokio::spawn(timer::run(h.world.clone()));
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+    both
 }

@@ -3,11 +3,11 @@
 use super::{
     hosts::get as get_at,
     platform::{Bench, WECOM, target},
-    primary::{Primary, host},
+    primary::{Primary, listening},
 };
 use crate::{
     domain::{Reason, ReasonCode},
-    engine::{World, tokens::timer},
+    engine::World,
     providers::token::{Ask, Given, Tokens, Tried},
 };
 use std::{sync::Arc, time::Duration};
@@ -98,11 +98,7 @@ async fn a_report_that_cannot_be_looked_into_counts_for_its_maker_alone() {
 async fn a_token_that_is_found_good_is_given_out_again_on_every_host() {
     let b = Bench::new(WECOM);
     let primary = Primary::new();
-    let (one, two) = (host(&b, &primary, "one").await, host(&b, &primary, "two").await);
-    for h in [&one, &two] {
-        tokio::spawn(timer::run(h.world.clone()));
-        tokio::time::sleep(S(5)).await;
-    }
+    let (one, two) = listening(&b, &primary).await;
     let first = get_at(&one, Ask::default()).await.unwrap();
     b.far.lock().unwrap().says = Tried::Refused;
     // The platform refuses it for a while and gives the same one again.

@@ -3,11 +3,10 @@
 use super::{
     asking::{code, get, many},
     platform::{Bench, WECOM, target},
-    primary::{Host, Primary, host},
+    primary::{Host, Primary, listening},
 };
 use crate::{
     domain::{ReasonCode, Secret},
-    engine::tokens::timer,
     providers::token::{Ask, Given, Held, RenewWish, Tokens},
     store::tokens::Signs,
 };
@@ -50,11 +49,7 @@ async fn tokens_that_die_early_are_counted_once_each_and_the_second_one_tells_of
 async fn a_secret_that_was_replaced_at_one_host_ends_the_storm_on_all() {
     let b = Bench::new(WECOM);
     let primary = Primary::new();
-    let (one, two) = (host(&b, &primary, "one").await, host(&b, &primary, "two").await);
-    for h in [&one, &two] {
-        tokio::spawn(timer::run(h.world.clone()));
-        tokio::time::sleep(S(5)).await;
-    }
+    let (one, two) = listening(&b, &primary).await;
     for n in 1..=2 {
         let held = two.world.tokens().held(&target(0)).await.unwrap();
         b.far.lock().unwrap().living = None;

@@ -3,7 +3,7 @@
 use super::{
     hosts::get,
     platform::{Bench, WECOM, target},
-    primary::{Primary, host},
+    primary::{Primary, host, listening},
 };
 use crate::{
     domain::ReasonCode,
@@ -64,11 +64,7 @@ async fn a_new_secret_is_an_order_to_fetch() {
 async fn a_wipe_holds_on_all_hosts_and_the_one_that_asks_ends_it_for_all() {
     let b = Bench::new(WECOM);
     let primary = Primary::new();
-    let (one, two) = (host(&b, &primary, "one").await, host(&b, &primary, "two").await);
-    for h in [&one, &two] {
-        tokio::spawn(timer::run(h.world.clone()));
-        tokio::time::sleep(S(5)).await;
-    }
+    let (one, two) = listening(&b, &primary).await;
     one.world.tokens().forget(&target(0)).await.unwrap();
     tokio::time::sleep(S(3 * 3600)).await;
     assert_eq!(b.asked(), 1);
@@ -114,11 +110,7 @@ async fn after_a_wipe_no_host_takes_the_old_token_for_a_new_one_with_a_longer_li
 async fn a_wipe_while_the_shared_store_is_away_is_carried_out_there_when_it_is_back() {
     let b = Bench::new(WECOM);
     let primary = Primary::new();
-    let (one, two) = (host(&b, &primary, "one").await, host(&b, &primary, "two").await);
-    for h in [&one, &two] {
-        tokio::spawn(timer::run(h.world.clone()));
-        tokio::time::sleep(S(5)).await;
-    }
+    let (one, two) = listening(&b, &primary).await;
     primary.set_down(true);
     assert_eq!(one.world.tokens().forget(&target(0)).await.unwrap_err().code, ReasonCode::SharedDown);
     tokio::time::sleep(S(60)).await;
@@ -173,11 +165,7 @@ async fn a_shared_store_that_lost_its_data_is_told_of_the_wipe_again() {
 async fn a_host_that_never_saw_a_token_gives_it_no_longer_life_on_the_others() {
     let b = Bench::new(WECOM);
     let primary = Primary::new();
-    let (one, two) = (host(&b, &primary, "one").await, host(&b, &primary, "two").await);
-    for h in [&one, &two] {
-        tokio::spawn(timer::run(h.world.clone()));
-        tokio::time::sleep(S(5)).await;
-    }
+    let (one, two) = listening(&b, &primary).await;
     let first = get(&one, Ask::default()).await.unwrap();
     // The platform says the whole life again, and nobody remembers but those who hold it.
     for news in [false, true] {
