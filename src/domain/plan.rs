@@ -232,3 +232,12 @@ pub struct Op {
     /// Why it ended as it did.
     pub reason: Option<Reason>,
 }
+
+#[cfg(test)]
+impl Op {
+    /// A journaled op that is about to carry out `plan`, as a provider gets it from the engine.
+    pub(crate) fn running(plan: Plan, at: Stamp) -> Self {
+        let (action, target, phase) = (plan.action.clone(), plan.target.clone(), OpPhase::Running);
+        Self { id: 1, action, target, phase, step: 0, begun: true, owner: "test".into(), at, plan: Some(plan), reason: None }
+    }
+}

@@ -9,7 +9,7 @@ mod watching;
 use super::*;
 use crate::{
     clock::sample::Sample,
-    domain::{Boot, Fresh, GatewayId, OpPhase, RemoteId, Secrets, Stamp, State, Time, Wall},
+    domain::{Boot, Fresh, GatewayId, RemoteId, Secrets, Stamp, State, Time, Wall},
     providers::{Attention, Feed, Memo, PairEvent, Samples, http::Client},
     sandbox::{Clock, Events, Fault, InstanceSpec, Options, Past, Sandbox, Settings, Timing},
     store::config,

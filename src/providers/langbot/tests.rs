@@ -7,7 +7,7 @@ mod story;
 use super::*;
 use crate::{
     clock::sample::Sample,
-    domain::{Boot, Clean, Fingerprint, GatewayId, OpPhase, ReasonCode, RemoteId, Stamp, State, Time, Wall},
+    domain::{Boot, Clean, Fingerprint, GatewayId, ReasonCode, RemoteId, Stamp, State, Time, Wall},
     providers::{Attention, Memo, Samples, http::Client, token},
     sandbox::{BotSpec, Clock, FarSide, KeySpec, LangBotSettings, Options, Part, PastLine, Sandbox},
     store::config,
@@ -149,18 +149,7 @@ impl Stage {
     }
 
     async fn run(&self, plan: Plan) -> Result<(), Reason> {
-        let op = Op {
-            id: 1,
-            action: plan.action.clone(),
-            target: plan.target.clone(),
-            phase: OpPhase::Running,
-            step: 0,
-            begun: false,
-            owner: "me".into(),
-            at: self.cx.time.now(),
-            plan: Some(plan),
-            reason: None,
-        };
+        let op = Op::running(plan, self.cx.time.now());
         for step in &op.plan.as_ref().unwrap().steps {
             match LangBot.run(&self.cx, &op, &step.id, None).await {
                 StepEnd::Done { .. } => {}

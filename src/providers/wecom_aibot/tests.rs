@@ -4,7 +4,7 @@
 use super::*;
 use crate::{
     clock::sample::Sample,
-    domain::{GatewayId, OpPhase, Stamp, Time, Wall},
+    domain::{GatewayId, Stamp, Time, Wall},
     i18n::Lang,
     providers::{Attention, Memo, Samples, http::Client, token::Tokens},
     store::config::{self, Config},
@@ -116,18 +116,7 @@ async fn a_new_secret_is_kept_untried_and_says_so() {
     let at = Target::account(&cx.gateway, &RemoteId::new("hr"));
     let action = Action::Do("secret".into());
     let plan = AiBots.plan(&cx, &at, &action, Inputs::new()).await.unwrap();
-    let op = Op {
-        id: 1,
-        action,
-        target: at,
-        phase: OpPhase::Running,
-        step: 0,
-        begun: true,
-        owner: "test".into(),
-        at: cx.time.now(),
-        plan: Some(plan),
-        reason: None,
-    };
+    let op = Op::running(plan, cx.time.now());
     assert!(matches!(AiBots.run(&cx, &op, SECRET, None).await, StepEnd::Ask(p) if p.kind == PromptKind::Secret));
     let StepEnd::Done { clear, .. } = AiBots.run(&cx, &op, SECRET, Some(Secret::new(" new-secret-0123456789\n".into()))).await else { panic!() };
     let said: Vec<Message> = serde_json::from_value(clear["told"].clone()).unwrap();

@@ -7,18 +7,7 @@ use super::*;
 async fn carry_out(s: &Stage, action: Action, stop_after: Option<&str>) -> Op {
     let row = s.row("shop").await;
     let plan = Evolution.plan(&s.cx, &row.target(), &action, Inputs::new()).await.unwrap();
-    let op = Op {
-        id: 1,
-        action,
-        target: plan.target.clone(),
-        phase: OpPhase::Running,
-        step: 0,
-        begun: false,
-        owner: "t".into(),
-        at: s.cx.time.now(),
-        plan: Some(plan),
-        reason: None,
-    };
+    let op = Op::running(plan, s.cx.time.now());
     finish(s, &op, stop_after).await;
     op
 }
@@ -128,9 +117,7 @@ async fn a_wipe_whose_account_links_anew_at_once_ends_within_seconds_and_says_so
     let s = Stage::of(Settings::default(), vec![spec(Past::Online)]).await;
     let row = s.row("shop").await;
     let plan = Evolution.plan(&s.cx, &row.target(), &Action::Wipe, Inputs::new()).await.unwrap();
-    let target = plan.target.clone();
-    let (phase, owner, at) = (OpPhase::Running, "t".into(), s.cx.time.now());
-    let op = Op { id: 1, action: Action::Wipe, target, phase, step: 1, begun: false, owner, at, plan: Some(plan), reason: None };
+    let op = Op::running(plan, s.cx.time.now());
     let began = Instant::now();
     let StepEnd::Failed { why, sent } = Evolution.run(&s.cx, &op, "closed", None).await else { panic!("it is open") };
     assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());

@@ -32,18 +32,7 @@ async fn a_refused_change_names_the_scope_that_is_missing_and_is_asked_once() {
     let stage = watching(vec![failing(EXPIRED)]).await;
     let row = stage.row("support").await;
     let plan = LangBot.plan(&stage.cx, &row.target(), &Action::Do("restart".into()), Inputs::new()).await.unwrap();
-    let op = Op {
-        id: 1,
-        action: plan.action.clone(),
-        target: plan.target.clone(),
-        phase: OpPhase::Running,
-        step: 0,
-        begun: false,
-        owner: "me".into(),
-        at: stage.cx.time.now(),
-        plan: Some(plan),
-        reason: None,
-    };
+    let op = Op::running(plan, stage.cx.time.now());
     let StepEnd::Failed { why, sent: false } = LangBot.run(&stage.cx, &op, "restart", None).await else { panic!("nothing was changed") };
     assert!(!why.code.passes(), "it is not tried again");
     let told = said(&why);

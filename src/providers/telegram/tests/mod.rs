@@ -10,7 +10,7 @@ mod time;
 use super::*;
 use crate::{
     clock::{SystemTime, sample::Sample},
-    domain::{GatewayId, OpPhase, RemoteId, Secrets},
+    domain::{GatewayId, RemoteId, Secrets},
     providers::{Attention, Holder, Memo, PairEvent, Right, Samples, http::Client, token},
     sandbox::{self, Options, Part, Sandbox, TelegramAccount, TelegramSettings},
     store::config,
@@ -211,18 +211,7 @@ impl Stage {
     }
 
     pub(super) fn op(&self, plan: Plan) -> Op {
-        Op {
-            id: 1,
-            action: plan.action.clone(),
-            target: plan.target.clone(),
-            phase: OpPhase::Running,
-            step: 0,
-            begun: false,
-            owner: "me".into(),
-            at: self.cx.time.now(),
-            plan: Some(plan),
-            reason: None,
-        }
+        Op::running(plan, self.cx.time.now())
     }
 
     /// Runs every step of an action, as the engine would.

@@ -2,25 +2,14 @@
 
 use super::*;
 use crate::{
-    domain::{OpPhase, Prompt, PromptKind, State, Tier},
+    domain::{Prompt, PromptKind, State, Tier},
     i18n::{Lang, Message},
     sandbox::{Only, TokenFault},
 };
 
 async fn op(s: &Stage, action: Action) -> Op {
     let plan = s.provider.plan(&s.cx, &s.target(), &action, Inputs::new()).await.unwrap();
-    Op {
-        id: 1,
-        action,
-        target: s.target(),
-        phase: OpPhase::Running,
-        step: 0,
-        begun: true,
-        owner: "test".into(),
-        at: s.cx.time.now(),
-        plan: Some(plan),
-        reason: None,
-    }
+    Op::running(plan, s.cx.time.now())
 }
 
 async fn run(s: &Stage, op: &Op, answer: Option<&str>) -> StepEnd {
