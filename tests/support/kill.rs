@@ -1,5 +1,6 @@
 //! SIGKILL of the real program at every request and on both sides of every commit of the journal, of secrets and of tokens. The
-//! points are enumerated from what an undisturbed run does, never picked; each suite judges what the next process made of it.
+//! points are enumerated from what an undisturbed run does, never picked; `PAIRDECK_KILLS` adds so many instants drawn by lot. Each
+//! suite judges what the next process made of it.
 
 use super::house::{Home, Ran, until};
 use pairdeck::{
@@ -14,10 +15,10 @@ use std::{
     process::{Child, Stdio},
     sync::{
         Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// Servers and homes that work side by side.
@@ -30,13 +31,16 @@ pub enum Point {
     Request { n: usize, what: String, done: bool },
     /// The Nth commit.
     Journal { n: usize, after: bool },
+    /// So long after its start, whatever it is at then.
+    Instant { after: Duration },
 }
 
 impl Point {
     fn side(&self) -> &'static str {
         match self {
             Self::Request { done: true, .. } | Self::Journal { after: true, .. } => "after",
-            _ => "before",
+            Self::Request { .. } | Self::Journal { .. } => "before",
+            Self::Instant { .. } => "any",
         }
     }
 }
@@ -47,6 +51,7 @@ impl fmt::Display for Point {
         match self {
             Self::Request { n, what, .. } => write!(f, "request {n:>2} {side} {what}"),
             Self::Journal { n, .. } => write!(f, "journal {n:>2} {side}"),
+            Self::Instant { after } => write!(f, "{} us after its start", after.as_micros()),
         }
     }
 }
@@ -142,6 +147,66 @@ pub fn killed(home: &Home, wire: &dyn Wire, args: &[&str], stdin: Option<&str>, 
             let ran = home.finish(child);
             wire.heal();
             over.then_some(ran)
+        }
+        Point::Instant { after } => struck(home, start(home, args, stdin, None), *after),
+    }
+}
+
+/// Kills the program that long after its start; its end if it was faster.
+pub fn struck(home: &Home, mut child: Child, after: Duration) -> Option<Ran> {
+    // What is tested is a kill at an instant that nothing in the program chose.
+    let end = Instant::now() + after;
+    let mut over = false;
+    while !over && Instant::now() < end {
+        thread::sleep(Duration::from_millis(5).min(end.saturating_duration_since(Instant::now())));
+        over = child.try_wait().unwrap().is_some();
+    }
+    child.kill().unwrap();
+    let ran = home.finish(child);
+    over.then_some(ran)
+}
+
+/// Instants of a run, drawn by lot, the same lots each time. A run that was over before its instant tells how long runs last.
+pub struct Lots {
+    drawn: AtomicUsize,
+    met: AtomicUsize,
+    lasts_us: AtomicU64,
+    wanted: usize,
+}
+
+impl Lots {
+    /// As many as `PAIRDECK_KILLS` says, or one in `share` of these; none without it.
+    pub fn wanted(share: usize) -> Self {
+        let wanted: usize = std::env::var("PAIRDECK_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(0);
+        Self { drawn: AtomicUsize::new(0), met: AtomicUsize::new(0), lasts_us: AtomicU64::new(4_000_000), wanted: wanted.div_ceil(share) }
+    }
+
+    /// Nobody wants any.
+    pub const fn is_empty(&self) -> bool {
+        self.wanted == 0
+    }
+
+    /// The next instant and its number, until so many were met as are wanted.
+    pub fn next(&self) -> Option<(usize, Duration)> {
+        if self.met.load(Ordering::SeqCst) >= self.wanted {
+            return None;
+        }
+        let n = self.drawn.fetch_add(1, Ordering::SeqCst);
+        assert!(n < 6 * self.wanted, "of {n} runs only {:?} were met while they lasted", self.met);
+        let lasts = self.lasts_us.load(Ordering::SeqCst);
+        // The later of two lots: a run reads and asks for long before it changes anything.
+        let us = [2 * n, 2 * n + 1].map(|lot| splitmix(lot as u64) % lasts).into_iter().max();
+        Some((n, Duration::from_micros(us.unwrap_or(0))))
+    }
+
+    /// A run was killed at its instant, or had ended before it.
+    pub fn told(&self, after: Duration, met: bool) {
+        if met {
+            self.met.fetch_add(1, Ordering::SeqCst);
+        } else {
+            let us = u64::try_from(after.as_micros()).unwrap().max(1000);
+            // Halfway: one run that was fast is not how long all of them last.
+            let _ = self.lasts_us.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |last| Some(last.min(u64::midpoint(last, us))));
         }
     }
 }
@@ -255,14 +320,14 @@ pub struct Sweep<'a, F> {
 }
 
 impl<F: Send> Sweep<'_, F> {
-    /// Every commit on both sides until a run is never killed, which tells how many there are; then every request. Prints the table
-    /// and returns the number of commits.
+    /// Every commit on both sides until a run is never killed, which tells how many there are; then every request, then instants. Prints the
+    /// table and returns the number of commits.
     pub fn run(&self, mut first: F) -> usize {
         let points = requests(self.asked, self.is_read);
         let (turn, end) = (AtomicUsize::new(1), AtomicUsize::new(usize::MAX));
         let todo = Mutex::new(points.into_iter().enumerate());
         let made = Mutex::new(BTreeMap::new());
-        let (more, wanted) = (AtomicUsize::new(0), std::env::var("PAIRDECK_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(0));
+        let lots = Lots::wanted(1);
         let work = |floor: &mut F| {
             loop {
                 let n = turn.fetch_add(1, Ordering::SeqCst);
@@ -283,20 +348,11 @@ impl<F: Send> Sweep<'_, F> {
                 let row = (self.judge)(floor, 1000 + i, &point).unwrap_or_else(|| panic!("{point} never came"));
                 made.lock().unwrap().insert((1, i, 0), row);
             }
-            // More of the same points, drawn by lot, where a report wants a number of them.
-            loop {
-                let n = more.fetch_add(1, Ordering::SeqCst);
-                let commits = end.load(Ordering::SeqCst).min(turn.load(Ordering::SeqCst)).saturating_sub(1).max(1);
-                let all = requests(self.asked, self.is_read);
-                let enumerated = 2 * commits + all.len();
-                if enumerated + n >= wanted {
-                    break;
-                }
-                let lot = splitmix(n as u64) as usize % enumerated;
-                let point = if lot < 2 * commits { Point::Journal { n: lot / 2 + 1, after: lot % 2 == 1 } } else { all[lot - 2 * commits].clone() };
-                if let Some(row) = (self.judge)(floor, 5000 + n, &point) {
-                    made.lock().unwrap().insert((2, n, 0), row);
-                }
+            // Where a report wants a number of them: at instants that nobody chose.
+            while let Some((n, after)) = lots.next() {
+                let row = (self.judge)(floor, 5000 + n, &Point::Instant { after });
+                lots.told(after, row.is_some());
+                made.lock().unwrap().extend(row.map(|row| ((2, n, 0), row)));
             }
             (self.after)(floor);
         };

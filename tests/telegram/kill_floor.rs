@@ -2,6 +2,7 @@
 
 use crate::support::{
     house::{Ran, until},
+    kill::struck,
     tg::{OWNER, ROBOT, Tg, lies},
 };
 use pairdeck::{providers::telegram::KeyId, sandbox::TelegramSession, store::Store};
@@ -17,13 +18,16 @@ pub enum Point {
     Question { n: usize, what: &'static str, done: bool },
     /// The Nth commit of the journal.
     Journal { n: usize, after: bool },
+    /// So long after its start, whatever it is at then.
+    Instant { after: Duration },
 }
 
 impl Point {
     pub const fn side(&self) -> &'static str {
         match self {
             Self::Question { done: true, .. } | Self::Journal { after: true, .. } => "after",
-            _ => "before",
+            Self::Question { .. } | Self::Journal { .. } => "before",
+            Self::Instant { .. } => "any",
         }
     }
 }
@@ -33,6 +37,7 @@ impl fmt::Display for Point {
         match self {
             Self::Question { n, what, .. } => write!(f, "question {n:>2} {:<6} {what}", self.side()),
             Self::Journal { n, .. } => write!(f, "journal  {n:>2} {:<6}", self.side()),
+            Self::Instant { after } => write!(f, "{} us after its start", after.as_micros()),
         }
     }
 }
@@ -180,6 +185,7 @@ impl Floor {
                 let ran = home.finish(command.spawn().unwrap());
                 (ran.code != -9).then_some(ran)
             }
+            Point::Instant { after } => struck(home, command.spawn().unwrap(), *after),
             Point::Question { n, done, what } => {
                 tg.hold(*n, *done);
                 let mut child = command.spawn().unwrap();

@@ -2,7 +2,7 @@
 
 use crate::{
     kill_floor::{Deed, Floor, Point, SLOTS},
-    support::{house::Ran, tg::lies},
+    support::{house::Ran, kill::Lots, tg::lies},
 };
 use pairdeck::{
     domain::{Op, OpPhase, Plan},
@@ -156,6 +156,8 @@ pub fn everywhere(deed: Deed, steps_wanted: &[&str]) {
     let points: Vec<Point> = asked.iter().enumerate().flat_map(each).collect();
     let todo = Mutex::new(points.iter().cloned().enumerate());
     let made = Mutex::new(Vec::new());
+    // The other plans share most of their steps with these.
+    let lots = Lots::wanted(if matches!(deed, Deed::Regenerate | Deed::Wipe) { 1 } else { 5 });
     let work = |floor: &mut Floor, mut number: usize| {
         loop {
             let Some((i, point)) = todo.lock().unwrap().next() else { break };
@@ -169,6 +171,18 @@ pub fn everywhere(deed: Deed, steps_wanted: &[&str]) {
             made.lock().unwrap().push((i, line.unwrap_or_else(|| panic!("{point} never came"))));
         }
         floor.all.home.keeps_secrets();
+        if lots.is_empty() {
+            return;
+        }
+        // Slots that nobody has used yet.
+        let mut fresh = Floor::new(deed);
+        for number in 1..=SLOTS {
+            let Some((n, after)) = lots.next() else { break };
+            let line = judge(&mut fresh, number, &Point::Instant { after });
+            lots.told(after, line.is_ok());
+            made.lock().unwrap().extend(line.map(|line| (points.len() + n, line)));
+        }
+        fresh.all.home.keeps_secrets();
     };
     thread::scope(|s| {
         for _ in 1..WORKERS {
