@@ -169,7 +169,8 @@ impl Runner<'_> {
     /// Tries the current step until it is done, stops, or is given up.
     async fn attempt(&mut self) -> Result<Tried, StoreError> {
         let Some(step) = self.op.plan.as_ref().and_then(|p| p.steps.get(self.op.step)).cloned() else { return Ok(Tried::Done) };
-        let may_stop = self.op.step <= self.op.plan.as_ref().map_or(0, |p| p.pivot);
+        let pivot = self.op.plan.as_ref().map_or(0, |p| p.pivot);
+        let may_stop = self.op.step <= pivot;
         self.host.progress(Progress::Step(step.words.clone(), self.op.step + 1, self.count()));
         let mut backoff = Backoff::new();
         let mut answer = None;
@@ -195,13 +196,19 @@ impl Runner<'_> {
                     Finding::NotDone if step.replay == Replay::Never => {
                         return Ok(Tried::Stop(OpPhase::Ambiguous, Reason::new(ReasonCode::KilledInFlight)));
                     }
-                    Finding::NotDone | Finding::CannotTell(_) => {
+                    Finding::NotDone => {
                         self.op.begun = false;
                         self.world.store.op_step(self.op.id, self.op.step, false).await?;
                     }
+                    // It may be repeated, and still stands as in flight: what became of the last try is not known.
+                    Finding::CannotTell(why) => last = why,
                 }
             }
             if may_stop && self.cancel.is_cancelled() {
+                // Nobody can say yet that it was taken back before it was done: it is asked again, not sent again.
+                if self.op.begun && self.op.step == pivot {
+                    continue;
+                }
                 return Ok(Tried::Cancelled);
             }
             if step.clock
