@@ -20,6 +20,8 @@ use std::{
 
 /// How long cheap writes gather.
 pub(super) const GATHER: Duration = Duration::from_millis(250);
+/// How often a `vault.db` that could not be written is tried again, though nobody asks for it: what waits is kept, and the badge goes.
+const TRY_AGAIN: Duration = Duration::from_secs(3);
 /// History lines that wait at most while the disk does not take them; older ones are dropped.
 const WAITING: usize = 50_000;
 
@@ -119,16 +121,49 @@ impl Db {
             // What can only be read is read without a claim to write; SQLite refuses the first write of it.
             let how = if only_read { TransactionBehavior::Deferred } else { TransactionBehavior::Immediate };
             let tx = db.transaction_with_behavior(how).map_err(explain)?;
+            let before = tx.total_changes();
             let out = work(&tx, &tools)?;
+            let wrote = tx.total_changes() != before;
             tx.commit().map_err(explain)?;
-            Ok(out)
+            Ok((out, wrote))
         };
         let done = go().map_err(|e| match (&e, refuses) {
             (StoreError::Said(m), Some(why)) if m.words == &words::READ_ONLY_FILE => StoreError::said(why),
             _ => e,
         });
-        self.tell(done.as_ref().err());
-        done
+        // What was only read says nothing of whether anything can be kept.
+        if !matches!(done, Ok((_, false))) {
+            self.tell(done.as_ref().err());
+        }
+        done.map(|(out, _)| out)
+    }
+
+    /// Something could not be written, and it is worth trying again: the file was opened for writing.
+    fn in_trouble(&self) -> bool {
+        let opened = || self.vault_db.as_ref().is_ok_and(|db| !db.is_readonly(rusqlite::MAIN_DB).unwrap_or(true));
+        self.live.borrow().is_some() && self.refuses.is_none() && opened()
+    }
+
+    /// Tries what waits once more, or else a write that changes nothing. Waits for nobody: jobs do that.
+    fn try_again(&mut self) {
+        self.patience(Duration::ZERO);
+        if lock(&self.pending).has_history() {
+            self.commit_pending();
+        } else {
+            let _ = self.probe();
+        }
+        self.patience(schema::PATIENCE);
+    }
+
+    fn patience(&self, how_long: Duration) {
+        if let Ok(db) = &self.vault_db {
+            let _ = db.busy_timeout(how_long);
+        }
+    }
+
+    /// Writes something that changes nothing, to find out whether anything can be kept.
+    pub(super) fn probe(&mut self) -> Result<(), StoreError> {
+        self.vault_tx(|tx, t| tx.execute("UPDATE meta SET v = v WHERE k = 'store'", []).map(|_| ()).map_err(|e| t.explain(e)))
     }
 
     /// Tells how the last write of `vault.db` went.
@@ -242,9 +277,10 @@ impl Tools<'_> {
 
 /// The thread's life: until the last handle is gone, then what is pending is committed.
 pub(super) fn run(mut db: Db, jobs: &Receiver<Job>) {
-    let mut due: Option<Instant> = None;
+    let (mut due, mut again): (Option<Instant>, Option<Instant>) = (None, None);
     loop {
-        let job = match due {
+        again = again.filter(|_| db.in_trouble()).or_else(|| db.in_trouble().then(|| Instant::now() + TRY_AGAIN));
+        let job = match [due, again].into_iter().flatten().min() {
             None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(at) => jobs.recv_timeout(at.saturating_duration_since(Instant::now())),
         };
@@ -252,8 +288,13 @@ pub(super) fn run(mut db: Db, jobs: &Receiver<Job>) {
             Ok(Job::Run(work)) => work(&mut db),
             Ok(Job::Wake) => due = due.or_else(|| Some(Instant::now() + GATHER)),
             Err(RecvTimeoutError::Timeout) => {
-                due = None;
-                db.commit_pending();
+                let now = Instant::now();
+                if due.take_if(|at| *at <= now).is_some() {
+                    db.commit_pending();
+                }
+                if again.take_if(|at| *at <= now).is_some() && db.in_trouble() {
+                    db.try_again();
+                }
             }
             Err(RecvTimeoutError::Disconnected) => break,
         }

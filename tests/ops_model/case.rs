@@ -59,17 +59,17 @@ pub struct Case {
 
 /// Every way in which a provider may work.
 pub const WAYS: [Option<Careful>; 7] = {
-    const fn way(reads_back: bool, quit: Replay) -> Option<Careful> {
-        Some(Careful { reads_back, quit })
+    const fn way(holds: bool, reads_back: bool, quit: Replay) -> Option<Careful> {
+        Some(Careful { holds, reads_back, quit })
     }
     [
         None,
-        way(true, Replay::AfterCheck),
-        way(false, Replay::AfterCheck),
-        way(true, Replay::Free),
-        way(false, Replay::Free),
-        way(true, Replay::Never),
-        way(false, Replay::Never),
+        way(true, true, Replay::AfterCheck),
+        way(false, false, Replay::AfterCheck),
+        way(false, true, Replay::Free),
+        way(true, false, Replay::Free),
+        way(true, true, Replay::Never),
+        way(false, false, Replay::Never),
     ]
 };
 

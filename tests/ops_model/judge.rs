@@ -96,7 +96,8 @@ fn nothing_is_repeated_blindly(case: &Case, s: &Server, said: &dyn Fn() -> Strin
         let Some(next) = s.log.iter().skip(n + 1).position(|r| r == request).map(|more| n + 1 + more) else { continue };
         assert!(replay != Replay::Never, "{request} was sent again: {}", said());
         // Requests are counted from 1.
-        let looked = s.answered.iter().any(|at| (n + 2..=next).contains(at) && (s.log[at - 1].contains("check of") || s.log[at - 1].starts_with("read ")));
+        let looked =
+            s.answered.iter().any(|at| (n + 2..=next).contains(at) && (s.log[at - 1].contains("check of") || s.log[at - 1].starts_with("read ")));
         assert!(replay == Replay::Free || looked, "{request} was repeated blindly at {}: {}", next + 1, said());
     }
 }

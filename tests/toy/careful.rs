@@ -10,6 +10,8 @@ use pairdeck::domain::*;
 /// How careful.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Careful {
+    /// It holds a device while it works on it: steps before the pivot, which are taken back.
+    pub holds: bool,
     /// A step that changes something reads back what it did; otherwise a later step finds out.
     pub reads_back: bool,
     /// How its quits may be repeated.
@@ -65,14 +67,17 @@ impl Toy {
             sealed.insert(old_name(*flag), Secret::new(seen.token));
         }
         let each = |verb: &str, replay| flags.iter().map(|f| step(format!("{verb}:{f}"), replay)).collect::<Vec<_>>();
-        let mut steps = each("hold", Replay::AfterCheck);
+        let mut steps = if how.holds { each("hold", Replay::AfterCheck) } else { vec![] };
         let pivot = steps.len();
         steps.extend(each("quit", how.quit));
         if *action == Action::Wipe {
             steps.extend(each("gone", Replay::Free));
         } else {
             sealed.insert("token".into(), super::made_up());
-            steps.extend([each("token", Replay::AfterCheck), each("verify", Replay::Free), each("free", Replay::Free)].concat());
+            steps.extend([each("token", Replay::AfterCheck), each("verify", Replay::Free)].concat());
+            if how.holds {
+                steps.extend(each("free", Replay::Free));
+            }
         }
         Ok(Plan { v: 1, action: action.clone(), target: at.clone(), steps, pivot, loses: vec![], clear: serde_json::json!({}), sealed })
     }
@@ -160,7 +165,11 @@ impl Toy {
 }
 
 fn hold(s: &mut Server, what: (String, u8), on: bool) {
-    if on { s.holds.insert(what) } else { s.holds.remove(&what) };
+    if on {
+        s.holds.insert(what)
+    } else {
+        s.holds.remove(&what)
+    };
 }
 
 fn foreign() -> Reason {
