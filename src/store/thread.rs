@@ -84,6 +84,8 @@ pub(super) struct Db {
     pub(super) vault_db: Result<Connection, crate::i18n::Message>,
     /// Why nothing may be written to what could be opened only for reading: it is damaged.
     pub(super) refuses: Option<crate::i18n::Message>,
+    /// Where it lies, when it could only be read as it was opened: it is opened anew once it can be written.
+    pub(super) reopen: Option<super::Paths>,
     /// `cache.db`, or one in memory.
     pub(super) cache_db: Connection,
     /// What was last written of each row, so that a poll that brought nothing new writes nothing.
@@ -138,14 +140,17 @@ impl Db {
         done.map(|(out, _)| out)
     }
 
-    /// Something could not be written, and it is worth trying again: the file was opened for writing.
+    /// Something could not be written, and it is worth trying again: the file was opened for writing, or can be opened anew.
     fn in_trouble(&self) -> bool {
         let opened = || self.vault_db.as_ref().is_ok_and(|db| !db.is_readonly(rusqlite::MAIN_DB).unwrap_or(true));
-        self.live.borrow().is_some() && self.refuses.is_none() && opened()
+        self.reopen.is_some() || (self.live.borrow().is_some() && self.refuses.is_none() && opened())
     }
 
     /// Tries what waits once more, or else a write that changes nothing. Waits for nobody: jobs do that.
     fn try_again(&mut self) {
+        if self.reopen.is_some() && !self.open_anew() {
+            return;
+        }
         self.patience(Duration::ZERO);
         if lock(&self.pending).has_history() {
             self.commit_pending();
@@ -153,6 +158,29 @@ impl Db {
             let _ = self.probe();
         }
         self.patience(schema::PATIENCE);
+    }
+
+    /// Opens for writing what could only be read at the start, if that is possible by now and it is the same store still. What was seen
+    /// meanwhile goes into its cache.
+    fn open_anew(&mut self) -> bool {
+        let Some(paths) = self.reopen.clone() else { return false };
+        let may = std::fs::OpenOptions::new().append(true).open(&self.path).is_ok() && super::paths::keeps_off(&self.path).is_none();
+        let Some(db) = may.then(|| paths.prepare().and_then(|()| schema::open_vault(&paths)).ok()).flatten() else { return false };
+        let name = |db: &Connection| super::secrets::meta(db, "store").ok().flatten();
+        if self.vault_db.as_ref().ok().and_then(name) != name(&db) {
+            return false;
+        }
+        let _ = mark::look(&db, &self.path);
+        if let Ok(kept) = schema::open_cache(&paths) {
+            let seen = (cache::rows(&self.cache_db, None).unwrap_or_default(), cache::gateways(&self.cache_db).unwrap_or_default());
+            self.cache_db = kept;
+            self.written.clear();
+            let rows = seen.0.into_iter().map(|row| (key_of(&row.target()), Some(row))).collect();
+            let gateways = seen.1.into_iter().map(|g| (g.id.clone(), Some(g))).collect();
+            let _ = cache::write(&mut self.cache_db, &mut self.written, &rows, &gateways);
+        }
+        (self.vault_db, self.file, self.reopen) = (Ok(db), file_at(&self.path), None);
+        true
     }
 
     fn patience(&self, how_long: Duration) {

@@ -18,7 +18,7 @@ fn house() -> House {
 #[test]
 fn a_store_that_is_held_by_another_is_said_and_the_deck_stays_live() {
     let house = house();
-    let pty = house.open(120, 34);
+    let mut pty = house.open(120, 34);
     let db = rusqlite::Connection::open(house.home.path().join("vault.db")).unwrap();
     db.execute_batch("BEGIN EXCLUSIVE").unwrap();
     // A state that changes has to be kept in the history: that fails now.
@@ -106,7 +106,7 @@ fn a_read_only_store_is_said_and_the_deck_stays_live() {
         std::os::unix::fs::chown(&file, key.then_some(65534), None).unwrap();
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(if key { 0o400 } else { 0o444 })).unwrap();
     }
-    let pty = crate::support::pty::Start::new("setpriv")
+    let mut pty = crate::support::pty::Start::new("setpriv")
         .args(["--reuid=65534", "--regid=65534", "--clear-groups", env!("CARGO_BIN_EXE_pairdeck"), "--home"])
         .args([path.as_os_str()])
         .env("HOME", "/nonexistent")
@@ -116,6 +116,16 @@ fn a_read_only_store_is_said_and_the_deck_stays_live() {
     pty.wait_for("NOT KEPT");
     house.settle(&pty);
     wait_row(&pty, "shop-a", "online");
+    // Its folder and files become its own: it is opened anew without a restart, and what happens from then on is kept.
+    for args in [["chown", "-R", "65534:65534"], ["chmod", "-R", "u=rwX,go="]] {
+        assert!(Command::new(args[0]).args(&args[1..]).arg(path).status().unwrap().success());
+    }
+    pty.wait_gone("NOT KEPT");
+    house.http("DELETE", "/instance/logout/shop-a", "");
+    wait_row(&pty, "shop-a", "logged out");
+    wait_kept(&path.join("vault.db"), "shop-a");
+    pty.keys("q");
+    pty.assert_exit(0);
 }
 
 #[test]
