@@ -12,7 +12,7 @@ mod play;
 mod toy;
 
 use case::{Case, PLANS, Plan, Random, TakenBack, WAYS};
-use pairdeck::domain::OpPhase;
+use pairdeck::domain::{OpPhase, Replay};
 use play::{Played, play};
 use std::collections::{BTreeMap, BTreeSet};
 use toy::{Fate, Kill, Stranger};
@@ -155,4 +155,29 @@ async fn taken_back_at_every_request_of_every_plan_nothing_is_sent_before_the_pi
     }
     println!("FIGURE ops taken back at every request: {}", seen.told());
     assert!(seen.armed > 0 && seen.before > 0 && seen.after > 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_answer_came_to_stays_in_doubt_until_it_is_looked_at_whatever_is_tried_or_wanted_meanwhile() {
+    let mut seen = Seen::default();
+    // Steps that may be repeated freely are sent again without a look: that look is what must not be forgotten.
+    let ways = WAYS.into_iter().filter(|way| way.is_none_or(|how| how.quit == Replay::Free));
+    for (plan, way) in ways.flat_map(|way| [Plan::Regenerate, Plan::Wipe].map(|plan| (plan, way))) {
+        let whole = play(&Case::well(plan, way)).await;
+        for n in 1..=whole.log.len() {
+            // It is carried out and not answered. Then nothing is heard any more, or the look at it fails; the operator waits or does not.
+            let lost = |more: &[(usize, Fate)]| [(n, Fate::Lose)].into_iter().chain(more.iter().copied()).collect::<BTreeMap<_, _>>();
+            for (fates, away_after, taken_back) in [
+                (lost(&[]), Some(n), None),
+                (lost(&[]), Some(n), Some(TakenBack::At(n, 0))),
+                (lost(&[(n + 1, Fate::Lose)]), None, Some(TakenBack::At(n, 0))),
+                (lost(&[(n + 1, Fate::Refuse)]), None, Some(TakenBack::At(n + 1, 0))),
+            ] {
+                let case = Case { fates, away_after, taken_back, ..Case::well(plan, way) };
+                seen.take(&case, &play(&case).await);
+            }
+        }
+    }
+    println!("FIGURE ops without an answer: {}", seen.told());
+    assert!(seen.after > 0 && seen.ended.contains_key("done"), "{}", seen.told());
 }
