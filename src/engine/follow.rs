@@ -8,6 +8,9 @@ use crate::{
 };
 use std::sync::{Arc, atomic::Ordering};
 
+/// How often a lock that could not be taken at the start is asked for.
+const LATE: std::time::Duration = std::time::Duration::from_secs(30);
+
 /// The watcher polls; everybody else learns from the store until the watcher is gone.
 pub(super) async fn watch_or_follow(world: Arc<World>) {
     tokio::spawn(super::settings::follow(world.clone()));
@@ -49,6 +52,13 @@ async fn hold(world: Arc<World>, lock: Option<WatchLock>) {
     tokio::spawn(super::tokens::timer::run(world.clone()));
     tokio::spawn(super::ops::keep_owed(world.clone()));
     tokio::spawn(heed_secrets(world.clone()));
+    let lock = match lock {
+        None => tokio::select! {
+            () = world.stop.cancelled() => return,
+            lock = late(&world) => Some(lock),
+        },
+        held => held,
+    };
     #[cfg(unix)]
     if lock.is_some()
         && let Err(e) = super::agent::serve(world.clone()).await
@@ -58,6 +68,24 @@ async fn hold(world: Arc<World>, lock: Option<WatchLock>) {
     }
     world.stop.cancelled().await;
     drop(lock);
+}
+
+/// The lock of one that could take none at its start because its folder took no file: taken when it can be. Who took it meanwhile has it
+/// until it ends; both look until then.
+async fn late(world: &World) -> WatchLock {
+    let mut troubles = world.store.troubles();
+    loop {
+        if world.store.trouble().is_none()
+            && let Ok(Some(lock)) = WatchLock::try_take(&world.paths)
+        {
+            return lock;
+        }
+        tokio::select! {
+            // A store that is gone tells nothing more: its world ends.
+            told = troubles.changed() => if told.is_err() { std::future::pending::<()>().await },
+            () = tokio::time::sleep(LATE) => {}
+        }
+    }
 }
 
 /// Which secrets the store lists, each with when it was put: what is looked at before any of them is unsealed.

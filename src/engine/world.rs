@@ -38,7 +38,9 @@ pub struct World {
     pub(super) gate: Arc<Gate>,
     pub(super) alarm: Arc<Alarm>,
     pub(super) read_only: bool,
-    pub(super) owner: Box<str>,
+    owner: Box<str>,
+    /// The lock of a process that could take none at its start.
+    late: Mutex<Option<crate::store::locks::ProcessLock>>,
     pub(super) paths: crate::store::Paths,
     pub(super) stop: CancellationToken,
     pub(super) providers: Providers,
@@ -81,6 +83,7 @@ impl World {
             mailbox: parts.mailbox,
             read_only: parts.read_only,
             owner: parts.owner,
+            late: Mutex::new(None),
             _lock: parts.lock,
             paths: parts.paths,
             stop: CancellationToken::new(),
@@ -100,6 +103,19 @@ impl World {
             world.insert(g, rank);
         }
         world
+    }
+
+    /// The name that this process's ops carry: that of the lock that it holds, or of one that it takes now, where the folder took none at
+    /// its start. `None`: it still takes none, and nothing may be begun that others would take for a dead process's.
+    pub(super) fn owner(&self) -> Option<Box<str>> {
+        if !self.owner.is_empty() {
+            return Some(self.owner.clone());
+        }
+        let mut late = lock(&self.late);
+        if late.is_none() {
+            *late = crate::store::locks::ProcessLock::take(&self.paths).ok();
+        }
+        late.as_ref().map(|l| l.name().into())
     }
 
     /// Adds a configured gateway. `None` when its kind is not known here.

@@ -353,7 +353,7 @@ impl Store {
     /// # Errors
     /// Why not.
     pub async fn probe(&self) -> Result<(), StoreError> {
-        self.ask(|db| db.vault_tx(|tx, t| tx.execute("UPDATE meta SET v = v WHERE k = 'store'", []).map(|_| ()).map_err(|e| t.explain(e)))).await
+        self.ask(Db::probe).await
     }
     /// Appends to the audit.
     pub async fn audit(&self, line: Audit) -> Result<(), StoreError> {

@@ -36,6 +36,8 @@ impl Store {
                 vault_db = Ok(db);
             }
         }
+        // As long as nobody wrote, nothing is known that a later look would not find: it is opened anew once it can be written.
+        let reopen = (unwritable.is_some() && !broken && vault_db.is_ok()).then(|| paths.clone());
         let fingerprint_key = vault_db.as_mut().ok().and_then(|db| identity(db, unwritable.is_some()).ok()).or_else(random_key).unwrap_or_default();
         let floor = Mutex::new(vault_db.as_ref().ok().and_then(floor::read));
         let cache = if unwritable.is_none() || broken { schema::open_cache(paths) } else { schema::memory_cache() };
@@ -43,15 +45,16 @@ impl Store {
             Ok(db) => (db, None),
             Err(e) => (schema::memory_cache()?, Some(e.reason())),
         };
-        let trouble = unwritable.or(cache_trouble);
+        let (trouble, passing) = if reopen.is_some() { (cache_trouble, unwritable) } else { (unwritable.or(cache_trouble), None) };
         let pending = Arc::new(Mutex::new(Pending::default()));
-        let live = watch::Sender::new(None);
+        let live = watch::Sender::new(passing);
         let db = Db {
             vault_db: vault_db.map_err(|e| match e {
                 StoreError::Said(m) => *m,
                 other => Message::new(&words::READ_ONLY_FILE).with("path", other.to_string()),
             }),
             refuses,
+            reopen,
             cache_db,
             written: cache::Written::new(),
             path: paths.vault_db(),

@@ -6,7 +6,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension, TransactionBehavior, co
 use std::{fs, path::Path, time::Duration};
 
 /// How long a writer waits for another process before it says so.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Steps that bring `vault.db` from version N to N + 1. Only ever appended to.
 const VAULT: &[&str] = &["

@@ -20,6 +20,8 @@ use std::{
 
 /// How long cheap writes gather.
 pub(super) const GATHER: Duration = Duration::from_millis(250);
+/// How often a `vault.db` that could not be written is tried again, though nobody asks for it: what waits is kept, and the badge goes.
+const TRY_AGAIN: Duration = Duration::from_secs(3);
 /// History lines that wait at most while the disk does not take them; older ones are dropped.
 const WAITING: usize = 50_000;
 
@@ -82,6 +84,8 @@ pub(super) struct Db {
     pub(super) vault_db: Result<Connection, crate::i18n::Message>,
     /// Why nothing may be written to what could be opened only for reading: it is damaged.
     pub(super) refuses: Option<crate::i18n::Message>,
+    /// Where it lies, when it could only be read as it was opened: it is opened anew once it can be written.
+    pub(super) reopen: Option<super::Paths>,
     /// `cache.db`, or one in memory.
     pub(super) cache_db: Connection,
     /// What was last written of each row, so that a poll that brought nothing new writes nothing.
@@ -119,16 +123,75 @@ impl Db {
             // What can only be read is read without a claim to write; SQLite refuses the first write of it.
             let how = if only_read { TransactionBehavior::Deferred } else { TransactionBehavior::Immediate };
             let tx = db.transaction_with_behavior(how).map_err(explain)?;
+            let before = tx.total_changes();
             let out = work(&tx, &tools)?;
+            let wrote = tx.total_changes() != before;
             tx.commit().map_err(explain)?;
-            Ok(out)
+            Ok((out, wrote))
         };
         let done = go().map_err(|e| match (&e, refuses) {
             (StoreError::Said(m), Some(why)) if m.words == &words::READ_ONLY_FILE => StoreError::said(why),
             _ => e,
         });
-        self.tell(done.as_ref().err());
-        done
+        // What was only read says nothing of whether anything can be kept.
+        if !matches!(done, Ok((_, false))) {
+            self.tell(done.as_ref().err());
+        }
+        done.map(|(out, _)| out)
+    }
+
+    /// Something could not be written, and it is worth trying again: the file was opened for writing, or can be opened anew.
+    fn in_trouble(&self) -> bool {
+        let opened = || self.vault_db.as_ref().is_ok_and(|db| !db.is_readonly(rusqlite::MAIN_DB).unwrap_or(true));
+        self.reopen.is_some() || (self.live.borrow().is_some() && self.refuses.is_none() && opened())
+    }
+
+    /// Tries what waits once more, or else a write that changes nothing. Waits for nobody: jobs do that.
+    fn try_again(&mut self) {
+        if self.reopen.is_some() && !self.open_anew() {
+            return;
+        }
+        self.patience(Duration::ZERO);
+        if lock(&self.pending).has_history() {
+            self.commit_pending();
+        } else {
+            let _ = self.probe();
+        }
+        self.patience(schema::PATIENCE);
+    }
+
+    /// Opens for writing what could only be read at the start, if that is possible by now and it is the same store still. What was seen
+    /// meanwhile goes into its cache.
+    fn open_anew(&mut self) -> bool {
+        let Some(paths) = self.reopen.clone() else { return false };
+        let may = std::fs::OpenOptions::new().append(true).open(&self.path).is_ok() && super::paths::keeps_off(&self.path).is_none();
+        let Some(db) = may.then(|| paths.prepare().and_then(|()| schema::open_vault(&paths)).ok()).flatten() else { return false };
+        let name = |db: &Connection| super::secrets::meta(db, "store").ok().flatten();
+        if self.vault_db.as_ref().ok().and_then(name) != name(&db) {
+            return false;
+        }
+        let _ = mark::look(&db, &self.path);
+        if let Ok(kept) = schema::open_cache(&paths) {
+            let seen = (cache::rows(&self.cache_db, None).unwrap_or_default(), cache::gateways(&self.cache_db).unwrap_or_default());
+            self.cache_db = kept;
+            self.written.clear();
+            let rows = seen.0.into_iter().map(|row| (key_of(&row.target()), Some(row))).collect();
+            let gateways = seen.1.into_iter().map(|g| (g.id.clone(), Some(g))).collect();
+            let _ = cache::write(&mut self.cache_db, &mut self.written, &rows, &gateways);
+        }
+        (self.vault_db, self.file, self.reopen) = (Ok(db), file_at(&self.path), None);
+        true
+    }
+
+    fn patience(&self, how_long: Duration) {
+        if let Ok(db) = &self.vault_db {
+            let _ = db.busy_timeout(how_long);
+        }
+    }
+
+    /// Writes something that changes nothing, to find out whether anything can be kept.
+    pub(super) fn probe(&mut self) -> Result<(), StoreError> {
+        self.vault_tx(|tx, t| tx.execute("UPDATE meta SET v = v WHERE k = 'store'", []).map(|_| ()).map_err(|e| t.explain(e)))
     }
 
     /// Tells how the last write of `vault.db` went.
@@ -242,9 +305,10 @@ impl Tools<'_> {
 
 /// The thread's life: until the last handle is gone, then what is pending is committed.
 pub(super) fn run(mut db: Db, jobs: &Receiver<Job>) {
-    let mut due: Option<Instant> = None;
+    let (mut due, mut again): (Option<Instant>, Option<Instant>) = (None, None);
     loop {
-        let job = match due {
+        again = again.filter(|_| db.in_trouble()).or_else(|| db.in_trouble().then(|| Instant::now() + TRY_AGAIN));
+        let job = match [due, again].into_iter().flatten().min() {
             None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
             Some(at) => jobs.recv_timeout(at.saturating_duration_since(Instant::now())),
         };
@@ -252,8 +316,13 @@ pub(super) fn run(mut db: Db, jobs: &Receiver<Job>) {
             Ok(Job::Run(work)) => work(&mut db),
             Ok(Job::Wake) => due = due.or_else(|| Some(Instant::now() + GATHER)),
             Err(RecvTimeoutError::Timeout) => {
-                due = None;
-                db.commit_pending();
+                let now = Instant::now();
+                if due.take_if(|at| *at <= now).is_some() {
+                    db.commit_pending();
+                }
+                if again.take_if(|at| *at <= now).is_some() && db.in_trouble() {
+                    db.try_again();
+                }
             }
             Err(RecvTimeoutError::Disconnected) => break,
         }

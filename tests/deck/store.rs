@@ -18,7 +18,7 @@ fn house() -> House {
 #[test]
 fn a_store_that_is_held_by_another_is_said_and_the_deck_stays_live() {
     let house = house();
-    let pty = house.open(120, 34);
+    let mut pty = house.open(120, 34);
     let db = rusqlite::Connection::open(house.home.path().join("vault.db")).unwrap();
     db.execute_batch("BEGIN EXCLUSIVE").unwrap();
     // A state that changes has to be kept in the history: that fails now.
@@ -26,8 +26,23 @@ fn a_store_that_is_held_by_another_is_said_and_the_deck_stays_live() {
     wait_row(&pty, "shop-a", "logged out");
     pty.wait_for("NOT KEPT");
     db.execute_batch("ROLLBACK").unwrap();
+    // Nobody has to do anything for it: what waited is kept, and the badge goes.
+    pty.wait_gone("NOT KEPT");
+    wait_kept(&house.home.path().join("vault.db"), "shop-a");
     house.http("DELETE", "/instance/logout/shop-b", "");
+    wait_row(&pty, "shop-b", "logged out");
     pty.keys("q");
+    pty.assert_exit(0);
+}
+
+/// Waits until the history has the end of that account's session, read past every lock of the deck's.
+fn wait_kept(vault: &std::path::Path, account: &str) {
+    let db = rusqlite::Connection::open(vault).unwrap();
+    db.busy_timeout(crate::support::deadline()).unwrap();
+    crate::support::house::until("the change to be in the history", || {
+        let sql = "SELECT COUNT(*) FROM change WHERE target LIKE '%' || ?1 || '%' AND now = 'logged_out'";
+        db.query_row(sql, [account], |r| r.get::<_, i64>(0)).unwrap() > 0
+    });
 }
 
 #[test]
@@ -61,9 +76,12 @@ fn a_full_disk_is_said_and_the_deck_stays_live() {
     pty.keys("L");
     pty.wait_for("disk is full");
     pty.wait_for("vault.db): nothing was lost");
-    // With space again it is kept again, and says so by saying nothing.
+    // With space again it is kept again, what waited too, and says so by saying nothing.
     drop(filler);
     std::fs::remove_file(small.join("filler")).unwrap();
+    pty.keys("\x1b");
+    pty.wait_gone("NOT KEPT");
+    wait_kept(&small.join("vault.db"), "shop-a");
     drop(pty);
     drop(mounted);
 }
@@ -88,7 +106,7 @@ fn a_read_only_store_is_said_and_the_deck_stays_live() {
         std::os::unix::fs::chown(&file, key.then_some(65534), None).unwrap();
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(if key { 0o400 } else { 0o444 })).unwrap();
     }
-    let pty = crate::support::pty::Start::new("setpriv")
+    let mut pty = crate::support::pty::Start::new("setpriv")
         .args(["--reuid=65534", "--regid=65534", "--clear-groups", env!("CARGO_BIN_EXE_pairdeck"), "--home"])
         .args([path.as_os_str()])
         .env("HOME", "/nonexistent")
@@ -98,6 +116,16 @@ fn a_read_only_store_is_said_and_the_deck_stays_live() {
     pty.wait_for("NOT KEPT");
     house.settle(&pty);
     wait_row(&pty, "shop-a", "online");
+    // Its folder and files become its own: it is opened anew without a restart, and what happens from then on is kept.
+    for args in [["chown", "-R", "65534:65534"], ["chmod", "-R", "u=rwX,go="]] {
+        assert!(Command::new(args[0]).args(&args[1..]).arg(path).status().unwrap().success());
+    }
+    pty.wait_gone("NOT KEPT");
+    house.http("DELETE", "/instance/logout/shop-a", "");
+    wait_row(&pty, "shop-a", "logged out");
+    wait_kept(&path.join("vault.db"), "shop-a");
+    pty.keys("q");
+    pty.assert_exit(0);
 }
 
 #[test]

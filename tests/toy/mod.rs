@@ -3,6 +3,7 @@
 //! providers, it is not one system's model.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, dead_code, unused_imports, unreachable_pub)]
 
+pub mod careful;
 mod pairing;
 mod process;
 mod server;
@@ -19,7 +20,7 @@ use pairdeck::{
 use pairing::ToyPairing;
 pub use process::{Process, process, process_with};
 use server::set;
-pub use server::{Fate, Kill, Server, Shared};
+pub use server::{Fate, Kill, Server, Shared, Stop, Stranger};
 use std::time::Duration;
 
 pub static SPEC: KindSpec = KindSpec {
@@ -44,12 +45,13 @@ impl Toy {
     fn read(&self, cx: &Cx) -> Vec<Row> {
         let now = cx.time.now();
         let mut rows = Vec::new();
-        for (uid, flags) in &self.0.lock().unwrap().devices {
+        let s = self.0.lock().unwrap();
+        for (uid, flags) in &s.devices {
             let row = |device: Option<RemoteId>, label: &str, state| Row {
                 gateway: cx.gateway.clone(),
                 account: RemoteId::new(uid),
                 device,
-                incarnation: None,
+                incarnation: s.careful.map(|_| careful::life(&s, uid)),
                 label: Clean::new(label),
                 identity: None,
                 link: Link { state, since: None, observed_at: Some(now), source: Source::Probe, reason: None, witnesses: vec![] },
@@ -63,6 +65,10 @@ impl Toy {
             }
         }
         rows
+    }
+
+    fn careful(&self) -> Option<careful::Careful> {
+        self.0.lock().unwrap().careful
     }
 
     fn flags(&self, at: &Target) -> Vec<u8> {
@@ -82,6 +88,12 @@ fn step(id: String, replay: Replay) -> Step {
 fn parts(op: &Op, step: &str) -> (String, u8, String) {
     let (verb, flag) = step.split_once(':').unwrap();
     (verb.to_owned(), flag.parse().unwrap(), op.target.account.as_str().to_owned())
+}
+
+fn made_up() -> Secret {
+    let mut raw = [0u8; 16];
+    getrandom::fill(&mut raw).unwrap();
+    Secret::new(raw.iter().map(|b| format!("{b:02x}")).collect())
 }
 
 fn new_token(op: &Op) -> String {
@@ -135,14 +147,15 @@ impl Provider for Toy {
 
     fn plan<'a>(&'a self, _: &'a Cx, at: &'a Target, action: &'a Action, _: Inputs) -> Fut<'a, Result<Plan, Reason>> {
         Box::pin(async move {
+            if let Some(how) = self.careful() {
+                return self.careful_plan(how, at, action, &self.flags(at)).await;
+            }
             let mut sealed = Secrets::new();
             let steps = match action {
                 Action::Wipe => self.flags(at).iter().map(|f| step(format!("quit:{f}"), Replay::Free)).collect(),
                 _ => {
                     let f = self.flags(at)[0];
-                    let mut raw = [0u8; 16];
-                    getrandom::fill(&mut raw).unwrap();
-                    sealed.insert("token".into(), Secret::new(raw.iter().map(|b| format!("{b:02x}")).collect()));
+                    sealed.insert("token".into(), made_up());
                     vec![
                         step(format!("quit:{f}"), Replay::AfterCheck),
                         step(format!("token:{f}"), Replay::AfterCheck),
@@ -156,6 +169,9 @@ impl Provider for Toy {
 
     fn check<'a>(&'a self, _: &'a Cx, op: &'a Op, step: &'a str) -> Fut<'a, Finding> {
         Box::pin(async move {
+            if self.careful().is_some() {
+                return self.careful_check(op, step).await;
+            }
             let (verb, flag, uid) = parts(op, step);
             let Ok(now) = self.call(format!("read {uid}"), |s| s.devices.get(&uid).and_then(|d| d.get(&flag)).cloned()).await else {
                 return Finding::CannotTell(Reason::new(ReasonCode::Slow));
@@ -173,6 +189,9 @@ impl Provider for Toy {
 
     fn run<'a>(&'a self, _: &'a Cx, op: &'a Op, step: &'a str, _: Option<Answer>) -> Fut<'a, StepEnd> {
         Box::pin(async move {
+            if let Some(how) = self.careful() {
+                return self.careful_run(how, op, step).await;
+            }
             let (verb, flag, uid) = parts(op, step);
             let done = match verb.as_str() {
                 "quit" => self.call(format!("quit {uid}/{flag}"), |s| set(s, &uid, flag, String::new())).await,
@@ -197,8 +216,8 @@ impl Provider for Toy {
         })
     }
 
-    fn back<'a>(&'a self, _: &'a Cx, _: &'a Op, _: &'a str) -> Fut<'a, StepEnd> {
-        Box::pin(std::future::ready(StepEnd::done()))
+    fn back<'a>(&'a self, _: &'a Cx, op: &'a Op, step: &'a str) -> Fut<'a, StepEnd> {
+        Box::pin(async move { if self.careful().is_some() { self.careful_back(op, step).await } else { StepEnd::done() } })
     }
 
     fn pair<'a>(&'a self, _: &'a Cx, at: &'a Target, _: Want) -> Fut<'a, Result<Box<dyn Pairing>, Reason>> {

@@ -54,7 +54,11 @@ pub async fn arm(world: &Arc<World>, row: &Row, action: Action, inputs: Inputs) 
 
 /// Claims a target in the journal.
 pub(super) async fn claim(world: &Arc<World>, target: Target, action: Action) -> Result<i64, NotArmed> {
-    let op = NewOp { action, target, owner: world.owner.clone(), at: world.time.now() };
+    let Some(owner) = world.owner() else {
+        let why = world.store.trouble().unwrap_or(Reason::new(ReasonCode::StoreUnwritable));
+        return Err(NotArmed::Trouble(why));
+    };
+    let op = NewOp { action, target, owner, at: world.time.now() };
     world.store.arm(op).await.map_err(|e| match e {
         StoreError::Busy(op) => NotArmed::Busy(op),
         other => NotArmed::Trouble(world.store.why(&other)),

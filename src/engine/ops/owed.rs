@@ -37,7 +37,8 @@ fn is_due(world: &Arc<World>, op: &Op) -> bool {
 /// Goes on with `op` if its time has come and nobody else does so. `None`: it stays as it is.
 pub(super) async fn go_on(world: &Arc<World>, op: &Op, host: &mut dyn Host, cancel: &CancellationToken) -> Option<Ended> {
     let fits = is_due(world, op) && world.gateway(&op.target.gateway).is_some() && world.vault.restored().is_none();
-    if !fits || !matches!(world.store.op_reopen(op.id, world.owner.clone()).await, Ok(true)) {
+    let owner = world.owner().filter(|_| fits)?;
+    if !matches!(world.store.op_reopen(op.id, owner).await, Ok(true)) {
         return None;
     }
     Some(run(world, op.id, host, cancel, Words::after("owed: ")).await)

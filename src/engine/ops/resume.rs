@@ -23,8 +23,9 @@ pub async fn resume_all(world: &Arc<World>, mut host: impl FnMut(&Op) -> Box<dyn
         return all;
     }
     let Ok(ops) = world.store.ops_unfinished().await else { return all };
+    let Some(owner) = world.owner() else { return all };
     for op in ops {
-        if op.owner == world.owner && op.phase != OpPhase::Owed {
+        if op.owner == owner && op.phase != OpPhase::Owed {
             continue;
         }
         if op.phase == OpPhase::Owed {
@@ -38,7 +39,7 @@ pub async fn resume_all(world: &Arc<World>, mut host: impl FnMut(&Op) -> Box<dyn
             && let Some(why) = &op.reason
         {
             // It may have been given what is given once: there is nothing to go on with, and it is told.
-            if matches!(world.store.op_adopt(op.id, world.owner.clone()).await, Ok(true)) {
+            if matches!(world.store.op_adopt(op.id, owner.clone()).await, Ok(true)) {
                 let before = before(&op);
                 let note = Note { target: &op.target, action: &op.action, words: Words::after(&before) };
                 let ended = super::end(world, &note, op.id, OpPhase::Ambiguous, Some(why.clone())).await;
@@ -53,7 +54,7 @@ pub async fn resume_all(world: &Arc<World>, mut host: impl FnMut(&Op) -> Box<dyn
             continue;
         }
         let known = op.plan.is_some() && world.gateway(&op.target.gateway).is_some();
-        if !known || !matches!(world.store.op_adopt(op.id, world.owner.clone()).await, Ok(true)) {
+        if !known || !matches!(world.store.op_adopt(op.id, owner.clone()).await, Ok(true)) {
             continue;
         }
         let ended = resume(world, &op, host(&op).as_mut(), cancel).await;
@@ -71,7 +72,8 @@ pub(super) fn passes(world: &Arc<World>, op: &Op) -> bool {
 /// has it, something was done there since, its gateway or its plan is gone, or the store was put back from a copy.
 pub async fn again(world: &Arc<World>, op: &Op, host: &mut dyn Host, cancel: &CancellationToken) -> Option<Ended> {
     let fits = op.phase == OpPhase::Ambiguous && op.plan.is_some() && world.gateway(&op.target.gateway).is_some() && world.vault.restored().is_none();
-    if !fits || !matches!(world.store.op_reopen(op.id, world.owner.clone()).await, Ok(true)) {
+    let owner = world.owner().filter(|_| fits)?;
+    if !matches!(world.store.op_reopen(op.id, owner).await, Ok(true)) {
         return None;
     }
     Some(go_on(world, op, host, cancel).await)

@@ -169,7 +169,8 @@ impl Runner<'_> {
     /// Tries the current step until it is done, stops, or is given up.
     async fn attempt(&mut self) -> Result<Tried, StoreError> {
         let Some(step) = self.op.plan.as_ref().and_then(|p| p.steps.get(self.op.step)).cloned() else { return Ok(Tried::Done) };
-        let may_stop = self.op.step <= self.op.plan.as_ref().map_or(0, |p| p.pivot);
+        let pivot = self.op.plan.as_ref().map_or(0, |p| p.pivot);
+        let may_stop = self.op.step <= pivot;
         self.host.progress(Progress::Step(step.words.clone(), self.op.step + 1, self.count()));
         let mut backoff = Backoff::new();
         let mut answer = None;
@@ -195,13 +196,19 @@ impl Runner<'_> {
                     Finding::NotDone if step.replay == Replay::Never => {
                         return Ok(Tried::Stop(OpPhase::Ambiguous, Reason::new(ReasonCode::KilledInFlight)));
                     }
-                    Finding::NotDone | Finding::CannotTell(_) => {
+                    Finding::NotDone => {
                         self.op.begun = false;
                         self.world.store.op_step(self.op.id, self.op.step, false).await?;
                     }
+                    // It may be repeated, and still stands as in flight: what became of the last try is not known.
+                    Finding::CannotTell(why) => last = why,
                 }
             }
             if may_stop && self.cancel.is_cancelled() {
+                // Nobody can say yet that it was taken back before it was done: it is asked again, not sent again.
+                if self.op.begun && self.op.step == pivot {
+                    continue;
+                }
                 return Ok(Tried::Cancelled);
             }
             if step.clock
@@ -209,6 +216,8 @@ impl Runner<'_> {
             {
                 return Ok(Tried::GaveUp(why));
             }
+            // A try whose outcome is not known stays so, whatever becomes of the next one.
+            let doubt = self.op.begun;
             self.world.store.op_step(self.op.id, self.op.step, true).await?;
             self.op.begun = true;
             let end = self.provider.run(&self.cx, &self.op, &step.id, answer.take()).await;
@@ -225,17 +234,17 @@ impl Runner<'_> {
                         biased;
                         () = cancel.cancelled(), if may_stop => {
                             // Nothing was sent for the question that stands open.
-                            self.op.begun = false;
-                            return Ok(Tried::Cancelled);
+                            self.op.begun = doubt;
+                            return Ok(if doubt && self.op.step == pivot { Tried::GaveUp(last) } else { Tried::Cancelled });
                         }
                         given = self.host.ask(&prompt) => given,
                     };
                     let Some(given) = given else {
                         if may_stop {
                             // Nobody answers, and nothing was done that must be finished: it is over, not left standing open.
-                            self.op.begun = false;
+                            self.op.begun = doubt;
                             self.world.store.op_phase(self.op.id, OpPhase::Running).await?;
-                            self.world.store.op_step(self.op.id, self.op.step, false).await?;
+                            self.world.store.op_step(self.op.id, self.op.step, doubt).await?;
                             let refused = prompt.hint.as_ref().map(|h| Reason::new(ReasonCode::CredentialRefused).raw(h.as_str()));
                             let why = refused.filter(|_| prompt.wrong > 0).or_else(|| self.provider.unanswered(&self.op.target, &prompt));
                             return Ok(Tried::GaveUp(why.unwrap_or(Reason::new(ReasonCode::PersonNeeded))));
@@ -243,7 +252,7 @@ impl Runner<'_> {
                         return Ok(Tried::Stop(OpPhase::Asking, Reason::new(ReasonCode::PersonNeeded)));
                     };
                     self.world.store.op_phase(self.op.id, OpPhase::Running).await?;
-                    self.op.begun = false;
+                    self.op.begun = doubt;
                     answer = Some(given);
                     backoff.well();
                 }
@@ -251,7 +260,7 @@ impl Runner<'_> {
                     return Ok(Tried::Stop(OpPhase::Owed, why.with("time", not_before.rfc3339())));
                 }
                 StepEnd::Failed { why, sent } => {
-                    self.op.begun = sent;
+                    self.op.begun = sent || doubt;
                     let waits = why.arg("retry_after").and_then(|s| s.parse::<u64>().ok()).is_some_and(|s| s >= LONG_S);
                     let hopeless = !sent && (!why.code.passes() || waits);
                     last = why;
@@ -295,6 +304,8 @@ impl Runner<'_> {
         let first = if self.op.step >= pivot { pivot } else { self.op.step + usize::from(self.op.begun) };
         if first > 0 {
             self.host.progress(Progress::Back);
+            // A step of which nothing was sent is not in flight: who finishes the taking back must not take it for begun, and go on.
+            self.world.store.op_step(self.op.id, self.op.step, self.op.begun).await?;
             self.world.store.op_phase(self.op.id, OpPhase::Back).await?;
         }
         for i in (0..first).rev() {

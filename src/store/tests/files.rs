@@ -275,6 +275,32 @@ async fn a_vault_that_is_deleted_or_replaced_under_a_running_process_is_said_and
     assert!(store.trouble().is_some());
 }
 
+#[tokio::test]
+async fn what_could_not_be_written_is_tried_again_by_itself_and_a_read_does_not_say_that_it_can_be() {
+    let home = home();
+    let store = home.open();
+    let pages = |limit: bool| {
+        store.ask(move |db| {
+            let most: i64 = db.vault_db()?.query_row("PRAGMA page_count", [], |r| r.get(0)).unwrap();
+            db.vault_db()?.pragma_update(None, "max_page_count", if limit { most } else { 1 << 20 }).unwrap();
+            Ok(())
+        })
+    };
+    pages(true).await.unwrap();
+    // What SQLite says of it is what it says of a full disk. The change waits for room.
+    let reason = crate::domain::Reason::new(ReasonCode::Gone).raw("x".repeat(200));
+    let (from, to) = (crate::domain::State::Online, crate::domain::State::LoggedOut);
+    store.changes(vec![Change { at: at(9), target: target("a"), from, to, reason: Some(reason) }; 2_000]);
+    let mut troubles = store.troubles();
+    troubles.wait_for(Option::is_some).await.unwrap();
+    assert!(store.ops_unfinished().await.unwrap().is_empty());
+    assert!(store.trouble().is_some_and(|t| t.arg("evidence") == Some("disk_full")), "a read said that it can be written: {:?}", store.trouble());
+    pages(false).await.unwrap();
+    troubles.wait_for(Option::is_none).await.unwrap();
+    let kept = store.ask(|db| Ok(db.vault_db()?.query_row("SELECT COUNT(*) FROM change", [], |r| r.get::<_, i64>(0)).unwrap())).await;
+    assert_eq!(kept.unwrap(), 2_000, "what waited was not kept");
+}
+
 #[test]
 fn what_sqlite_says_of_a_file_that_it_cannot_write_is_told_with_its_place_and_its_remedy() {
     use crate::i18n::{Lang, reason};
