@@ -335,8 +335,8 @@ fn whatever_is_done_to_a_secret_or_to_its_key_is_a_line_of_the_audit_that_holds_
     let order = |pid: &u64| pids.iter().position(|p| p == pid).unwrap();
     said.sort_by_key(|(pid, _)| order(pid));
     let want = [
-        "vault init done",
-        "vault init failed",
+        "vault init done: key file",
+        "vault init failed: key file",
         "wa put secret done",
         "shared/redis put secret done",
         "shared/redis forget secret done",

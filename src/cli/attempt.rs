@@ -21,6 +21,7 @@ use crate::{
     domain::{Action, Method, Not, OfferKind, Prompt, Reason, ReasonCode, Row, Time, Want},
     engine::{
         command::PairKey,
+        ops,
         pairing::{self as engine, News, PairEnd, Start, Watcher},
         world::secret_name,
     },
@@ -162,9 +163,10 @@ async fn seal(house: &Session, row: &Row, spec: &SecretSpec, desk: &Desk, out: &
         Ok(()) => house.world.load_secrets().await,
         Err(e) => Err(e),
     };
+    ops::audit_secret(&house.world, &row.target().id(), "put secret", kept.is_ok()).await;
     match kept {
         Ok(()) => {
-            out.note(&Message::new(&c::SECRET_KEPT).with("name", row.target().id()));
+            out.note(&super::secret::sealed(spec.name).with("name", row.target().id()));
             None
         }
         Err(e) => Some(broken(&e, out)),

@@ -19,7 +19,7 @@ use crate::{
     },
     i18n::{Message, Words, command as c, reason},
     providers::{
-        SecretSpec, registry,
+        SecretSpec, form, registry,
         token::{account_secret, slot_secret},
     },
     store::StoreError,
@@ -35,8 +35,8 @@ use tokio_util::sync::CancellationToken;
 pub async fn run(house: &Session, command: &SecretCommand, out: &mut Output) -> Ran {
     match command {
         SecretCommand::Init { insecure_key_file, credential } => {
-            let exit = init(house, vault::source(*insecure_key_file, *credential), out).await;
-            ops::audit_vault(&house.world, "init", if exit == Exit::Ok { "done" } else { "failed" }).await;
+            let (exit, source) = init(house, vault::source(*insecure_key_file, *credential), out).await;
+            ops::audit_vault(&house.world, "init", &source.made(exit == Exit::Ok)).await;
             Ok(exit)
         }
         SecretCommand::RotateKey => vault::rotate(house, out).await,
@@ -51,7 +51,8 @@ pub async fn run(house: &Session, command: &SecretCommand, out: &mut Output) -> 
             }
             Ok(match whose(house, gateway, out) {
                 Err(exit) => exit,
-                Ok(Whose::Gateway(g)) => match which(g.spec.secrets, name.as_deref()) {
+                // A gateway that somebody logs in to has that one's password in the place of its first secret.
+                Ok(Whose::Gateway(g)) => match which(g.spec.secrets, name.as_deref().or_else(|| form::secret_of(g.settings()))) {
                     None if name.is_some() => none_of_that_name(g.spec.secrets, name.as_deref(), out),
                     Some(spec) => keep(house, &secret_name(&g.id, spec.name), file.as_deref(), spec.words, gateway, out).await,
                     None => {
@@ -69,7 +70,8 @@ pub async fn run(house: &Session, command: &SecretCommand, out: &mut Output) -> 
             })
         }
         SecretCommand::Forget { gateway } if shared_secret(gateway).is_some() => {
-            Ok(kept(house, "forget secret", house.world.store().secret_forget(gateway).await, &c::SECRET_FORGOTTEN, gateway, out).await)
+            let done = house.world.store().secret_forget(gateway).await;
+            Ok(kept(house, "forget secret", done, forgotten(&[gateway.as_str()]), gateway, out).await)
         }
         SecretCommand::Forget { gateway } => Ok(forget(house, gateway, out).await),
     }
@@ -78,6 +80,32 @@ pub async fn run(house: &Session, command: &SecretCommand, out: &mut Output) -> 
 /// The secret of that name, the first one without a name.
 fn which<'a>(of: &'a [SecretSpec], name: Option<&str>) -> Option<&'a SecretSpec> {
     name.map_or(of.first(), |name| of.iter().find(|s| s.name == name))
+}
+
+/// What a secret of that name in the vault is, in a word.
+fn noun(name: &str) -> &'static Words {
+    let last = name.rsplit('/').next().unwrap_or(name);
+    match last {
+        _ if name == crate::shared::PASSWORD || last.ends_with("password") => &c::IS_PASSWORD,
+        _ if last.ends_with("token") => &c::IS_TOKEN,
+        _ if last.ends_with("user") => &c::IS_USER,
+        _ if name == crate::shared::SEAL || last.ends_with("secret") => &c::IS_SECRET,
+        "operator" => &c::IS_LOGIN,
+        _ => &c::IS_KEY,
+    }
+}
+
+/// That a secret is sealed, by what it is.
+pub(super) fn sealed(name: &str) -> Message {
+    Message::new(&c::SECRET_KEPT).nest("what", Message::new(noun(name)))
+}
+
+/// That what was sealed under these names is no more.
+fn forgotten(names: &[impl AsRef<str>]) -> Message {
+    match names {
+        [one] => Message::new(&c::SECRET_FORGOTTEN).nest("what", Message::new(noun(one.as_ref()))),
+        _ => Message::new(&c::SECRETS_FORGOTTEN),
+    }
 }
 
 fn none_of_that_name(of: &[SecretSpec], name: Option<&str>, out: &mut Output) -> Exit {
@@ -160,7 +188,7 @@ async fn keep_account(house: &Session, g: &Arc<Gateway>, at: &Target, spec: &Sec
         // No token was fetched with what only one worker has.
         let own = account_secret(at.account.as_str(), &slot_secret(slot.as_str(), spec.name));
         let done = house.world.store().secret_put(&secret_name(&g.id, &own), &secret).await;
-        return kept(house, "put secret", done, &c::SECRET_KEPT, &at.id(), out).await;
+        return kept(house, "put secret", done, sealed(spec.name), &at.id(), out).await;
     }
     let owned = match house.world.cx(g, CancellationToken::new()) {
         Ok(cx) => cx.tokens.put_secret(at, spec.name, secret.clone()).await,
@@ -168,14 +196,14 @@ async fn keep_account(house: &Session, g: &Arc<Gateway>, at: &Target, spec: &Sec
     };
     match owned {
         Ok(()) => {
-            out.note(&Message::new(&c::SECRET_KEPT).with("name", at.id()));
+            out.note(&sealed(spec.name).with("name", at.id()));
             Exit::Ok
         }
         // This kind has no owner of tokens, or its address cannot be used yet: the secret is kept all the same.
         // So is one that takes the place of one that does not open.
         Err(why) if matches!(why.code, ReasonCode::NotInVersion | ReasonCode::PlaintextRefused | ReasonCode::TlsFailed | ReasonCode::StoreBroken) => {
             let name = secret_name(&g.id, &account_secret(at.account.as_str(), spec.name));
-            kept(house, "put secret", house.world.store().secret_put(&name, &secret).await, &c::SECRET_KEPT, &at.id(), out).await
+            kept(house, "put secret", house.world.store().secret_put(&name, &secret).await, sealed(spec.name), &at.id(), out).await
         }
         Err(why) => {
             ops::audit_secret(&house.world, &at.id(), "put secret", false).await;
@@ -210,11 +238,11 @@ async fn forget(house: &Session, name: &str, out: &mut Output) -> Exit {
         }
     }
     let mut done = Ok(());
-    for name in names {
-        let one = house.world.store().secret_forget(&name).await;
+    for name in &names {
+        let one = house.world.store().secret_forget(name).await;
         done = done.and(one);
     }
-    kept(house, "forget secret", done, &c::SECRET_FORGOTTEN, name, out).await
+    kept(house, "forget secret", done, forgotten(&names), name, out).await
 }
 
 /// The question for a secret of the store that hosts share, by the name that it has in the vault.
@@ -242,28 +270,29 @@ async fn keep(house: &Session, name: &str, file: Option<&Path>, question: &'stat
     if let Err(why) = house.world.ensure_vault(None).await {
         return refused(&why, out);
     }
-    kept(house, "put secret", house.world.store().secret_put(name, &secret).await, &c::SECRET_KEPT, shown, out).await
+    kept(house, "put secret", house.world.store().secret_put(name, &secret).await, sealed(name), shown, out).await
 }
 
 /// Says how it went, here and in the audit.
-async fn kept(house: &Session, action: &str, done: Result<(), StoreError>, words: &'static Words, name: &str, out: &mut Output) -> Exit {
+async fn kept(house: &Session, action: &str, done: Result<(), StoreError>, told: Message, name: &str, out: &mut Output) -> Exit {
     ops::audit_secret(&house.world, name, action, done.is_ok()).await;
     match done {
         Ok(()) => {
-            out.note(&Message::new(words).with("name", name));
+            out.note(&told.with("name", name));
             Exit::Ok
         }
         Err(e) => broken(&e, out),
     }
 }
 
-async fn init(house: &Session, source: Source, out: &mut Output) -> Exit {
+/// How it ended, and the place of the key that was tried last.
+async fn init(house: &Session, source: Source, out: &mut Output) -> (Exit, Source) {
     let passphrase = match (source != Source::Keyring, house.world.vault().create(source, None).await) {
         (_, Ok(())) => {
             out.note(&Message::new(&c::VAULT_MADE).with("source", source.name()));
-            return Exit::Ok;
+            return (Exit::Ok, source);
         }
-        (true, Err(why)) => return refused(&why, out),
+        (true, Err(why)) => return (refused(&why, out), source),
         // No keyring: a passphrase does the same without one. Nothing weaker is ever taken unasked.
         (false, Err(why)) => {
             refused(&why, out);
@@ -271,18 +300,19 @@ async fn init(house: &Session, source: Source, out: &mut Output) -> Exit {
                 Ok(given) => given,
                 Err(why) => {
                     out.complain(&why.0);
-                    return Exit::Locked;
+                    return (Exit::Locked, source);
                 }
             }
         }
     };
-    match house.world.vault().create(Source::Passphrase, Some(passphrase)).await {
+    let exit = match house.world.vault().create(Source::Passphrase, Some(passphrase)).await {
         Ok(()) => {
             out.note(&Message::new(&c::VAULT_MADE).with("source", Source::Passphrase.name()));
             Exit::Ok
         }
         Err(why) => refused(&why, out),
-    }
+    };
+    (exit, Source::Passphrase)
 }
 
 async fn secret_status(house: &Session, out: &mut Output) -> Ran {

@@ -15,6 +15,7 @@ mod kill;
 mod loan;
 pub mod locks;
 mod mark;
+mod names;
 mod open;
 mod ops;
 pub(crate) mod paths;
@@ -370,6 +371,10 @@ impl Store {
             history::query(db, &query, cursor)
         })
         .await
+    }
+    /// Every target that history, audit, journal and token ledger speak of, as they write it, whether it is still there or not.
+    pub async fn targets_told(&self) -> Result<Vec<String>, StoreError> {
+        self.ask(names::targets).await
     }
     /// How many attempts ended how, by the clock that they began with.
     pub async fn pairing_counts(&self, query: HistoryQuery) -> Result<Vec<PairingCount>, StoreError> {

@@ -96,3 +96,34 @@ fn nobody_is_asked_to_type_what_a_key_file_lacks() {
         assert!(!asked(&app) && sent.iter().any(|d| matches!(d, Do::Send(Command::Unlock(None)))), "{why:?}");
     }
 }
+
+#[test]
+fn who_stops_waiting_for_a_passphrase_is_told_what_became_of_it_and_by_no_new_form() {
+    let wrong = || locked().with("evidence", "passphrase_wrong");
+    let tried = || {
+        let mut app = app(120, 34, |_| {});
+        told(&mut app, locked().with("evidence", "passphrase"));
+        press(&mut app, &[KeyCode::Char('x'), KeyCode::Enter]);
+        stands(&mut app, VaultView::Opening);
+        press(&mut app, &[KeyCode::Esc]);
+        assert!(!asked(&app) && picture(&app).contains("Not waited for any more; its answer still counts"), "{}", picture(&app));
+        app
+    };
+    let mut app = tried();
+    told(&mut app, wrong());
+    assert!(!asked(&app) && picture(&app).contains("That passphrase does not open the vault"), "{}", picture(&app));
+    let mut app = tried();
+    stands(&mut app, VaultView::Open("passphrase"));
+    assert!(picture(&app).contains("The vault opened after all") && picture(&app).contains("vault passphrase"), "{}", picture(&app));
+    // Its answer was no: tried again as the words say.
+    let mut app = tried();
+    told(&mut app, wrong());
+    press(&mut app, &[KeyCode::Char('m'), KeyCode::Char('u')]);
+    assert!(asked(&app), "{}", picture(&app));
+    // Esc on a form that waits for nothing says nothing of waiting.
+    press(&mut app, &[KeyCode::Esc]);
+    let mut app = self::app(120, 34, |_| {});
+    told(&mut app, locked().with("evidence", "passphrase"));
+    press(&mut app, &[KeyCode::Char('x'), KeyCode::Esc]);
+    assert!(!asked(&app) && !picture(&app).contains("Not waited for"), "{}", picture(&app));
+}
