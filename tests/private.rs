@@ -248,6 +248,8 @@ fn a_key_from_systemd_opens_the_vault_and_is_replaced_by_the_next_one() {
     run(&["secret", "rotate-key"]).says(&["pairdeck-key-next"]);
     fs::write(credentials.path().join("pairdeck-key-next"), key(2)).unwrap();
     run(&["secret", "rotate-key"]).exits(0);
+    // The replaced key is still handed in beside the new one, and never taken again: it may be known by now.
+    run(&["secret", "rotate-key"]).exits(12).says(&["pairdeck-key-next"]);
     assert!(run(&["secret", "status"]).exits(0).stdout.contains("credential"));
     // The unit is edited: the next key is the only one from now on.
     fs::rename(credentials.path().join("pairdeck-key-next"), credentials.path().join("pairdeck-key")).unwrap();

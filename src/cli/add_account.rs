@@ -37,6 +37,9 @@ pub async fn run(house: &Session, args: &Add, secret: &SecretSpec, out: &mut Out
             return Ok(Exit::Usage);
         }
     };
+    if house.read_only {
+        return failed(args, &Reason::new(ReasonCode::ReadOnly), out);
+    }
     if let VaultState::Locked(why) = house.open_vault_for(true, out).await {
         return Ok(refused(&why, out));
     }

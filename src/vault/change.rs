@@ -86,10 +86,16 @@ impl Vault {
         let new = OpenKey { id: line.key_id.clone(), key };
         let mut done = match home.keeper.rekey(Rekey { old, new: new.clone(), line: line.clone() }) {
             Ok(done) => done,
-            Err(m) => {
-                let _ = erase(&home, &line);
-                return Err(m);
-            }
+            // What failed may have been the word of it, and not the commit: the key that the store names is never erased.
+            Err(m) => match home.keeper.load() {
+                Ok((_, Some(now))) if now.key_id == line.key_id => Rekeyed::default(),
+                Ok(_) => {
+                    let _ = erase(&home, &line);
+                    return Err(m);
+                }
+                // Left for the next change to sweep.
+                Err(_) => return Err(m),
+            },
         };
         *lock(&self.0.open) = Some(new);
         self.0.state.send_replace(VaultState::Open(to));
@@ -188,7 +194,9 @@ fn new_key(home: &Home, old: &KeyMeta, to: Source, given: Option<&Secret>, item:
         }
         // It is the unit's to bring the new key; the one in use would change nothing.
         Source::Credential => {
-            let next = keyfile::credentials()?.into_iter().find(|k| !old.fits(k));
+            let ours = old.source == Source::Credential;
+            let next = if ours { keyfile::next_credential()? } else { keyfile::credentials()?.into_iter().next() };
+            let next = next.filter(|k| !old.fits(k));
             next.map(plain).ok_or_else(|| Message::new(&words::CREDENTIAL_NEXT))
         }
         Source::Keyring => {
