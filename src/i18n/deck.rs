@@ -272,6 +272,7 @@ catalogue! { "deck";
     ADD_NAME = "name", "名称";
     ADD_KEY = "key", "密钥";
     ADD_SEAL = "seal", "口令";
+    ADD_AGAIN = "again", "再次";
     ADD_ASKING = "◌ asking the server", "◌ 正在询问服务器";
     ADD_KEYS = "Tab next   left right kind   Enter add   Esc", "Tab 下一项   左右选类型   Enter 添加   Esc";
     ADD_INCOMPLETE = "Something is missing: every line but the dim and the optional ones is needed.", "还有未填项：除灰色与可选项外均为必填。";
