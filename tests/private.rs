@@ -217,6 +217,36 @@ fn a_change_of_keys_killed_anywhere_leaves_every_secret_readable() {
 }
 
 #[test]
+fn what_is_done_to_secrets_and_keys_has_its_line_wherever_it_is_killed() {
+    let home = Home::empty();
+    home.write_config("[gateway.wa]\nkind = \"evolution\"\nurl = \"http://127.0.0.1:9\"\n");
+    home.run(&["secret", "init", "--insecure-key-file"]).exits(0);
+    let lines = |action: &str| {
+        let audit = home.run(&["history", "--audit", "--json"]).exits(0).json();
+        audit["lines"].as_array().unwrap().iter().filter(|l| l["action"] == action && l["outcome"] == "done").count()
+    };
+    let mut wanted = std::collections::BTreeMap::<&str, usize>::new();
+    for (args, action) in [
+        (&["secret", "set", "wa", "--file", "-"][..], "put secret"),
+        (&["secret", "rotate-key"], "rotate-key"),
+        (&["secret", "forget", "wa"], "forget secret"),
+        (&["secret", "set", "shared/redis", "--file", "-"], "put secret"),
+        (&["secret", "forget", "shared/redis"], "forget secret"),
+    ] {
+        for (side, done) in [("before", false), ("after", true)] {
+            let mut child =
+                home.command(args).env("PAIRDECK_DEBUG_KILL_AT", format!("journal:1:{side}")).stdin(std::process::Stdio::piped()).spawn().unwrap();
+            let _ = std::io::Write::write_all(&mut child.stdin.take().unwrap(), KEY.as_bytes());
+            assert_eq!(home.finish(child).code, -9, "{args:?} {side}");
+            let count = wanted.entry(action).or_default();
+            *count += usize::from(done);
+            assert_eq!(lines(action), *count, "{args:?} killed {side} its commit");
+        }
+    }
+    println!("\nFIGURE audit of secrets: killed at both sides of 5 commits, done and its line are one commit each time");
+}
+
+#[test]
 fn a_new_passphrase_is_typed_twice_and_a_slip_changes_nothing() {
     let (_servers, home) = one();
     for (again, exit, left) in [("correct house", 2, 1), ("correct horse", 0, 0)] {

@@ -159,11 +159,14 @@ async fn seal(house: &Session, row: &Row, spec: &SecretSpec, desk: &Desk, out: &
     };
     let Some(given) = given else { return Some(said(&Message::new(&c::NOT_AGREED), Exit::Person, out)) };
     let name = secret_name(&row.gateway, &account_secret(row.account.as_str(), spec.name));
-    let kept = match house.world.store().secret_put(&name, &given).await {
+    let note = super::secret::line(house, &row.target().id(), "put secret");
+    let kept = match house.world.store().secret_put_noted(&name, &given, note).await {
         Ok(()) => house.world.load_secrets().await,
-        Err(e) => Err(e),
+        Err(e) => {
+            ops::audit_secret(&house.world, &row.target().id(), "put secret", false).await;
+            Err(e)
+        }
     };
-    ops::audit_secret(&house.world, &row.target().id(), "put secret", kept.is_ok()).await;
     match kept {
         Ok(()) => {
             out.note(&super::secret::sealed(spec.name).with("name", row.target().id()));

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     domain::{
-        ReasonCode, RemoteId, Target,
+        Reason, ReasonCode, RemoteId, Secret, Target,
         ids::{TargetName, escape},
     },
     engine::{
@@ -22,7 +22,7 @@ use crate::{
         SecretSpec, form, registry,
         token::{account_secret, slot_secret},
     },
-    store::StoreError,
+    store::{Audit, StoreError},
     vault::{Source, VaultState},
 };
 use std::{path::Path, sync::Arc};
@@ -36,7 +36,9 @@ pub async fn run(house: &Session, command: &SecretCommand, out: &mut Output) -> 
     match command {
         SecretCommand::Init { insecure_key_file, credential } => {
             let (exit, source) = init(house, vault::source(*insecure_key_file, *credential), out).await;
-            ops::audit_vault(&house.world, "init", &source.made(exit == Exit::Ok)).await;
+            if exit != Exit::Ok {
+                ops::audit_vault(&house.world, "init", &source.made(false)).await;
+            }
             Ok(exit)
         }
         SecretCommand::RotateKey => vault::rotate(house, out).await,
@@ -70,7 +72,7 @@ pub async fn run(house: &Session, command: &SecretCommand, out: &mut Output) -> 
             })
         }
         SecretCommand::Forget { gateway } if shared_secret(gateway).is_some() => {
-            let done = house.world.store().secret_forget(gateway).await;
+            let done = house.world.store().secrets_forget_noted(vec![gateway.clone()], line(house, gateway, "forget secret")).await;
             Ok(kept(house, "forget secret", done, forgotten(&[gateway.as_str()]), gateway, out).await)
         }
         SecretCommand::Forget { gateway } => Ok(forget(house, gateway, out).await),
@@ -187,7 +189,7 @@ async fn keep_account(house: &Session, g: &Arc<Gateway>, at: &Target, spec: &Sec
     if let Some(slot) = &at.device {
         // No token was fetched with what only one worker has.
         let own = account_secret(at.account.as_str(), &slot_secret(slot.as_str(), spec.name));
-        let done = house.world.store().secret_put(&secret_name(&g.id, &own), &secret).await;
+        let done = house.world.store().secret_put_noted(&secret_name(&g.id, &own), &secret, line(house, &at.id(), "put secret")).await;
         return kept(house, "put secret", done, sealed(spec.name), &at.id(), out).await;
     }
     let owned = match house.world.cx(g, CancellationToken::new()) {
@@ -203,7 +205,8 @@ async fn keep_account(house: &Session, g: &Arc<Gateway>, at: &Target, spec: &Sec
         // So is one that takes the place of one that does not open.
         Err(why) if matches!(why.code, ReasonCode::NotInVersion | ReasonCode::PlaintextRefused | ReasonCode::TlsFailed | ReasonCode::StoreBroken) => {
             let name = secret_name(&g.id, &account_secret(at.account.as_str(), spec.name));
-            kept(house, "put secret", house.world.store().secret_put(&name, &secret).await, sealed(spec.name), &at.id(), out).await
+            let done = house.world.store().secret_put_noted(&name, &secret, line(house, &at.id(), "put secret")).await;
+            kept(house, "put secret", done, sealed(spec.name), &at.id(), out).await
         }
         Err(why) => {
             ops::audit_secret(&house.world, &at.id(), "put secret", false).await;
@@ -237,12 +240,9 @@ async fn forget(house: &Session, name: &str, out: &mut Output) -> Exit {
             return refused(&why, out);
         }
     }
-    let mut done = Ok(());
-    for name in &names {
-        let one = house.world.store().secret_forget(name).await;
-        done = done.and(one);
-    }
-    kept(house, "forget secret", done, forgotten(&names), name, out).await
+    let told = forgotten(&names);
+    let done = house.world.store().secrets_forget_noted(names, line(house, name, "forget secret")).await;
+    kept(house, "forget secret", done, told, name, out).await
 }
 
 /// The question for a secret of the store that hosts share, by the name that it has in the vault.
@@ -270,12 +270,20 @@ async fn keep(house: &Session, name: &str, file: Option<&Path>, question: &'stat
     if let Err(why) = house.world.ensure_vault(None).await {
         return refused(&why, out);
     }
-    kept(house, "put secret", house.world.store().secret_put(name, &secret).await, sealed(name), shown, out).await
+    let done = house.world.store().secret_put_noted(name, &secret, line(house, shown, "put secret")).await;
+    kept(house, "put secret", done, sealed(name), shown, out).await
 }
 
-/// Says how it went, here and in the audit.
+/// The line of the audit that goes with the commit that does it.
+pub(super) fn line(house: &Session, whose: &str, action: &str) -> Audit {
+    Audit { target: whose.to_owned(), ..ops::vault_line(&**house.world.time(), action, "done") }
+}
+
+/// Says how it went; in the audit too where it failed, as what was done has its line already.
 async fn kept(house: &Session, action: &str, done: Result<(), StoreError>, told: Message, name: &str, out: &mut Output) -> Exit {
-    ops::audit_secret(&house.world, name, action, done.is_ok()).await;
+    if done.is_err() {
+        ops::audit_secret(&house.world, name, action, false).await;
+    }
     match done {
         Ok(()) => {
             out.note(&told.with("name", name));
@@ -285,9 +293,15 @@ async fn kept(house: &Session, action: &str, done: Result<(), StoreError>, told:
     }
 }
 
+/// Makes it together with its line of the audit.
+async fn create(house: &Session, source: Source, passphrase: Option<Secret>) -> Result<(), Reason> {
+    let note = ops::vault_line(&**house.world.time(), "init", &source.made(true));
+    house.world.vault().create_noted(source, passphrase, Some(note)).await
+}
+
 /// How it ended, and the place of the key that was tried last.
 async fn init(house: &Session, source: Source, out: &mut Output) -> (Exit, Source) {
-    let passphrase = match (source != Source::Keyring, house.world.vault().create(source, None).await) {
+    let passphrase = match (source != Source::Keyring, create(house, source, None).await) {
         (_, Ok(())) => {
             out.note(&Message::new(&c::VAULT_MADE).with("source", source.name()));
             return (Exit::Ok, source);
@@ -305,7 +319,7 @@ async fn init(house: &Session, source: Source, out: &mut Output) -> (Exit, Sourc
             }
         }
     };
-    let exit = match house.world.vault().create(Source::Passphrase, Some(passphrase)).await {
+    let exit = match create(house, Source::Passphrase, Some(passphrase)).await {
         Ok(()) => {
             out.note(&Message::new(&c::VAULT_MADE).with("source", Source::Passphrase.name()));
             Exit::Ok

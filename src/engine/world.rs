@@ -196,13 +196,12 @@ impl World {
             VaultState::Locked(why) => return Err(why),
             VaultState::Opening => return Err(self.why_shut()),
         }
-        let made = self.vault.create(source, passphrase).await;
-        let line = super::ops::vault_line(&*self.time, "init", &source.made(made.is_ok()));
-        let _ = self.store.audit(line).await;
-        let why = match made {
+        let line = |well| super::ops::vault_line(&*self.time, "init", &source.made(well));
+        let why = match self.vault.create_noted(source, passphrase, Some(line(true))).await {
             Ok(()) => return Ok(()),
             Err(why) => why,
         };
+        let _ = self.store.audit(line(false)).await;
         match self.open_vault().await {
             // Another process was faster: its vault is this one's too.
             VaultState::Open(_) => Ok(()),

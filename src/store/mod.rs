@@ -292,7 +292,16 @@ impl Store {
     /// Seals and commits a secret under `name` (`gateway/NAME/api_key`, `account/ID/token`).
     pub async fn secret_put(&self, name: &str, secret: &Secret) -> Result<(), StoreError> {
         let (name, secret, key) = (name.to_owned(), secret.clone(), self.0.fingerprint_key);
-        self.ask_sealed(move |db| secrets::put(db, &name, &secret, &key)).await
+        self.ask_sealed(move |db| secrets::put(db, &name, &secret, &key, None)).await
+    }
+    /// The same with the line of the audit that tells of it, in one commit: what a person did is never there without its line.
+    pub async fn secret_put_noted(&self, name: &str, secret: &Secret, line: Audit) -> Result<(), StoreError> {
+        let (name, secret, key) = (name.to_owned(), secret.clone(), self.0.fingerprint_key);
+        self.ask_sealed(move |db| secrets::put(db, &name, &secret, &key, Some(&line))).await
+    }
+    /// Erases these, with their line of the audit, in one commit.
+    pub async fn secrets_forget_noted(&self, names: Vec<String>, line: Audit) -> Result<(), StoreError> {
+        self.ask(move |db| secrets::forget_noted(db, &names, &line)).await
     }
     /// Opens a secret.
     pub async fn secret_get(&self, name: &str) -> Result<Option<Secret>, StoreError> {

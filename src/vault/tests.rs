@@ -362,8 +362,8 @@ impl Keeper for Mute {
     fn load(&self) -> Result<(String, Option<KeyMeta>), Message> {
         self.0.load()
     }
-    fn keep(&self, meta: &KeyMeta) -> Result<(), Message> {
-        self.0.keep(meta)
+    fn keep(&self, meta: &KeyMeta, note: Option<&Audit>) -> Result<(), Message> {
+        self.0.keep(meta, note)
     }
     fn rekey(&self, change: Rekey) -> Result<Rekeyed, Message> {
         self.0.rekey(change)?;
