@@ -243,7 +243,9 @@ fn what_is_done_to_secrets_and_keys_has_its_line_wherever_it_is_killed() {
             assert_eq!(lines(action), *count, "{args:?} killed {side} its commit");
         }
     }
-    println!("\nFIGURE audit of secrets: killed at both sides of 5 commits, done and its line are one commit each time");
+    println!(
+        "\nFIGURE audit and kills: 5 changes of secrets and keys killed at both sides of their commits, each has its line if and only if it was done"
+    );
 }
 
 #[test]
