@@ -95,6 +95,8 @@ fn prompt() -> Prompt {
 }
 
 type Screen = (&'static str, fn(&mut App));
+/// A way by which somebody comes to the screen, by name.
+type Way<'a> = (&'static str, &'a dyn Fn(&mut App));
 
 /// Everything that can be on screen, by name.
 fn screens() -> Vec<Screen> {
@@ -214,7 +216,7 @@ fn who_was_gone_before_this_start_is_hidden_in_toasts_timelines_journal_entries_
     let reason = || Reason::new(ReasonCode::ServerRefused).with("target", format!("wa-sp:{other}").replace(' ', "%20")).raw("401");
     let ended = Target { device: Some(RemoteId::new(device)), ..Target::account(&GatewayId::new("wa-sp"), &RemoteId::new(gone)) };
     let quote = |text: &str| Message::new(&w::TOAST_FAILED).with("what", "wipe").with("name", "x1").with("why", text);
-    let ways: [(&str, &dyn Fn(&mut App)); 4] = [
+    let ways: [Way<'_>; 4] = [
         ("toast about somebody", &|a| {
             let text = quote(&format!("{gone} on {device} was refused"));
             news(a, |m| m.toasts = vec![Toast { good: false, text, target: Some(ended.clone()), at: at(0) }]);
