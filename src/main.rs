@@ -59,7 +59,8 @@ mod early {
 }
 
 /// Says what clap has to say: help and version on stdout, mistakes on stderr. An answer that nobody can read is no success.
-fn answered(e: &clap::Error) -> ExitCode {
+fn answered(e: clap::Error) -> ExitCode {
+    let e = private::unrepeated(e);
     let code = u8::try_from(e.exit_code()).unwrap_or(2);
     let written = match e.use_stderr() {
         false if early::closed() => Err(std::io::Error::from_raw_os_error(libc::EBADF)),
@@ -80,7 +81,7 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         // Help and version are answers, not mistakes: clap knows which stream and code each of them has.
-        Err(e) => return answered(&e),
+        Err(e) => return answered(e),
     };
     let globals = cli.globals.clone();
     let mut out = Output::std(globals.language(), globals.quiet);

@@ -302,6 +302,29 @@ fn the_key_is_replaced_within_the_keyring_and_moves_out_of_it_and_back() {
 }
 
 #[test]
+fn a_vault_that_the_first_secret_makes_in_the_keyring_is_a_line_of_the_audit() {
+    let script = r#"
+        unlocked
+        mkdir -m 700 "$PAIRDECK_HOME"; printf '[gateway.wa]\nkind = "evolution"\nurl = "http://127.0.0.1:9"\n' > "$PAIRDECK_HOME/config.toml"
+        printf 'CANARY-first-secret-91' > "$HOME/given"
+        p secret set wa --file "$HOME/given"; p secret status; p history --audit; p history --audit --json
+        gone
+    "#;
+    let Some(said) = session(&format!("{PROGRAM}\n{script}")) else { return };
+    assert!(said.contains("the key of wa is sealed") && said.contains("open, key from: keyring"), "{said}");
+    let json = said.find("\n{").and_then(|at| said[at..].split("ENDED").next()).unwrap_or_else(|| panic!("{said}"));
+    let audit: serde_json::Value = serde_json::from_str(json).unwrap();
+    let line = |n: usize| ["id", "action", "outcome"].map(|k| audit["lines"][n][k].as_str().unwrap_or_default().to_owned()).join(" ");
+    assert_eq!([line(0), line(1)], ["vault init done: keyring", "wa put secret done"], "{audit}");
+    let of = &audit["lines"][0];
+    assert!(
+        of["pid"].as_u64().is_some_and(|p| p > 1) && !of["user"].as_str().unwrap().is_empty() && !of["host"].as_str().unwrap().is_empty(),
+        "{of}"
+    );
+    assert_eq!(audit["lines"][0]["pid"], audit["lines"][1]["pid"], "by the process that kept the secret");
+}
+
+#[test]
 fn nothing_turns_on_the_feature_that_makes_the_keyring_panic() {
     let tree = Command::new(env!("CARGO"))
         .args(["tree", "--offline", "--locked", "-e", "features", "-i", "zbus"])

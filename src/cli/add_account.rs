@@ -37,6 +37,9 @@ pub async fn run(house: &Session, args: &Add, secret: &SecretSpec, out: &mut Out
             return Ok(Exit::Usage);
         }
     };
+    if house.read_only {
+        return failed(args, &Reason::new(ReasonCode::ReadOnly), out);
+    }
     if let VaultState::Locked(why) = house.open_vault_for(true, out).await {
         return Ok(refused(&why, out));
     }
@@ -57,13 +60,16 @@ pub async fn run(house: &Session, args: &Add, secret: &SecretSpec, out: &mut Out
     }
     // The secret first: one without a gateway is harmless, a gateway without its secret is not.
     let sealed = secret_name(&GatewayId::new(&args.name), &account_secret(name, secret.name));
+    let id = GatewayId::new(&args.name);
     if let Err(e) = house.world.store().secret_put(&sealed, &given).await {
+        ops::audit_gateway(&house.world, &id, "add", "failed").await;
         return Ok(broken(&e, out));
     }
     if let Err(errors) = config::add_gateway_with(&house.paths.config, &new, &more) {
+        ops::audit_gateway(&house.world, &id, "add", "failed").await;
         return failed(args, &Reason::new(ReasonCode::StoreUnwritable).raw(errors.text(out.lang)), out);
     }
-    ops::audit_gateway(&house.world, &GatewayId::new(&args.name), "add", "done").await;
+    ops::audit_gateway(&house.world, &id, "add", "done").await;
     out.note(&Message::new(&crate::i18n::engine::ADD_SAVED).with("name", &args.name));
     if args.json {
         out.json(&serde_json::json!({ "v": json::V, "name": args.name, "added": true, "reason": null }))?;

@@ -21,6 +21,7 @@ use crate::{
     domain::{Action, Method, Not, OfferKind, Prompt, Reason, ReasonCode, Row, Time, Want},
     engine::{
         command::PairKey,
+        ops,
         pairing::{self as engine, News, PairEnd, Start, Watcher},
         world::secret_name,
     },
@@ -158,13 +159,17 @@ async fn seal(house: &Session, row: &Row, spec: &SecretSpec, desk: &Desk, out: &
     };
     let Some(given) = given else { return Some(said(&Message::new(&c::NOT_AGREED), Exit::Person, out)) };
     let name = secret_name(&row.gateway, &account_secret(row.account.as_str(), spec.name));
-    let kept = match house.world.store().secret_put(&name, &given).await {
+    let note = super::secret::line(house, &row.target().id(), "put secret");
+    let kept = match house.world.store().secret_put_noted(&name, &given, note).await {
         Ok(()) => house.world.load_secrets().await,
-        Err(e) => Err(e),
+        Err(e) => {
+            ops::audit_secret(&house.world, &row.target().id(), "put secret", false).await;
+            Err(e)
+        }
     };
     match kept {
         Ok(()) => {
-            out.note(&Message::new(&c::SECRET_KEPT).with("name", row.target().id()));
+            out.note(&super::secret::sealed(spec.name).with("name", row.target().id()));
             None
         }
         Err(e) => Some(broken(&e, out)),

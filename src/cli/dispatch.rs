@@ -4,11 +4,11 @@ use super::{
     Cli, Command, Exit, Globals, Gone, Output, add,
     args::{ConfigCommand, Demo, SecretCommand},
     attempt, check, completions, doctor, exec, man, new_slot, op, remove, run, run_cmd, sandbox, secret,
-    session::{Session, Settings},
+    session::{self, Session, Settings},
     token, unfinished, vault, watch, why,
 };
 use crate::{
-    domain::Action,
+    domain::{Action, Reason, ReasonCode},
     engine::who,
     i18n::{Message, command as c},
     store::{
@@ -100,6 +100,7 @@ fn decide(cli: Cli, out: &mut Output) -> Result<Next, Gone> {
                 (Some(Command::Doctor(args)), loaded) => doctor_first(&globals, paths, loaded, args.json, out)?,
                 (_, Err(errors)) => usage(&errors.text(out.lang), out),
                 (None, Ok(config)) => return Ok(Next::Deck(paths, Box::new(config))),
+                (Some(command), Ok(_)) if globals.read_only && keeps(&command) => session::refused(&Reason::new(ReasonCode::ReadOnly), out),
                 (Some(Command::Secret(SecretCommand::SetAside { back })), Ok(_)) => vault::aside(&paths, back, out),
                 (Some(Command::Run(args)), Ok(config)) => return Ok(Next::Child(run_cmd::run(&globals, paths, config.into(), &args, out))),
                 (Some(command), Ok(config)) => block_on(out, async |out| headless(command, &globals, paths, Settings::from(config), out).await)?,
@@ -107,6 +108,15 @@ fn decide(cli: Cli, out: &mut Output) -> Result<Next, Gone> {
         }
     };
     Ok(Next::Ended(exit))
+}
+
+/// True for what changes configuration or secrets (`add` says it in its own document): who may change nothing may not take the means from those who may.
+const fn keeps(command: &Command) -> bool {
+    match command {
+        Command::Secret(which) => !matches!(which, SecretCommand::Status),
+        Command::Remove(_) => true,
+        _ => false,
+    }
 }
 
 /// What another process is told of this one.

@@ -145,7 +145,10 @@ async fn tell(house: &Session, armed: &Armed, ended: &Ended, (as_json, reveal): 
             let exit = outcome::render(&op, (old.as_deref(), new.as_deref()), token.filter(|_| written.is_ok()), as_json, out)?;
             match written {
                 Ok(()) => exit,
-                Err(why) => refused(&why, out),
+                Err(why) => {
+                    out.complain(&Message::new(&c::REVEAL_UNWRITTEN));
+                    refused(&why, out)
+                }
             }
         }
         _ => ended.reason.as_ref().map_or(Exit::Failed, |why| refused(why, out)),

@@ -52,6 +52,8 @@ pub fn secret_or_none(file: Option<&Path>, question: &'static Words, out: &mut O
 
 fn read(file: Option<&Path>, question: &'static Words, out: &mut Output) -> Result<Zeroizing<Vec<u8>>, NoSecret> {
     match file {
+        // Whoever writes `-` at a terminal types it there: unseen, as without the option.
+        Some(path) if path == Path::new("-") && io::stdin().is_terminal() => prompt(question, out),
         Some(path) if path == Path::new("-") => from(&mut io::stdin().lock(), "-"),
         Some(path) => {
             let mut f = std::fs::File::open(path).map_err(|e| unreadable(&path.to_string_lossy(), &e))?;
@@ -91,6 +93,17 @@ pub fn line(question: &'static Words, out: &mut Output) -> Option<String> {
 /// A sentence that says what is wrong; it never holds any of the text.
 pub fn piped(most: usize) -> Result<Secret, NoSecret> {
     read_piped(&mut io::stdin().lock(), most)
+}
+
+/// The same for a secret: at a terminal a line of it is typed unseen.
+///
+/// # Errors
+/// As there.
+pub fn piped_unseen(question: &'static Words, out: &mut Output) -> Result<Secret, NoSecret> {
+    if !io::stdin().is_terminal() {
+        return piped(LONGEST);
+    }
+    Ok(trimmed(prompt(question, out)?)?.unwrap_or_else(|| Secret::new(String::new())))
 }
 
 fn read_piped(source: &mut dyn Read, most: usize) -> Result<Secret, NoSecret> {

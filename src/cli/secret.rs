@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     domain::{
-        ReasonCode, RemoteId, Target,
+        Reason, ReasonCode, RemoteId, Secret, Target,
         ids::{TargetName, escape},
     },
     engine::{
@@ -19,10 +19,10 @@ use crate::{
     },
     i18n::{Message, Words, command as c, reason},
     providers::{
-        SecretSpec, registry,
+        SecretSpec, form, registry,
         token::{account_secret, slot_secret},
     },
-    store::StoreError,
+    store::{Audit, StoreError},
     vault::{Source, VaultState},
 };
 use std::{path::Path, sync::Arc};
@@ -35,8 +35,10 @@ use tokio_util::sync::CancellationToken;
 pub async fn run(house: &Session, command: &SecretCommand, out: &mut Output) -> Ran {
     match command {
         SecretCommand::Init { insecure_key_file, credential } => {
-            let exit = init(house, vault::source(*insecure_key_file, *credential), out).await;
-            ops::audit_vault(&house.world, "init", if exit == Exit::Ok { "done" } else { "failed" }).await;
+            let (exit, source) = init(house, vault::source(*insecure_key_file, *credential), out).await;
+            if exit != Exit::Ok {
+                ops::audit_vault(&house.world, "init", &source.made(false)).await;
+            }
             Ok(exit)
         }
         SecretCommand::RotateKey => vault::rotate(house, out).await,
@@ -51,7 +53,8 @@ pub async fn run(house: &Session, command: &SecretCommand, out: &mut Output) -> 
             }
             Ok(match whose(house, gateway, out) {
                 Err(exit) => exit,
-                Ok(Whose::Gateway(g)) => match which(g.spec.secrets, name.as_deref()) {
+                // A gateway that somebody logs in to has that one's password in the place of its first secret.
+                Ok(Whose::Gateway(g)) => match which(g.spec.secrets, name.as_deref().or_else(|| form::secret_of(g.settings()))) {
                     None if name.is_some() => none_of_that_name(g.spec.secrets, name.as_deref(), out),
                     Some(spec) => keep(house, &secret_name(&g.id, spec.name), file.as_deref(), spec.words, gateway, out).await,
                     None => {
@@ -69,7 +72,8 @@ pub async fn run(house: &Session, command: &SecretCommand, out: &mut Output) -> 
             })
         }
         SecretCommand::Forget { gateway } if shared_secret(gateway).is_some() => {
-            Ok(kept(house, "forget secret", house.world.store().secret_forget(gateway).await, &c::SECRET_FORGOTTEN, gateway, out).await)
+            let done = house.world.store().secrets_forget_noted(vec![gateway.clone()], line(house, gateway, "forget secret")).await;
+            Ok(kept(house, "forget secret", done, forgotten(&[gateway.as_str()]), gateway, out).await)
         }
         SecretCommand::Forget { gateway } => Ok(forget(house, gateway, out).await),
     }
@@ -78,6 +82,32 @@ pub async fn run(house: &Session, command: &SecretCommand, out: &mut Output) -> 
 /// The secret of that name, the first one without a name.
 fn which<'a>(of: &'a [SecretSpec], name: Option<&str>) -> Option<&'a SecretSpec> {
     name.map_or(of.first(), |name| of.iter().find(|s| s.name == name))
+}
+
+/// What a secret of that name in the vault is, in a word.
+fn noun(name: &str) -> &'static Words {
+    let last = name.rsplit('/').next().unwrap_or(name);
+    match last {
+        _ if name == crate::shared::PASSWORD || last.ends_with("password") => &c::IS_PASSWORD,
+        _ if last.ends_with("token") => &c::IS_TOKEN,
+        _ if last.ends_with("user") => &c::IS_USER,
+        _ if name == crate::shared::SEAL || last.ends_with("secret") => &c::IS_SECRET,
+        "operator" => &c::IS_LOGIN,
+        _ => &c::IS_KEY,
+    }
+}
+
+/// That a secret is sealed, by what it is.
+pub(super) fn sealed(name: &str) -> Message {
+    Message::new(&c::SECRET_KEPT).nest("what", Message::new(noun(name)))
+}
+
+/// That what was sealed under these names is no more.
+fn forgotten(names: &[impl AsRef<str>]) -> Message {
+    match names {
+        [one] => Message::new(&c::SECRET_FORGOTTEN).nest("what", Message::new(noun(one.as_ref()))),
+        _ => Message::new(&c::SECRETS_FORGOTTEN),
+    }
 }
 
 fn none_of_that_name(of: &[SecretSpec], name: Option<&str>, out: &mut Output) -> Exit {
@@ -159,8 +189,8 @@ async fn keep_account(house: &Session, g: &Arc<Gateway>, at: &Target, spec: &Sec
     if let Some(slot) = &at.device {
         // No token was fetched with what only one worker has.
         let own = account_secret(at.account.as_str(), &slot_secret(slot.as_str(), spec.name));
-        let done = house.world.store().secret_put(&secret_name(&g.id, &own), &secret).await;
-        return kept(house, "put secret", done, &c::SECRET_KEPT, &at.id(), out).await;
+        let done = house.world.store().secret_put_noted(&secret_name(&g.id, &own), &secret, line(house, &at.id(), "put secret")).await;
+        return kept(house, "put secret", done, sealed(spec.name), &at.id(), out).await;
     }
     let owned = match house.world.cx(g, CancellationToken::new()) {
         Ok(cx) => cx.tokens.put_secret(at, spec.name, secret.clone()).await,
@@ -168,14 +198,15 @@ async fn keep_account(house: &Session, g: &Arc<Gateway>, at: &Target, spec: &Sec
     };
     match owned {
         Ok(()) => {
-            out.note(&Message::new(&c::SECRET_KEPT).with("name", at.id()));
+            out.note(&sealed(spec.name).with("name", at.id()));
             Exit::Ok
         }
         // This kind has no owner of tokens, or its address cannot be used yet: the secret is kept all the same.
         // So is one that takes the place of one that does not open.
         Err(why) if matches!(why.code, ReasonCode::NotInVersion | ReasonCode::PlaintextRefused | ReasonCode::TlsFailed | ReasonCode::StoreBroken) => {
             let name = secret_name(&g.id, &account_secret(at.account.as_str(), spec.name));
-            kept(house, "put secret", house.world.store().secret_put(&name, &secret).await, &c::SECRET_KEPT, &at.id(), out).await
+            let done = house.world.store().secret_put_noted(&name, &secret, line(house, &at.id(), "put secret")).await;
+            kept(house, "put secret", done, sealed(spec.name), &at.id(), out).await
         }
         Err(why) => {
             ops::audit_secret(&house.world, &at.id(), "put secret", false).await;
@@ -209,12 +240,9 @@ async fn forget(house: &Session, name: &str, out: &mut Output) -> Exit {
             return refused(&why, out);
         }
     }
-    let mut done = Ok(());
-    for name in names {
-        let one = house.world.store().secret_forget(&name).await;
-        done = done.and(one);
-    }
-    kept(house, "forget secret", done, &c::SECRET_FORGOTTEN, name, out).await
+    let told = forgotten(&names);
+    let done = house.world.store().secrets_forget_noted(names, line(house, name, "forget secret")).await;
+    kept(house, "forget secret", done, told, name, out).await
 }
 
 /// The question for a secret of the store that hosts share, by the name that it has in the vault.
@@ -242,28 +270,43 @@ async fn keep(house: &Session, name: &str, file: Option<&Path>, question: &'stat
     if let Err(why) = house.world.ensure_vault(None).await {
         return refused(&why, out);
     }
-    kept(house, "put secret", house.world.store().secret_put(name, &secret).await, &c::SECRET_KEPT, shown, out).await
+    let done = house.world.store().secret_put_noted(name, &secret, line(house, shown, "put secret")).await;
+    kept(house, "put secret", done, sealed(name), shown, out).await
 }
 
-/// Says how it went, here and in the audit.
-async fn kept(house: &Session, action: &str, done: Result<(), StoreError>, words: &'static Words, name: &str, out: &mut Output) -> Exit {
-    ops::audit_secret(&house.world, name, action, done.is_ok()).await;
+/// The line of the audit that goes with the commit that does it.
+pub(super) fn line(house: &Session, whose: &str, action: &str) -> Audit {
+    Audit { target: whose.to_owned(), ..ops::vault_line(&**house.world.time(), action, "done") }
+}
+
+/// Says how it went; in the audit too where it failed, as what was done has its line already.
+async fn kept(house: &Session, action: &str, done: Result<(), StoreError>, told: Message, name: &str, out: &mut Output) -> Exit {
+    if done.is_err() {
+        ops::audit_secret(&house.world, name, action, false).await;
+    }
     match done {
         Ok(()) => {
-            out.note(&Message::new(words).with("name", name));
+            out.note(&told.with("name", name));
             Exit::Ok
         }
         Err(e) => broken(&e, out),
     }
 }
 
-async fn init(house: &Session, source: Source, out: &mut Output) -> Exit {
-    let passphrase = match (source != Source::Keyring, house.world.vault().create(source, None).await) {
+/// Makes it together with its line of the audit.
+async fn create(house: &Session, source: Source, passphrase: Option<Secret>) -> Result<(), Reason> {
+    let note = ops::vault_line(&**house.world.time(), "init", &source.made(true));
+    house.world.vault().create_noted(source, passphrase, Some(note)).await
+}
+
+/// How it ended, and the place of the key that was tried last.
+async fn init(house: &Session, source: Source, out: &mut Output) -> (Exit, Source) {
+    let passphrase = match (source != Source::Keyring, create(house, source, None).await) {
         (_, Ok(())) => {
             out.note(&Message::new(&c::VAULT_MADE).with("source", source.name()));
-            return Exit::Ok;
+            return (Exit::Ok, source);
         }
-        (true, Err(why)) => return refused(&why, out),
+        (true, Err(why)) => return (refused(&why, out), source),
         // No keyring: a passphrase does the same without one. Nothing weaker is ever taken unasked.
         (false, Err(why)) => {
             refused(&why, out);
@@ -271,18 +314,19 @@ async fn init(house: &Session, source: Source, out: &mut Output) -> Exit {
                 Ok(given) => given,
                 Err(why) => {
                     out.complain(&why.0);
-                    return Exit::Locked;
+                    return (Exit::Locked, source);
                 }
             }
         }
     };
-    match house.world.vault().create(Source::Passphrase, Some(passphrase)).await {
+    let exit = match create(house, Source::Passphrase, Some(passphrase)).await {
         Ok(()) => {
             out.note(&Message::new(&c::VAULT_MADE).with("source", Source::Passphrase.name()));
             Exit::Ok
         }
         Err(why) => refused(&why, out),
-    }
+    };
+    (exit, Source::Passphrase)
 }
 
 async fn secret_status(house: &Session, out: &mut Output) -> Ran {

@@ -67,12 +67,14 @@ pub(super) async fn change(house: &Session, to: Source, out: &mut Output) -> Ran
         given => given.and_then(Result::ok),
     };
     let action = if house.world.vault().state() == VaultState::Open(to) { "rotate-key" } else { "move-key" };
-    let done = house.world.vault().change(to, passphrase).await;
-    let outcome = if done.is_ok() { "done" } else { "failed" };
-    ops::audit_vault(&house.world, action, outcome).await;
-    let done = match done {
+    // In the commit that does it: killed behind that, it has its line all the same.
+    let note = ops::vault_line(&**house.world.time(), action, "done");
+    let done = match house.world.vault().change_noted(to, passphrase, Some(note)).await {
         Ok(done) => done,
-        Err(why) => return Ok(refused(&why, out)),
+        Err(why) => {
+            ops::audit_vault(&house.world, action, "failed").await;
+            return Ok(refused(&why, out));
+        }
     };
     let told = |words| Message::new(words).with("n", done.sealed.to_string()).with("source", to.name());
     match &done.left {

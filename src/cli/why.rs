@@ -51,18 +51,13 @@ pub async fn status(house: &Session, args: &Status, out: &mut Output) -> Ran {
 }
 
 fn claim(args: &Status, out: &mut Output) -> Result<Claim, Exit> {
-    let piped = |most| prompt::piped(most);
-    let mut said = |why: prompt::NoSecret| {
+    let token = token(args.token_stdin, out)?;
+    let log = args.log_stdin.then(|| prompt::piped(LONGEST_LOG)).transpose();
+    let log = log.map_err(|why| {
         out.complain(&why.0);
         Exit::Usage
-    };
-    Ok(Claim {
-        slot: args.flag.as_deref().map(Into::into),
-        level: None,
-        sdk: args.sdk.map(|s| s.name().into()),
-        token: args.token_stdin.then(|| piped(prompt::LONGEST)).transpose().map_err(&mut said)?,
-        log: args.log_stdin.then(|| piped(LONGEST_LOG)).transpose().map_err(&mut said)?,
-    })
+    })?;
+    Ok(Claim { slot: args.flag.as_deref().map(Into::into), level: None, sdk: args.sdk.map(|s| s.name().into()), token, log })
 }
 
 /// What a name means where the row need not exist: with a gateway, or where there is only one, exactly what was typed; else
@@ -149,7 +144,7 @@ pub(super) fn document(target: &Target, verdict: &str, reason: &Value, lines: &[
 
 /// What a client's token is, from stdin: it may be empty, which is a finding.
 pub(super) fn token(wanted: bool, out: &mut Output) -> Result<Option<Secret>, Exit> {
-    wanted.then(|| prompt::piped(prompt::LONGEST)).transpose().map_err(|why| {
+    wanted.then(|| prompt::piped_unseen(&c::IS_TOKEN, out)).transpose().map_err(|why| {
         out.complain(&why.0);
         Exit::Usage
     })

@@ -67,6 +67,13 @@ impl Target {
         s
     }
 
+    /// What [`Target::id`] wrote; `None` where it did not.
+    pub fn read(id: &str) -> Option<Self> {
+        let t = TargetName::parse(id)?;
+        let device = t.device.as_deref().map(RemoteId::new);
+        Some(Self { device, ..Self::account(&GatewayId::new(&t.gateway?), &RemoteId::new(&t.account)) })
+    }
+
     /// True when both name the same thing, whatever the incarnation.
     pub fn same(&self, other: &Self) -> bool {
         self.gateway == other.gateway && self.account == other.account && self.device == other.device

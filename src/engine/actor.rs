@@ -103,6 +103,7 @@ impl Actor {
         // Not tracked: it ends with the world, and nobody waits for it at quit.
         tokio::spawn(super::clock::watch(self.world.clone()));
         tokio::spawn(super::ntp::run(self.world.clone()));
+        tokio::spawn(super::exposed::watch(self.world.clone()));
         // A full disk, a key that another process replaced: both show in the header at once. A store's handle must not outlive
         // the deck for it.
         let (world, mut troubles, mut vault) = (Arc::downgrade(&self.world), self.world.store.troubles(), self.world.vault.watch());
@@ -133,6 +134,11 @@ impl Actor {
             });
         }
         self.open_vault(None);
+        let world = self.world.clone();
+        tokio::spawn(async move {
+            let told = world.store.targets_told().await.unwrap_or_default();
+            world.mailbox.put(|m| m.told.extend(told.iter().filter_map(|t| Target::read(t))));
+        });
         let world = self.world.clone();
         // Small files of this host, off the threads that answer keys and servers.
         self.tasks.spawn_blocking(move || {

@@ -241,7 +241,7 @@ async fn probe(world: &Arc<World>, new: &NewGateway) -> Result<(usize, Vec<Messa
         .ok_or_else(|| Reason::new(ReasonCode::Internal))?;
     let cx = world.cx(&trial, CancellationToken::new())?;
     let n = match trial.provider.look(&cx, None, Look::All).await? {
-        Report::All { rows, .. } | Report::AllBut { rows, .. } | Report::Part(rows) => rows.len(),
+        Report::All { rows, .. } | Report::AllBut { rows, .. } | Report::Whole { rows, .. } | Report::Part(rows) => rows.len(),
         Report::Lost { why, .. } => return Err(why),
         _ => 0,
     };

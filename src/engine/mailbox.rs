@@ -42,6 +42,10 @@ pub struct Mail {
     pub tracks: HashMap<GatewayId, crate::store::ClockTrack>,
     /// Header facts.
     pub status: Option<Status>,
+    /// Whom the store speaks of besides, rows that were gone before this start among them: so that they can be hidden.
+    pub told: Vec<Target>,
+    /// Whether another user may change the configuration, or a folder on the way to it or to the store.
+    pub exposed: Option<bool>,
     /// A timeline that was asked for.
     pub history: Option<(Target, Vec<HistoryLine>)>,
     /// A token that the operator asked to see. Taken, shown for some seconds, dropped.

@@ -16,6 +16,7 @@ pub mod clock;
 pub mod command;
 mod deeds;
 mod errands;
+mod exposed;
 pub mod follow;
 mod gateway;
 pub mod hold;

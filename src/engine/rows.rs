@@ -172,6 +172,15 @@ impl World {
                 book.drop_missing(&keep, &mut diff);
                 heard(link, facts, now, Source::List) | std::mem::replace(stale, false)
             }
+            Report::Whole { account, rows } => {
+                let mut keep: HashSet<Key> = rows.iter().map(|r| (r.account.clone(), r.device.clone())).collect();
+                keep.extend(book.rows.keys().filter(|k| k.0 != account).cloned());
+                for row in rows {
+                    book.put(self.overlay(row), now, &mut diff);
+                }
+                book.drop_missing(&keep, &mut diff);
+                false
+            }
             Report::Part(rows) => {
                 for row in rows {
                     book.put(self.overlay(row), now, &mut diff);

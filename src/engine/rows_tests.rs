@@ -61,6 +61,24 @@ async fn of_an_account_that_could_not_be_asked_nothing_is_dropped_and_of_the_oth
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_one_account_that_was_asked_in_full_what_is_missing_is_gone_here_and_in_the_cache() {
+    let world = Bench::new(WECOM).process().await;
+    let gateway = world.gateways().remove(0);
+    let device = |n: usize, name: &str| Row { device: Some(RemoteId::new(name)), ..row(n, State::Seen, None) };
+    let all = vec![row(0, State::Ready, None), device(0, "a"), device(0, "b"), row(1, State::Ready, None), device(1, "c")];
+    world.take(&gateway, Report::All { rows: all, complete: true });
+    world.take(&gateway, Report::Whole { account: target(0).account, rows: vec![row(0, State::Ready, None), device(0, "a")] });
+    let named = |rows: Vec<Row>| -> Vec<(bool, Option<String>)> {
+        rows.iter().map(|r| (r.account == target(1).account, r.device.as_ref().map(|d| d.as_str().to_owned()))).collect()
+    };
+    let left = vec![(false, None), (false, Some("a".to_owned())), (true, None), (true, Some("c".to_owned()))];
+    assert_eq!(named(world.rows()), left);
+    world.store().flush().await;
+    assert_eq!(named(world.store().rows(None).await.unwrap()), left, "it stays in the cache");
+    assert!(world.mailbox().take().gone.iter().any(|t| t.device.as_ref().is_some_and(|d| d.as_str() == "b")), "nobody is told");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_gateway_of_which_nobody_was_heard_is_lost_and_its_rows_are_told_all_the_same() {
     let world = Bench::new(WECOM).process().await;
     let gateway = world.gateways().remove(0);

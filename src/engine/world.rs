@@ -196,7 +196,7 @@ impl World {
     }
 
     /// An open vault for the first secret. Where there is none yet it is made: with `passphrase` if one was given, else in
-    /// the keyring. Never in a weaker place unasked.
+    /// the keyring. Never in a weaker place unasked. Its making is a line of the audit, as that of one that was asked for.
     ///
     /// # Errors
     /// [`ReasonCode::KeyringAbsent`] when no keyring answers and a passphrase must be chosen; else why it does not open.
@@ -205,15 +205,25 @@ impl World {
             VaultState::Opening => self.open_vault().await,
             state => state,
         };
-        match (state, passphrase) {
-            (VaultState::Open(_), _) => Ok(()),
-            (VaultState::Absent, Some(p)) => self.vault.create(Source::Passphrase, Some(p)).await,
-            (VaultState::Absent, None) => {
-                let made = self.vault.create(Source::Keyring, None).await;
-                made.map_err(|why| Reason { code: ReasonCode::KeyringAbsent, ..why })
-            }
-            (VaultState::Locked(why), _) => Err(why),
-            (VaultState::Opening, _) => Err(self.why_shut()),
+        let source = if passphrase.is_some() { Source::Passphrase } else { Source::Keyring };
+        match state {
+            VaultState::Open(_) => return Ok(()),
+            VaultState::Absent => {}
+            VaultState::Locked(why) => return Err(why),
+            VaultState::Opening => return Err(self.why_shut()),
+        }
+        let line = |well| super::ops::vault_line(&*self.time, "init", &source.made(well));
+        let why = match self.vault.create_noted(source, passphrase, Some(line(true))).await {
+            Ok(()) => return Ok(()),
+            Err(why) => why,
+        };
+        let _ = self.store.audit(line(false)).await;
+        match self.open_vault().await {
+            // Another process was faster: its vault is this one's too.
+            VaultState::Open(_) => Ok(()),
+            VaultState::Locked(other) => Err(other),
+            _ if source == Source::Keyring => Err(Reason { code: ReasonCode::KeyringAbsent, ..why }),
+            _ => Err(why),
         }
     }
 

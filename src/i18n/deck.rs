@@ -272,6 +272,7 @@ catalogue! { "deck";
     ADD_NAME = "name", "名称";
     ADD_KEY = "key", "密钥";
     ADD_SEAL = "seal", "口令";
+    ADD_AGAIN = "again", "再次";
     ADD_ASKING = "◌ asking the server", "◌ 正在询问服务器";
     ADD_KEYS = "Tab next   left right kind   Enter add   Esc", "Tab 下一项   左右选类型   Enter 添加   Esc";
     ADD_INCOMPLETE = "Something is missing: every line but the dim and the optional ones is needed.", "还有未填项：除灰色与可选项外均为必填。";
@@ -299,7 +300,8 @@ catalogue! { "deck";
     UNLOCK_ASK = "passphrase", "口令";
     UNLOCK_KEYS = "Enter   Esc", "Enter   Esc";
     UNLOCK_TRYING = "Trying to open the vault; Esc stops waiting.", "正在尝试打开保险库；Esc 停止等待。";
-    UNLOCK_LEFT = "Not waited for any more; m u tries again.", "不再等待；按 m u 再试。";
+    UNLOCK_LEFT = "Not waited for any more; its answer still counts, and m u tries again after it.", "不再等待；其结果稍后仍然有效，之后可按 m u 再试。";
+    UNLOCK_LATE = "The vault opened after all.", "保险库随后已打开。";
 
     WELCOME = "pairdeck sees no accounts yet.", "尚无账号。";
     WELCOME_ADD = "add a gateway", "添加网关";

@@ -89,6 +89,11 @@ pub fn secret(kind: &str, own: &[(Box<str>, String)]) -> Option<&'static str> {
     (kind == "langbot" && own.iter().any(|(name, text)| &**name == "user" && !text.is_empty())).then_some("password")
 }
 
+/// The same for a gateway that is configured already.
+pub fn secret_of(settings: &crate::store::config::Gateway) -> Option<&'static str> {
+    (settings.kind == "langbot" && settings.langbot.user.is_some()).then_some("password")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

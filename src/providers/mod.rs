@@ -64,6 +64,13 @@ pub enum Report {
         /// Why.
         why: Reason,
     },
+    /// One account with everything under it: of its rows, what is missing here is gone.
+    Whole {
+        /// Which.
+        account: RemoteId,
+        /// Every row of it.
+        rows: Vec<Row>,
+    },
     /// Some rows, each whole.
     Part(Vec<Row>),
     /// Rows that are gone.

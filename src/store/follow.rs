@@ -77,6 +77,24 @@ impl Files {
         Self { fd }
     }
 
+    /// Listens from here on to whoever changes modes and owners of these files and folders, or puts another in the place of one. `None`
+    /// where the kernel does not tell that of each of them.
+    pub(crate) fn modes<'a>(of: impl Iterator<Item = &'a std::path::Path>) -> Option<Self> {
+        use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init};
+        let fd = init(CreateFlags::NONBLOCK | CreateFlags::CLOEXEC).ok()?;
+        let flags = WatchFlags::ATTRIB | WatchFlags::MOVED_TO | WatchFlags::MOVE_SELF | WatchFlags::DELETE_SELF;
+        for path in of {
+            match add_watch(&fd, path, flags) {
+                Ok(_) | Err(rustix::io::Errno::NOENT) => {}
+                Err(_) => return None,
+            }
+        }
+        // As above.
+        #[allow(deprecated)]
+        let fd = tokio::io::unix::AsyncFd::new(fd).ok()?;
+        Some(Self { fd: Some(fd) })
+    }
+
     /// Resolves when something has happened since it last did.
     pub(crate) async fn moved(&self) {
         let Some(fd) = &self.fd else { return tokio::time::sleep(POLL).await };
@@ -92,6 +110,9 @@ impl Files {
 impl Files {
     pub(crate) fn watch(_: &std::path::Path) -> Self {
         Self {}
+    }
+    pub(crate) fn modes<'a>(_: impl Iterator<Item = &'a std::path::Path>) -> Option<Self> {
+        None
     }
     pub(crate) async fn moved(&self) {
         tokio::time::sleep(POLL).await;

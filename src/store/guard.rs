@@ -3,11 +3,19 @@
 
 use super::Paths;
 use crate::i18n::Message;
+use std::{collections::BTreeSet, path::PathBuf};
 
 /// A sentence with its remedy for each file and folder on the way that another user may change. None where a system does not tell owners.
 #[cfg(unix)]
 pub fn exposed(paths: &Paths) -> Vec<Message> {
-    use std::{collections::BTreeSet, path::PathBuf};
+    let mut on_the_way = ways(paths);
+    // The store's own folder is mended, or not used at all.
+    on_the_way.remove(&paths.data);
+    on_the_way.iter().filter_map(|path| judge(path)).collect()
+}
+
+/// The configuration, the store's folder, and every folder on the way to either.
+pub(crate) fn ways(paths: &Paths) -> BTreeSet<PathBuf> {
     let mut on_the_way: BTreeSet<PathBuf> = BTreeSet::new();
     for end in [&paths.config, &paths.data] {
         // As it is written, and where its links lead: either can be moved by who may write there.
@@ -15,9 +23,7 @@ pub fn exposed(paths: &Paths) -> Vec<Message> {
         let real = whole.ancestors().find_map(|p| std::fs::canonicalize(p).ok());
         on_the_way.extend(real.iter().chain([&whole]).flat_map(|p| p.ancestors()).map(PathBuf::from));
     }
-    // The store's own folder is mended, or not used at all.
-    on_the_way.remove(&paths.data);
-    on_the_way.iter().filter_map(|path| judge(path)).collect()
+    on_the_way
 }
 
 /// The same where nothing tells who owns a file.

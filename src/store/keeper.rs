@@ -1,7 +1,7 @@
 //! The vault's own line in `vault.db`.
 
 use super::{
-    Back, Inner, StoreError, mark, rekey, schema, secrets,
+    Audit, Back, Inner, StoreError, history, mark, rekey, schema, secrets,
     thread::{Db, Job, lock},
 };
 use crate::{
@@ -52,12 +52,16 @@ impl crate::vault::Keeper for Keeper {
         })
     }
 
-    fn keep(&self, meta: &KeyMeta) -> Result<(), Message> {
+    fn keep(&self, meta: &KeyMeta, note: Option<&Audit>) -> Result<(), Message> {
         let line = serde_json::to_vec(meta).map_err(|_| Message::new(&words::CLOSED))?;
+        let note = note.cloned();
         self.ask(move |db| {
             db.vault_tx(|tx, t| {
                 let n = tx.execute("INSERT OR IGNORE INTO meta VALUES ('vault', ?1)", [&line]).map_err(|e| t.explain(e))?;
-                if n == 1 { Ok(()) } else { Err(StoreError::said(Message::new(&words::VAULT_EXISTS))) }
+                if n != 1 {
+                    return Err(StoreError::said(Message::new(&words::VAULT_EXISTS)));
+                }
+                note.as_ref().map_or(Ok(()), |note| history::append_audit(tx, note)).map_err(|e| t.explain(e))
             })
         })
     }

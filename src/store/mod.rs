@@ -15,6 +15,7 @@ mod kill;
 mod loan;
 pub mod locks;
 mod mark;
+mod names;
 mod open;
 mod ops;
 pub(crate) mod paths;
@@ -291,7 +292,16 @@ impl Store {
     /// Seals and commits a secret under `name` (`gateway/NAME/api_key`, `account/ID/token`).
     pub async fn secret_put(&self, name: &str, secret: &Secret) -> Result<(), StoreError> {
         let (name, secret, key) = (name.to_owned(), secret.clone(), self.0.fingerprint_key);
-        self.ask_sealed(move |db| secrets::put(db, &name, &secret, &key)).await
+        self.ask_sealed(move |db| secrets::put(db, &name, &secret, &key, None)).await
+    }
+    /// The same with the line of the audit that tells of it, in one commit: what a person did is never there without its line.
+    pub async fn secret_put_noted(&self, name: &str, secret: &Secret, line: Audit) -> Result<(), StoreError> {
+        let (name, secret, key) = (name.to_owned(), secret.clone(), self.0.fingerprint_key);
+        self.ask_sealed(move |db| secrets::put(db, &name, &secret, &key, Some(&line))).await
+    }
+    /// Erases these, with their line of the audit, in one commit.
+    pub async fn secrets_forget_noted(&self, names: Vec<String>, line: Audit) -> Result<(), StoreError> {
+        self.ask(move |db| secrets::forget_noted(db, &names, &line)).await
     }
     /// Opens a secret.
     pub async fn secret_get(&self, name: &str) -> Result<Option<Secret>, StoreError> {
@@ -370,6 +380,10 @@ impl Store {
             history::query(db, &query, cursor)
         })
         .await
+    }
+    /// Every target that history, audit, journal and token ledger speak of, as they write it, whether it is still there or not.
+    pub async fn targets_told(&self) -> Result<Vec<String>, StoreError> {
+        self.ask(names::targets).await
     }
     /// How many attempts ended how, by the clock that they began with.
     pub async fn pairing_counts(&self, query: HistoryQuery) -> Result<Vec<PairingCount>, StoreError> {

@@ -1,6 +1,6 @@
 //! Everything sealed anew under another key, in one commit.
 
-use super::{StoreError, mark, secrets, thread::Db};
+use super::{StoreError, history, mark, secrets, thread::Db};
 use crate::{
     i18n::{Message, store as words},
     vault::{Place, Rekey, Rekeyed},
@@ -52,6 +52,7 @@ pub(super) fn rekey(db: &mut Db, change: &Rekey) -> Result<Rekeyed, StoreError> 
         })?;
         tx.execute("UPDATE meta SET v = ?1 WHERE k = 'vault'", [&line]).map_err(|e| t.explain(e))?;
         mark::step(tx).map_err(|e| t.explain(e))?;
+        change.note.as_ref().map_or(Ok(()), |note| history::append_audit(tx, note)).map_err(|e| t.explain(e))?;
         Ok(done)
     })?;
     // What the old key opens should not stay behind in the log.

@@ -1,7 +1,7 @@
 //! Sealed secrets and provider-private memos in `vault.db`.
 
 use super::{
-    StoreError, mark,
+    Audit, StoreError, history, mark,
     thread::{Db, Tools},
 };
 use crate::{
@@ -73,7 +73,8 @@ pub(super) fn unpack(plain: &[u8]) -> Secrets {
     map.into_iter().map(|(k, v)| (k, Secret::new(v))).collect()
 }
 
-pub(super) fn put(db: &mut Db, name: &str, secret: &Secret, fingerprint_key: &[u8; 32]) -> Result<(), StoreError> {
+/// Seals it; `note`: the line of the audit that tells of it, in the same commit.
+pub(super) fn put(db: &mut Db, name: &str, secret: &Secret, fingerprint_key: &[u8; 32], note: Option<&Audit>) -> Result<(), StoreError> {
     db.journal_tx(|tx, t| {
         let old: Option<i64> = tx.query_row("SELECT gen FROM secret WHERE name = ?1", [name], |r| r.get(0)).optional().map_err(|e| t.explain(e))?;
         let generation = old.unwrap_or(0).wrapping_add(1);
@@ -82,7 +83,7 @@ pub(super) fn put(db: &mut Db, name: &str, secret: &Secret, fingerprint_key: &[u
         let fp = Fingerprint::of(fingerprint_key, secret);
         let sql = "INSERT INTO secret VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET gen = ?2, key_id = ?3, fp = ?4, blob = ?5";
         tx.execute(sql, params![name, generation, key_id, fp.as_str(), blob]).map_err(|e| t.explain(e))?;
-        Ok(())
+        note.map_or(Ok(()), |line| history::append_audit(tx, line)).map_err(|e| t.explain(e))
     })
 }
 
@@ -106,6 +107,17 @@ pub(super) fn forget(db: &mut Db, name: &str) -> Result<(), StoreError> {
         // A copy of before would bring it back.
         mark::step(tx).map_err(|e| t.explain(e))?;
         tx.execute("DELETE FROM secret WHERE name = ?1", [name]).map(|_| ()).map_err(|e| t.explain(e))
+    })
+}
+
+/// Forgets all of these in one commit with its line of the audit.
+pub(super) fn forget_noted(db: &mut Db, names: &[String], line: &Audit) -> Result<(), StoreError> {
+    db.journal_tx(|tx, t| {
+        mark::step(tx).map_err(|e| t.explain(e))?;
+        for name in names {
+            tx.execute("DELETE FROM secret WHERE name = ?1", [name]).map_err(|e| t.explain(e))?;
+        }
+        history::append_audit(tx, line).map_err(|e| t.explain(e))
     })
 }
 

@@ -119,6 +119,8 @@ pub struct App {
     pub asked: Option<Asked>,
     /// Header facts.
     pub status: Option<Status>,
+    /// Another user may change the configuration, or a folder on the way to it or to the store.
+    pub exposed: bool,
     /// Armed actions.
     pub armed: Armed,
     /// Ops under way or waiting for a person.
@@ -136,6 +138,8 @@ pub struct App {
     pub hide_names: bool,
     /// The vault's key source is asked, because a person wanted it; Esc leaves that.
     pub unlocking: bool,
+    /// Somebody stopped waiting for that; its answer is still to come.
+    pub unlock_left: bool,
     /// The order is frozen.
     pub frozen: bool,
     /// The mouse is caught.
@@ -174,6 +178,7 @@ impl App {
             fleet.put(r, now.boot_now());
         }
         let mut app = Self {
+            exposed: start.badges.contains(&Badge::Exposed),
             opts: Opts {
                 lang: start.lang,
                 color: start.color,
@@ -220,6 +225,7 @@ impl App {
             revealed: None,
             hide_names: false,
             unlocking: false,
+            unlock_left: false,
             frozen: false,
             mouse: start.mouse,
             guide: Guide::new(start.guide),
@@ -319,11 +325,13 @@ impl App {
     /// What stands in the header's corner: what was known at the start, and what vault and store told since.
     pub fn badges(&self) -> Vec<Badge> {
         let mut all = self.opts.badges.clone();
+        all.retain(|b| *b != Badge::Exposed || self.exposed);
         let status = self.status.as_ref();
         let trouble = status.and_then(|s| s.store_trouble.as_ref()).map(|why| why.code);
         let key_file = status.is_some_and(|s| matches!(s.vault, VaultView::Open(name) if name == Source::KeyFile.name()));
         for (on, badge) in [
             (key_file, Badge::KeyFile),
+            (self.exposed, Badge::Exposed),
             (trouble == Some(ReasonCode::StoreUnwritable), Badge::NotKept),
             (trouble == Some(ReasonCode::StoreBroken), Badge::OldCopy),
         ] {

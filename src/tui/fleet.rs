@@ -156,6 +156,10 @@ impl Fleet {
 
     /// Takes what is told of a gateway.
     pub fn put_gateway(&mut self, view: GatewayView) -> Change {
+        let veil = Rc::make_mut(&mut self.veil);
+        veil.leave(view.id.as_str());
+        view.link.reason.iter().for_each(|why| veil.learn_reason(why));
+        view.facts.warnings.iter().for_each(|m| veil.learn_message(m));
         if let Some(at) = self.gateway_at(&view.id) {
             let g = &mut self.gateways[at];
             let order = g.view.rank != view.rank || g.view.link.state != view.link.state;
@@ -172,6 +176,11 @@ impl Fleet {
     /// Remembers a name of something that may have no row, for the veil.
     pub fn learn(&mut self, name: &str) {
         Rc::make_mut(&mut self.veil).learn(name);
+    }
+
+    /// What hides names, to be told of more of them.
+    pub fn veil_mut(&mut self) -> &mut Veil {
+        Rc::make_mut(&mut self.veil)
     }
 
     /// The same with what is told of a new link.

@@ -98,7 +98,9 @@ pub struct AddForm {
     pub fields: Vec<(AddField, Field)>,
     /// A passphrase for a new vault; asked for only where no keyring answers.
     pub passphrase: Option<Field>,
-    /// Which line has the focus: 0 kind, 1 name, then the fields, then the passphrase.
+    /// The same once more: one that was mistyped would open nothing ever again.
+    pub again: Field,
+    /// Which line has the focus: 0 kind, 1 name, then the fields, then the passphrase and the same again.
     pub at: usize,
     /// The answer to the last check.
     pub check: Option<AddCheck>,
@@ -117,6 +119,7 @@ impl AddForm {
             0 => None,
             1 => Some(&mut self.name),
             n if n == self.seal() => self.passphrase.as_mut(),
+            n if n == self.seal() + 1 => self.passphrase.is_some().then_some(&mut self.again),
             n => self.fields.get_mut(n - 2).map(|(_, f)| f),
         }
     }

@@ -5,7 +5,10 @@
 //! before a text is cut or broken into lines, and replaces what the [`Veil`] knows while one is [`drawn_under`].
 
 use super::app::App;
-use crate::domain::{Fact, FactValue, Row};
+use crate::{
+    domain::{Clean, Fact, FactValue, Reason, Row, Target, ids::TargetName},
+    i18n::Message,
+};
 use std::{
     borrow::Cow,
     cell::RefCell,
@@ -20,6 +23,8 @@ pub const DOTS: &str = "····";
 const NUMBER: std::ops::RangeInclusive<usize> = 8..=20;
 /// Shorter names are not told from words and keys in a sentence; where a name has a place of its own it is hidden all the same.
 const SHORTEST: usize = 3;
+/// Placeholders of our sentences that stand for somebody.
+const NAMES: [&str; 11] = ["label", "target", "account", "device", "slot", "bot", "number", "uid", "name", "names", "accounts"];
 /// Names that are remembered at most: a server that makes up new ones every second does not fill the memory.
 const MOST: usize = 300_000;
 
@@ -28,6 +33,8 @@ const MOST: usize = 300_000;
 pub struct Veil {
     names: HashSet<Box<str>>,
     lengths: HashMap<char, BTreeSet<usize>>,
+    /// What gateways are called, which is not hidden: a sentence that names one names nobody.
+    gateways: HashSet<Box<str>>,
 }
 
 /// Every word of our own sentences: an account that is called like one does not blank the deck.
@@ -59,6 +66,11 @@ impl Veil {
         self.names.insert(name.into());
     }
 
+    /// What a gateway is called.
+    pub fn leave(&mut self, gateway: &str) {
+        self.gateways.insert(gateway.into());
+    }
+
     /// Remembers what a row is called, and what it tells of whom it belongs to.
     pub fn learn_row(&mut self, row: &Row) {
         let ids = [
@@ -69,6 +81,40 @@ impl Veil {
         ];
         ids.into_iter().flatten().for_each(|name| self.learn(name));
         self.learn_facts(&row.facts);
+        if let Some(why) = &row.link.reason {
+            self.learn_reason(why);
+        }
+    }
+
+    /// Remembers a target, whether a row of it is known or not.
+    pub fn learn_target(&mut self, target: &Target) {
+        self.learn(target.account.as_str());
+        if let Some(device) = &target.device {
+            self.learn(device.as_str());
+        }
+    }
+
+    /// Remembers whom a reason names.
+    pub fn learn_reason(&mut self, why: &Reason) {
+        self.learn_args(&why.args);
+    }
+
+    /// Remembers whom a sentence names, and those in it.
+    pub fn learn_message(&mut self, m: &Message) {
+        self.learn_args(&m.args);
+        m.nested.iter().for_each(|(_, inner)| self.learn_message(inner));
+    }
+
+    fn learn_args(&mut self, args: &[(Box<str>, Clean)]) {
+        for (_, value) in args.iter().filter(|(name, _)| NAMES.contains(&&**name)) {
+            for name in value.as_str().split(", ").filter(|name| !self.gateways.contains(*name)).map(str::to_owned).collect::<Vec<_>>() {
+                // Either a name or a whole target; the gateway in it is none that is hidden.
+                match TargetName::parse(&name).filter(|t| t.gateway.as_ref().is_some_and(|g| self.gateways.contains(g.as_str()))) {
+                    Some(t) => [Some(t.account), t.device].into_iter().flatten().for_each(|name| self.learn(&name)),
+                    None => self.learn(&name),
+                }
+            }
+        }
     }
 
     /// Remembers what facts tell in words and digits.

@@ -11,6 +11,7 @@ use super::{
 use crate::{
     domain::{Reason, ReasonCode, Secret},
     i18n::{Lang, Message, store as words},
+    store::Audit,
 };
 
 /// What the store needs to seal everything anew.
@@ -19,6 +20,8 @@ pub(crate) struct Rekey {
     new: OpenKey,
     /// The vault's line from then on.
     pub(crate) line: KeyMeta,
+    /// The line of the audit that tells of it.
+    pub(crate) note: Option<Audit>,
 }
 
 impl Rekey {
@@ -52,17 +55,25 @@ impl Vault {
     /// # Errors
     /// A sentence: locked, the new source does not work, the passphrase is too short, the key was changed meanwhile.
     pub async fn change(&self, to: Source, passphrase: Option<Secret>) -> Result<Rekeyed, Reason> {
+        self.change_noted(to, passphrase, None).await
+    }
+
+    /// The same, with the line of the audit that tells of it in the commit that does it.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn change_noted(&self, to: Source, passphrase: Option<Secret>, note: Option<Audit>) -> Result<Rekeyed, Reason> {
         let vault = self.clone();
         let (tx, rx) = tokio::sync::oneshot::channel();
         self.spawn(move || {
             let _turn = lock(&vault.0.turn);
-            let _ = tx.send(vault.change_now(to, passphrase.as_ref()));
+            let _ = tx.send(vault.change_now(to, passphrase.as_ref(), note));
         });
         let done = rx.await.unwrap_or_else(|_| Err(Message::new(&words::CLOSED)));
         done.map_err(|m| shut::reason(&m))
     }
 
-    fn change_now(&self, to: Source, given: Option<&Secret>) -> Result<Rekeyed, Message> {
+    fn change_now(&self, to: Source, given: Option<&Secret>, note: Option<Audit>) -> Result<Rekeyed, Message> {
         let home = lock(&self.0.home).clone().ok_or_else(|| Message::new(&words::CLOSED))?;
         let _alone = home.alone()?;
         let old_line = home.keeper.load()?.1.ok_or_else(|| Message::new(&words::VAULT_NONE))?;
@@ -84,12 +95,18 @@ impl Vault {
             line.item.clone_from(&item);
         }
         let new = OpenKey { id: line.key_id.clone(), key };
-        let mut done = match home.keeper.rekey(Rekey { old, new: new.clone(), line: line.clone() }) {
+        let mut done = match home.keeper.rekey(Rekey { old, new: new.clone(), line: line.clone(), note }) {
             Ok(done) => done,
-            Err(m) => {
-                let _ = erase(&home, &line);
-                return Err(m);
-            }
+            // What failed may have been the word of it, and not the commit: the key that the store names is never erased.
+            Err(m) => match home.keeper.load() {
+                Ok((_, Some(now))) if now.key_id == line.key_id => Rekeyed::default(),
+                Ok(_) => {
+                    let _ = erase(&home, &line);
+                    return Err(m);
+                }
+                // Left for the next change to sweep.
+                Err(_) => return Err(m),
+            },
         };
         *lock(&self.0.open) = Some(new);
         self.0.state.send_replace(VaultState::Open(to));
@@ -188,7 +205,9 @@ fn new_key(home: &Home, old: &KeyMeta, to: Source, given: Option<&Secret>, item:
         }
         // It is the unit's to bring the new key; the one in use would change nothing.
         Source::Credential => {
-            let next = keyfile::credentials()?.into_iter().find(|k| !old.fits(k));
+            let ours = old.source == Source::Credential;
+            let next = if ours { keyfile::next_credential()? } else { keyfile::credentials()?.into_iter().next() };
+            let next = next.filter(|k| !old.fits(k));
             next.map(plain).ok_or_else(|| Message::new(&words::CREDENTIAL_NEXT))
         }
         Source::Keyring => {

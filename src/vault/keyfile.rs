@@ -106,6 +106,14 @@ const CREDENTIAL: &str = "pairdeck-key";
 /// Name of the credential that holds the key which is to replace it.
 const NEXT: &str = "pairdeck-key-next";
 
+/// The key that is to replace one of ours. The one that stands beside it until the unit is edited may be the one that was replaced.
+pub(super) fn next_credential() -> Result<Option<Key>, Message> {
+    let dir = std::env::var_os("CREDENTIALS_DIRECTORY").ok_or_else(|| Message::new(&words::CREDENTIAL_NONE))?;
+    let Ok(bytes) = short(&Path::new(&dir).join(NEXT)) else { return Ok(None) };
+    let key = std::str::from_utf8(&bytes).ok().and_then(decode);
+    key.map(Some).ok_or_else(|| Message::new(&words::KEY_WRONG).with("source", "credential"))
+}
+
 /// Reads the keys that systemd handed to this process: the one in use, then the one that is to replace it. After a change of
 /// keys both are handed in until the unit is edited, so whoever opens takes the one that fits.
 pub(super) fn credentials() -> Result<Vec<Key>, Message> {

@@ -30,6 +30,11 @@ impl Source {
             Self::Memory => "memory",
         }
     }
+
+    /// How the making of a vault with its key there ended, for the audit.
+    pub fn made(self, well: bool) -> String {
+        format!("{}: {}", if well { "done" } else { "failed" }, self.name())
+    }
 }
 
 /// The vault's own line in the store, in clear.

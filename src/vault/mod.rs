@@ -27,6 +27,7 @@ use crate::{
     domain::{Reason, ReasonCode, Secret},
     engine::mailbox::VaultView,
     i18n::{Message, store as words},
+    store::Audit,
 };
 use seal::Key;
 use std::{
@@ -68,8 +69,8 @@ impl VaultState {
 pub(crate) trait Keeper: Send + Sync {
     /// The vault's line and the store's name, as they stand now.
     fn load(&self) -> Result<(String, Option<KeyMeta>), Message>;
-    /// Writes the line of a new vault; refuses when there is one.
-    fn keep(&self, meta: &KeyMeta) -> Result<(), Message>;
+    /// Writes the line of a new vault, and the audit's line of it with it; refuses when there is one.
+    fn keep(&self, meta: &KeyMeta, note: Option<&Audit>) -> Result<(), Message>;
     /// Seals everything anew, with the new line, in one transaction. Refused when the key was changed meanwhile.
     fn rekey(&self, change: change::Rekey) -> Result<Rekeyed, Message>;
     /// How far the store has come, and how far its mark beside it says that it had come.
@@ -193,7 +194,7 @@ impl Vault {
             (Ok((store, None)), Some(open)) => {
                 let line = KeyMeta::new(&store, Source::Memory, &open.key, Vec::new(), (0, 0, 0));
                 let kept = line.ok_or_else(|| Message::new(&words::MEMORY_GONE)).and_then(|line| {
-                    keeper.keep(&line)?;
+                    keeper.keep(&line, None)?;
                     *lock(&self.0.open) = Some(OpenKey { id: line.key_id, key: open.key });
                     Ok(())
                 });
@@ -254,11 +255,19 @@ impl Vault {
     /// # Errors
     /// A sentence: there is a vault, the source does not work, the passphrase is too short.
     pub async fn create(&self, source: Source, passphrase: Option<Secret>) -> Result<(), Reason> {
+        self.create_noted(source, passphrase, None).await
+    }
+
+    /// The same, with the line of the audit that tells of it in the commit that makes it.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn create_noted(&self, source: Source, passphrase: Option<Secret>, note: Option<Audit>) -> Result<(), Reason> {
         let vault = self.clone();
         let (tx, rx) = tokio::sync::oneshot::channel();
         self.spawn(move || {
             let _turn = lock(&vault.0.turn);
-            let _ = tx.send(vault.create_now(source, passphrase.as_ref()));
+            let _ = tx.send(vault.create_now(source, passphrase.as_ref(), note.as_ref()));
         });
         let made = rx.await.unwrap_or_else(|_| Err(Message::new(&words::CLOSED)));
         made.map_err(|m| shut::reason(&m))

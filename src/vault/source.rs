@@ -4,7 +4,7 @@ use super::{Home, KeyMeta, OpenKey, Source, Vault, VaultState, keyfile, keyring,
 use crate::{
     domain::Secret,
     i18n::{Message, store as words},
-    store::{Paths, StoreError, locks::NamedLock},
+    store::{Audit, Paths, StoreError, locks::NamedLock},
 };
 use std::path::Path;
 
@@ -72,7 +72,7 @@ impl Vault {
     }
 
     /// Makes the vault with its key in `source`, if there is none yet.
-    pub(super) fn create_now(&self, source: Source, passphrase: Option<&Secret>) -> Result<(), Message> {
+    pub(super) fn create_now(&self, source: Source, passphrase: Option<&Secret>, note: Option<&Audit>) -> Result<(), Message> {
         let home = lock(&self.0.home).clone().ok_or_else(|| Message::new(&words::CLOSED))?;
         // Of two processes that make a vault at once, the slower would overwrite the item that the faster depends on.
         let _alone = home.alone()?;
@@ -107,7 +107,7 @@ impl Vault {
             Source::Memory => seal::new_key().ok_or_else(none)?,
         };
         let line = KeyMeta::new(&store, source, &key, salt, cost).ok_or_else(none)?;
-        home.keeper.keep(&line)?;
+        home.keeper.keep(&line, note)?;
         *lock(&self.0.open) = Some(OpenKey { id: line.key_id, key });
         self.0.state.send_replace(VaultState::Open(source));
         Ok(())

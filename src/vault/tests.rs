@@ -355,3 +355,46 @@ async fn a_key_file_that_is_there_and_is_no_key_is_not_called_missing() {
     assert!(said.text(Lang::En).contains("it is no file"), "{}", said.text(Lang::En));
     assert!(shut::reason(&said).args.iter().any(|(_, v)| v.as_str() == "key_file_refused"));
 }
+
+/// A store that commits a change of keys and then cannot say so.
+struct Mute(Arc<dyn Keeper>);
+impl Keeper for Mute {
+    fn load(&self) -> Result<(String, Option<KeyMeta>), Message> {
+        self.0.load()
+    }
+    fn keep(&self, meta: &KeyMeta, note: Option<&Audit>) -> Result<(), Message> {
+        self.0.keep(meta, note)
+    }
+    fn rekey(&self, change: Rekey) -> Result<Rekeyed, Message> {
+        self.0.rekey(change)?;
+        Err(Message::new(&words::CLOSED))
+    }
+    fn progress(&self) -> Result<(i64, i64), Message> {
+        self.0.progress()
+    }
+    fn mark_here(&self) -> Result<(), Message> {
+        self.0.mark_here()
+    }
+    fn restored(&self, seen: Option<(i64, i64)>) -> Result<Option<(i64, i64)>, Message> {
+        self.0.restored(seen)
+    }
+}
+
+#[tokio::test]
+async fn a_change_of_keys_that_was_committed_and_called_failed_does_not_erase_the_key_that_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, vault) = open(&dir);
+    vault.create(Source::KeyFile, None).await.unwrap();
+    store.secret_put("gateway/wa/api_key", &Secret::new("kept".into())).await.unwrap();
+    {
+        let mut home = lock(&vault.0.home);
+        let home = home.as_mut().unwrap();
+        home.keeper = Arc::new(Mute(home.keeper.clone()));
+    }
+    let _ = vault.change(Source::KeyFile, None).await;
+    store.close();
+    assert_eq!(key_files(&dir), 1, "the key that everything is sealed with, and no other");
+    let (store, _vault, state) = next(&dir).await;
+    assert_eq!(state, VaultState::Open(Source::KeyFile));
+    assert_eq!(store.secret_get("gateway/wa/api_key").await.unwrap().unwrap().expose(), "kept");
+}

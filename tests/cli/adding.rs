@@ -167,3 +167,61 @@ fn a_gateway_that_comes_and_goes_leaves_a_line_each_that_is_read_when_it_is_gone
     home.run(&["history", "never-there", "--audit"]).exits(3);
     home.run(&["history", "wa"]).exits(3);
 }
+
+#[test]
+fn whoever_may_change_nothing_changes_no_secret_no_key_and_no_configuration_either() {
+    let servers = servers();
+    let home = Home::of(&servers);
+    let config = fs::read_to_string(home.file("config.toml")).unwrap();
+    let secrets = home.run(&["secret", "status"]).exits(0).stdout;
+    for args in [
+        &["secret", "set", "wa", "--file", "-"][..],
+        &["secret", "forget", "wa"],
+        &["secret", "rotate-key"],
+        &["secret", "move", "--insecure-key-file"],
+        &["secret", "accept-restore"],
+        &["secret", "set-aside"],
+        &["remove", "wa", "--yes"],
+        &["add", "wecom", "corp", "--corp-id", "ww1", "--account", "ops=1000002", "--api-key-file", "-"],
+    ] {
+        home.run_with(&[&["--read-only"], args].concat(), EU_KEY).exits(11).says(&["read-only"]);
+    }
+    assert_eq!(fs::read_to_string(home.file("config.toml")).unwrap(), config);
+    assert_eq!(home.run(&["--read-only", "secret", "status"]).exits(0).stdout, secrets);
+    assert_eq!(home.run(&["history", "--audit", "--json"]).exits(0).json()["lines"], json!([]), "what was refused did nothing");
+    Home::unmade().run(&["--read-only", "secret", "init", "--insecure-key-file"]).exits(11);
+}
+
+#[test]
+fn a_secret_is_called_what_it_is_and_one_for_a_login_is_put_where_the_login_looks() {
+    let home = empty();
+    home.run(&["secret", "init", "--insecure-key-file"]).exits(0);
+    let gateways = [
+        "[gateway.lb]\nkind = \"langbot\"\nurl = \"http://127.0.0.1:9\"\nuser = \"ops@example.com\"\n",
+        "[gateway.keyed]\nkind = \"langbot\"\nurl = \"http://127.0.0.1:9\"\n",
+        "[gateway.im]\nkind = \"wukongim\"\nurl = \"http://127.0.0.1:9\"\n",
+        "[gateway.corp]\nkind = \"wecom\"\ncorp_id = \"ww1\"\n[gateway.corp.account.ops]\nid = \"1000002\"\n",
+    ];
+    home.write_config(&gateways.concat());
+    let (name, user, pass) = ("--name", "manager_user", "manager_password");
+    for (args, what) in [
+        (&["lb"][..], "the password of lb is sealed"),
+        (&["lb", name, "api_key"], "the key of lb is sealed"),
+        (&["keyed"], "the key of keyed is sealed"),
+        (&["im"], "the token of im is sealed"),
+        (&["im", name, user], "the user name of im is sealed"),
+        (&["im", name, pass], "the password of im is sealed"),
+        (&["corp:ops"], "the secret of corp:ops is sealed"),
+        (&["shared/redis"], "the password of shared/redis is sealed"),
+    ] {
+        let all = [&["secret", "set"], args, &["--file", "-"]].concat();
+        home.run_with(&all, WA_KEY).exits(0).says(&[what]);
+    }
+    let status = home.run(&["secret", "status"]).exits(0).stdout;
+    assert!(status.contains("gateway/lb/password") && status.contains("gateway/keyed/api_key"), "{status}");
+    assert!(!status.contains("gateway/keyed/password"), "{status}");
+    home.run(&["secret", "forget", "corp:ops"]).exits(0).says(&["the secret of corp:ops is erased"]);
+    home.run(&["secret", "forget", "shared/redis"]).exits(0).says(&["the password of shared/redis is erased"]);
+    home.run(&["secret", "forget", "lb"]).exits(0).says(&["every secret of lb is erased"]);
+    assert!(!home.run(&["secret", "status"]).exits(0).stdout.contains("gateway/lb/"));
+}

@@ -14,4 +14,5 @@ mod misc;
 mod pairing;
 mod passphrase;
 mod reading;
+mod revealing;
 mod tokens;

@@ -10,7 +10,7 @@ use crate::{
 use pairdeck::{
     clock::SystemTime,
     domain::Secret,
-    sandbox::Past,
+    sandbox::{AppSpec, Part, Past},
     store::{Paths, Store, config},
     vault::{Source, Vault},
 };
@@ -21,6 +21,13 @@ const PASSPHRASE: &str = "correct-horse-battery";
 /// A gateway of which no key is kept yet.
 fn house() -> (Servers, Home) {
     let servers = Servers::start(vec![("wa", quick(WA_KEY), vec![instance("shop-on", Past::Online)])]);
+    let home = vault();
+    config::add_gateway_with(&home.file("config.toml"), &config::NewGateway::new("wa", "evolution", &servers.url("wa")), &[]).unwrap();
+    (servers, home)
+}
+
+/// A home with a vault that a passphrase opens, and no configuration.
+fn vault() -> Home {
     let mut home = Home::empty();
     home.canary(WA_KEY);
     let paths = Paths::in_home(&home.path());
@@ -32,8 +39,7 @@ fn house() -> (Servers, Home) {
         store.flush().await;
         store.close();
     });
-    config::add_gateway_with(&home.file("config.toml"), &config::NewGateway::new("wa", "evolution", &servers.url("wa")), &[]).unwrap();
-    (servers, home)
+    home
 }
 
 fn on_a_terminal(home: &Home, args: &[&str]) -> Pty {
@@ -119,4 +125,79 @@ fn a_signal_at_the_question_gives_the_terminal_its_echo_back() {
     let status = pty.wait_exit();
     assert!(!status.success(), "{status:?}");
     pty.assert_restored();
+}
+
+const SECRET: &str = "CANARY-typed-unseen-4f2b";
+
+#[test]
+fn a_gateway_is_added_with_its_first_account_for_one_passphrase_and_nothing_that_is_typed_is_seen() {
+    let app = AppSpec { id: "1000002".into(), name: "ops".into(), secret: SECRET.into(), ..AppSpec::default() };
+    let servers = Servers::with(vec![("corp", Part::Tokens(Box::default(), vec![app]))]);
+    let mut home = vault();
+    home.canary(SECRET);
+    let corp = servers.sandbox().tokens("corp").unwrap().settings().corpid.clone();
+    let url = servers.url("corp");
+    let add = ["add", "wecom", "acme", "--url", &url, "--corp-id", &corp, "--account", "ops=1000002"];
+    let unseen = |pty: &Pty| {
+        for text in [PASSPHRASE, "not-the-passphrase", SECRET, "CANARY-wrong-77"] {
+            pty.assert_never_wrote(text);
+        }
+    };
+    // A wrong passphrase ends it before the secret is asked for, or anybody else.
+    let mut pty = on_a_terminal(&home, &add);
+    pty.wait_for("passphrase of the vault");
+    pty.keys("not-the-passphrase<Enter>");
+    pty.wait_for("does not open the vault");
+    pty.assert_exit(12);
+    unseen(&pty);
+    assert!(!pty.text().contains("Secret"), "{}", pty.text());
+    assert_eq!(servers.sandbox().tokens("corp").unwrap().fetched(), 0);
+    assert!(!home.file("config.toml").exists());
+    // A secret that the platform refuses is not kept; one that it takes is.
+    for (typed, exit) in [("CANARY-wrong-77", 4), (SECRET, 0)] {
+        let mut pty = on_a_terminal(&home, &add);
+        pty.wait_for("passphrase of the vault");
+        pty.keys(&format!("{PASSPHRASE}<Enter>"));
+        pty.wait_for("Secret");
+        pty.keys(&format!("{typed}<Enter>"));
+        pty.assert_exit(exit);
+        unseen(&pty);
+        assert_eq!(pty.text().matches("passphrase of the vault").count(), 1, "asked for twice\n{}", pty.text());
+        assert_eq!(home.file("config.toml").exists(), exit == 0, "{}", pty.text());
+    }
+    let mut pty = on_a_terminal(&home, &["secret", "status"]);
+    pty.wait_for("passphrase of the vault");
+    pty.keys(&format!("{PASSPHRASE}<Enter>"));
+    pty.wait_for("gateway/acme/account/ops/secret");
+    pty.assert_exit(0);
+    // Without a terminal nobody is asked, and nothing is lost.
+    let before = std::fs::read_to_string(home.file("config.toml")).unwrap();
+    let piped = ["add", "wecom", "other", "--url", &url, "--corp-id", &corp, "--account", "ops=1000002", "--api-key-file", "-"];
+    home.run_with(&piped, SECRET).exits(12).says(&["passphrase"]);
+    assert_eq!(std::fs::read_to_string(home.file("config.toml")).unwrap(), before);
+    home.keeps_secrets();
+}
+
+#[test]
+fn a_vault_that_the_first_gateway_makes_is_a_line_of_the_audit_as_one_that_was_asked_for() {
+    let servers = Servers::start(vec![("wa", quick(WA_KEY), vec![instance("shop-on", Past::Online)])]);
+    let mut home = Home::unmade();
+    home.canary(WA_KEY);
+    let mut pty = on_a_terminal(&home, &["add", "evolution", "wa", "--url", &servers.url("wa")]);
+    pty.wait_until("the question for the key", |s| (!s.contents().trim().is_empty()).then_some(()));
+    pty.keys(&format!("{WA_KEY}<Enter>"));
+    pty.wait_for("passphrase for a new vault");
+    pty.keys(&format!("{PASSPHRASE}<Enter>"));
+    pty.wait_for("the same passphrase again");
+    pty.keys(&format!("{PASSPHRASE}<Enter>"));
+    let pid = u64::from(pty.pid());
+    pty.assert_exit(0);
+    pty.assert_never_wrote(PASSPHRASE);
+    let audit = home.run(&["history", "--audit", "--json"]).exits(0).json();
+    let lines = audit["lines"].as_array().unwrap();
+    let made = lines.iter().find(|l| l["outcome"] == "done: passphrase").unwrap_or_else(|| panic!("{audit}"));
+    assert_eq!((&made["id"], &made["action"], made["pid"].as_u64()), (&"vault".into(), &"init".into(), Some(pid)), "{made}");
+    assert!(!made["user"].as_str().unwrap().is_empty() && !made["host"].as_str().unwrap().is_empty(), "{made}");
+    assert!(lines.iter().any(|l| l["outcome"] == "failed: keyring"), "no keyring was there first: {audit}");
+    assert!(lines.iter().any(|l| l["id"] == "wa" && l["action"] == "add" && l["outcome"] == "done"), "{audit}");
 }

@@ -205,4 +205,15 @@ fn files_that_others_may_change_have_a_badge_that_goes_when_they_are_mended() {
         pty.keys("q");
         pty.assert_exit(0);
     }
+    // And while it runs.
+    let mut pty = house.open(120, 34);
+    for _ in 0..2 {
+        mode(0o666);
+        pty.wait_for("OPEN FILES");
+        pty.wait_for("can be changed by other users");
+        mode(0o600);
+        pty.wait_gone("OPEN FILES");
+    }
+    pty.keys("q");
+    pty.assert_exit(0);
 }

@@ -12,6 +12,7 @@ mod quick;
 use super::{
     Exit, Globals, Gone, Output,
     args::{ExecArgs, Seconds, Target as Wanted, TokenArgs},
+    prompt,
     run::Ran,
     session::{self, Session, Settings},
 };
@@ -144,7 +145,13 @@ fn request(wanted: &Wanted, rejected: Option<&str>, no_fetch: bool, globals: &Gl
         None => {}
         Some("-") => {
             let mut text = zeroize::Zeroizing::new(String::new());
-            let _ = std::io::stdin().take(LONGEST).read_to_string(&mut text);
+            if std::io::IsTerminal::is_terminal(&std::io::stdin()) {
+                if let Ok(typed) = prompt::piped_unseen(&c::IS_TOKEN, out) {
+                    text.push_str(typed.expose());
+                }
+            } else {
+                let _ = std::io::stdin().take(LONGEST).read_to_string(&mut text);
+            }
             let token = text.trim();
             if token.is_empty() {
                 out.complain(&Message::new(&words::REJECTED_EMPTY));

@@ -130,12 +130,8 @@ pub(super) async fn look(hub: &Hub, cx: &Cx, at: Option<&Target>, how: Look) -> 
             let local = local(cx).await;
             let over = over(std::iter::once((account, &told)), &local);
             let rows = draw(hub, cx, account, &told, &local, &over, true).await;
-            let there = |d: &RemoteId| rows.iter().any(|r| r.device.as_ref() == Some(d));
             let whole = told.as_ref().map_or_else(|why| is_out(why.code), |_| true);
-            if whole && at.device.as_ref().is_some_and(|d| !there(d)) {
-                return Ok(Report::Gone(vec![at.clone()]));
-            }
-            Ok(Report::Part(rows))
+            Ok(if whole { Report::Whole { account: at.account.clone(), rows } } else { Report::Part(rows) })
         }
         _ => {
             let all = ask::everyone(hub, cx).await;

@@ -95,6 +95,8 @@ fn prompt() -> Prompt {
 }
 
 type Screen = (&'static str, fn(&mut App));
+/// A way by which somebody comes to the screen, by name.
+type Way<'a> = (&'static str, &'a dyn Fn(&mut App));
 
 /// Everything that can be on screen, by name.
 fn screens() -> Vec<Screen> {
@@ -205,4 +207,61 @@ fn the_method_form_shows_no_number_that_was_typed_before() {
     assert!(!seen(&a).is_empty(), "{}", picture(&a));
     a.hide_names = true;
     assert!(seen(&a).is_empty(), "{}", picture(&a));
+}
+
+#[test]
+fn who_was_gone_before_this_start_is_hidden_in_toasts_timelines_journal_entries_and_the_log() {
+    // Nobody of them has a row here, or ever had one in this process.
+    let (gone, device, other) = ("zqx-long-gone", "zqx-desk", "Zqx Left Bakery");
+    let reason = || Reason::new(ReasonCode::ServerRefused).with("target", format!("wa-sp:{other}").replace(' ', "%20")).raw("401");
+    let ended = Target { device: Some(RemoteId::new(device)), ..Target::account(&GatewayId::new("wa-sp"), &RemoteId::new(gone)) };
+    let quote = |text: &str| Message::new(&w::TOAST_FAILED).with("what", "wipe").with("name", "x1").with("why", text);
+    let ways: [Way<'_>; 4] = [
+        ("toast about somebody", &|a| {
+            let text = quote(&format!("{gone} on {device} was refused"));
+            news(a, |m| m.toasts = vec![Toast { good: false, text, target: Some(ended.clone()), at: at(0) }]);
+        }),
+        ("toast that names somebody", &|a| {
+            let text = Message::new(&w::TOAST_FAILED).with("what", "wipe").with("name", other).with("why", "-");
+            news(a, |m| m.toasts = vec![Toast { good: false, text, target: None, at: at(0) }]);
+        }),
+        ("what the store speaks of", &|a| {
+            news(a, |m| {
+                m.told = vec![ended.clone()];
+                m.toasts = vec![Toast { good: false, text: quote(&format!("{device} of wa-sp:{gone}")), target: None, at: at(0) }];
+            });
+        }),
+        ("timeline", &|a| {
+            press(a, "t");
+            let what = HistoryWhat::Change { from: State::Online, to: State::Refused, reason: Some(reason()) };
+            let audit = HistoryWhat::Audit {
+                who: Clean::new("ana@desk"),
+                pid: 1,
+                action: Clean::new("wipe"),
+                verdict: None,
+                outcome: Clean::new(&format!("failed: {other}")),
+            };
+            news(a, |m| m.history = Some((target(), [what, audit].map(|what| HistoryLine { at: at(9), what }).into())));
+        }),
+    ];
+    for (name, way) in ways {
+        let mut a = deck(120, 36, Lang::En);
+        way(&mut a);
+        let (plain, before) = (picture(&a), seen(&a));
+        a.hide_names = true;
+        assert!(!before.is_empty() && seen(&a).is_empty(), "{name}: {:?} in\n{}\nbefore\n{plain}", seen(&a), picture(&a));
+        press(&mut a, "\x1bL");
+        assert!(seen(&a).is_empty(), "{name}, in the log: {:?} in\n{}", seen(&a), picture(&a));
+        assert!(picture(&a).contains("wa-sp") || name != "what the store speaks of", "the gateway is hidden too\n{}", picture(&a));
+    }
+    // A journal entry that is shown because nobody can know what became of it.
+    let mut a = deck(120, 36, Lang::En);
+    let mut view = op(9, ended.clone(), Action::Wipe, Tier::Hold, OpPhase::Ambiguous, at(0));
+    (view.label, view.reason) = (Clean::new(gone), Some(reason()));
+    view.outcome = Some(quote(&format!("{gone}/{device}")));
+    news(&mut a, |m| drop(m.ops.insert(9, view)));
+    a.hide_names = true;
+    assert!(seen(&a).is_empty(), "{:?} in\n{}", seen(&a), picture(&a));
+    press(&mut a, "L");
+    assert!(seen(&a).is_empty(), "{:?} in\n{}", seen(&a), picture(&a));
 }

@@ -266,3 +266,23 @@ fn hidden_names_stand_nowhere_on_the_screen() {
         assert!(!text.contains(secret), "{secret} in\n{text}");
     }
 }
+
+#[test]
+fn the_badge_of_open_files_comes_and_goes_while_the_deck_runs() {
+    use crate::{
+        engine::Mail,
+        tui::{event::Event, start::Badge, update::update},
+    };
+    for began in [false, true] {
+        let mut a = app(120, 24, |s| s.badges = if began { vec![Badge::Exposed, Badge::ReadOnly] } else { vec![Badge::ReadOnly] });
+        let shown = |a: &crate::tui::app::App| picture(a).contains("OPEN FILES");
+        assert_eq!(shown(&a), began);
+        for is in [true, false, false, true] {
+            a.dirty = false;
+            let changes = is != shown(&a);
+            update(&mut a, Event::Mail(Box::new(Mail { exposed: Some(is), ..Mail::default() })), super::sample::at(1));
+            assert_eq!((shown(&a), a.dirty), (is, changes), "{}", picture(&a));
+            assert_eq!(a.badges().iter().filter(|b| **b == Badge::Exposed).count(), usize::from(is));
+        }
+    }
+}

@@ -26,6 +26,7 @@ pub(super) fn open(app: &mut App) {
         name: Field::with(""),
         fields: Vec::new(),
         passphrase: None,
+        again: Field::secret(),
         at: 1,
         check: None,
         asking: false,
@@ -46,7 +47,7 @@ pub(super) fn key(app: &mut App, key: &KeyEvent, out: &mut Vec<Do>) {
     match key.code {
         KeyCode::Tab | KeyCode::Down | KeyCode::BackTab | KeyCode::Up => {
             let back = matches!(key.code, KeyCode::BackTab | KeyCode::Up);
-            let lines = f.seal() + usize::from(f.passphrase.is_some());
+            let lines = f.seal() + if f.passphrase.is_some() { 2 } else { 0 };
             f.at = if back { (f.at + lines - 1) % lines } else { (f.at + 1) % lines };
             if f.check.is_none()
                 && !f.asking
@@ -64,6 +65,12 @@ pub(super) fn key(app: &mut App, key: &KeyEvent, out: &mut Vec<Do>) {
             }
             (f.check, f.asking, f.then_add) = (None, false, false);
         }
+        KeyCode::Enter if f.at == f.seal() && f.again.is_empty() && f.passphrase.as_ref().is_some_and(|p| !p.is_empty()) => f.at += 1,
+        KeyCode::Enter if f.passphrase.as_ref().is_some_and(|p| p.text() != f.again.text()) => {
+            f.again = Field::secret();
+            f.at = f.seal() + 1;
+            app.say(Level::Bad, &Message::new(&crate::i18n::command::PASSPHRASE_DIFFERS));
+        }
         KeyCode::Enter => match gateway(f) {
             None => app.say(Level::Hint, &Message::new(&w::ADD_INCOMPLETE)),
             Some(g) if f.check.as_ref().is_some_and(|c| c.trouble.is_none() && c.name == g.name) => {
@@ -80,7 +87,7 @@ pub(super) fn key(app: &mut App, key: &KeyEvent, out: &mut Vec<Do>) {
             }
         },
         // The passphrase is not part of what was checked.
-        _ if f.at == f.seal() => {
+        _ if f.at >= f.seal() => {
             let _ = f.field().is_some_and(|field| field.key(key));
         }
         _ => {
@@ -112,7 +119,7 @@ pub(super) fn answer(app: &mut App, check: AddCheck, out: &mut Vec<Do>) {
     f.asking = false;
     let fine = check.trouble.is_none();
     if check.trouble.as_ref().is_some_and(|r| r.code == ReasonCode::KeyringAbsent) && f.passphrase.is_none() {
-        f.passphrase = Some(Field::secret());
+        (f.passphrase, f.again) = (Some(Field::secret()), Field::secret());
         f.at = f.seal();
     }
     f.check = Some(check);

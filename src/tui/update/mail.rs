@@ -6,7 +6,7 @@ use crate::{
     domain::Method,
     engine::{
         Mail,
-        mailbox::{PairStage, PairView},
+        mailbox::{HistoryWhat, PairStage, PairView},
     },
     tui::{
         app::{App, PairingState},
@@ -25,6 +25,7 @@ pub(super) fn take(app: &mut App, mail: Mail, out: &mut Vec<Do>) {
     let now = app.now.boot_now();
     let selected = app.slot();
     let mut change = Change::Quiet;
+    learn(app, &mail);
     for (_, view) in mail.gateways {
         change = change.max(app.fleet.put_gateway(view));
     }
@@ -77,6 +78,9 @@ pub(super) fn take(app: &mut App, mail: Mail, out: &mut Vec<Do>) {
         app.host = host;
         app.dirty = true;
     }
+    if let Some(exposed) = mail.exposed {
+        app.dirty |= std::mem::replace(&mut app.exposed, exposed) != exposed;
+    }
     if mail.bell && app.opts.bell {
         out.push(Do::Bell);
     }
@@ -112,6 +116,30 @@ pub(super) fn take(app: &mut App, mail: Mail, out: &mut Vec<Do>) {
     if mail.ended {
         app.fatal = mail.fatal;
         out.push(Do::Leave(if app.quitting { Exit::Quit } else { Exit::EngineEnded }));
+    }
+}
+
+/// Whom this speaks of without their having a row here, or one no more: nobody of them is shown while names are hidden.
+fn learn(app: &mut App, mail: &Mail) {
+    let veil = app.fleet.veil_mut();
+    mail.gateways.keys().for_each(|gateway| veil.leave(gateway.as_str()));
+    let history = mail.history.iter().flat_map(|(_, lines)| lines);
+    let told = mail.toasts.iter().filter_map(|t| t.target.as_ref()).chain(mail.ops.values().map(|o| &o.target));
+    told.chain(&mail.told).chain(&mail.gone).chain(mail.history.iter().map(|(t, _)| t)).for_each(|t| veil.learn_target(t));
+    for line in history {
+        if let HistoryWhat::Change { reason: Some(why), .. } = &line.what {
+            veil.learn_reason(why);
+        }
+    }
+    mail.toasts.iter().for_each(|t| veil.learn_message(&t.text));
+    for op in mail.ops.values() {
+        let said = op.loses.iter().chain([&op.says]).chain(&op.outcome).chain(op.step.as_ref().map(|s| &s.0));
+        said.chain(op.prompt.as_ref().map(|p| &p.words)).for_each(|m| veil.learn_message(m));
+        op.reason.iter().for_each(|why| veil.learn_reason(why));
+    }
+    if let Some(Some(view)) = &mail.pairing {
+        veil.learn_target(&view.target);
+        view.log.iter().for_each(|(_, m)| veil.learn_message(m));
     }
 }
 

@@ -19,6 +19,8 @@ pub(super) fn closed(app: &mut App, top: Overlay) {
         // Esc in the line clears what was typed there; what was kept before stays.
         let back = if app.filter_text == before { String::new() } else { before };
         filter::set(app, back);
+    } else if let Overlay::Unlock(f) = top {
+        unlock::closed(app, &f);
     }
 }
 

@@ -53,8 +53,21 @@ pub(super) fn leave(app: &mut App) -> bool {
     if !std::mem::replace(&mut app.unlocking, false) {
         return false;
     }
-    app.say(Level::Hint, &Message::new(&w::UNLOCK_LEFT));
+    left(app);
     true
+}
+
+/// The form was closed by Esc, perhaps while what was typed in it is tried.
+pub(super) fn closed(app: &mut App, form: &UnlockForm) {
+    if form.asking {
+        left(app);
+    }
+}
+
+/// Nobody waits any more. What was asked cannot be called back: its answer counts whenever it comes.
+fn left(app: &mut App) {
+    app.unlock_left = true;
+    app.say(Level::Hint, &Message::new(&w::UNLOCK_LEFT));
 }
 
 /// News of how the vault stands; called before `app.status` is replaced.
@@ -64,8 +77,12 @@ pub(super) fn news(app: &mut App, status: &Status) {
         return;
     }
     let asked = std::mem::replace(&mut app.unlocking, false);
+    let late = std::mem::replace(&mut app.unlock_left, false);
     let VaultView::Locked(why) = &status.vault else {
         app.overlays.retain(|o| !matches!(o, Overlay::Unlock(_)));
+        if late && matches!(status.vault, VaultView::Open(_)) {
+            app.say(Level::Good, &Message::new(&w::UNLOCK_LATE));
+        }
         return;
     };
     let mut answered = false;
@@ -81,12 +98,12 @@ pub(super) fn news(app: &mut App, status: &Status) {
     let was_locked = app.status.as_ref().is_some_and(|s| matches!(s.vault, VaultView::Locked(_)));
     // Asked for once, when it turns out to be locked; later `m u` does. Never over something the operator is doing.
     if shut::wants_passphrase(why) {
-        if answered {
+        if answered || late {
             app.say_text(Level::Bad, told(why, app.lang()));
         } else if !was_locked && app.overlays.is_empty() && app.pairing.is_none() {
             app.overlays.push(Overlay::Unlock(UnlockForm::default()));
         }
-    } else if !same || asked {
+    } else if !same || asked || late {
         // Nothing that is typed here helps: what is to be mended on this host, and what then.
         app.say_text(Level::Bad, told(why, app.lang()));
     }

@@ -255,3 +255,22 @@ async fn times_ahead_of_this_hosts_clock_are_shown_as_they_are_and_block_nothing
         assert!(matches!(row.link.state, State::Seen | State::Ready), "{row:?}");
     }
 }
+
+#[tokio::test]
+async fn one_account_that_answers_is_told_whole_so_that_what_it_lists_no_more_goes() {
+    let stage = logged_in().await;
+    let worker = TelegramSession { key: Some(Box::new([7; 256])), device: "worker".into(), ..TelegramSession::default() };
+    let hash = stage.tg().add_session(OWNER, &worker).unwrap();
+    let listed = async || match stage.provider.look(&stage.cx, Some(&stage.at("shop")), Look::Row).await.unwrap() {
+        Report::Whole { account, rows } => (account, rows.iter().any(|r| r.device.as_ref().is_some_and(|d| d.as_str() == rows::hash_id(hash)))),
+        other => panic!("{other:?}"),
+    };
+    let account = stage.at("shop").account;
+    assert_eq!(listed().await, (account.clone(), true));
+    assert!(stage.tg().revoke(OWNER, hash));
+    assert_eq!(listed().await, (account, false));
+    // What did not answer says nothing of what is gone.
+    stage.tg().mute(true);
+    let silent = stage.provider.look(&stage.cx, Some(&stage.at("shop")), Look::Row).await;
+    assert!(matches!(silent, Ok(Report::Part(_)) | Err(_)), "{silent:?}");
+}

@@ -38,7 +38,7 @@ pub(super) fn add(app: &App, f: &AddForm) -> Panel {
     let mut cursor = (0, 0);
     let mut fields = vec![(w::ADD_NAME.get(lang), &f.name, None)];
     fields.extend(f.fields.iter().map(|(a, field)| (a.label(lang), field, usual.filter(|_| a.of == For::Url))));
-    fields.extend(f.passphrase.as_ref().map(|p| (w::ADD_SEAL.get(lang), p, None)));
+    fields.extend(f.passphrase.iter().flat_map(|p| [(w::ADD_SEAL.get(lang), p, None), (w::ADD_AGAIN.get(lang), &f.again, None)]));
     for (n, (name, field, usual)) in fields.into_iter().enumerate() {
         if f.at == n + 1 {
             cursor = (rows.len(), text::width(&label(name)) + field.cursor());
