@@ -5,6 +5,7 @@ use crate::{
     domain::{Action, Fact, GatewayId, Method, OpPhase, Prompt, Reason, Row, Secret, Stamp, Target, Tier},
     i18n::Message,
     providers::{Feed, GatewayFacts, KindSpec},
+    store::tokens::{FetchLine, Hold, Recent},
 };
 use std::{
     collections::HashMap,
@@ -46,6 +47,8 @@ pub struct Mail {
     pub history: Option<(Target, Vec<HistoryLine>)>,
     /// A token that the operator asked to see. Taken, shown for some seconds, dropped.
     pub revealed: Option<(Target, Result<Secret, Reason>)>,
+    /// What is told of a token that a person looks at.
+    pub tale: Option<(Target, Box<TokenTale>)>,
     /// What was found out about a client that cannot log in; `Ok(None)`: its kind has nothing to compare.
     pub why: Option<(Target, Result<Option<crate::providers::Diagnosis>, Reason>)>,
     /// Result of the add form's check, or of adding.
@@ -274,6 +277,25 @@ pub enum VaultView {
     Locked(Reason),
     /// No vault yet: the first secret makes one.
     Absent,
+}
+
+/// What is told of one token besides what its row shows. Kept and counted, nothing guessed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TokenTale {
+    /// The last ten minutes, instant by instant.
+    pub recent: Recent,
+    /// The attempts of this host, newest first.
+    pub lines: Vec<FetchLine>,
+    /// What stands against the next request.
+    pub hold: Option<Hold>,
+    /// That somebody else holds the secret, or clients loop, as far as that was seen.
+    pub storm: Option<Reason>,
+    /// A copy lies in the store of this host.
+    pub here: bool,
+    /// Whether one lies in the store that hosts share, or why that could not be learnt. `None`: nothing is shared.
+    pub shared: Option<Result<bool, Reason>>,
+    /// Names of the layouts of client libraries that the shared store is to hold copies in.
+    pub mirrors: Vec<&'static str>,
 }
 
 /// A line of the timeline.

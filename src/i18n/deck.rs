@@ -37,6 +37,7 @@ catalogue! { "deck";
     ACT_TIMELINE = "timeline", "时间线";
     ACT_TOKEN = "token", "令牌";
     ACT_PLAN = "slot plan", "标志方案";
+    ACT_BREAKER = "one fetch past a pause", "暂停中获取一次";
     ACT_WHY = "why no login", "为何无法登录";
     ACT_CLOCK = "clock", "时钟";
     ACT_LOG = "log", "日志";

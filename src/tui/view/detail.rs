@@ -218,7 +218,7 @@ fn minute(rfc: String) -> String {
 }
 
 /// The same without the day where that is today's.
-fn until(rfc: String, now: &Stamp) -> String {
+pub fn until(rfc: String, now: &Stamp) -> String {
     let text = minute(rfc);
     let today = now.wall.rfc3339();
     let same = today.get(..10).and_then(|day| text.strip_prefix(day));
