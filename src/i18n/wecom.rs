@@ -17,7 +17,7 @@ catalogue! { "wecom";
     FACT_BOTS = "Bot's log", "机器人日志";
     FACT_LAST_SIGN = "Last sign", "最近迹象";
     FACT_PAUSED = "Paused", "已暂停";
-    FACT_PAUSED_UNTIL = "Paused until", "暂停至";
+    FACT_PAUSED_UNTIL = "Pause ends", "暂停至";
     FACT_IP = "Egress IP", "出口 IP";
     FACT_PROBED = "Tried", "验证于";
     FACT_SHARED = "Shared", "多机共享";

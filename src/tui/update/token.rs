@@ -48,7 +48,7 @@ pub(in crate::tui) fn paused(app: &App, t: &TokenView) -> bool {
 pub(super) fn key(app: &mut App, key: &KeyEvent, out: &mut Vec<Do>) {
     let of = |mode| Chord::of(key).and_then(|c| app.keymap.act(mode, c));
     let (act, own) = (of(Mode::Deck), of(Mode::Token));
-    let page = panel::inner_height(app);
+    let page = panel::page(app);
     if own == Some(Act::Breaker) {
         breaker(app, out);
         return;
@@ -114,7 +114,7 @@ fn breaker(app: &mut App, out: &mut Vec<Do>) {
 /// Keeps the last line of the view at its foot.
 fn bound(app: &mut App) {
     let Some(Overlay::Token(t)) = app.overlays.last() else { return };
-    let last = overlays::token_height(app, t).saturating_sub(panel::inner_height(app) + 1);
+    let last = overlays::token_height(app, t).saturating_sub(panel::page(app));
     if let Some(Overlay::Token(t)) = app.overlays.last_mut() {
         t.scroll = t.scroll.min(last);
     }

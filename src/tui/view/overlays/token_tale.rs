@@ -17,7 +17,7 @@ use crate::{
         theme::Role,
         view::{
             detail,
-            panel::{Row, inner_height, wrapped},
+            panel::{Row, page, wrapped},
         },
     },
 };
@@ -130,7 +130,7 @@ pub(super) fn history(app: &App, tale: &TokenTale, rows: &mut Vec<Row>) {
         return;
     }
     let lang = app.lang();
-    let room = inner_height(app).saturating_sub(rows.len() + 2).max(FEW);
+    let room = page(app).saturating_sub(rows.len() + 2).max(FEW);
     let lines: Vec<[String; 4]> = tale.lines.iter().take(room).map(|l| cells(app, l, lang)).collect();
     let mut wide = [0; 3];
     for line in &lines {
