@@ -183,6 +183,7 @@ catalogue! { "deck";
     LABEL_IDENTITY = "Identity", "身份";
     LABEL_TOKEN = "Token", "令牌";
     LABEL_REASON = "Reason", "原因";
+    LABEL_NOTE = "Note", "备注";
     LABEL_REMEDY = "Remedy", "办法";
     LABEL_SERVER = "Server", "服务器";
     LABEL_CAN = "CAN", "可做";

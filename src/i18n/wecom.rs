@@ -26,7 +26,7 @@ catalogue! { "wecom";
     VERB_SECRET = "new Secret", "更换 Secret";
     VERB_RETRY = "one fetch past a pause", "暂停中获取一次";
     SAYS_RETRY = "Asks once now, although the platform said to wait.", "平台要求等待，仍立即请求一次。";
-    LOSES_PAUSE = "the rest of the wait: asked once now; refused again, the pause begins anew and may be longer (up to 1 h)", "余下的等待：立即请求一次；若再被拒，暂停重新开始，可能更长（最多 1 小时）";
+    LOSES_PAUSE = "the rest of the wait: if refused, it begins anew, perhaps longer (up to 1 h)", "余下的等待：若再被拒，会重新开始，可能更长（最多 1 小时）";
     NOT_PAUSED = "No pause is in force: the platform is asked as usual.", "没有暂停：照常向平台请求。";
     STEP_RETRY = "ask the platform once, past its pause", "在暂停中向平台请求一次";
     SAYS_SAME = "Asks again. The platform gives the same token until it dies, and says so.", "重新请求。到期前平台返回同一令牌，并如实说明。";

@@ -204,7 +204,7 @@ fn a_pause_is_shown_with_its_end_and_b_sends_exactly_one_fetch_past_it() {
     // Armed, it says what it costs and waits for Enter.
     pty.keys("b");
     pty.wait_for("RETRY ops");
-    pty.wait_for("the pause begins anew and may be longer");
+    pty.wait_for("if refused, it begins anew, perhaps longer");
     assert_eq!(fetches(), 2);
     fire(&pty);
     pty.wait_gone("RETRY ops");

@@ -161,7 +161,7 @@ fn a_pause_stands_there_with_its_end_and_its_reason_and_b_arms_one_fetch_past_it
         &[
             "Paused       41m more, until 09:55Z: The server asks to slow down. [45009]",
             "refused 3 times in a row",
-            "b asks once all the same; refused again, the pause begins anew and may be",
+            "b asks once all the same; if refused, the pause may get longer.",
             "At a shell: pairdeck do retry im-core:u-20077",
         ],
     );
@@ -234,7 +234,7 @@ fn a_small_screen_scrolls_to_the_last_fetch_and_no_further() {
         let lines = (0..40).map(|n| line(60 * n, "due", "new")).chain([line(86_400 * 3, "cold", "new")]).collect();
         open(&mut a, TokenTale { lines, hold: Some(hold(Some(later(2_460_000)), 3)), storm: Some(Reason::new(ReasonCode::TokenStorm)), ..tale() });
         let first = picture(&a);
-        assert!(first.contains("43"), "{first}");
+        assert!(first.contains("43") && (keys(&a).contains("j scroll") || lang == Lang::Zh), "{first}");
         press(&mut a, "G");
         let last = picture(&a);
         assert_ne!(first, last);

@@ -3,6 +3,7 @@
 use super::{
     asking::{code, get, many},
     platform::{Bench, WECOM, target},
+    primary::{Primary, listening},
 };
 use crate::{
     domain::ReasonCode,
@@ -119,4 +120,23 @@ async fn the_tale_adds_up_to_what_is_counted_at_the_instants_at_which_it_was() {
     tokio::time::sleep(S(601)).await;
     get(&world, Ask::default()).await.unwrap();
     assert_eq!(tale(&world).await.recent.sent.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_copies_are_those_that_a_wipe_takes_away_here_and_in_the_shared_store() {
+    let b = Bench::new(WECOM);
+    let primary = Primary::new();
+    let (one, two) = listening(&b, &primary).await;
+    for host in [&one, &two] {
+        let told = tale(&host.world).await;
+        assert_eq!((told.here, told.shared), (true, Some(Ok(true))));
+    }
+    // What another host fetched is no fetch from here.
+    assert_eq!(tale(&one.world).await.recent.sent.len() + tale(&two.world).await.recent.sent.len(), 1);
+    one.world.tokens().forget(&target(0)).await.unwrap();
+    tokio::time::sleep(S(5)).await;
+    for host in [&one, &two] {
+        let told = tale(&host.world).await;
+        assert_eq!((told.here, told.shared), (false, Some(Ok(false))));
+    }
 }

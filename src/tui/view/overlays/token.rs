@@ -18,7 +18,7 @@ use crate::{
         update::token_paused,
         view::{
             detail,
-            panel::{Panel, Row, inner_width, wrapped},
+            panel::{Panel, Row, inner_width, page, wrapped},
         },
     },
 };
@@ -68,7 +68,8 @@ pub(super) fn panel(app: &App, t: &TokenView) -> Panel {
     if let Some(told) = &t.tale {
         tale::history(app, told, &mut rows);
     }
-    Panel { title: named(app, &s::TOKEN_TITLE, t.label.as_str()), rows, keys: keys(app, t, !tokens.is_empty()), scroll: t.scroll, ..Panel::default() }
+    let keys = keys(app, t, !tokens.is_empty(), rows.len() > page(app));
+    Panel { title: named(app, &s::TOKEN_TITLE, t.label.as_str()), rows, keys, scroll: t.scroll, ..Panel::default() }
 }
 
 /// One token, line by line.
@@ -152,8 +153,8 @@ fn revealed(app: &App, t: &TokenView, rows: &mut Vec<Row>, width: usize) {
     }
 }
 
-/// The keys that do something now, and the way out. Why another one does not stands in the help.
-fn keys(app: &App, t: &TokenView, any: bool) -> String {
+/// The keys that do something now, and the way out. `any`: there is a token. `scrolls`: it has more lines than the screen. Why another one does not stands in the help.
+fn keys(app: &App, t: &TokenView, any: bool, scrolls: bool) -> String {
     let slot = app.fleet.find(&t.target);
     let can = |action: Action| slot.is_some_and(|slot| app.can(slot, &action).is_ok());
     // Where a platform issues tokens that die, the two verbs are about these.
@@ -165,6 +166,7 @@ fn keys(app: &App, t: &TokenView, any: bool) -> String {
         ((any || t.issued) && can(Action::Regenerate), fetch, Act::Regenerate),
         ((any || t.issued) && can(Action::Wipe), caches, Act::Wipe),
         (token_paused(app, t) && can(Action::Do(RETRY.into())), &s::TOKEN_KEY_BREAKER, Act::Breaker),
+        (scrolls, &s::TOKEN_KEY_SCROLL, Act::Down),
         (true, &s::TOKEN_KEY_HELP, Act::Help),
     ];
     let seconds = app.opts.reveal.as_secs().to_string();
