@@ -172,7 +172,7 @@ fn a_pause_stands_there_with_its_end_and_its_reason_and_b_arms_one_fetch_past_it
     // Without an end it is over when something else changes.
     let mut a = deck(120, 40, |_| {});
     open(&mut a, TokenTale { hold: Some(hold(None, 1)), ..tale() });
-    says(&a, &["Paused       until its settings or Secret change: The server asks to slow down. [45009]"]);
+    says(&a, &["Paused       until its settings or Secret change: The server asks to slow", "down. [45009]"]);
 }
 
 #[test]
