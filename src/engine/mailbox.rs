@@ -1,11 +1,11 @@
 //! What the terminal learns: a coalescing mailbox. Writers never wait; the reader takes everything at once.
 
+pub use super::tokens::TokenTale;
 use crate::{
     clock::gate::{GateView, Shown},
     domain::{Action, Fact, GatewayId, Method, OpPhase, Prompt, Reason, Row, Secret, Stamp, Target, Tier},
     i18n::Message,
     providers::{Feed, GatewayFacts, KindSpec},
-    store::tokens::{FetchLine, Hold, Recent},
 };
 use std::{
     collections::HashMap,
@@ -277,25 +277,6 @@ pub enum VaultView {
     Locked(Reason),
     /// No vault yet: the first secret makes one.
     Absent,
-}
-
-/// What is told of one token besides what its row shows. Kept and counted, nothing guessed.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct TokenTale {
-    /// The last ten minutes, instant by instant.
-    pub recent: Recent,
-    /// The attempts of this host, newest first.
-    pub lines: Vec<FetchLine>,
-    /// What stands against the next request.
-    pub hold: Option<Hold>,
-    /// That somebody else holds the secret, or clients loop, as far as that was seen.
-    pub storm: Option<Reason>,
-    /// A copy lies in the store of this host.
-    pub here: bool,
-    /// Whether one lies in the store that hosts share, or why that could not be learnt. `None`: nothing is shared.
-    pub shared: Option<Result<bool, Reason>>,
-    /// Names of the layouts of client libraries that the shared store is to hold copies in.
-    pub mirrors: Vec<&'static str>,
 }
 
 /// A line of the timeline.

@@ -84,6 +84,7 @@ pub fn early(rules: &TokenRules, life: std::time::Duration) -> std::time::Durati
 }
 
 pub use ident::whose;
+pub use tale::TokenTale;
 
 impl Broker {
     pub(super) fn new(world: Weak<World>) -> Self {

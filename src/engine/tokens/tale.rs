@@ -2,7 +2,29 @@
 //! the next request, and where copies lie. Read only; no platform is asked.
 
 use super::{Broker, Subject, ident::name, learn::soon, storm};
-use crate::{domain::Target, engine::mailbox::TokenTale};
+use crate::{
+    domain::{Reason, Target},
+    store::tokens::{FetchLine, Hold, Recent},
+};
+
+/// What is told of one token besides what its row shows. Kept and counted, nothing guessed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TokenTale {
+    /// The last ten minutes, instant by instant.
+    pub recent: Recent,
+    /// The attempts of this host, newest first.
+    pub lines: Vec<FetchLine>,
+    /// What stands against the next request.
+    pub hold: Option<Hold>,
+    /// That somebody else holds the secret, or clients loop, as far as that was seen.
+    pub storm: Option<Reason>,
+    /// A copy lies in the store of this host.
+    pub here: bool,
+    /// Whether one lies in the store that hosts share, or why that could not be learnt. `None`: nothing is shared.
+    pub shared: Option<Result<bool, Reason>>,
+    /// Names of the layouts of client libraries that the shared store is to hold copies in.
+    pub mirrors: Vec<&'static str>,
+}
 
 /// Lines of the history that are told.
 const LINES: usize = 50;
@@ -26,7 +48,7 @@ impl Broker {
     }
 
     /// Whether a copy lies in the store that hosts share.
-    async fn copy(&self, subject: &Subject) -> Option<Result<bool, crate::domain::Reason>> {
+    async fn copy(&self, subject: &Subject) -> Option<Result<bool, Reason>> {
         let shared = match self.connect(&subject.world).await? {
             Ok(shared) => shared,
             Err(why) => return Some(Err(why)),
