@@ -227,6 +227,7 @@ impl Actor {
             Command::Refresh(only) => self.refresh(only.as_ref()),
             Command::ClockTracks => self.clock_tracks(),
             Command::History(target) => self.history(target),
+            Command::TokenTale(target) => self.token_tale(target),
             Command::Reveal(target) => self.reveal(target),
             Command::Copied(target) => self.copied(target),
             Command::Why { target, claim } => self.why(target, claim),

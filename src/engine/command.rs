@@ -54,6 +54,8 @@ pub enum Command {
     Refresh(Option<crate::domain::GatewayId>),
     /// Load the history of a target for the timeline.
     History(Target),
+    /// Tell of the token of a target what its row does not: `Mail::tale`. Nobody but the store that hosts share is asked.
+    TokenTale(Target),
     /// Read a token for an operator who asked to see it.
     Reveal(Target),
     /// A token that is on screen was put into the clipboard: a line of the audit.

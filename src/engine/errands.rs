@@ -52,6 +52,16 @@ impl Actor {
         });
     }
 
+    /// What is told of a token; nothing where a platform issues none.
+    pub(super) fn token_tale(&self, target: Target) {
+        let world = self.world.clone();
+        self.tasks.spawn(async move {
+            if let Some(tale) = world.tokens().tale(&target).await {
+                world.mailbox.put(|m| m.tale = Some((target, Box::new(tale))));
+            }
+        });
+    }
+
     pub(super) fn reveal(&self, target: Target) {
         let world = self.world.clone();
         self.tasks.spawn(async move {

@@ -1,5 +1,6 @@
 //! What the terminal learns: a coalescing mailbox. Writers never wait; the reader takes everything at once.
 
+pub use super::tokens::TokenTale;
 use crate::{
     clock::gate::{GateView, Shown},
     domain::{Action, Fact, GatewayId, Method, OpPhase, Prompt, Reason, Row, Secret, Stamp, Target, Tier},
@@ -50,6 +51,8 @@ pub struct Mail {
     pub history: Option<(Target, Vec<HistoryLine>)>,
     /// A token that the operator asked to see. Taken, shown for some seconds, dropped.
     pub revealed: Option<(Target, Result<Secret, Reason>)>,
+    /// What is told of a token that a person looks at.
+    pub tale: Option<(Target, Box<TokenTale>)>,
     /// What was found out about a client that cannot log in; `Ok(None)`: its kind has nothing to compare.
     pub why: Option<(Target, Result<Option<crate::providers::Diagnosis>, Reason>)>,
     /// Result of the add form's check, or of adding.

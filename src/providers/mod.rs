@@ -40,6 +40,9 @@ pub type Fut<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 /// Verb of kinds whose accounts have slots for workers: makes a new one. `p` opens it on an account that is paired already.
 pub const NEW_SLOT: &str = "new-slot";
 
+/// Verb of kinds whose platforms issue tokens: one request although the platform said to wait. `b` of the token view arms it.
+pub const RETRY: &str = "retry";
+
 /// What a watch or a look yields. An incomplete list never deletes.
 #[derive(Debug)]
 pub enum Report {

@@ -7,7 +7,7 @@
 use super::{Cx, Fut};
 use crate::{
     domain::{Clean, Fingerprint, Reason, ReasonCode, Secret, Stamp, Target, row::TokenSemantics},
-    store::tokens::{Sign, Signs},
+    store::tokens::{Hold, Sign, Signs},
 };
 use std::time::Duration;
 
@@ -175,6 +175,9 @@ pub struct Ask {
     pub renew: Option<RenewWish>,
     /// Fetch although a clock is blocked.
     pub any_clock: bool,
+    /// With `renew`: one request although the platform said to wait. What it answers counts as always, so that a refusal holds the next
+    /// one back again, and longer.
+    pub past_pause: bool,
 }
 
 /// What an operator who asks for a new token wants.
@@ -229,6 +232,10 @@ pub trait Tokens: Send + Sync {
     fn put_secret<'a>(&'a self, at: &'a Target, name: &'a str, secret: Secret) -> Fut<'a, Result<(), Reason>>;
     /// Somebody else uses the secret of `at`, or clients loop: how that was seen, whether or not there is a token.
     fn storm<'a>(&'a self, _at: &'a Target) -> Fut<'a, Option<Reason>> {
+        Box::pin(async { None })
+    }
+    /// What stands against the next request for the token of `at`, whether or not there is a token. `None`: nothing.
+    fn paused<'a>(&'a self, _at: &'a Target) -> Fut<'a, Option<Hold>> {
         Box::pin(async { None })
     }
     /// Takes note of what was seen of other holders of the secret of `at`, such as a bot's own log tells.

@@ -3,6 +3,7 @@
 use super::edit::Field;
 use crate::{
     domain::{Boot, Clean, GatewayId, Reason, RemoteId, Secret, Target},
+    engine::mailbox::TokenTale,
     providers::{Claim, Diagnosis, VerbSpec},
 };
 
@@ -18,6 +19,14 @@ pub struct TokenView {
     pub asking: bool,
     /// Why it could not be had.
     pub trouble: Option<Reason>,
+    /// Its platform issues tokens that die, so that there is a tale of them.
+    pub issued: bool,
+    /// What is told of it besides its row; `None` until it came.
+    pub tale: Option<Box<TokenTale>>,
+    /// When that was last asked for.
+    pub told: Boot,
+    /// Lines scrolled.
+    pub scroll: usize,
 }
 
 /// The slot plan of one account.

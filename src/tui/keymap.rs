@@ -1,7 +1,7 @@
 //! What each key does, by name. The help, the footer and the palette are made from the live map, so that they cannot lie.
 
 use super::keys::Chord;
-use crate::i18n::{Words, deck as w};
+use crate::i18n::{Words, deck as w, slots as s};
 use std::collections::HashMap;
 
 /// Where a key is pressed.
@@ -11,6 +11,8 @@ pub enum Mode {
     Deck,
     /// On the pairing screen.
     Pairing,
+    /// In the token view, besides keys of the deck.
+    Token,
 }
 
 /// Headings of the help.
@@ -162,6 +164,8 @@ acts! {
     Suspend Deck App "suspend" ACT_SUSPEND ["ctrl-z"];
     /// Quit.
     Quit Deck App "quit" ACT_QUIT ["q"];
+    /// In the token view: one request although the platform said to wait.
+    Breaker Token Act "token.breaker" ACT_BREAKER ["b"];
     /// Use a pairing code.
     PairCode Pairing Pairing "pairing.code" ACT_PAIR_CODE ["k"];
     /// Use a QR.
@@ -191,6 +195,22 @@ acts! {
     /// The help.
     PairHelp Pairing Pairing "pairing.help" ACT_HELP ["?"];
 }
+
+/// Keys of the deck that work in the token view, with what they do there.
+pub const TOKEN_VIEW: [(Act, &Words); 12] = [
+    (Act::Regenerate, &s::TOKEN_ACT_FETCH),
+    (Act::Wipe, &s::TOKEN_ACT_CACHES),
+    (Act::Show, &s::TOKEN_ACT_SHOW),
+    (Act::Copy, &s::TOKEN_ACT_COPY),
+    (Act::Token, &s::TOKEN_ACT_CLOSE),
+    (Act::Down, &w::ACT_DOWN),
+    (Act::Up, &w::ACT_UP),
+    (Act::PageDown, &w::ACT_PAGE_DOWN),
+    (Act::PageUp, &w::ACT_PAGE_UP),
+    (Act::Top, &w::ACT_TOP),
+    (Act::Bottom, &w::ACT_BOTTOM),
+    (Act::Help, &w::ACT_HELP),
+];
 
 /// One line of `[keys]` in the configuration.
 #[derive(Clone, Debug)]
@@ -291,6 +311,15 @@ impl Keymap {
                 }
             }
         }
+        // A view that has keys of the deck and keys of its own.
+        for own in Act::ALL.iter().filter(|a| a.mode() == Mode::Token) {
+            for chord in by_act.get(own).into_iter().flatten() {
+                let Some((of_deck, _)) = TOKEN_VIEW.iter().find(|(a, _)| by_act.get(a).is_some_and(|keys| keys.contains(chord))) else { continue };
+                let (act, other) = if lines.contains_key(of_deck) { (of_deck, own) } else { (own, of_deck) };
+                let line = lines.get(act).copied().unwrap_or(0);
+                return Err(KeymapError::Clash { act: act.name().into(), key: chord.to_string(), other: other.name(), line });
+            }
+        }
         Ok(Self { by_key, by_act, changed })
     }
 
@@ -336,52 +365,4 @@ impl Default for Keymap {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    fn with(act: &str, keys: &[&str]) -> Result<Keymap, KeymapError> {
-        Keymap::new(&[KeyOverride { act: act.into(), keys: keys.iter().map(|k| (*k).into()).collect(), line: Some(41) }])
-    }
-
-    #[test]
-    fn the_built_in_map_has_no_clash_and_every_act_a_key() {
-        let map = Keymap::new(&[]).unwrap();
-        for act in Act::ALL {
-            assert!(!map.keys(*act).is_empty(), "{} has no key", act.name());
-        }
-    }
-
-    #[test]
-    fn a_clash_names_line_key_and_owner() {
-        let e = with("regenerate", &["w"]).unwrap_err();
-        assert_eq!(e.to_string(), "line 41: keys.regenerate = \"w\": that key already does `wipe`; give that one another key first");
-    }
-
-    #[test]
-    fn a_moved_key_leaves_its_old_place() {
-        let map = with("regenerate", &["ctrl-r"]).unwrap();
-        assert_eq!(map.act(Mode::Deck, Chord::letter('r')), None);
-        assert_eq!(map.act(Mode::Deck, Chord::parse("ctrl-r").unwrap()), Some(Act::Regenerate));
-        assert_eq!(map.changed(), [Act::Regenerate]);
-    }
-
-    #[test]
-    fn unreachable_and_unsafe_bindings_are_errors() {
-        assert!(matches!(with("wipe", &["ctrl-i"]), Err(KeymapError::Key { .. })));
-        assert!(matches!(with("wipe", &["esc"]), Err(KeymapError::Key { .. })));
-        assert!(matches!(with("wipe", &[]), Err(KeymapError::Unreachable { .. })));
-        assert!(matches!(with("wype", &["w"]), Err(KeymapError::Act { .. })));
-        for easy in ["enter", "space", "y", "w", "p"] {
-            assert!(matches!(with("pairing.override", &[easy]), Err(KeymapError::Key { .. })), "{easy}");
-        }
-    }
-
-    #[test]
-    fn acting_keys_are_no_neighbours_and_e_is_free() {
-        let map = Keymap::default();
-        for c in ['e', 'd', 'D', 'x', 'X'] {
-            assert_eq!(map.act(Mode::Deck, Chord::letter(c)), None, "{c}");
-        }
-    }
-}
+mod tests;

@@ -8,7 +8,7 @@ use crate::support::{
     house::{Home, Servers},
     pty::Pty,
 };
-use pairdeck::sandbox::{AppSpec, Part, TokenSettings};
+use pairdeck::sandbox::{AppSpec, Part, TokenFault, TokenSettings};
 use std::{fs, io::Write};
 
 const OPS: &str = "CANARY-OPS-SECRET-b41c07";
@@ -169,4 +169,59 @@ fn a_config_that_is_taken_away_for_a_while_leaves_the_rows_and_is_followed_again
     pty.wait_gone("config.toml is gone");
     pty.wait_gone("news");
     assert!(pty.text().contains("ops"), "{}", pty.text());
+}
+
+#[test]
+fn a_pause_is_shown_with_its_end_and_b_sends_exactly_one_fetch_past_it() {
+    let house = house(vec![app("1000002", "ops", OPS)]);
+    let server = house.servers.sandbox().tokens("corp").unwrap().clone();
+    let fetches = || server.asked().0.iter().filter(|r| r.path.contains("/gettoken")).count();
+    let pty = house.open();
+    wait_row(&pty, "ops", "ready");
+    select(&pty, "ops");
+    // No pause yet: the view says so, lists no such key, and sends nothing.
+    press(&pty, "T", "the view", |s| s.contents().contains("Fetches      ·········▁  1 in 10 min").then_some(()));
+    assert!(!pty.text().contains("breaker"), "{}", pty.text());
+    pty.keys("b");
+    pty.wait_for("No pause is in force");
+    assert_eq!(fetches(), 1);
+    server.fault(TokenFault::parse("rate", None, false).unwrap(), u32::MAX, None);
+    pty.keys("r");
+    pty.wait_for("REGENERATE ops");
+    fire(&pty);
+    pty.wait_for("asks to slow down");
+    assert_eq!(fetches(), 2);
+    press(&pty, "T", "the pause", |s| (s.contents().contains("Paused ") && s.contents().contains("b breaker")).then_some(()));
+    for words in ["more, until ", "The server asks to slow down. [45009]", "failed: The server asks to slow down"] {
+        assert!(pty.text().contains(words), "{words}: {}", pty.text());
+    }
+    // `r` does not get past it.
+    pty.keys("r");
+    pty.wait_for("REGENERATE ops");
+    fire(&pty);
+    pty.wait_gone("REGENERATE ops");
+    press(&pty, "T", "the pause", |s| s.contents().contains("b breaker").then_some(()));
+    // Armed, it says what it costs and waits for Enter.
+    pty.keys("b");
+    pty.wait_for("RETRY ops");
+    pty.wait_for("if refused, it begins anew, perhaps longer");
+    assert_eq!(fetches(), 2);
+    fire(&pty);
+    pty.wait_gone("RETRY ops");
+    press(&pty, "T", "the longer pause", |s| s.contents().contains("refused 2 times in a row").then_some(()));
+    assert_eq!(fetches(), 3, "exactly one further fetch");
+    pty.keys("<Esc>");
+    // The same from a shell, now that the platform answers again: the pause is over.
+    server.heal();
+    house.home.run(&["do", "retry", "corp:ops", "--yes"]).exits(0);
+    assert_eq!(fetches(), 4);
+    house.home.run(&["do", "retry", "corp:ops", "--yes"]).says(&["No pause is in force"]);
+    assert_eq!(fetches(), 4);
+    pty.assert_never_wrote(OPS);
+}
+
+/// Enter, once it counts: it is swallowed for the first 300 ms after arming, which is the behaviour, not a wait for something.
+fn fire(pty: &Pty) {
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    pty.keys("<Enter>");
 }

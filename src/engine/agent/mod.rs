@@ -59,6 +59,7 @@ impl Request {
             any_clock: self.allow_clock_skew,
             refused_too: false,
             proven: false,
+            past_pause: false,
         }
     }
 }

@@ -136,8 +136,8 @@ pub(super) fn held_back(row: Option<&TokenRow>, ask: &Ask, against: &Fingerprint
     if hold.reason.code == ReasonCode::TokenForgotten {
         return None;
     }
-    // An operator's word outweighs what was learnt, but not a platform that asks to slow down.
-    if ask.renew.is_some() && hold.reason.code != ReasonCode::RateLimited {
+    // An operator's word outweighs what was learnt, but not a platform that asks to slow down, unless that is the very word.
+    if ask.renew.is_some() && (ask.past_pause || hold.reason.code != ReasonCode::RateLimited) {
         return None;
     }
     if hold.against.as_ref().is_some_and(|a| a != against) {

@@ -3,7 +3,7 @@
 //!
 //! * `decide`: what an ask comes to, pure. * `flight`: one attempt at a time in this process and on this host.
 //! * `attempt`: the attempt itself. * `check`: whether a token is refused as a client says. * `hosts`: the same among hosts. * `learn`: what hosts tell each other.
-//! * `ident`: what a token is called. `prints`: the key of its fingerprint. * `renamed`: what lies under older names. * `timer`: fetches without being asked.
+//! * `ident`: what a token is called. `prints`: the key of its fingerprint. * `renamed`: what lies under older names. * `tale`: what is told to a person. `timer`: fetches without being asked.
 
 mod attempt;
 mod check;
@@ -17,6 +17,7 @@ mod prints;
 mod renamed;
 mod storm;
 mod subject;
+mod tale;
 #[cfg(test)]
 pub(super) mod tests;
 pub(super) mod timer;
@@ -34,7 +35,7 @@ use crate::{
     shared::{Gone, Shared},
     store::{
         run_lock,
-        tokens::{Sign, TokenKey, TokenRow},
+        tokens::{Hold, Sign, TokenKey, TokenRow},
     },
 };
 use decide::Next;
@@ -83,6 +84,7 @@ pub fn early(rules: &TokenRules, life: std::time::Duration) -> std::time::Durati
 }
 
 pub use ident::whose;
+pub use tale::TokenTale;
 
 impl Broker {
     pub(super) fn new(world: Weak<World>) -> Self {
@@ -307,6 +309,14 @@ impl Tokens for Broker {
         Box::pin(async move {
             let row = self.subject(at).ok()?.row().await.ok()??;
             storm::of(&row)
+        })
+    }
+
+    fn paused<'a>(&'a self, at: &'a Target) -> Fut<'a, Option<Hold>> {
+        Box::pin(async move {
+            let subject = self.subject(at).ok()?;
+            let now = subject.world.time.now();
+            subject.row().await.ok()??.hold.filter(|h| h.stands(&now))
         })
     }
 

@@ -4,7 +4,7 @@ use super::platform::Platform;
 use crate::{
     domain::{Action, Effect, Not, ReasonCode, Row, Tier},
     i18n::{Message, Words, wecom as w},
-    providers::token::Rotate,
+    providers::{RETRY, token::Rotate},
 };
 
 /// See [`crate::providers::Provider::can`].
@@ -29,6 +29,14 @@ pub(super) fn can(platform: &Platform, row: &Row, action: &Action) -> Result<Eff
         }
         Action::Wipe => effect(Tier::Swift, &w::SAYS_WIPE, &[&w::LOSES_CACHED]),
         Action::Do(verb) if &**verb == "secret" => effect(Tier::Now, &w::SAYS_SECRET, &[]),
+        Action::Do(verb) if &**verb == RETRY && missing => Err(Not::NotNow(Message::new(&w::NOT_SECRET))),
+        Action::Do(verb) if &**verb == RETRY => {
+            if row.facts.iter().any(|f| matches!(f.key, super::rows::PAUSED | super::rows::PAUSED_UNTIL)) {
+                effect(Tier::Hold, &w::SAYS_RETRY, &[&w::LOSES_PAUSE])
+            } else {
+                Err(Not::NotNow(Message::new(&w::NOT_PAUSED)))
+            }
+        }
         Action::Do(_) => Err(Not::Unsupported(Message::new(&w::NOT_VERB))),
     }
 }

@@ -79,6 +79,7 @@ pub(super) async fn known(cx: &Cx, account: &Account) -> Known {
         missing: fetch::secret(cx, account).is_none().then(|| fetch::missing(cx, account)),
         memory: Memory::of(cx, account).await,
         probed: None,
+        hold: cx.tokens.paused(&target(cx, account)).await,
         shared: cx.tokens.shares(),
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     },
     i18n::{Message, wecom as w},
     providers::{
-        Cx,
+        Cx, RETRY,
         token::{Ask, Became, Given, Renew, RenewWish, Rotate},
     },
 };
@@ -49,9 +49,13 @@ pub(super) async fn plan(platform: &Platform, cx: &Cx, at: &Target, action: &Act
         }
         Action::Wipe => ("forget", &w::STEP_FORGET, Some(&w::LOSES_CACHED)),
         Action::Do(verb) if &**verb == "secret" => ("secret", &w::STEP_SECRET, None),
+        Action::Do(verb) if &**verb == RETRY => {
+            fetch::secret(cx, account).ok_or_else(|| fetch::missing(cx, account))?;
+            (RETRY, &w::STEP_RETRY, None)
+        }
         _ => return Err(Reason::new(ReasonCode::Internal).raw("no plan for this action")),
     };
-    let replay = if id == "rotate" { Replay::AfterCheck } else { Replay::Free };
+    let replay = if matches!(id, "rotate" | RETRY) { Replay::AfterCheck } else { Replay::Free };
     Ok(Plan {
         v: PLAN_VERSION,
         action: action.clone(),
@@ -82,6 +86,11 @@ pub(super) async fn check(cx: &Cx, op: &Op, step: &str) -> Finding {
             Some(now) if Some(Fingerprint::of(&cx.fingerprint_key, now)) != print(op, SECRET_PRINT) => Finding::Done,
             _ => Finding::NotDone,
         },
+        // Never sent a second time by itself: while a pause stands, a person says whether it is worth another one.
+        RETRY => match cx.tokens.paused(&op.target).await {
+            Some(hold) => Finding::Foreign(hold.reason),
+            None => Finding::Done,
+        },
         _ => Finding::NotDone,
     }
 }
@@ -89,8 +98,9 @@ pub(super) async fn check(cx: &Cx, op: &Op, step: &str) -> Finding {
 /// See [`crate::providers::Provider::run`].
 pub(super) async fn run(platform: &'static Platform, cx: &Cx, op: &Op, step: &str, answer: Option<Answer>) -> StepEnd {
     match step {
-        "fetch" => renew(platform, cx, op, RenewWish::Again).await,
-        "rotate" => renew(platform, cx, op, RenewWish::Rotate).await,
+        "fetch" => renew(platform, cx, op, RenewWish::Again, false).await,
+        "rotate" => renew(platform, cx, op, RenewWish::Rotate, false).await,
+        RETRY => renew(platform, cx, op, RenewWish::Again, true).await,
         "forget" => match cx.tokens.forget(&op.target).await {
             Ok(()) => done(json!({ TOLD: still_valid(op) }), Secrets::new()),
             Err(why) => StepEnd::Failed { why, sent: false },
@@ -133,9 +143,9 @@ fn replaced(platform: &Platform, old: Option<&Fingerprint>) -> Vec<Message> {
     lives.then(|| Message::new(&w::TOLD_OLD_LIVES)).into_iter().collect()
 }
 
-async fn renew(platform: &Platform, cx: &Cx, op: &Op, wish: RenewWish) -> StepEnd {
+async fn renew(platform: &Platform, cx: &Cx, op: &Op, wish: RenewWish, past_pause: bool) -> StepEnd {
     use ReasonCode as C;
-    match cx.tokens.obtain(&op.target, Ask { renew: Some(wish), ..Ask::default() }).await {
+    match cx.tokens.obtain(&op.target, Ask { renew: Some(wish), past_pause, ..Ask::default() }).await {
         Ok(given) => {
             let old = old(op);
             let same = given.became == Some(Became::Unchanged) || old.as_ref() == Some(&given.held.fingerprint);

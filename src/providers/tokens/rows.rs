@@ -8,7 +8,7 @@ use crate::{
     },
     i18n::{Words, wecom as w},
     providers::token::Held,
-    store::config::{Account, Mirror},
+    store::{config::Account, tokens::Hold},
 };
 
 /// How a token was last found.
@@ -37,10 +37,16 @@ pub(super) struct Known {
     pub(super) storm: Option<Reason>,
     /// When somebody wiped its token, if nobody has asked for one since.
     pub(super) wiped: Option<Stamp>,
+    /// What stands against the next request for a token.
+    pub(super) hold: Option<Hold>,
     /// Hosts share tokens: a copy may be there although none is held here.
     pub(super) shared: bool,
 }
 
+/// Key of the fact that the platform is not asked for a token before something else changes.
+pub(super) const PAUSED: &str = "paused";
+/// Key of the fact that it is not asked before that instant.
+pub(super) const PAUSED_UNTIL: &str = "paused_until";
 /// Key of the fact that hosts share this token.
 pub(super) const SHARED: &str = "shared";
 
@@ -173,6 +179,11 @@ pub(super) fn row(platform: &Platform, gateway: &GatewayId, account: &Account, k
             add("last_sign", &w::FACT_LAST_SIGN, FactValue::At(Stamp::wall_only(at)));
         }
     }
+    match known.hold.as_ref().filter(|h| h.stands(&now)).map(|h| h.until) {
+        Some(Some(until)) => add(PAUSED_UNTIL, &w::FACT_PAUSED_UNTIL, FactValue::At(until)),
+        Some(None) => add(PAUSED, &w::FACT_PAUSED, FactValue::Flag(true)),
+        None => {}
+    }
     if let Some(ip) = &known.memory.ip {
         add("egress_ip", &w::FACT_IP, FactValue::Text(ip.clone()));
     }
@@ -183,7 +194,7 @@ pub(super) fn row(platform: &Platform, gateway: &GatewayId, account: &Account, k
         add(SHARED, &w::FACT_SHARED, FactValue::Flag(true));
     }
     if !account.mirror.is_empty() {
-        let names: Vec<&str> = account.mirror.iter().map(|m| mirror_name(*m)).collect();
+        let names: Vec<&str> = account.mirror.iter().map(|m| m.name()).collect();
         add("mirrors", &w::FACT_MIRRORS, FactValue::Text(Clean::new(&names.join(" "))));
     }
     facts.shrink_to_fit();
@@ -204,14 +215,6 @@ pub(super) fn row(platform: &Platform, gateway: &GatewayId, account: &Account, k
 fn identity(id: &str) -> Clean {
     let digits = id.len() >= 8 && id.bytes().all(|b| b.is_ascii_digit());
     Clean::new(&if digits { format!("id {id}") } else { id.to_owned() })
-}
-
-const fn mirror_name(m: Mirror) -> &'static str {
-    match m {
-        Mirror::Wechatpy => "wechatpy",
-        Mirror::Wechatpy2 => "wechatpy2",
-        Mirror::Silenceper => "silenceper",
-    }
 }
 
 #[cfg(test)]
@@ -241,7 +244,8 @@ mod tests {
             assert_eq!(info(&held, TokenSemantics::SameUntilExpiry).rejected, rejected);
             let why = Reason::new(ReasonCode::AddressNotTrusted).with("ip", "203.0.113.7");
             let probed = Some(Probed { fingerprint: fingerprint.clone(), at: now, said: Some(why) });
-            let known = Known { held: Some(held), missing: None, memory: Memory::default(), probed, storm: None, wiped: None, shared: false };
+            let known =
+                Known { held: Some(held), missing: None, memory: Memory::default(), probed, storm: None, wiped: None, hold: None, shared: false };
             crate::i18n::reason::sentence(known.link(now).reason.as_ref().unwrap(), crate::i18n::Lang::En)
         };
         assert_eq!(said(false), "The token is good, but the platform does not trust the address 203.0.113.7.");

@@ -7,7 +7,7 @@ use crate::{
     domain::row::TokenSemantics,
     i18n::wecom as w,
     providers::{
-        KindSpec, On, SecretSpec, VerbSpec,
+        KindSpec, On, RETRY, SecretSpec, VerbSpec,
         token::{Rotate, TokenRules},
     },
 };
@@ -21,7 +21,10 @@ pub static SPEC: KindSpec = KindSpec {
     limits: Limits::DEFAULT,
     secrets: &[],
     account_secrets: &[SecretSpec { name: SECRET, words: &w::SECRET_OA, optional: false }],
-    verbs: &[VerbSpec { id: "secret", key: 's', words: &w::VERB_SECRET, on: On::Account, asks: &[] }],
+    verbs: &[
+        VerbSpec { id: "secret", key: 's', words: &w::VERB_SECRET, on: On::Account, asks: &[] },
+        VerbSpec { id: RETRY, key: 'b', words: &w::VERB_RETRY, on: On::Account, asks: &[] },
+    ],
     methods: &[],
     poll_seen: Duration::from_secs(5),
     poll_unseen: Duration::from_secs(60),

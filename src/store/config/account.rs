@@ -26,6 +26,17 @@ pub enum Mirror {
     Silenceper,
 }
 
+impl Mirror {
+    /// Its name in the configuration.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Wechatpy => "wechatpy",
+            Self::Wechatpy2 => "wechatpy2",
+            Self::Silenceper => "silenceper",
+        }
+    }
+}
+
 /// What only a `langbot` gateway has.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct LangBot {

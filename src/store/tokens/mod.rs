@@ -7,7 +7,7 @@ mod types;
 mod write;
 
 pub use glance::glance;
-pub use types::{Cause, End, Ended, FetchLine, Hold, KeptToken, Sign, SignKind, Signs, TokenBrief, TokenKey, TokenRow};
+pub use types::{Cause, End, Ended, FetchLine, Hold, KeptToken, Recent, Sign, SignKind, Signs, TokenBrief, TokenKey, TokenRow};
 
 use super::{Store, StoreError};
 use crate::domain::{Clean, Fingerprint, Reason, Stamp};
@@ -105,6 +105,11 @@ impl Store {
     pub async fn token_log(&self, id: &str, limit: usize) -> Result<Vec<FetchLine>, StoreError> {
         let id = id.to_owned();
         self.ask(move |db| read::log(db, &id, limit)).await
+    }
+    /// What the last ten minutes of a target were like, instant by instant.
+    pub async fn token_recent(&self, id: &str, now: Stamp) -> Result<Recent, StoreError> {
+        let id = id.to_owned();
+        self.ask(move |db| read::recent(db, &id, &now)).await
     }
     /// How many forced attempts of a target were sent since `wall` (ms) and not refused in full, answered or not, and when the first and the last one of them ended.
     pub async fn token_forced(&self, id: &str, since: i64) -> Result<(u32, Option<i64>, Option<i64>), StoreError> {

@@ -5,7 +5,7 @@ use super::{
         StoreError, secrets,
         thread::{Db, Tools},
     },
-    FetchLine, KeptToken, SignKind, Signs, TokenBrief, TokenKey, TokenRow, WINDOW_MS,
+    FetchLine, KeptToken, Recent, SignKind, Signs, TokenBrief, TokenKey, TokenRow, WINDOW_MS,
 };
 use crate::{
     domain::{Clean, Fingerprint, Reason, Secret, Stamp, Wall},
@@ -180,6 +180,32 @@ pub(super) fn log(db: &mut Db, id: &str, limit: usize) -> Result<Vec<FetchLine>,
             |r: &Row<'_>| Ok(FetchLine { at: Wall(r.get(0)?), by: clean(r, 1)?, cause: clean(r, 2)?, result: clean(r, 3)?, took_ms: count(r, 4)? });
         let found = all.query_map(rusqlite::params![id, i64::try_from(limit).unwrap_or(i64::MAX)], line)?;
         found.collect()
+    };
+    go(db.vault_db()?).map_err(|e| super::super::schema::explain(&path, &e))
+}
+
+/// The window of [`TokenRow::fetches`] and [`TokenRow::signs`], line by line: by the same rules, so that what is drawn adds up to what is
+/// counted.
+pub(super) fn recent(db: &mut Db, id: &str, now: &Stamp) -> Result<Recent, StoreError> {
+    let path = db.path.clone();
+    let since = now.wall.0.saturating_sub(WINDOW_MS);
+    let sql = "SELECT wall, cause, result = 'seen' FROM token_fetch WHERE target = ?1 AND wall > ?2
+        AND result NOT IN ('stopped', 'good', 'unclear', 'untrusted')
+        AND id > COALESCE((SELECT MAX(id) FROM token_fetch WHERE target = ?1 AND result = 'seen' AND cause = 'replaced'), 0)
+        ORDER BY wall, id";
+    let go = |db: &Connection| -> rusqlite::Result<Recent> {
+        let mut out = Recent::default();
+        let mut all = db.prepare_cached(sql)?;
+        let mut found = all.query(rusqlite::params![id, since])?;
+        while let Some(r) = found.next()? {
+            let (at, cause, seen) = (Wall(r.get(0)?), r.get::<_, String>(1)?, r.get::<_, bool>(2)?);
+            match SignKind::ALL.into_iter().find(|k| seen && k.name() == cause) {
+                Some(kind) => out.seen.push((at, kind)),
+                None if seen => {}
+                None => out.sent.push(at),
+            }
+        }
+        Ok(out)
     };
     go(db.vault_db()?).map_err(|e| super::super::schema::explain(&path, &e))
 }

@@ -105,6 +105,14 @@ pub struct Hold {
     pub times: u32,
 }
 
+impl Hold {
+    /// True while the platform is not asked because of it: for `until` to come, or for other credentials. A wipe holds nothing back that
+    /// somebody asks for.
+    pub fn stands(&self, now: &Stamp) -> bool {
+        self.reason.code != ReasonCode::TokenForgotten && self.until.is_none_or(|until| !until.left(now).is_zero())
+    }
+}
+
 /// Why a token was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
@@ -258,6 +266,16 @@ pub struct FetchLine {
     pub result: Clean,
     /// How long it took.
     pub took_ms: u64,
+}
+
+/// What the last ten minutes were like, instant by instant: what is kept, and nothing that is guessed from it. From before the secret was
+/// replaced there is nothing in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recent {
+    /// When an attempt from this store ended that sent something, oldest first.
+    pub sent: Vec<Wall>,
+    /// When something was seen of other holders, and what, oldest first.
+    pub seen: Vec<(Wall, SignKind)>,
 }
 
 /// What a timer needs of one target.

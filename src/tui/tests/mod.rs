@@ -14,3 +14,4 @@ mod pictures;
 mod room;
 pub(super) mod sample;
 mod sizes;
+mod token;

@@ -162,3 +162,32 @@ fn why_the_picked_line_of_menu_or_palette_cannot_be_done_is_told_whole_however_n
         assert!(letters(&text).contains(&letters(w::READ_ONLY.get(lang))), "{text}");
     }
 }
+
+#[test]
+fn what_a_narrow_note_cuts_stands_whole_in_the_pane_beside_it() {
+    use crate::{
+        domain::{Action, OpPhase, Tier},
+        engine::Mail,
+    };
+    let mut a = app(120, 40, |_| {});
+    let lines = a.rows.lines();
+    a.cursor = (0..lines.len())
+        .find(|i| matches!(lines[*i].node, crate::tui::rows::Node::Row(s) if a.fleet.get(s).is_some_and(|e| e.row.label.as_str() == "shop-b")))
+        .unwrap();
+    // The reason and its remedy.
+    let reason = a.entry().unwrap().row.link.reason.clone().unwrap();
+    let whole = [crate::i18n::reason::full(&reason, Lang::En), crate::i18n::reason::remedy_sentence(&reason, Lang::En).unwrap().replace('`', "")];
+    let pane = |a: &App| letters(&picture(a).lines().filter_map(|l| l.split_once('│').map(|(_, pane)| pane.to_owned())).collect::<String>());
+    for words in &whole {
+        assert!(pane(&a).contains(&letters(words)), "{words}: {}", picture(&a));
+    }
+    // The step of what is under way.
+    let target = a.entry().unwrap().row.target();
+    let mut op = super::sample::op(7, target, Action::Wipe, Tier::Now, OpPhase::Running, at(0));
+    op.step = Some((Message::new(&w::TOUR_WIPE), 2, 3));
+    let step = format!("2 of 3: {}", w::TOUR_WIPE.get(Lang::En));
+    let mut mail = Mail::default();
+    mail.ops.insert(7, op);
+    update(&mut a, Event::Mail(Box::new(mail)), at(0));
+    assert!(pane(&a).contains(&letters(&step)), "{step}: {}", picture(&a));
+}

@@ -61,7 +61,7 @@ pub(super) fn act(app: &mut App, act: Act, out: &mut Vec<Do>) {
         }
         Act::Open => open(app, out),
         Act::Timeline => timeline(app, out),
-        Act::Token => super::token::open(app),
+        Act::Token => super::token::open(app, out),
         Act::Plan => super::slots::open(app),
         Act::Why => super::why::open(app),
         Act::Clock => clock::open(app, out),
@@ -117,7 +117,8 @@ pub(super) fn act(app: &mut App, act: Act, out: &mut Vec<Do>) {
         | Act::PairShow
         | Act::PairClock
         | Act::PairUndo
-        | Act::PairHelp => {}
+        | Act::PairHelp
+        | Act::Breaker => {}
     }
     // An overlay has the focus while it is open.
     if !app.overlays.is_empty() {

@@ -107,6 +107,9 @@ pub(super) fn take(app: &mut App, mail: Mail, out: &mut Vec<Do>) {
     if let Some((target, result)) = mail.revealed {
         token::came(app, &target, result);
     }
+    if let Some((target, tale)) = mail.tale {
+        token::told(app, &target, tale);
+    }
     if let Some((target, found)) = mail.why {
         why::came(app, &target, &found);
     }

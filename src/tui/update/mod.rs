@@ -18,6 +18,7 @@ mod unlock;
 mod why;
 
 pub(crate) use slots::table as slot_table;
+pub(in crate::tui) use token::paused as token_paused;
 
 pub use clock::Asked;
 
@@ -242,7 +243,7 @@ fn tick(app: &mut App, out: &mut Vec<Do>) {
         app.revealed = None;
         app.dirty = true;
     }
-    token::tick(app, now);
+    token::tick(app, now, out);
     if app.revealed.is_none()
         && let Some(p) = &mut app.pairing
     {

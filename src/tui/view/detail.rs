@@ -145,6 +145,7 @@ fn row(app: &App, e: &Entry, g: &Gateway, width: usize, remedy: Remedy) -> Vec<R
         }
     }
     left_open(app, &mut out, width);
+    note(app, e, &mut out, width);
     out.push(Row::one(field(w::LABEL_SERVER.get(lang)), Role::Dim).and(server(app, g), Role::Plain));
     for f in &e.row.facts {
         let value = fact(app, e, f);
@@ -161,6 +162,18 @@ fn row(app: &App, e: &Entry, g: &Gateway, width: usize, remedy: Remedy) -> Vec<R
     out.push(Row::gap());
     can(app, &mut out, width);
     out
+}
+
+/// What the row's note says besides its reason, whole: the column cuts it where a pane stands beside.
+fn note(app: &App, e: &Entry, out: &mut Vec<Row>, width: usize) {
+    let lang = app.lang();
+    let mut say = |words: String| wrapped(out, &field(w::LABEL_NOTE.get(lang)), &words, width, Role::Info);
+    if let Some(op) = app.op_on(&e.row.target()).filter(|op| op.phase != crate::domain::OpPhase::Ambiguous) {
+        say(super::armed::progress(op, lang));
+    }
+    if let Some(n) = e.looping(app.now.boot_now()) {
+        say(Message::new(&w::NOTE_LOOP).with("n", n.to_string()).text(lang));
+    }
 }
 
 /// What was left open here, and the choice that a person has.
@@ -218,7 +231,7 @@ fn minute(rfc: String) -> String {
 }
 
 /// The same without the day where that is today's.
-fn until(rfc: String, now: &Stamp) -> String {
+pub fn until(rfc: String, now: &Stamp) -> String {
     let text = minute(rfc);
     let today = now.wall.rfc3339();
     let same = today.get(..10).and_then(|day| text.strip_prefix(day));

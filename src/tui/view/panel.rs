@@ -96,6 +96,13 @@ pub fn inner_height(app: &App) -> usize {
     usize::from(app.size.1).saturating_sub(5).max(1)
 }
 
+/// Lines that a panel with a line of keys shows at most as the screen is now, exactly.
+pub fn page(app: &App) -> usize {
+    let room = room(app);
+    let border = if room.width >= 16 && room.height >= 4 { 2 } else { 0 };
+    usize::from(room.height.saturating_sub(border + 1)).max(1)
+}
+
 /// Room for overlays: the header above and the armed row below stay visible.
 fn room(app: &App) -> Rect {
     let (w, h) = app.size;

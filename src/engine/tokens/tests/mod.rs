@@ -4,6 +4,7 @@
 mod asking;
 mod forced;
 mod hosts;
+mod paused;
 pub(in crate::engine) mod platform;
 mod primary;
 mod renamed;

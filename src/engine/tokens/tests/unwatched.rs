@@ -22,6 +22,7 @@ const CACHED: Ask = Ask {
     any_clock: false,
     refused_too: false,
     proven: false,
+    past_pause: false,
 };
 
 #[tokio::test(start_paused = true)]

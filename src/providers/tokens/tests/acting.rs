@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    domain::{Prompt, PromptKind, State, Tier},
+    domain::{FactValue, Prompt, PromptKind, State, Tier},
     i18n::{Lang, Message},
     sandbox::{Only, TokenFault},
 };
@@ -167,4 +167,34 @@ async fn what_makes_no_sense_says_why() {
     row.link.reason = Some(Reason::new(ReasonCode::CredentialMissing));
     assert!(matches!(can(&row, Action::Regenerate), Err(Not::NotNow(_))));
     assert!(matches!(can(&row, Action::Do("kick".into())), Err(Not::Unsupported(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_is_offered_only_in_a_pause_waits_for_enter_and_goes_past_it_once() {
+    let s = Stage::wecom().await;
+    let retry = Action::Do(crate::providers::RETRY.into());
+    let can = |row: &Row| s.provider.can(row, &retry, &GatewayFacts::default());
+    let Err(Not::NotNow(why)) = can(&s.row().await) else { panic!() };
+    assert_eq!(why.text(Lang::En), "No pause is in force: the platform is asked as usual.");
+    let until = s.cx.time.now().plus(Duration::from_secs(60));
+    let limited = Reason::new(ReasonCode::RateLimited).raw("45009");
+    *s.owner.hold.lock().unwrap() = Some(Hold { reason: limited, until: Some(until), against: None, times: 1 });
+    let row = s.row().await;
+    assert!(row.facts.iter().any(|f| f.key == "paused_until" && f.value == FactValue::At(until)), "{:?}", row.facts);
+    let effect = can(&row).unwrap();
+    assert_eq!((effect.tier, effect.loses.len()), (Tier::Hold, 1));
+    // `r` does not get past it, `b` does.
+    let op_of = |end: StepEnd| matches!(end, StepEnd::Done { .. });
+    let plain = op(&s, Action::Regenerate).await;
+    assert!(matches!(run(&s, &plain, None).await, StepEnd::Failed { sent: false, .. }));
+    assert_eq!(s.server.fetched(), 0);
+    let past = op(&s, retry.clone()).await;
+    assert!(op_of(run(&s, &past, None).await));
+    assert_eq!(s.server.fetched(), 1);
+    // One that was cut off is never sent again by itself.
+    assert!(matches!(s.provider.check(&s.cx, &past, crate::providers::RETRY).await, crate::domain::Finding::Foreign(_)));
+    tokio::time::advance(Duration::from_secs(61)).await;
+    assert!(can(&s.row().await).is_err(), "its time is over");
+    *s.owner.hold.lock().unwrap() = None;
+    assert!(matches!(s.provider.check(&s.cx, &past, crate::providers::RETRY).await, crate::domain::Finding::Done));
 }

@@ -16,6 +16,7 @@ use crate::{
         token::{Ask, Became, Given, Held, NoTokens, Origin, RenewWish, Tokens, account_secret},
     },
     sandbox::{AppSpec, Clock, Options, Part, Sandbox, TokenServer, TokenSettings},
+    store::tokens::Hold,
 };
 use std::{
     collections::HashMap,
@@ -62,6 +63,8 @@ struct Owner {
     held: Mutex<HashMap<String, (Secret, Held)>>,
     /// Hosts share tokens.
     shares: std::sync::atomic::AtomicBool,
+    /// What stands against the next request.
+    hold: Mutex<Option<Hold>>,
 }
 
 impl Owner {
@@ -113,8 +116,14 @@ impl Tokens for Owner {
     fn held<'a>(&'a self, at: &'a Target) -> Fut<'a, Option<Held>> {
         Box::pin(async move { self.held.lock().unwrap().get(at.account.as_str()).map(|(_, h)| h.clone()) })
     }
+    fn paused<'a>(&'a self, _: &'a Target) -> Fut<'a, Option<Hold>> {
+        Box::pin(async move { self.hold.lock().unwrap().clone() })
+    }
     fn obtain<'a>(&'a self, at: &'a Target, ask: Ask) -> Fut<'a, Result<Given, Reason>> {
         Box::pin(async move {
+            if let Some(hold) = self.hold.lock().unwrap().clone().filter(|_| !ask.cached_only && !ask.past_pause) {
+                return Err(hold.reason);
+            }
             let here = self.held.lock().unwrap().get(at.account.as_str()).map(|(s, h)| (s.clone(), h.clone()));
             if let Some(wish) = ask.renew {
                 return self.fetch(at, if wish == RenewWish::Rotate { Renew::Forced } else { Renew::Plain }).await;
@@ -192,6 +201,7 @@ impl Stage {
             secrets: Mutex::new(info.credentials.clone()),
             shares: false.into(),
             held: Mutex::default(),
+            hold: Mutex::default(),
         });
         let cx = make(info.credentials, owner.clone());
         Self { _sandbox: sandbox, server, provider, owner, memo, cx, seen }

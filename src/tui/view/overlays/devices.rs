@@ -1,14 +1,11 @@
-//! Token view, slot plan, the questions of a verb, the diagnosis.
+//! Slot plan, the questions of a verb, the diagnosis.
 
 use crate::{
-    domain::{State, row::TokenSemantics},
     i18n::{self, Message, deck as w, slots as s},
     providers::Mark,
     tui::{
         app::App,
-        devices::{SDKS, SlotView, TokenView, VerbForm, WhyForm},
-        fleet::Entry,
-        keymap::Act,
+        devices::{SDKS, SlotView, VerbForm, WhyForm},
         text,
         theme::Role,
         update::slot_table,
@@ -19,109 +16,17 @@ use crate::{
     },
 };
 
-/// Keys of the facts that tell of a token's fetches and of other holders.
-const TOLD: [&str; 7] = ["refreshed_by", "fetches_10min", "died_early_10min", "changed_10min", "limited_10min", "bot_refusals_10min", "last_sign"];
 /// Columns of a label.
-const LABEL: usize = 13;
+pub(super) const LABEL: usize = 13;
 
-fn label(text_of: &str) -> String {
+/// The words of a label, in their column.
+pub(super) fn label(text_of: &str) -> String {
     format!("{text_of}{}", " ".repeat(LABEL.saturating_sub(text::width(text_of)).max(1)))
 }
 
-fn named(app: &App, words: &'static i18n::Words, name: &str) -> String {
+/// A title with a name in it, unless names are hidden.
+pub(super) fn named(app: &App, words: &'static i18n::Words, name: &str) -> String {
     Message::new(words).with("name", if app.hide_names { "····" } else { name }).text(app.lang())
-}
-
-/// The token of a row.
-pub(super) fn token(app: &App, t: &TokenView) -> Panel {
-    let lang = app.lang();
-    let width = inner_width(app, false);
-    let mut rows = Vec::new();
-    let title = named(app, &s::TOKEN_TITLE, t.label.as_str());
-    let entry = app.fleet.find(&t.target).and_then(|slot| app.fleet.get(slot));
-    let tokens = entry.map(|e| e.row.tokens.as_slice()).unwrap_or_default();
-    for token in tokens {
-        let mut say = |head: &'static i18n::Words, value: String| rows.push(Row::one(label(head.get(lang)), Role::Dim).and(value, Role::Plain));
-        say(&s::TOKEN_FP, token.fingerprint.to_string());
-        say(&s::TOKEN_LENGTH, Message::new(&s::TOKEN_CHARS).with("n", token.length.to_string()).text(lang));
-        if let Some(at) = token.issued_at {
-            let age = text::age(crate::domain::Stamp::wall_only(at).age(&app.now));
-            let ago = Message::new(&w::AGO).with("age", age).text(lang);
-            say(&s::TOKEN_ISSUED, format!("{} · {ago}", at.rfc3339().trim_end_matches('Z').replace('T', " ")));
-        }
-        if let Some(at) = token.expires_at {
-            let refused = token.rejected || entry.is_some_and(|e| matches!(e.row.link.state, State::Refused | State::Expired));
-            let words = match super::super::detail::left(token, &app.now) {
-                // Its life counts for nothing then, and how much of it was left tells of who ended it.
-                Some(left) if refused => Message::new(&s::TOKEN_REFUSED).with("left", text::left(left)),
-                // As the row says it: an hour and a half is not an hour.
-                Some(left) => Message::new(&s::TOKEN_IN).with("left", text::left(left)),
-                None => Message::new(&w::TOKEN_OVER).with("age", text::age(crate::domain::Stamp::wall_only(at).age(&app.now))),
-            };
-            say(&s::TOKEN_DIES, words.text(lang));
-        }
-        let renewal = match token.semantics {
-            TokenSemantics::Lasting => &s::TOKEN_LASTING,
-            TokenSemantics::SameUntilExpiry => &s::TOKEN_SAME,
-            TokenSemantics::SameThenOverlap => &s::TOKEN_OVERLAP,
-            TokenSemantics::AutoRenewed => &s::TOKEN_RENEWED,
-            TokenSemantics::Rotating => &s::TOKEN_ROTATING,
-        };
-        say(&s::TOKEN_RENEWAL, renewal.get(lang).to_owned());
-    }
-    if tokens.is_empty() {
-        let has_devices =
-            app.fleet.iter().any(|(_, e)| e.row.device.is_some() && e.row.gateway == t.target.gateway && e.row.account == t.target.account);
-        let words = if t.target.device.is_none() && has_devices { &s::TOKEN_DEVICES } else { &s::TOKEN_NONE };
-        // Why there is none, where that is known.
-        let why = entry.and_then(|e| e.row.link.reason.as_ref()).filter(|r| r.code.is_tokenless());
-        let said = why.map_or_else(|| words.get(lang).to_owned(), |r| i18n::reason::full(r, lang));
-        wrapped(&mut rows, "", &said, width, Role::Dim);
-        if let Some(remedy) = why.and_then(|r| i18n::reason::remedy_sentence(r, lang)) {
-            wrapped(&mut rows, "", &remedy.replace('`', ""), width, Role::Plain);
-        }
-        return Panel { title, rows, keys: s::TOKEN_KEYS_NONE.get(lang).to_owned(), ..Panel::default() };
-    }
-    if let Some(e) = entry {
-        history(app, e, &mut rows, width);
-    }
-    if t.asking {
-        rows.push(Row::one(label(s::TOKEN_TEXT.get(lang)), Role::Dim).and(s::TOKEN_ASKING.get(lang), Role::Info));
-    }
-    if let Some((secret, until)) = &t.shown {
-        let left = until.0.saturating_sub(app.now.boot_now().0).div_ceil(1000);
-        // A token comes from a server: what is drawn of it is harmless, what is copied is exact.
-        let drawn = crate::domain::Clean::long(secret.expose());
-        wrapped(&mut rows, &label(s::TOKEN_TEXT.get(lang)), drawn.as_str(), width, Role::Secret);
-        rows.push(Row::one(" ".repeat(LABEL), Role::Dim).and(Message::new(&s::TOKEN_LEFT).with("n", left.to_string()).text(lang), Role::Dim));
-    }
-    if let Some(why) = &t.trouble {
-        wrapped(&mut rows, "✗ ", &i18n::reason::full(why, lang), width, Role::Bad);
-        if let Some(remedy) = i18n::reason::remedy_sentence(why, lang) {
-            wrapped(&mut rows, "  ", &remedy.replace('`', ""), width, Role::Plain);
-        }
-    }
-    let keys = Message::new(&s::TOKEN_KEYS)
-        .with("s", app.opts.reveal.as_secs().to_string())
-        .with("r", app.keymap.key(Act::Regenerate))
-        .with("w", app.keymap.key(Act::Wipe))
-        .text(lang);
-    Panel { title, rows, keys, ..Panel::default() }
-}
-
-/// Who fetched it, how much was fetched, and what that comes to: a storm, a refusal, and what to do.
-fn history(app: &App, e: &Entry, rows: &mut Vec<Row>, width: usize) {
-    let lang = app.lang();
-    for f in e.row.facts.iter().filter(|f| TOLD.contains(&f.key)) {
-        wrapped(rows, &label(f.label.get(lang)), &super::super::detail::fact(app, e, f), width, Role::Plain);
-    }
-    if let Some(why) = &e.row.link.reason {
-        rows.push(Row::gap());
-        wrapped(rows, "", &i18n::reason::full(why, lang), width, if why.code.is_problem() { Role::Warn } else { Role::Plain });
-        if let Some(remedy) = i18n::reason::remedy_sentence(why, lang) {
-            wrapped(rows, "", &remedy.replace('`', ""), width, Role::Plain);
-        }
-    }
 }
 
 /// The slot plan.

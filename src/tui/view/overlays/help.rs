@@ -2,13 +2,16 @@
 
 use crate::{
     domain::Action,
-    i18n::{Message, deck as w},
+    i18n::{Message, Words, deck as w, slots as s},
+    providers::RETRY,
     tui::{
         app::App,
-        keymap::{Act, Group, Mode},
-        overlay::Search,
+        devices::TokenView,
+        keymap::{Act, Group, Mode, TOKEN_VIEW},
+        overlay::{Overlay, Search},
         text,
         theme::Role,
+        update::token_paused,
         view::{
             detail::why_not,
             panel::{Panel, Row, inner_width},
@@ -16,16 +19,43 @@ use crate::{
     },
 };
 
-/// Acts of the current view that match what was typed.
-fn acts(app: &App, typed: &str) -> Vec<Act> {
-    let mode = if app.pairing.is_some() { Mode::Pairing } else { Mode::Deck };
+/// The token view, where the help is about that.
+fn token(app: &App) -> Option<&TokenView> {
+    app.overlays.iter().rev().find_map(|o| if let Overlay::Token(t) = o { Some(&**t) } else { None })
+}
+
+/// Acts of the current view that match what was typed, and what they do there.
+fn acts(app: &App, typed: &str) -> Vec<(Act, &'static Words)> {
+    let mode = match (token(app), &app.pairing) {
+        (Some(_), _) => Mode::Token,
+        (None, Some(_)) => Mode::Pairing,
+        (None, None) => Mode::Deck,
+    };
     let typed = typed.to_lowercase();
-    Act::ALL
-        .iter()
-        .copied()
-        .filter(|a| a.mode() == mode)
-        .filter(|a| typed.is_empty() || a.words().get(app.lang()).to_lowercase().contains(&typed) || a.name().contains(&typed))
+    let own = Act::ALL.iter().filter(|a| a.mode() == mode).map(|a| (*a, a.words()));
+    let of_deck = TOKEN_VIEW.into_iter().filter(|_| mode == Mode::Token);
+    own.chain(of_deck)
+        .filter(|(a, words)| typed.is_empty() || words.get(app.lang()).to_lowercase().contains(&typed) || a.name().contains(&typed))
         .collect()
+}
+
+/// Why a key of the token view does nothing now.
+fn token_not_now(app: &App, t: &TokenView, rows: &mut Vec<Row>) {
+    let lang = app.lang();
+    let not =
+        |key: Act, why: String| Row::one(Message::new(&w::HELP_NOT_NOW).with("key", app.keymap.key(key)).with("why", why).text(lang), Role::Dim);
+    if t.shown.is_none() {
+        rows.push(not(Act::Copy, s::TOKEN_NOT_SHOWN.get(lang).to_owned()));
+    }
+    let Some(slot) = app.fleet.find(&t.target) else { return };
+    for (act, action) in [(Act::Regenerate, Action::Regenerate), (Act::Wipe, Action::Wipe), (Act::Breaker, Action::Do(RETRY.into()))] {
+        match app.can(slot, &action) {
+            Err(why) => rows.push(not(act, why_not(&why, lang))),
+            // The row may be a moment older than the pause.
+            Ok(_) if act == Act::Breaker && !token_paused(app, t) => rows.push(not(act, s::TOKEN_NOT_PAUSED.get(lang).to_owned())),
+            Ok(_) => {}
+        }
+    }
 }
 
 fn keys_of(app: &App, act: Act) -> String {
@@ -36,11 +66,11 @@ fn key_width(keys: &str, cell: usize) -> usize {
     9.min(cell / 2).max(text::width(keys) + 1)
 }
 
-pub(super) fn panel(app: &App, s: &Search) -> Panel {
+pub(super) fn panel(app: &App, search: &Search) -> Panel {
     let lang = app.lang();
     let width = inner_width(app, false);
-    let mut rows = vec![Row::one("? ", Role::Dim).and(s.field.text(), Role::Plain)];
-    let acts = acts(app, s.field.text());
+    let mut rows = vec![Row::one("? ", Role::Dim).and(search.field.text(), Role::Plain)];
+    let acts = acts(app, search.field.text());
     let most = if width >= 66 {
         3
     } else if width >= 44 {
@@ -49,11 +79,11 @@ pub(super) fn panel(app: &App, s: &Search) -> Panel {
         1
     };
     // As many columns as leave every word whole.
-    let whole = |act: &Act, cell: usize| key_width(&keys_of(app, *act), cell) + text::width(act.words().get(lang)) < cell;
+    let whole = |(act, words): &(Act, &Words), cell: usize| key_width(&keys_of(app, *act), cell) + text::width(words.get(lang)) < cell;
     let columns = (2..=most).rev().find(|n| acts.iter().all(|a| whole(a, width / n))).unwrap_or(1);
     let cell_w = width / columns;
     for group in Group::ALL {
-        let own: Vec<Act> = acts.iter().copied().filter(|a| a.group() == group).collect();
+        let own: Vec<_> = acts.iter().copied().filter(|(a, _)| a.group() == group).collect();
         if own.is_empty() {
             continue;
         }
@@ -62,9 +92,9 @@ pub(super) fn panel(app: &App, s: &Search) -> Panel {
         for n in 0..lines {
             let mut row = Row::default();
             for c in 0..columns {
-                let Some(act) = own.get(c * lines + n) else { continue };
+                let Some((act, words)) = own.get(c * lines + n) else { continue };
                 let keys = keys_of(app, *act);
-                let words = act.words().get(lang);
+                let words = words.get(lang);
                 let key_w = key_width(&keys, cell_w);
                 let word = text::cut(words, cell_w.saturating_sub(key_w + 1)).into_owned();
                 let pad = cell_w.saturating_sub(key_w + text::width(&word));
@@ -75,7 +105,9 @@ pub(super) fn panel(app: &App, s: &Search) -> Panel {
             rows.push(row);
         }
     }
-    if let Some(slot) = app.slot().filter(|_| app.pairing.is_none()) {
+    if let Some(t) = token(app) {
+        token_not_now(app, t, &mut rows);
+    } else if let Some(slot) = app.slot().filter(|_| app.pairing.is_none()) {
         for (act, action) in [(Act::Pair, Action::Pair), (Act::Wipe, Action::Wipe), (Act::Regenerate, Action::Regenerate)] {
             if let Err(not) = app.can(slot, &action) {
                 let m = Message::new(&w::HELP_NOT_NOW).with("key", app.keymap.key(act)).with("why", why_not(&not, lang));
@@ -91,7 +123,7 @@ pub(super) fn panel(app: &App, s: &Search) -> Panel {
         title: w::HELP_TITLE.get(lang).to_owned(),
         keys: w::HELP_KEYS.get(lang).to_owned(),
         cursor: None,
-        scroll: s.pick,
+        scroll: search.pick,
         rows,
         ..Panel::default()
     }

@@ -7,6 +7,8 @@ mod help;
 mod history;
 mod lists;
 mod spark;
+mod token;
+mod token_tale;
 
 use super::{
     detail, paint,
@@ -23,6 +25,11 @@ pub use forms::welcome;
 /// The clock evidence as text, in lines of at most `width` cells.
 pub(crate) fn clock_lines(app: &App, width: usize) -> Vec<String> {
     clock::rows(app, width).iter().map(panel::Row::text).collect()
+}
+
+/// Lines of the token view.
+pub(crate) fn token_height(app: &App, t: &crate::tui::devices::TokenView) -> usize {
+    token::panel(app, t).rows.len()
 }
 
 pub(crate) use history::lines as timeline_lines;
@@ -48,7 +55,7 @@ pub fn draw(app: &App, frame: &mut Frame) -> Option<Position> {
         Overlay::Question(q) => forms::question(app, q),
         Overlay::Pair(f) => forms::pair(app, f),
         Overlay::Verb(f) => devices::verb(app, f),
-        Overlay::Token(t) => devices::token(app, t),
+        Overlay::Token(t) => token::panel(app, t),
         Overlay::Slots(v) => devices::slots(app, v),
         Overlay::Why(f) => devices::why(app, f),
         Overlay::Unlock(f) => forms::unlock(app, f),

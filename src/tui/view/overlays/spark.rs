@@ -1,4 +1,4 @@
-//! A sparkline of a gateway's offsets: what the last day was like, with its scale in words.
+//! Sparklines: of a gateway's offsets (what the last day was like, with its scale in words) and of how often something was.
 
 use crate::{
     clock::figures,
@@ -29,6 +29,14 @@ pub(super) fn line(track: &ClockTrack, room: usize) -> Option<String> {
         }
     };
     Some(track.buckets.iter().map(cell).collect())
+}
+
+/// How often something was in each stretch: empty ones as such, one as the lowest bar. The scale begins at eight a stretch, so that a
+/// single one never looks like a peak.
+pub(super) fn counts(of: &[usize]) -> String {
+    let top = of.iter().copied().max().unwrap_or(0).max(LEVELS.len());
+    let cell = |n: &usize| if *n == 0 { GAP } else { LEVELS[((n * LEVELS.len()).div_ceil(top) - 1).min(LEVELS.len() - 1)] };
+    of.iter().map(cell).collect()
 }
 
 /// The scale in words: `from -0.4 s to +3:00:00`.
