@@ -19,9 +19,10 @@ use ratatui::{
 use std::{
     io::{self, BufWriter, Stdout, Write},
     sync::{
-        Once,
+        Mutex, MutexGuard, Once, PoisonError, TryLockError,
         atomic::{AtomicBool, Ordering},
     },
+    time::{Duration, Instant},
 };
 
 /// Where the deck is drawn, and what else a terminal can do. The real one, or paper for tests.
@@ -45,9 +46,33 @@ pub trait Desk {
 /// True while the terminal is ours: what a panic or the end has to put right.
 static OURS: AtomicBool = AtomicBool::new(false);
 static HOOK: Once = Once::new();
+/// Held while the deck writes: what another thread gives back must not be drawn into afterwards.
+static WRITES: Mutex<()> = Mutex::new(());
+/// A terminal that takes nothing more may keep a frame waiting for ever: it is given back all the same then.
+const FRAME: Duration = Duration::from_millis(500);
 
-/// Gives the terminal back. Safe to call at any time, from any thread, twice.
+/// The right to write, as long as the terminal is ours.
+fn writing() -> Option<MutexGuard<'static, ()>> {
+    let held = WRITES.lock().unwrap_or_else(PoisonError::into_inner);
+    OURS.load(Ordering::SeqCst).then_some(held)
+}
+
+/// Gives the terminal back, after the frame that is being written. Safe to call at any time, from any thread, twice.
 pub fn restore() {
+    let end = Instant::now() + FRAME;
+    let _held = loop {
+        match WRITES.try_lock() {
+            Ok(held) => break Some(held),
+            Err(TryLockError::Poisoned(held)) => break Some(held.into_inner()),
+            Err(TryLockError::WouldBlock) if Instant::now() >= end => break None,
+            // Nobody tells when a frame is out, and a condition could not be waited for in a panic.
+            Err(TryLockError::WouldBlock) => std::thread::sleep(Duration::from_millis(1)),
+        }
+    };
+    give_back();
+}
+
+fn give_back() {
     if !OURS.swap(false, Ordering::SeqCst) {
         return;
     }
@@ -91,7 +116,8 @@ impl Real {
                 // A panic elsewhere ends its own task only; the deck stays up, and nothing is written into its screen.
                 let ends = std::thread::current().name().is_none_or(|n| n == "main" || n == "tui");
                 if ends {
-                    restore();
+                    // Its own thread: the frame that it was at is over.
+                    give_back();
                 }
                 if debug && (ends || !OURS.load(Ordering::SeqCst)) {
                     before(info);
@@ -126,6 +152,7 @@ impl Drop for Real {
 impl Desk for Real {
     fn draw(&mut self, paint: &mut dyn FnMut(&mut Frame) -> Drawn) -> io::Result<Drawn> {
         let mut drawn = Drawn::default();
+        let Some(_held) = writing() else { return Ok(drawn) };
         self.inner.draw(|f| drawn = paint(f))?;
         Ok(drawn)
     }
@@ -135,6 +162,7 @@ impl Desk for Real {
     }
 
     fn clear(&mut self) -> io::Result<()> {
+        let Some(_held) = writing() else { return Ok(()) };
         // ratatui 0.30.2 asks for the cursor to put it back, and fails after 2 s where no answer comes or the keys' stream took
         // it: a new one forgets as well, and asks nobody.
         execute!(self.inner.backend_mut(), terminal::Clear(terminal::ClearType::All))?;
@@ -143,10 +171,12 @@ impl Desk for Real {
     }
 
     fn copy(&mut self, text: &str) -> io::Result<()> {
+        let Some(_held) = writing() else { return Ok(()) };
         clipboard::copy(self.inner.backend_mut(), text)
     }
 
     fn bell(&mut self) -> io::Result<()> {
+        let Some(_held) = writing() else { return Ok(()) };
         let out = self.inner.backend_mut();
         out.write_all(b"\x07")?;
         out.flush()
@@ -154,6 +184,7 @@ impl Desk for Real {
 
     fn mouse(&mut self, on: bool) -> io::Result<()> {
         self.mouse = on;
+        let Some(_held) = writing() else { return Ok(()) };
         let out = self.inner.backend_mut();
         if on { execute!(out, EnableMouseCapture) } else { execute!(out, DisableMouseCapture) }
     }
