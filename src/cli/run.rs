@@ -219,6 +219,7 @@ pub async fn doctor(house: &Session, first: Vec<doctor::Check>, as_json: bool, o
         checks.push(Check::new("journal", Mark::Warn, found).remedy(Some(Message::new(&c::OPEN_DO))));
     }
     checks.extend(house.world.broken_secrets().iter().map(|why| Check::failed("secret", why)));
+    checks.extend(house.world.broken_tokens().await.iter().map(|why| Check::failed("token", why)));
     if let Some(shared) = house.world.shared().await {
         let asked = match shared {
             Ok(shared) => shared.holder("doctor").await.err(),

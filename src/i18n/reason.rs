@@ -147,6 +147,8 @@ catalogue! { "reason";
     STORE_DAMAGED = "The store is damaged: what is sealed cannot be used, and nothing is kept.", "数据库已损坏：封存的内容不可用，也不会保存。";
     STORE_DAMAGED_DO = "On this host: put back a copy, or start anew with `pairdeck secret set-aside`.", "在本机恢复备份，或用 pairdeck secret set-aside 重新开始。";
     SEAL_BROKEN = "A sealed secret does not open; all others do.", "有一个密封的密钥无法打开；其余正常。";
+    TOKEN_SEAL = "The kept token of {target} does not open: its row in vault.db was changed from outside.", "{target} 保存的令牌无法打开：vault.db 中的记录被外部修改。";
+    TOKEN_SEAL_DO = "A new one is fetched when it is next asked for, or now by `pairdeck token {target}`. Find out who wrote to vault.db.", "下次请求时会重新获取；也可现在运行 pairdeck token {target}。请查明谁写入了 vault.db。";
     SEAL_BROKEN_DO = "On this host: `pairdeck secret set {sealed} --name {name}`, or `secret forget {sealed}`.", "在本机运行 pairdeck secret set {sealed} --name {name}，或 secret forget {sealed}。";
     FOREIGN = "Somebody else changed it meanwhile.", "期间被他人更改。";
     FOREIGN_DO = "`t` shows what was found; decide, then start anew.", "按 t 查看，决定后重新开始。";

@@ -66,6 +66,7 @@ catalogue! { "slots";
     TOKEN_CAUSE_DUE = "its time", "到时";
     TOKEN_CAUSE_REJECTED = "refused", "被拒";
     TOKEN_CAUSE_OPERATOR = "operator", "操作员";
+    TOKEN_CAUSE_BROKEN = "did not open", "无法打开";
     TOKEN_CAUSE_FORCED = "forced", "强制";
     TOKEN_END_NEW = "new", "新令牌";
     TOKEN_END_SAME = "unchanged", "未变";

@@ -89,6 +89,7 @@ catalogue! { "token";
     SOCKET_FAILED = "no socket at {path}: {why}; `pairdeck token` works without it", "无法建立套接字 {path}：{why}；pairdeck token 不受影响";
     TOKEN_SAID = "{code}: {text}", "{code}：{text}";
     TOKEN_TROUBLE = "the token is good; {why}", "令牌可用；{why}";
+    TOKEN_ANEW = "the kept token of {name} did not open: its row in vault.db was changed from outside; a new one was fetched", "{name} 保存的令牌无法打开：vault.db 中的记录被外部修改；已重新获取";
     WATCH_BEGUN = "watching, gateways: {n}; socket {path}", "正在监视 {n} 个网关；套接字 {path}";
     WATCH_WAITS = "another process watches; waiting for its end", "已有其他进程在监视；等待其结束";
     WATCH_HELD = "another process watches already; --standby waits for its end", "已有其他进程在监视；--standby 可等待其结束";

@@ -227,6 +227,14 @@ pub trait Tokens: Send + Sync {
     fn good<'a>(&'a self, _at: &'a Target, _token: &'a Fingerprint) -> Fut<'a, ()> {
         Box::pin(async {})
     }
+    /// The platform refused the token of that fingerprint just now: it is withheld from everybody, in every process of this store.
+    fn refused<'a>(&'a self, _at: &'a Target, _token: &'a Fingerprint) -> Fut<'a, ()> {
+        Box::pin(async {})
+    }
+    /// That the token which is kept of `at` does not open, if so: its row in the store was swapped or edited.
+    fn broken<'a>(&'a self, _at: &'a Target) -> Fut<'a, Option<Reason>> {
+        Box::pin(async { None })
+    }
     /// Keeps a secret of the account `at` under `name`, in place of the one before; resolves when it is committed. What was fetched
     /// with the old one is forgotten.
     fn put_secret<'a>(&'a self, at: &'a Target, name: &'a str, secret: Secret) -> Fut<'a, Result<(), Reason>>;

@@ -82,6 +82,13 @@ impl StoreError {
     }
 }
 
+impl StoreError {
+    /// True where a sealed value was read and does not open: its row was changed from outside.
+    pub(super) fn seal_broken(&self) -> bool {
+        matches!(self, Self::Said(m) if m.words == &crate::i18n::store::SEAL_BROKEN)
+    }
+}
+
 /// What keeps the store from being written, for words of its own.
 fn evidence(m: &Message) -> Option<&'static str> {
     use crate::i18n::store as w;

@@ -8,6 +8,7 @@ mod client;
 mod form;
 mod names;
 mod quick;
+mod shown;
 
 use super::{
     Exit, Globals, Gone, Output,
@@ -20,10 +21,13 @@ use crate::{
     domain::{Fingerprint, Reason, ReasonCode, Secret},
     engine::agent::{self, Document, Refusal, Request},
     i18n::{Message, command as c, reason, token as words},
-    store::{Paths, config::Config},
+    store::{Paths, config::Config, tokens::UNOPENED},
 };
 pub use form::Format;
-use std::{io::Read, time::Duration};
+use std::{
+    io::{IsTerminal, Read},
+    time::Duration,
+};
 
 /// The longest refused token that is read from stdin, in bytes.
 const LONGEST: u64 = 64 * 1024;
@@ -33,8 +37,18 @@ const LONGEST: u64 = 64 * 1024;
 /// # Errors
 /// When the reader of stdout has gone.
 pub fn run(args: &TokenArgs, globals: &Globals, paths: Paths, out: &mut Output) -> Ran {
+    let reader = paths.clone();
     match get(&args.wanted, args.rejected.as_deref(), args.no_fetch, true, globals, paths, out) {
-        Ok(document) => form::print(&document, args.format, out).map(|()| Exit::Ok),
+        Ok(document) => {
+            // On a terminal a person sees it: that is written down first, as everywhere. Programs read a pipe, many times a minute.
+            if std::io::stdout().is_terminal()
+                && let Err(why) = shown::note(&document.id, &reader, globals.read_only)
+            {
+                complain(&why, out);
+                return Ok(Exit::from(why.code).or_failed());
+            }
+            form::print(&document, args.format, out).map(|()| Exit::Ok)
+        }
         Err(exit) => Ok(exit),
     }
 }
@@ -145,7 +159,7 @@ fn request(wanted: &Wanted, rejected: Option<&str>, no_fetch: bool, globals: &Gl
         None => {}
         Some("-") => {
             let mut text = zeroize::Zeroizing::new(String::new());
-            if std::io::IsTerminal::is_terminal(&std::io::stdin()) {
+            if std::io::stdin().is_terminal() {
                 if let Ok(typed) = prompt::piped_unseen(&c::IS_TOKEN, out) {
                     text.push_str(typed.expose());
                 }
@@ -177,6 +191,9 @@ fn told(answer: Result<Document, Refusal>, request: &Request, hint: Option<Messa
             if let Some(why) = document.trouble.as_ref().filter(|w| w.code == ReasonCode::SharedDown) {
                 let text = reason::sentence(why, out.lang);
                 out.note(&Message::new(&words::TOKEN_TROUBLE).with("why", text));
+            }
+            if document.trouble.as_ref().is_some_and(|w| w.arg("evidence") == Some(UNOPENED)) {
+                out.note(&Message::new(&words::TOKEN_ANEW).with("name", &document.id));
             }
             return Ok(document);
         }

@@ -112,6 +112,7 @@ impl Broker {
         if report == Report::Holds && cause == Cause::Rejected {
             refused(&subject, &ask).await?;
         }
+        let broken = row.as_ref().and_then(TokenRow::broken);
         let errand = Errand { subject: &subject, cx: &cx, issuer, rules, ask: &ask, cause, against, row, until, timer };
         let result = self.among_hosts(&errand).await;
         self.told(&subject.target);
@@ -119,6 +120,9 @@ impl Broker {
         match result {
             Ok(origin) => {
                 let row = subject.row().await?;
+                if broken.is_some() {
+                    self.mended(&subject).await;
+                }
                 let short = row.as_ref().and_then(|r| r.token.as_ref()).map(|t| decide::left(t, &world.time.now()));
                 if let Some(left) = short.filter(|l| ask.strict && *l < ask.min_life) {
                     return Err(decide::too_short(left, ask.min_life));
@@ -128,7 +132,10 @@ impl Broker {
                 if report == Report::Address && same {
                     return Err(address());
                 }
-                subject.give(row, origin, became)
+                let mut given = subject.give(row, origin, became)?;
+                // Whoever asked is told why another one is there.
+                given.held.trouble = given.held.trouble.or(broken);
+                Ok(given)
             }
             Err(why) => or_cached(&subject, &ask, why).await,
         }

@@ -51,6 +51,16 @@ pub(super) fn checked(row: Option<&TokenRow>, now: &Stamp) -> Option<bool> {
     (of_this && Stamp::wall_only(at).age(&Stamp::wall_only(now.wall)) < CHECKED).then_some(good)
 }
 
+/// The token that lives, where the log of a bot told since it was issued that one like it was refused, and it was not tried since.
+/// What a look comes to is known for a while: a log that goes on does not cause a look each time.
+pub(super) fn doubted<'a>(row: Option<&'a TokenRow>, now: &Stamp) -> Option<&'a KeptToken> {
+    let (token, seen) = (alive(row, now).filter(|t| !t.rejected)?, row?.signs.doubt?);
+    let tried = row?.tried.map(|(at, _)| at);
+    let looked = tried.is_some_and(|at| at >= seen || Stamp::wall_only(at).age(&Stamp::wall_only(now.wall)) < CHECKED);
+    // Logs have whole seconds, cut off.
+    (seen.0 >= token.issued.wall.0.saturating_sub(999) && !looked).then_some(token)
+}
+
 /// The token of a row, while it lives.
 pub(super) fn alive<'a>(row: Option<&'a TokenRow>, now: &Stamp) -> Option<&'a KeptToken> {
     row.and_then(|r| r.token.as_ref()).filter(|t| left(t, now) > Duration::ZERO)
@@ -58,11 +68,13 @@ pub(super) fn alive<'a>(row: Option<&'a TokenRow>, now: &Stamp) -> Option<&'a Ke
 
 /// What an ask comes to.
 pub(super) fn decide(row: Option<&TokenRow>, ask: &Ask, rules: &TokenRules, now: &Stamp) -> Next {
-    let fetch = |cause| if ask.cached_only { Next::Stop(Reason::new(ReasonCode::NothingCached)) } else { Next::Fetch(cause) };
+    let broken = || row.and_then(TokenRow::broken);
+    let none = || broken().unwrap_or_else(|| Reason::new(ReasonCode::NothingCached));
+    let fetch = |cause| if ask.cached_only { Next::Stop(none()) } else { Next::Fetch(cause) };
     if ask.renew.is_some() {
         return fetch(Cause::Operator);
     }
-    let Some(token) = alive(row, now) else { return fetch(Cause::Cold) };
+    let Some(token) = alive(row, now) else { return fetch(if broken().is_some() { Cause::Broken } else { Cause::Cold }) };
     // Who asks plainly is not given what is known to be refused either; for a second word on it, it may still be tried.
     if ask.rejected.as_ref() == Some(&token.fingerprint) || (token.rejected && !ask.refused_too) {
         let recent = row.and_then(|r| r.ended).is_some_and(|at| at.age(now) < AGAIN);

@@ -2,10 +2,11 @@
 //! platform that refuses is not asked again before something has changed.
 //!
 //! * `decide`: what an ask comes to, pure. * `flight`: one attempt at a time in this process and on this host.
-//! * `attempt`: the attempt itself. * `check`: whether a token is refused as a client says. * `hosts`: the same among hosts. * `learn`: what hosts tell each other.
-//! * `ident`: what a token is called. `prints`: the key of its fingerprint. * `renamed`: what lies under older names. * `tale`: what is told to a person. `timer`: fetches without being asked.
+//! * `attempt`: the attempt itself. * `broken`: a token whose seal does not open. * `check`: whether a token is refused as a client says. * `hosts`: the same among hosts. * `learn`: what hosts tell each other.
+//! * `news`: who is told of a change. * `ident`: what a token is called. `prints`: the key of its fingerprint. * `renamed`: what lies under older names. * `tale`: what is told to a person. `timer`: fetches without being asked.
 
 mod attempt;
+mod broken;
 mod check;
 mod decide;
 mod flight;
@@ -13,6 +14,7 @@ mod hosts;
 mod ident;
 mod learn;
 mod names;
+mod news;
 mod prints;
 mod renamed;
 mod storm;
@@ -74,7 +76,7 @@ struct Inner {
 
 /// Whether a token that lies in the store answers an ask as it stands, so that nobody need be asked.
 pub fn suffices(row: &TokenRow, ask: &Ask, rules: &TokenRules, now: &Stamp) -> bool {
-    decide::decide(Some(row), ask, rules, now) == Next::Give
+    decide::doubted(Some(row), now).is_none() && decide::decide(Some(row), ask, rules, now) == Next::Give
 }
 
 /// How long before the end of a token of this life another one can be had, so that who renews asks then: the timer's own rule.
@@ -151,6 +153,9 @@ impl Broker {
         if row.as_ref().and_then(|r| r.token.as_ref()).is_some_and(|t| t.text.is_none()) {
             return Err(subject.world.why_shut());
         }
+        if !ask.refused_too && self.look_into(&subject, issuer, row.as_ref()).await {
+            row = subject.row().await?;
+        }
         let mut now = subject.world.time.now();
         let mut next = decide::decide(row.as_ref(), &ask, &rules, &now);
         let mut unseen = None;
@@ -218,28 +223,6 @@ impl Broker {
         super::ops::audit(&world, at, "put secret", None, "done").await;
         Ok(())
     }
-
-    /// Keeps signs that were met here.
-    async fn saw_here(&self, subject: &Subject, signs: Vec<Sign>) {
-        let now = subject.world.time.now();
-        // What cannot be kept is only not shown.
-        if !signs.is_empty() && !subject.world.read_only {
-            let _ = subject.world.store.token_signs(&subject.key.id, now, signs).await;
-        }
-    }
-
-    /// The timer is to look at this target again.
-    pub(in crate::engine) fn told(&self, target: &Target) {
-        lock(&self.0.dirty).insert(target.clone());
-        self.0.changed.notify_one();
-        self.tell(target);
-    }
-
-    /// Whoever shows this target is to look at it again: a watch that tries a token does so once, whoever fetched it.
-    fn tell(&self, target: &Target) {
-        // Nobody may be listening.
-        let _ = self.0.news.send(target.clone());
-    }
 }
 
 /// A timer leaves alone what somebody wiped, until somebody else asks for it.
@@ -303,6 +286,20 @@ impl Tokens for Broker {
                 self.found_good(&subject, token).await;
             }
         })
+    }
+
+    fn refused<'a>(&'a self, at: &'a Target, token: &'a Fingerprint) -> Fut<'a, ()> {
+        Box::pin(async move {
+            if let Ok(subject) = self.subject(at)
+                && !subject.world.read_only
+            {
+                self.found_refused(&subject, token).await;
+            }
+        })
+    }
+
+    fn broken<'a>(&'a self, at: &'a Target) -> Fut<'a, Option<Reason>> {
+        Box::pin(async move { self.found_broken(&self.subject(at).ok()?).await })
     }
 
     fn storm<'a>(&'a self, at: &'a Target) -> Fut<'a, Option<Reason>> {

@@ -92,6 +92,7 @@ mod tests {
             signs,
             tried: None,
             untrusted: false,
+            unopened: false,
         }
     }
 

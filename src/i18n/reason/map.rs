@@ -386,6 +386,7 @@ pub(super) fn of_evidence(code: ReasonCode, evidence: &str) -> Option<(&'static 
         (ReasonCode::StoreUnwritable, "read_only") => (&STORE_READ_ONLY, &STORE_READ_ONLY_DO),
         (ReasonCode::StoreUnwritable, "held") => (&STORE_HELD, &STORE_HELD_DO),
         (ReasonCode::StoreBroken | ReasonCode::StoreUnwritable, "damaged") => (&STORE_DAMAGED, &STORE_DAMAGED_DO),
+        (ReasonCode::StoreBroken, "token_seal") => (&TOKEN_SEAL, &TOKEN_SEAL_DO),
         (ReasonCode::Busy, "key_changed") => (&VAULT_KEY_CHANGED, &VAULT_KEY_CHANGED_DO),
         _ => return None,
     })

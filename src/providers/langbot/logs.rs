@@ -18,9 +18,11 @@ pub(super) struct Judged {
     pub(super) last_error: Option<Wall>,
     /// When a message last came to it, by the server's clock.
     pub(super) heard: Option<Wall>,
-    /// Lines that tell that the platform refused the bot's token or its request for one: after each the bot asks for a token
-    /// (`libs/wecom_api/api.py`). When, and the line's number.
+    /// Lines that tell that the platform refused the bot's token: after each the bot asks for a token (`libs/wecom_api/api.py`).
+    /// When, and the line's number.
     pub(super) refusals: Vec<(Wall, i64)>,
+    /// Lines that tell that it does not trust the address that the bot's requests leave from.
+    pub(super) doubts: Vec<(Wall, i64)>,
     /// The newest lines, newest first, as the row lists them.
     pub(super) recent: Vec<Clean>,
 }
@@ -121,8 +123,11 @@ pub(super) fn judge(lines: &[Line], now: Wall) -> Judged {
             out.errors += 1;
             out.last_error = Some(at);
             let found = error(text);
-            if matches!(found.code, ReasonCode::TokenExpired | ReasonCode::BotSecretRefused) {
-                out.refusals.push((at, line.seq));
+            // A secret of its own that is wrong says nothing of the app's token.
+            match found.code {
+                ReasonCode::TokenExpired => out.refusals.push((at, line.seq)),
+                ReasonCode::AddressNotTrusted => out.doubts.push((at, line.seq)),
+                _ => {}
             }
             told = match told {
                 Some((why, first, _)) if why.code == found.code => Some((found, first, at)),
@@ -257,6 +262,18 @@ mod tests {
         assert_eq!(trace.raw.unwrap().as_str(), "ValueError");
         let plain = judge(&[line("error", "Authentication failed")], NOW).reason.unwrap();
         assert_eq!(plain.raw.unwrap().as_str(), "Authentication failed");
+    }
+
+    #[test]
+    fn a_bots_own_wrong_secret_is_no_refusal_of_the_apps_token_and_a_dead_token_is_one() {
+        let seen = |text: &str| {
+            let told = judge(&[line("error", text)], NOW);
+            (told.refusals.len(), told.doubts.len())
+        };
+        assert_eq!(seen("获取accesstoken失败:{'errcode': 40001, 'errmsg': 'invalid credential'}"), (0, 0));
+        assert_eq!(seen("发送消息失败:{'errcode': 42001, 'errmsg': 'access_token expired'}"), (1, 0));
+        assert_eq!(seen("上传图片失败:{'errcode': 40014, 'errmsg': 'invalid access_token'}"), (1, 0));
+        assert_eq!(seen("发送消息失败:{'errcode': 60020, 'errmsg': 'not allow to access from your ip, from ip: 203.0.113.7'}"), (0, 1));
     }
 
     proptest! {

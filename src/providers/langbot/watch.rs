@@ -199,8 +199,9 @@ async fn one(cx: &Cx, api: &Api<'_>, bot: &Bot, corps: &[(String, String)], with
     let linked = rows::linked(cx, bot, |name| corps.iter().find(|(n, _)| n == name).map(|(_, corp)| corp.clone()));
     let held = match linked.as_ref().filter(|l| l.alien.is_none()).map(|l| &l.target) {
         Some(target) => {
-            let refusals = log.iter().flat_map(|l| &l.refusals);
-            cx.tokens.saw(target, refusals.map(|(at, nr)| sign(bot, *at, *nr)).collect()).await;
+            let of = |kind, lines: &[(Wall, i64)]| lines.iter().map(|(at, nr)| sign(kind, bot, *at, *nr)).collect::<Vec<_>>();
+            let seen: Vec<Sign> = log.iter().flat_map(|l| [of(SignKind::Bot, &l.refusals), of(SignKind::Doubt, &l.doubts)].concat()).collect();
+            cx.tokens.saw(target, seen).await;
             cx.tokens.held(target).await
         }
         None => None,
@@ -209,9 +210,9 @@ async fn one(cx: &Cx, api: &Api<'_>, bot: &Bot, corps: &[(String, String)], with
 }
 
 /// One refusal in a bot's log, as the owner of its app's tokens keeps it: told apart by when and which line it was.
-fn sign(bot: &Bot, at: Wall, nr: i64) -> Sign {
+fn sign(kind: SignKind, bot: &Bot, at: Wall, nr: i64) -> Sign {
     let by = Clean::new(if bot.name.is_empty() { &bot.uuid } else { &bot.name });
-    Sign { kind: SignKind::Bot, by, nr: at.0.unsigned_abs() + nr.unsigned_abs() % 1000, at }
+    Sign { kind, by, nr: at.0.unsigned_abs() + nr.unsigned_abs() % 1000, at }
 }
 
 /// See [`crate::providers::Provider::look`].

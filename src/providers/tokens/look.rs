@@ -76,6 +76,7 @@ pub(super) async fn known(cx: &Cx, account: &Account) -> Known {
         held,
         storm,
         wiped: if held_none { cx.tokens.wiped(&target(cx, account)).await } else { None },
+        broken: if held_none { cx.tokens.broken(&target(cx, account)).await } else { None },
         missing: fetch::secret(cx, account).is_none().then(|| fetch::missing(cx, account)),
         memory: Memory::of(cx, account).await,
         probed: None,
@@ -125,7 +126,12 @@ pub(super) async fn tries(platform: &Platform, cx: &Cx, at: &Target, token: &Sec
 async fn one(platform: &Platform, cx: &Cx, account: &Account, depth: Depth) -> Result<Row, Reason> {
     let mut probed = None;
     if let Some(given) = cached(cx, account).await {
-        probed = Some(tried(platform, cx, account, &given, depth).await?);
+        let found = tried(platform, cx, account, &given, depth).await?;
+        // Whoever else shows or hands out this token knows it from now on too.
+        if found.said.as_ref().is_some_and(|r| r.code == ReasonCode::TokenRejected) && !given.held.rejected {
+            cx.tokens.refused(&target(cx, account), &found.fingerprint).await;
+        }
+        probed = Some(found);
     }
     let known = Known { probed, ..known(cx, account).await };
     Ok(rows::row(platform, &cx.gateway, account, &known, cx.time.now()))

@@ -37,6 +37,8 @@ pub(super) struct Known {
     pub(super) storm: Option<Reason>,
     /// When somebody wiped its token, if nobody has asked for one since.
     pub(super) wiped: Option<Stamp>,
+    /// That the token which is kept does not open, if so.
+    pub(super) broken: Option<Reason>,
     /// What stands against the next request for a token.
     pub(super) hold: Option<Hold>,
     /// Hosts share tokens: a copy may be there although none is held here.
@@ -85,7 +87,7 @@ impl Known {
         let Some(held) = &self.held else {
             let standing = self.memory.trouble.clone().filter(|r| refusing(r.code));
             let wiped = self.wiped.map(|at| Reason::new(ReasonCode::TokenForgotten).at(at));
-            let why = self.missing.clone().or(standing).or(wiped).or_else(|| self.memory.trouble.clone());
+            let why = self.missing.clone().or(standing).or(wiped).or_else(|| self.broken.clone()).or_else(|| self.memory.trouble.clone());
             let why = why.unwrap_or_else(|| Reason::new(ReasonCode::NeverFetched));
             let state = without(why.code);
             let why = if why.code == ReasonCode::RateLimited { self.stormy(why) } else { why };
@@ -244,8 +246,17 @@ mod tests {
             assert_eq!(info(&held, TokenSemantics::SameUntilExpiry).rejected, rejected);
             let why = Reason::new(ReasonCode::AddressNotTrusted).with("ip", "203.0.113.7");
             let probed = Some(Probed { fingerprint: fingerprint.clone(), at: now, said: Some(why) });
-            let known =
-                Known { held: Some(held), missing: None, memory: Memory::default(), probed, storm: None, wiped: None, hold: None, shared: false };
+            let known = Known {
+                held: Some(held),
+                missing: None,
+                memory: Memory::default(),
+                probed,
+                storm: None,
+                wiped: None,
+                broken: None,
+                hold: None,
+                shared: false,
+            };
             crate::i18n::reason::sentence(known.link(now).reason.as_ref().unwrap(), crate::i18n::Lang::En)
         };
         assert_eq!(said(false), "The token is good, but the platform does not trust the address 203.0.113.7.");

@@ -14,10 +14,7 @@ use crate::{
         Cx, Fut, GatewayFacts, Report, Tx,
         token::{Ask, Given, Held},
     },
-    store::{
-        config::Account,
-        tokens::{Sign, SignKind},
-    },
+    store::config::Account,
 };
 use futures_util::StreamExt;
 use std::time::Duration;
@@ -206,6 +203,17 @@ impl Watch<'_> {
                     one.renewed = print(&fresh);
                 }
             }
+            // Refused to somebody else, or to a bot with the same secret: it is looked into at once.
+            let refused = |k: &Known| k.held.as_ref().is_some_and(|h| h.rejected);
+            let doubt = |k: &Known| k.held.as_ref().and_then(|h| h.signs.doubt);
+            if refused(&fresh) && !refused(&one.known) {
+                one.due = Some(now);
+            } else if doubt(&fresh) > doubt(&one.known) {
+                // A log that goes on does not cause a try for each of its lines.
+                let tried = one.known.probed.as_ref().map_or(DOUBTED, |p| p.at.age(&self.cx.time.now()));
+                let soon = now + DOUBTED.saturating_sub(tried);
+                one.due = Some(one.due.map_or(soon, |due| due.min(soon)));
+            }
             one.known = Known { probed: one.known.probed.take(), ..fresh };
         }
     }
@@ -322,8 +330,8 @@ impl Watch<'_> {
                 // a platform may take it again.
                 probed.said = probed.said.map(|r| Reason { code: ReasonCode::TokenRejectedAgain, ..r });
                 if one.renewed.as_ref() == Some(print) {
-                    let sign = Sign::of_token(SignKind::Died, print, self.cx.time.now().wall);
-                    self.cx.tokens.saw(&look::target(self.cx, &one.account), vec![sign]).await;
+                    // Withheld from now on, too: that it is replaced later is then no second sign.
+                    self.cx.tokens.refused(&look::target(self.cx, &one.account), print).await;
                 }
                 one.known = Known { probed: Some(probed), ..look::known(self.cx, &one.account).await };
                 self.again(n, SLOWLY);

@@ -7,7 +7,7 @@ mod types;
 mod write;
 
 pub use glance::glance;
-pub use types::{Cause, End, Ended, FetchLine, Hold, KeptToken, Recent, Sign, SignKind, Signs, TokenBrief, TokenKey, TokenRow};
+pub use types::{Cause, End, Ended, FetchLine, Hold, KeptToken, Recent, Sign, SignKind, Signs, TokenBrief, TokenKey, TokenRow, UNOPENED};
 
 use super::{Store, StoreError};
 use crate::domain::{Clean, Fingerprint, Reason, Stamp};

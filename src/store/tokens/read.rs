@@ -76,6 +76,7 @@ fn raw(db: &Connection, id: &str, since: i64) -> rusqlite::Result<Option<(TokenR
                 signs: Signs::default(),
                 tried: None,
                 untrusted: false,
+                unopened: false,
             };
             Ok((row, blob))
         })
@@ -93,13 +94,19 @@ fn signs(db: &Connection, id: &str, since: i64) -> rusqlite::Result<Signs> {
     let mut out = Signs::default();
     while let Some(r) = found.next()? {
         let (kind, n) = (r.get::<_, String>(0)?, u32::try_from(count(r, 1)?).unwrap_or(u32::MAX));
-        out.last = out.last.max(Some(Wall(r.get(2)?)));
-        match SignKind::ALL.into_iter().find(|k| k.name() == kind) {
+        let (kind, at) = (SignKind::ALL.into_iter().find(|k| k.name() == kind), Some(Wall(r.get(2)?)));
+        if matches!(kind, Some(SignKind::Bot | SignKind::Doubt)) {
+            out.doubt = out.doubt.max(at);
+        }
+        if kind != Some(SignKind::Doubt) {
+            out.last = out.last.max(at);
+        }
+        match kind {
             Some(SignKind::Died) => out.died = n,
             Some(SignKind::Changed) => out.changed = n,
             Some(SignKind::Limited) => out.limited = n,
             Some(SignKind::Bot) => (out.bots, out.bot) = (n, Some(Clean::long(&r.get::<_, String>(3)?))),
-            None => {}
+            Some(SignKind::Doubt) | None => {}
         }
     }
     Ok(out)
@@ -125,10 +132,18 @@ pub(super) fn open(db: &Connection, id: &str, t: &Tools<'_>) -> Result<Option<To
     if let (Some(token), Some(blob)) = (&mut row.token, blob) {
         let generation = i64::try_from(row.generation).unwrap_or(i64::MAX);
         match secrets::unseal(db, t, &Place { table: "token", id, column: "blob", generation }, &blob) {
-            Ok(plain) => token.text = String::from_utf8(plain.to_vec()).ok().map(Secret::new),
+            Ok(plain) => match String::from_utf8(plain.to_vec()) {
+                Ok(text) => token.text = Some(Secret::new(text)),
+                Err(_) => row.unopened = true,
+            },
             Err(StoreError::Locked) => {}
-            // Of another key or edited: as good as none, and it can be had again.
-            Err(_) => row.token = None,
+            // Swapped or edited. Nobody is given it and it can be had again; that it is so is told.
+            Err(why) if why.seal_broken() => row.unopened = true,
+            // It is well: this process has the key no more.
+            Err(why) => return Err(why),
+        }
+        if row.unopened {
+            row.token = None;
         }
     }
     Ok(Some(row))
@@ -200,6 +215,7 @@ pub(super) fn recent(db: &mut Db, id: &str, now: &Stamp) -> Result<Recent, Store
         while let Some(r) = found.next()? {
             let (at, cause, seen) = (Wall(r.get(0)?), r.get::<_, String>(1)?, r.get::<_, bool>(2)?);
             match SignKind::ALL.into_iter().find(|k| seen && k.name() == cause) {
+                Some(SignKind::Doubt) => {}
                 Some(kind) => out.seen.push((at, kind)),
                 None if seen => {}
                 None => out.sent.push(at),

@@ -74,14 +74,23 @@ pub struct TokenRow {
     pub tried: Option<(Wall, bool)>,
     /// What was found then is that the platform does not trust the address that requests leave from.
     pub untrusted: bool,
+    /// A sealed text lies there and does not open: its row was swapped or edited. `token` is `None` then, nobody is given it.
+    pub unopened: bool,
 }
 
+/// The reason's evidence that it is about a token that does not open.
+pub const UNOPENED: &str = "token_seal";
+
 impl TokenRow {
+    /// That its sealed text does not open, if so: for people, with the name of the target.
+    pub fn broken(&self) -> Option<Reason> {
+        self.unopened.then(|| Reason::new(ReasonCode::StoreBroken).with("evidence", UNOPENED).with("target", &self.key.id))
+    }
     /// The same without the token, where that was issued to another identity: for `whose` it is as good as none.
     #[must_use]
     pub fn of(mut self, whose: &str) -> Self {
         if !self.key.whose.is_empty() && self.key.whose != whose {
-            (self.token, self.forgotten, self.tried, self.ended) = (None, None, None, None);
+            (self.token, self.forgotten, self.tried, self.ended, self.unopened) = (None, None, None, None, false);
         }
         self
     }
@@ -124,6 +133,8 @@ pub enum Cause {
     Rejected,
     /// An operator asked.
     Operator,
+    /// The one that was kept does not open.
+    Broken,
 }
 
 impl Cause {
@@ -134,6 +145,7 @@ impl Cause {
             Self::Due => "due",
             Self::Rejected => "rejected",
             Self::Operator => "operator",
+            Self::Broken => "broken",
         }
     }
 }
@@ -149,11 +161,13 @@ pub enum SignKind {
     Limited,
     /// The log of a bot that has the same secret shows that the platform refused its token.
     Bot,
+    /// Something else in such a log asks for a look at the token: no sign of another holder.
+    Doubt,
 }
 
 impl SignKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Died, Self::Changed, Self::Limited, Self::Bot];
+    pub const ALL: [Self; 5] = [Self::Died, Self::Changed, Self::Limited, Self::Bot, Self::Doubt];
     /// The name that the store shows.
     pub const fn name(self) -> &'static str {
         match self {
@@ -161,6 +175,7 @@ impl SignKind {
             Self::Changed => "changed",
             Self::Limited => "limited",
             Self::Bot => "bot",
+            Self::Doubt => "doubt",
         }
     }
 }
@@ -199,6 +214,8 @@ pub struct Signs {
     pub bots: u32,
     /// One of those bots.
     pub bot: Option<Clean>,
+    /// When the newest line of a bot's log was that makes a token doubtful: a refusal, or an address that is not trusted.
+    pub doubt: Option<Wall>,
     /// When the newest of all was.
     pub last: Option<Wall>,
 }

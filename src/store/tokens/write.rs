@@ -51,16 +51,28 @@ pub(super) fn adopt_key(db: &mut Db, key: &[u8; 32]) -> Result<(), StoreError> {
         for (id, generation, blob) in kept().map_err(explain)? {
             let plain = match secrets::unseal(tx, t, &Place { table: "token", id: &id, column: "blob", generation }, &blob) {
                 Ok(plain) => plain,
-                Err(StoreError::Locked) => return Err(StoreError::Locked),
-                // As good as none: nobody is given it.
-                Err(_) => continue,
+                // It keeps nobody else from the key: nobody is given it, and its own history tells of it.
+                Err(why) if why.seal_broken() => {
+                    unopened(tx, t, &id)?;
+                    continue;
+                }
+                Err(why) => return Err(why),
             };
-            let Ok(text) = String::from_utf8(plain.to_vec()) else { continue };
+            let Ok(text) = String::from_utf8(plain.to_vec()) else {
+                unopened(tx, t, &id)?;
+                continue;
+            };
             let fp = Fingerprint::of(key, &Secret::new(text));
             tx.execute("UPDATE token SET fp = ?2 WHERE target = ?1", params![id, fp.as_str()]).map_err(explain)?;
         }
         tx.execute("INSERT OR REPLACE INTO meta VALUES ('token_key', ?1)", [key.as_slice()]).map(|_| ()).map_err(explain)
     })
+}
+
+/// A line for a token that does not open, where nothing is fetched for it.
+fn unopened(tx: &Transaction<'_>, t: &Tools<'_>, id: &str) -> Result<(), StoreError> {
+    let by = Clean::new(&format!("pairdeck[{}]", std::process::id()));
+    log(tx, t, id, &t.time.now(), &by, Cause::Broken.name(), "stopped", 0)
 }
 
 pub(super) fn ended(db: &mut Db, e: &Ended) -> Result<(), StoreError> {

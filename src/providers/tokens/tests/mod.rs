@@ -146,6 +146,18 @@ impl Tokens for Owner {
         self.held.lock().unwrap().remove(at.account.as_str());
         Box::pin(async { Ok(()) })
     }
+    fn refused<'a>(&'a self, at: &'a Target, token: &'a Fingerprint) -> Fut<'a, ()> {
+        if let Some((_, held)) = self.held.lock().unwrap().get_mut(at.account.as_str()).filter(|(_, h)| h.fingerprint == *token) {
+            held.rejected = true;
+        }
+        Box::pin(async {})
+    }
+    fn good<'a>(&'a self, at: &'a Target, token: &'a Fingerprint) -> Fut<'a, ()> {
+        if let Some((_, held)) = self.held.lock().unwrap().get_mut(at.account.as_str()).filter(|(_, h)| h.fingerprint == *token) {
+            held.rejected = false;
+        }
+        Box::pin(async {})
+    }
     fn put_secret<'a>(&'a self, at: &'a Target, name: &'a str, secret: Secret) -> Fut<'a, Result<(), Reason>> {
         self.secrets.lock().unwrap().insert(account_secret(at.account.as_str(), name), secret);
         self.forget(at)

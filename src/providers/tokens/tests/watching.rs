@@ -137,8 +137,54 @@ async fn a_token_that_another_host_had_to_replace_is_doubted_here_too() {
         until(&board, State::Expired, Some(ReasonCode::TokenRejectedAgain)).await;
         assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
         assert_eq!(s.server.fetched(), 2, "whoever replaced it asks, or a person");
+        assert!(s.owner.held(&s.target()).await.unwrap().rejected, "it is still handed out, and would count twice when it is replaced");
     })
     .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_single_look_that_finds_a_token_refused_withholds_it_from_everybody_and_fetches_none() {
+    let s = Stage::wecom().await;
+    s.obtain(Ask::default()).await.unwrap();
+    assert_eq!(s.row().await.link.state, State::Ready);
+    assert!(!s.owner.held(&s.target()).await.unwrap().rejected);
+    s.server.revoke("ops");
+    assert_eq!(s.row().await.link.state, State::Expired);
+    assert!(s.owner.held(&s.target()).await.unwrap().rejected);
+    assert_eq!(s.server.fetched(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_process_or_a_bot_was_refused_is_looked_into_at_once_and_replaced_once() {
+    for by_bot in [false, true] {
+        let s = Stage::wecom().await;
+        s.obtain(Ask::default()).await.unwrap();
+        watched(&s, async |board| {
+            until(&board, State::Ready, None).await;
+            s.seen.send_modify(|seen| seen.on_screen = true);
+            // Between two tries that come of themselves.
+            tokio::time::sleep(Duration::from_secs(75)).await;
+            s.server.revoke("ops");
+            {
+                let mut held = s.owner.held.lock().unwrap();
+                let held = &mut held.get_mut("ops").unwrap().1;
+                if by_bot {
+                    held.signs.doubt = Some(s.cx.time.now().wall);
+                } else {
+                    held.rejected = true;
+                }
+            }
+            let began = tokio::time::Instant::now();
+            while s.server.fetched() < 2 {
+                assert!(began.elapsed() < Duration::from_secs(30), "by a bot: {by_bot}: it goes on as ready");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            until(&board, State::Ready, None).await;
+            tokio::time::sleep(Duration::from_secs(1800)).await;
+        })
+        .await;
+        assert_eq!(s.server.fetched(), 2, "by a bot: {by_bot}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -97,7 +97,7 @@ const fn sign(kind: SignKind) -> &'static Words {
         SignKind::Died => &s::TOKEN_SIGN_DIED,
         SignKind::Changed => &s::TOKEN_SIGN_CHANGED,
         SignKind::Limited => &s::TOKEN_SIGN_LIMITED,
-        SignKind::Bot => &s::TOKEN_SIGN_BOT,
+        SignKind::Bot | SignKind::Doubt => &s::TOKEN_SIGN_BOT,
     }
 }
 
@@ -158,6 +158,7 @@ fn cells(app: &App, l: &FetchLine, lang: Lang) -> [String; 4] {
         "due" => s::TOKEN_CAUSE_DUE.get(lang),
         "rejected" => s::TOKEN_CAUSE_REJECTED.get(lang),
         "operator" => s::TOKEN_CAUSE_OPERATOR.get(lang),
+        "broken" => s::TOKEN_CAUSE_BROKEN.get(lang),
         "forced" => s::TOKEN_CAUSE_FORCED.get(lang),
         other => other,
     };
