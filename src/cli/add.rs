@@ -21,6 +21,7 @@ use crate::{
 /// # Errors
 /// When the reader of stdout has gone.
 pub async fn run(house: &Session, args: &Add, out: &mut Output) -> Ran {
+    let _unseen = prompt::Sequence::begin();
     let Some(provider) = registry::provider(&args.kind) else {
         let kinds: Vec<&str> = registry::kinds().iter().map(|k| k.kind).collect();
         out.complain(&Message::new(&c::KIND_UNKNOWN).with("kind", &args.kind).with("kinds", kinds.join(", ")));

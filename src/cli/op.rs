@@ -34,6 +34,7 @@ pub struct More<'a> {
 /// # Errors
 /// When the reader of stdout has gone.
 pub async fn run(house: &Session, action: Action, args: &Act, more: &More<'_>, out: &mut Output) -> Ran {
+    let _unseen = prompt::Sequence::begin();
     let cancel = more.stop.cloned().unwrap_or_default();
     let aimed = async {
         match house.ready(out).await {

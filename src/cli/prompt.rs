@@ -8,6 +8,7 @@ use crate::{
 use std::{
     io::{self, BufRead, IsTerminal, Read},
     path::Path,
+    sync::atomic::{AtomicUsize, Ordering},
 };
 use zeroize::Zeroizing;
 
@@ -34,6 +35,7 @@ pub fn secret(file: Option<&Path>, question: &'static Words, out: &mut Output) -
 /// # Errors
 /// As [`secret`]; and when the two are not the same.
 pub fn new_passphrase(out: &mut Output) -> Result<Secret, NoSecret> {
+    let _unseen = Sequence::begin();
     let first = secret(None, &c::ASK_NEW_PASSPHRASE, out)?;
     let again = secret(None, &c::ASK_PASSPHRASE_AGAIN, out)?;
     if first.expose() == again.expose() { Ok(first) } else { Err(NoSecret(Message::new(&c::PASSPHRASE_DIFFERS))) }
@@ -69,6 +71,7 @@ pub fn agreed(question: &Message, out: &mut Output) -> Option<bool> {
     if !io::stdin().is_terminal() {
         return None;
     }
+    over();
     out.ask(question);
     let mut line = String::new();
     let read = io::stdin().lock().take(64).read_line(&mut line);
@@ -80,6 +83,7 @@ pub fn line(question: &'static Words, out: &mut Output) -> Option<String> {
     if !io::stdin().is_terminal() {
         return None;
     }
+    over();
     out.ask(&Message::new(question));
     let mut line = String::new();
     io::stdin().lock().take(2048).read_line(&mut line).ok()?;
@@ -191,30 +195,85 @@ impl Unseen {
     }
 }
 
-/// Asks with the echo off, and puts it back whatever happens in between. Keys are read one by one and signals are off, so
-/// that ctrl-c cannot leave a terminal without an echo.
-#[cfg(unix)]
-fn prompt(question: &'static Words, out: &mut Output) -> Result<Zeroizing<Vec<u8>>, NoSecret> {
-    use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
-    struct Echo(Termios);
-    impl Drop for Echo {
-        fn drop(&mut self) {
-            signals::over();
-            let _ = tcsetattr(io::stdin(), OptionalActions::Flush, &self.0);
+/// Several questions for secrets, with work between them: from the first one on the terminal shows nothing that is typed, until
+/// this is dropped. What was typed ahead is the answer to the next question, or is thrown away in silence.
+pub(super) struct Sequence(());
+
+impl Sequence {
+    /// Begins; nothing happens to the terminal before the first question.
+    pub(super) fn begin() -> Self {
+        SEQUENCES.fetch_add(1, Ordering::SeqCst);
+        Self(())
+    }
+}
+
+impl Drop for Sequence {
+    fn drop(&mut self) {
+        if SEQUENCES.fetch_sub(1, Ordering::SeqCst) == 1 {
+            over();
         }
     }
-    let before = tcgetattr(io::stdin()).map_err(|e| unreadable("-", &e.into()))?;
-    let mut hidden = before.clone();
+}
+
+/// Sequences that are under way, one within the other.
+static SEQUENCES: AtomicUsize = AtomicUsize::new(0);
+
+/// Gives the terminal its echo back, where a question for a secret took it. What was typed meanwhile is thrown away: it may be a
+/// secret, and is neither shown nor an answer to a question that shows it.
+fn over() {
+    #[cfg(unix)]
+    signals::over();
+}
+
+/// Asks with the echo off, and puts it back whatever happens in between. Keys are read one by one and signals are off, so
+/// that ctrl-c cannot leave a terminal without an echo. Within a [`Sequence`] the echo stays off behind it.
+#[cfg(unix)]
+fn prompt(question: &'static Words, out: &mut Output) -> Result<Zeroizing<Vec<u8>>, NoSecret> {
+    use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, tcgetattr, tcsetattr};
+    struct Asked;
+    impl Drop for Asked {
+        fn drop(&mut self) {
+            signals::asked();
+            if SEQUENCES.load(Ordering::SeqCst) == 0 {
+                return over();
+            }
+            // The keyboard may end the program again; into the background it cannot be put without an echo.
+            if let Ok(mut between) = tcgetattr(io::stdin()) {
+                between.local_modes.insert(LocalModes::ISIG);
+                between.special_codes[SpecialCodeIndex::VSUSP] = 0;
+                let _ = tcsetattr(io::stdin(), OptionalActions::Now, &between);
+            }
+        }
+    }
+    let mut hidden = tcgetattr(io::stdin()).map_err(|e| unreadable("-", &e.into()))?;
+    let first = signals::puts_back(&hidden);
+    let _asked = Asked;
     hidden.local_modes.remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
     hidden.special_codes[SpecialCodeIndex::VMIN] = 1;
     hidden.special_codes[SpecialCodeIndex::VTIME] = 0;
-    signals::puts_back(&before);
-    let _echo = Echo(before);
-    tcsetattr(io::stdin(), OptionalActions::Flush, &hidden).map_err(|e| unreadable("-", &e.into()))?;
+    // What was typed before the first question was seen.
+    let how = if first { OptionalActions::Flush } else { OptionalActions::Now };
+    tcsetattr(io::stdin(), how, &hidden).map_err(|e| unreadable("-", &e.into()))?;
     out.ask(&Message::new(&c::ASK_SECRET).with("question", question.get(out.lang)));
-    let typed = typed(&mut io::stdin().lock());
+    let typed = typed(&mut Keys);
     out.asked();
     typed
+}
+
+/// The keyboard, without a buffer of its own: what is not read stays with the terminal, which can throw it away.
+#[cfg(unix)]
+struct Keys;
+
+#[cfg(unix)]
+impl Read for Keys {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match rustix::io::read(io::stdin(), &mut *into) {
+                Err(rustix::io::Errno::INTR) => {}
+                done => return Ok(done?),
+            }
+        }
+    }
 }
 
 /// Somebody else answers signals that ask to end from now on; a question for a secret that is on screen still ends by them.
@@ -236,37 +295,51 @@ mod signals {
         },
     };
 
+    /// As the terminal was before the first question.
     static BEFORE: Mutex<Option<Termios>> = Mutex::new(None);
+    /// A question is on screen.
+    static ASKING: AtomicBool = AtomicBool::new(false);
     static HEEDED: AtomicBool = AtomicBool::new(false);
 
     pub(super) fn heeded() {
         HEEDED.store(true, Ordering::SeqCst);
     }
 
-    /// From now on the terminal is put back like this.
-    pub(super) fn puts_back(before: &Termios) {
+    /// A question is asked, and from now on the terminal is put back like this, unless it is to be put back already. True for the
+    /// first one.
+    pub(super) fn puts_back(before: &Termios) -> bool {
         static LISTENS: Once = Once::new();
-        *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = Some(before.clone());
+        let mut kept = BEFORE.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = kept.is_none();
+        kept.get_or_insert_with(|| before.clone());
+        drop(kept);
+        ASKING.store(true, Ordering::SeqCst);
         LISTENS.call_once(|| {
             let Ok(mut signals) = Signals::new([consts::SIGTERM, consts::SIGHUP, consts::SIGINT, consts::SIGQUIT]) else { return };
             // Without the thread the signals would be lost: then they end nothing, and Enter does.
             let _ = std::thread::Builder::new().name("prompt".into()).spawn(move || {
                 for signal in signals.forever() {
-                    let before = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take();
-                    if let Some(before) = &before {
-                        let _ = tcsetattr(io::stdin(), OptionalActions::Flush, before);
-                    }
-                    if before.is_some() || !HEEDED.load(Ordering::SeqCst) {
+                    over();
+                    // A question that is on screen ends by it, whoever heeds signals otherwise.
+                    if ASKING.load(Ordering::SeqCst) || !HEEDED.load(Ordering::SeqCst) {
                         let _ = emulate_default_handler(signal);
                     }
                 }
             });
         });
+        first
     }
 
     /// The question is answered.
+    pub(super) fn asked() {
+        ASKING.store(false, Ordering::SeqCst);
+    }
+
+    /// No more questions: the terminal is as it was before the first.
     pub(super) fn over() {
-        *BEFORE.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        if let Some(before) = BEFORE.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            let _ = tcsetattr(io::stdin(), OptionalActions::Flush, &before);
+        }
     }
 }
 

@@ -33,6 +33,7 @@ use tokio_util::sync::CancellationToken;
 /// # Errors
 /// When the reader of stdout has gone.
 pub async fn run(house: &Session, command: &SecretCommand, out: &mut Output) -> Ran {
+    let _unseen = prompt::Sequence::begin();
     match command {
         SecretCommand::Init { insecure_key_file, credential } => {
             let (exit, source) = init(house, vault::source(*insecure_key_file, *credential), out).await;
@@ -309,7 +310,11 @@ async fn init(house: &Session, source: Source, out: &mut Output) -> (Exit, Sourc
         (true, Err(why)) => return (refused(&why, out), source),
         // No keyring: a passphrase does the same without one. Nothing weaker is ever taken unasked.
         (false, Err(why)) => {
-            refused(&why, out);
+            if house.world.open_vault().await != VaultState::Absent {
+                return (refused(&why, out), source);
+            }
+            let none = Reason { code: ReasonCode::KeyringAbsent, ..why };
+            out.complain_text(&reason::full(&none, out.lang));
             match prompt::new_passphrase(out) {
                 Ok(given) => given,
                 Err(why) => {

@@ -96,6 +96,8 @@ impl Session {
         if !person || !shut::can_be_typed(why) || !std::io::IsTerminal::is_terminal(&std::io::stdin()) {
             return state;
         }
+        // The key is made from the passphrase for some time: what is typed meanwhile may be the next secret.
+        let _unseen = prompt::Sequence::begin();
         let given = if shut::wants_passphrase(why) { prompt::secret(None, &c::ASK_PASSPHRASE, out).ok() } else { None };
         ops::unlock(&self.world, given).await
     }

@@ -111,6 +111,7 @@ catalogue! { "pairing";
     KEY_LARGER = "larger", "放大";
     KEY_SMALLER = "smaller", "缩小";
     KEY_NUMBER = "show number", "显示号码";
+    KEY_HIDE = "hide names", "隐藏名称";
     KEY_HELP = "help", "帮助";
     KEY_SHOW = "show code", "显示码";
     KEY_OVERRIDE = "start anyway", "仍然开始";

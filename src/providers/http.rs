@@ -5,11 +5,13 @@
 
 mod fail;
 pub mod json;
+mod redact;
 mod room;
 pub mod tls;
 pub mod ws;
 
 pub use fail::RETRY_AFTER;
+pub use redact::{redacted, without};
 
 use super::Samples;
 use crate::{
@@ -283,10 +285,13 @@ impl Answer {
 
     /// Foreign text for a reason: cleaned later, bounded here, and without the secrets that the request carried.
     pub fn told(&self, text: &str) -> String {
-        // Each whole before it is cut, so that none is cut into something that is not recognised.
-        let bounded: String = text.chars().take(LOOKED_AT).collect();
-        let short = self.secrets.iter().fold(bounded, |text, secret| without(secret, &text));
-        short.chars().take(400).collect()
+        self.told_without(text, None)
+    }
+
+    /// The same without one secret more: what went in a place that the request did not know for secret.
+    pub fn told_without(&self, text: &str, also: Option<&Secret>) -> String {
+        // Whole before it is cut, so that nothing is cut into something that is not recognised.
+        redacted(self.secrets.iter().chain(also), text).chars().take(400).collect()
     }
 
     /// The shared reading of a status that means trouble on every system; `None` where the provider must judge.
@@ -328,31 +333,6 @@ impl Answer {
 fn wall(at: std::time::SystemTime) -> Option<crate::domain::Wall> {
     let since = at.duration_since(std::time::UNIX_EPOCH).ok()?;
     i64::try_from(since.as_millis()).ok().map(crate::domain::Wall)
-}
-
-/// Most of a text that is looked through for a secret; what is behind it is never shown.
-const LOOKED_AT: usize = 16 << 10;
-
-/// `text` without `secret`, as it is or in base64, hex or percent-encoding: a server may echo what it was sent.
-pub fn without(secret: &Secret, text: &str) -> String {
-    use base64::{Engine, prelude::BASE64_STANDARD};
-    let bounded: String = text.chars().take(LOOKED_AT).collect();
-    if secret.len() < 4 {
-        return bounded;
-    }
-    let plain = secret.expose();
-    let hex = |upper: bool| -> String { plain.bytes().map(|b| if upper { format!("{b:02X}") } else { format!("{b:02x}") }).collect() };
-    let escaped = serde_json::Value::from(plain).to_string();
-    let forms = [
-        plain.to_owned(),
-        escaped.trim_matches('"').to_owned(),
-        plain.replace('/', "\\/"),
-        BASE64_STANDARD.encode(plain).trim_end_matches('=').to_owned(),
-        segment(plain),
-        hex(false),
-        hex(true),
-    ];
-    forms.iter().fold(bounded, |text, form| text.replace(form.as_str(), "[secret]"))
 }
 
 /// The texts below names that carry secrets.

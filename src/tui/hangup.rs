@@ -21,8 +21,9 @@ const EXIT: i32 = 130;
 
 /// Signals whose way is to end a program, that can be caught, and that no fault of the processor sends: after one of those nothing
 /// can be run any more.
-const ENDING: [i32; 10] = [
+const ENDING: [i32; 11] = [
     consts::SIGQUIT,
+    consts::SIGTRAP,
     consts::SIGUSR1,
     consts::SIGUSR2,
     consts::SIGALRM,
@@ -33,6 +34,22 @@ const ENDING: [i32; 10] = [
     consts::SIGABRT,
     consts::SIGSYS,
 ];
+
+/// Those that only Linux ends a program by: of a coprocessor, of input and output, of a power supply, and all of real time.
+#[cfg(target_os = "linux")]
+fn of_this_system() -> impl Iterator<Item = i32> {
+    // Some processors have no coprocessor's, and call another one so.
+    #[cfg(not(any(target_arch = "mips", target_arch = "mips64", target_arch = "sparc64")))]
+    let more = [libc::SIGSTKFLT, libc::SIGIO, libc::SIGPWR];
+    #[cfg(any(target_arch = "mips", target_arch = "mips64", target_arch = "sparc64"))]
+    let more = [libc::SIGIO, libc::SIGPWR];
+    more.into_iter().chain(libc::SIGRTMIN()..=libc::SIGRTMAX())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn of_this_system() -> impl Iterator<Item = i32> {
+    std::iter::empty()
+}
 
 /// Listens for a hang-up beside the deck, and for what would end it where it stands.
 pub(super) struct Hangup(Arc<AtomicBool>);
@@ -45,6 +62,10 @@ impl Hangup {
     pub(super) fn listen() -> io::Result<Self> {
         let noticed = Arc::new(AtomicBool::new(false));
         let mut signals = signal_hook::iterator::Signals::new(ENDING.into_iter().chain([consts::SIGHUP]))?;
+        for signal in of_this_system() {
+            // One that this kernel or its library keeps for itself does not come.
+            let _ = signals.add_signal(signal);
+        }
         let seen = noticed.clone();
         std::thread::Builder::new().name("hangup".into()).spawn(move || {
             for signal in signals.forever() {
@@ -58,6 +79,8 @@ impl Hangup {
                 // Whatever was under way is in the journal; there is nobody left to ask.
                 if signal != consts::SIGHUP {
                     let _ = signal_hook::low_level::emulate_default_handler(signal);
+                    // Of some it does not know what they do: as a shell tells of a program that ended by one.
+                    std::process::exit(128 + signal);
                 }
                 std::process::exit(EXIT);
             }

@@ -152,8 +152,8 @@ acts! {
     Palette Deck App "palette" ACT_PALETTE [":"];
     /// The help.
     Help Deck App "help" ACT_HELP ["?"];
-    /// Hide names.
-    Hide Deck App "hide" ACT_HIDE ["H"];
+    /// Hide names. In every overlay too; its second key where the first would be typed.
+    Hide Deck App "hide" ACT_HIDE ["H", "ctrl-t"];
     /// Freeze the order.
     Freeze Deck App "freeze" ACT_FREEZE ["z"];
     /// Mouse on or off.
@@ -197,7 +197,7 @@ acts! {
 }
 
 /// Keys of the deck that work in the token view, with what they do there.
-pub const TOKEN_VIEW: [(Act, &Words); 12] = [
+pub const TOKEN_VIEW: [(Act, &Words); 13] = [
     (Act::Regenerate, &s::TOKEN_ACT_FETCH),
     (Act::Wipe, &s::TOKEN_ACT_CACHES),
     (Act::Show, &s::TOKEN_ACT_SHOW),
@@ -209,6 +209,7 @@ pub const TOKEN_VIEW: [(Act, &Words); 12] = [
     (Act::PageUp, &w::ACT_PAGE_UP),
     (Act::Top, &w::ACT_TOP),
     (Act::Bottom, &w::ACT_BOTTOM),
+    (Act::Hide, &w::ACT_HIDE),
     (Act::Help, &w::ACT_HELP),
 ];
 

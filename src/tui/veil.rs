@@ -13,6 +13,7 @@ use std::{
     borrow::Cow,
     cell::RefCell,
     collections::{BTreeSet, HashMap, HashSet},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     rc::Rc,
     sync::LazyLock,
 };
@@ -21,6 +22,8 @@ use std::{
 pub const DOTS: &str = "····";
 /// Digits in a row that are taken for somebody's number or id; a code that is shown to be typed has fewer.
 const NUMBER: std::ops::RangeInclusive<usize> = 8..=20;
+/// Letters of the longest way to write an address.
+const LONGEST_ADDRESS: usize = 45;
 /// Shorter names are not told from words and keys in a sentence; where a name has a place of its own it is hidden all the same.
 const SHORTEST: usize = 3;
 /// Placeholders of our sentences that stand for somebody.
@@ -132,7 +135,7 @@ impl Veil {
         let (mut at, mut kept) = (0, 0);
         let mut before: Option<char> = None;
         while let Some(c) = text[at..].chars().next() {
-            match self.at(text, at, before).or_else(|| number_at(text, at, before)) {
+            match self.at(text, at, before).or_else(|| number_at(text, at, before)).or_else(|| address_at(text, at, before)) {
                 Some(len) => {
                     let out = out.get_or_insert_with(String::new);
                     out.push_str(&text[kept..at]);
@@ -189,6 +192,25 @@ fn number_at(text: &str, at: usize, before: Option<char>) -> Option<usize> {
     let digits = rest[plus..].bytes().take_while(u8::is_ascii_digit).count();
     let whole = !joins(before, rest.chars().next()) && !joins(Some('0'), rest[plus + digits..].chars().next());
     (NUMBER.contains(&digits) && whole).then_some(plus + digits)
+}
+
+/// Bytes of a network address that begins at `at`. This machine's own names nobody.
+fn address_at(text: &str, at: usize, before: Option<char>) -> Option<usize> {
+    let rest = &text[at..];
+    let inside = |c: char| c.is_ascii_hexdigit() || matches!(c, '.' | ':');
+    if before.is_some_and(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | ':')) || !rest.starts_with(inside) {
+        return None;
+    }
+    let foreign = |ip: IpAddr| !ip.is_loopback() && !ip.is_unspecified();
+    let end = |allowed: fn(char) -> bool| rest.find(|c: char| !allowed(c)).unwrap_or(rest.len()).min(LONGEST_ADDRESS);
+    let four = rest[..end(|c| c.is_ascii_digit() || c == '.')].trim_end_matches('.');
+    if let Ok(ip) = four.parse::<Ipv4Addr>() {
+        return (foreign(ip.into()) && !joins(Some('0'), rest[four.len()..].chars().next())).then_some(four.len());
+    }
+    let six = &rest[..end(|c| c.is_ascii_hexdigit() || matches!(c, ':' | '.'))];
+    let six = [six, six.trim_end_matches(['.', ':'])].into_iter().find(|s| s.parse::<Ipv6Addr>().is_ok_and(|ip| foreign(ip.into())))?;
+    // `::` alone and the like are signs of a language rather than addresses.
+    (six.len() > 4 && !joins(Some('0'), rest[six.len()..].chars().next())).then_some(six.len())
 }
 
 thread_local! {
@@ -252,6 +274,22 @@ mod tests {
             ("call +351912345903", "call ····"),
         ] {
             assert_eq!(veil().hide(text), shown);
+        }
+    }
+
+    #[test]
+    fn network_addresses_are_hidden_but_not_those_of_this_machine_and_not_what_only_looks_like_one() {
+        for (text, shown) in [
+            ("not from your ip 203.0.113.9, add it", "not from your ip ····, add it"),
+            ("203.0.113.9:51234.", "····:51234."),
+            ("from 2001:db8::17:a", "from ····"),
+            ("[2001:db8::17]:443", "[····]:443"),
+            ("来自203.0.113.9的请求", "来自····的请求"),
+        ] {
+            assert_eq!(veil().hide(text), shown);
+        }
+        for text in ["http://127.0.0.1:8080", "WuKongIM 2.2.5", "v1.2.3.4.5", "at 09:14:22", "a::b", "[::1]:80", "300.1.2.3"] {
+            assert_eq!(veil().hide(text), text);
         }
     }
 

@@ -85,6 +85,52 @@ fn a_key_from_a_file_and_the_status_ask_for_the_passphrase_too() {
     pty.assert_exit(0);
 }
 
+/// Types the passphrase, and more as soon as it was taken: before the next question can be asked.
+fn types_ahead(pty: &Pty, passphrase: &str, more: &str) {
+    pty.wait_for("passphrase of the vault");
+    pty.keys(&format!("{passphrase}<Enter>"));
+    pty.wait_until("the end of the line", |s| (s.cursor_position().0 > 0).then_some(()));
+    pty.keys(more);
+}
+
+#[test]
+fn what_is_typed_ahead_of_its_question_is_taken_and_never_shown() {
+    let (_servers, home) = house();
+    let mut pty = on_a_terminal(&home, &["secret", "set", "wa"]);
+    types_ahead(&pty, PASSPHRASE, &format!("{WA_KEY}<Enter>"));
+    pty.wait_for("the key of wa is sealed");
+    pty.assert_exit(0);
+    for text in [WA_KEY, PASSPHRASE] {
+        pty.assert_never_wrote(text);
+    }
+    const NEXT: &str = "another-horse-battery";
+    let mut pty = on_a_terminal(&home, &["secret", "rotate-key"]);
+    types_ahead(&pty, PASSPHRASE, &format!("{NEXT}<Enter>{NEXT}<Enter>"));
+    pty.wait_for("sealed under a new key");
+    pty.assert_exit(0);
+    pty.assert_never_wrote(NEXT);
+}
+
+#[test]
+fn what_is_typed_ahead_of_a_question_that_never_comes_is_dropped_unseen() {
+    let (_servers, home) = house();
+    let mut pty = on_a_terminal(&home, &["secret", "set", "wa"]);
+    types_ahead(&pty, "not-the-passphrase", &format!("{WA_KEY}<Enter>"));
+    pty.wait_for("does not open the vault");
+    pty.assert_exit(12);
+    pty.assert_restored();
+    pty.assert_never_wrote(WA_KEY);
+    // Ended between two questions: the terminal gets its echo back all the same.
+    for signal in ["TERM", "INT", "HUP"] {
+        let mut pty = on_a_terminal(&home, &["secret", "set", "wa"]);
+        types_ahead(&pty, PASSPHRASE, "CANARY-half-a-k");
+        pty.signal(signal);
+        assert!(!pty.wait_exit().success(), "{signal}");
+        pty.assert_restored();
+        pty.assert_never_wrote("CANARY-half-a-k");
+    }
+}
+
 #[test]
 fn a_wrong_passphrase_is_said_before_a_key_is_asked_for() {
     let (_servers, home) = house();
@@ -200,4 +246,24 @@ fn a_vault_that_the_first_gateway_makes_is_a_line_of_the_audit_as_one_that_was_a
     assert!(!made["user"].as_str().unwrap().is_empty() && !made["host"].as_str().unwrap().is_empty(), "{made}");
     assert!(lines.iter().any(|l| l["outcome"] == "failed: keyring"), "no keyring was there first: {audit}");
     assert!(lines.iter().any(|l| l["id"] == "wa" && l["action"] == "add" && l["outcome"] == "done"), "{audit}");
+}
+
+#[test]
+fn a_new_vault_without_a_keyring_asks_for_a_passphrase_and_says_nothing_of_a_key_that_was_lost() {
+    let home = Home::empty();
+    let mut pty = on_a_terminal(&home, &["secret", "init"]);
+    pty.wait_for("No keyring answers here, so the new vault needs a passphrase.");
+    for text in ["Mend that", "is in a keyring", "no other place"] {
+        pty.assert_never_wrote(text);
+    }
+    pty.wait_for("passphrase for a new vault");
+    pty.keys(&format!("{PASSPHRASE}<Enter>{PASSPHRASE}<Enter>"));
+    pty.wait_for("the vault is made");
+    pty.assert_exit(0);
+    pty.assert_never_wrote(PASSPHRASE);
+    // One that is there already is no reason to choose a passphrase for another.
+    let mut pty = on_a_terminal(&home, &["secret", "init"]);
+    let status = pty.wait_exit();
+    assert!(!status.success(), "{status:?}");
+    pty.assert_never_wrote("No keyring answers");
 }

@@ -46,13 +46,16 @@ pub fn back_to_list(pty: &Pty) {
     panic!("the list does not come back:\n{}", pty.text());
 }
 
+/// By numbers: of real time, the first, one in between and the last.
+const ENDS: [&str; 19] =
+    ["TERM", "HUP", "INT", "view", "draw", "task", "pipe", "QUIT", "USR1", "USR2", "ALRM", "XCPU", "ABRT", "TRAP", "STKFLT", "PWR", "34", "40", "64"];
 const SCREENS: [&str; 3] = ["list", "overlay", "pairing"];
 
 #[test]
 fn however_it_ends_on_whichever_screen_the_terminal_is_as_it_was() {
     let mut whole = 0;
     for screen in SCREENS {
-        for end in ["TERM", "HUP", "INT", "view", "draw", "task", "pipe", "QUIT", "USR1", "USR2", "ALRM", "XCPU", "ABRT"] {
+        for end in ENDS {
             let house = house();
             let file = house.home.path().join("now");
             let mut start = house.deck().size(100, 34);
@@ -104,9 +107,10 @@ fn however_it_ends_on_whichever_screen_the_terminal_is_as_it_was() {
         }
     }
     println!(
-        "FIGURE terminal restored: {whole} of 39 (panic in view, draw, task; TERM, HUP, INT, QUIT, USR1, USR2, ALRM, XCPU, ABRT; terminal gone; on list, overlay, pairing)"
+        "FIGURE terminal restored: {whole} of 57 (panic in view, draw, task; TERM, HUP, INT, QUIT, USR1, USR2, ALRM, XCPU, ABRT, TRAP, STKFLT, PWR and real time 34, 40, 64; terminal gone; on list, overlay, pairing)"
     );
-    assert_eq!(whole, 39);
+    assert_eq!(whole, SCREENS.len() * ENDS.len());
+    assert_eq!(whole, 57);
 }
 
 /// The terminal goes away under the deck: how long it lives on.

@@ -59,7 +59,7 @@ impl Client {
                 Ok((socket, _)) => Ok(socket),
                 Err(Error::Http(r)) => {
                     let body = String::from_utf8_lossy(r.body().as_deref().unwrap_or_default()).into_owned();
-                    let told = secret.map_or(body.clone(), |(_, s)| super::without(s, &body)).chars().take(200).collect();
+                    let told = super::redacted(secret.map(|(_, s)| s), &body).chars().take(200).collect();
                     Err(Refused::Answer(r.status().as_u16(), told))
                 }
                 Err(_) => Err(Refused::Failed(self.reason(ReasonCode::EventsLost))),

@@ -84,8 +84,7 @@ impl Api<'_> {
     /// `kept`: a secret that was in the body and that no text may repeat.
     fn refused(&self, a: &Answer, kept: Option<&Secret>) -> Reason {
         let v = wire::json(&a.body);
-        let told = v.as_ref().and_then(wire::told).map(|t| a.told(t));
-        let told = told.map(|t| kept.filter(|s| !s.is_empty()).map_or_else(|| t.clone(), |s| t.replace(s.expose(), "[secret]")));
+        let told = v.as_ref().and_then(wire::told).map(|t| a.told_without(t, kept));
         let raw = told.as_ref().map_or_else(|| a.status.to_string(), |t| format!("{}: {t}", a.status));
         let code = match a.status {
             401 if self.auth.token.is_none() && !self.auth.by_login() => ReasonCode::CredentialMissing,

@@ -119,7 +119,7 @@ async fn login(cx: &Cx, http: &Client, user: &Secret, password: &Secret) -> Resu
     let reason = |code| Reason::new(code).with("gateway", cx.gateway.as_str());
     match answer.status {
         400 | 401 | 403 => {
-            let told = wire::json(&answer.body).as_ref().and_then(wire::told).map(|t| t.replace(password.expose(), "[secret]"));
+            let told = wire::json(&answer.body).as_ref().and_then(wire::told).map(|t| answer.told_without(t, Some(password)));
             return Err(reason(ReasonCode::CredentialRefused).raw(told.unwrap_or_else(|| answer.status.to_string())));
         }
         404 => return Err(reason(ReasonCode::WrongAddress).raw("404 /manager/login")),

@@ -126,8 +126,7 @@ impl Business {
         if a.is_ok() && !a.is_page() {
             return v.filter(Value::is_object).ok_or_else(|| self.reason(ReasonCode::Unintelligible));
         }
-        let told = v.as_ref().and_then(wire::told).map(|t| a.told(t));
-        let told = told.map(|t| hidden.map_or_else(|| t.clone(), |s| t.replace(s.expose(), "[secret]")));
+        let told = v.as_ref().and_then(wire::told).map(|t| a.told_without(t, hidden));
         let raw = told.as_ref().map_or_else(|| a.status.to_string(), |t| format!("{}: {t}", a.status));
         let code = match (a.status, told.as_deref()) {
             _ if a.is_page() => ReasonCode::WebPage,

@@ -164,7 +164,7 @@ fn the_token_view_tells_by_whom_how_often_and_what_that_comes_to() {
 
 #[test]
 fn a_revealed_token_goes_with_focus_size_suspend_and_its_own_key() {
-    for end in ["focus", "size", "suspend", "v", "close"] {
+    for end in ["focus", "size", "suspend", "v", "H", "close"] {
         let mut a = deck(|_| {});
         on(&mut a, "WEB 1");
         press(&mut a, "T");
@@ -175,6 +175,7 @@ fn a_revealed_token_goes_with_focus_size_suspend_and_its_own_key() {
             "size" => drop(update(&mut a, Event::Resize(110, 30), at(0))),
             "suspend" => drop(update(&mut a, Event::Signal(crate::tui::event::Signal::Stop), at(0))),
             "v" => drop(press(&mut a, "v")),
+            "H" => drop(press(&mut a, "H")),
             _ => drop(press(&mut a, "\u{1b}T")),
         }
         assert!(!picture(&a).contains(TOKEN), "{end}: {}", picture(&a));
@@ -191,6 +192,23 @@ fn a_token_that_comes_after_the_terminal_lost_focus_is_not_shown() {
     update(&mut a, Event::Focus(false), at(0));
     mail(&mut a, Mail { revealed: Some((target, Ok(Secret::new(TOKEN.into())))), ..Mail::default() });
     assert!(!picture(&a).contains(TOKEN), "{}", picture(&a));
+}
+
+#[test]
+fn while_names_are_hidden_no_token_is_asked_for_and_one_on_its_way_is_not_shown() {
+    let mut a = deck(|_| {});
+    on(&mut a, "WEB 1");
+    let target = a.entry().unwrap().row.target();
+    press(&mut a, "TvH");
+    mail(&mut a, Mail { revealed: Some((target.clone(), Ok(Secret::new(TOKEN.into())))), ..Mail::default() });
+    assert!(!picture(&a).contains(TOKEN), "{}", picture(&a));
+    assert!(press(&mut a, "v").is_empty(), "not asked for");
+    assert!(press(&mut a, "y").is_empty(), "not copied");
+    let said = a.toasts.log().last().unwrap().text.clone();
+    assert_eq!(said, "Names are hidden: H first.");
+    press(&mut a, "H");
+    reveal(&mut a, Ok(Secret::new(TOKEN.into())));
+    assert!(picture(&a).contains(TOKEN), "{}", picture(&a));
 }
 
 #[test]

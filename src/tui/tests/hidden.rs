@@ -112,8 +112,25 @@ fn screens() -> Vec<Screen> {
         ("filter typed", |a| press(a, "/zqx-secret-n")),
         ("filter kept", |a| press(a, "/zqx-secret-n\n")),
         ("token", |a| press(a, "T")),
-        ("slots", |a| press(a, "S")),
-        ("why", |a| press(a, "D")),
+        ("slots", |a| press(a, "f")),
+        ("why", |a| press(a, "Q")),
+        ("log", |a| {
+            working(a, OpPhase::Failed, Tier::Swift, |_| {});
+            press(a, "L");
+        }),
+        ("add", |a| press(a, "a")),
+        ("add, on the kind", |a| {
+            press(a, "a");
+            update(a, Event::Key(KeyEvent::new(KeyCode::Up, KeyModifiers::NONE)), at(0));
+        }),
+        ("help over pairing", |a| {
+            pairing(a, PairStage::Waiting { since: at(4), why: telling() });
+            press(a, "?");
+        }),
+        ("clock over pairing", |a| {
+            pairing(a, PairStage::Waiting { since: at(4), why: telling() });
+            press(a, "c");
+        }),
         ("form of pairing", |a| press(a, "p")),
         ("timeline", |a| {
             press(a, "t");
@@ -148,6 +165,9 @@ fn screens() -> Vec<Screen> {
     ]
 }
 
+/// Screens on which a letter is typed.
+const TYPED: [&str; 6] = ["palette", "filter typed", "why", "add", "asking", "pairing asks"];
+
 fn seen(a: &App) -> Vec<&'static str> {
     let text = picture(a);
     TELLS.into_iter().filter(|t| text.contains(t)).collect()
@@ -162,6 +182,15 @@ fn no_screen_shows_a_hidden_name_or_number_however_it_came_there() {
                 press(&mut a, "H");
                 prepare(&mut a);
                 assert!(seen(&a).is_empty(), "{name} {width}x{height}: {:?} in\n{}", seen(&a), picture(&a));
+                // Hidden by its key when it stands there already: by the one that is typed nowhere, and by the letter where it is not.
+                let mut a = deck(width, height, lang);
+                prepare(&mut a);
+                update(&mut a, Event::Key(KeyEvent::new(KeyCode::Char('t'), KeyModifiers::CONTROL)), at(0));
+                assert!(a.hide_names && seen(&a).is_empty(), "{name}, ctrl-t, {width}x{height}: {:?} in\n{}", seen(&a), picture(&a));
+                let mut a = deck(width, height, lang);
+                prepare(&mut a);
+                press(&mut a, "H");
+                assert_ne!(a.hide_names, TYPED.contains(&name), "{name}: `H` is typed, or hides");
                 // Hidden when it stands there already.
                 let mut a = deck(width, height, lang);
                 prepare(&mut a);
@@ -188,6 +217,47 @@ fn news_from_before_the_key_is_hidden_in_its_row_and_in_the_log_also_when_the_ro
     a.reorder();
     press(&mut a, "L");
     assert!(seen(&a).is_empty(), "{}", picture(&a));
+}
+
+#[test]
+fn every_screen_says_in_its_keys_or_its_help_how_names_are_hidden() {
+    for (name, prepare) in screens() {
+        let mut a = deck(132, 44, Lang::En);
+        prepare(&mut a);
+        let key = if TYPED.contains(&name) { "ctrl-t" } else { "H" };
+        // On the deck and where marks are asked about there is no room in the footer; the filter has none of its own.
+        let helped = a.overlays.is_empty() && a.pairing.is_none() || ["question for marks", "filter typed", "why"].contains(&name);
+        if helped {
+            press(&mut a, "\x1b?");
+        }
+        let text = picture(&a);
+        let line = text.lines().any(|l| {
+            l.contains(&format!("{key} hide names")) || (l.contains("hide names") && l.contains("H ctrl-t")) || l.contains("hide            H")
+        });
+        assert!(line, "{name}\n{text}");
+    }
+}
+
+#[test]
+fn a_number_that_was_asked_for_goes_with_the_names_and_is_not_shown_while_they_are_hidden() {
+    const LONG: &str = "+5511987650042";
+    let mut a = deck(120, 36, Lang::En);
+    press(&mut a, "v");
+    assert!(picture(&a).contains(LONG), "{}", picture(&a));
+    press(&mut a, "\n");
+    press(&mut a, "H");
+    assert!(a.revealed.is_none());
+    press(&mut a, "\x1bv");
+    assert!(a.revealed.is_none() && picture(&a).contains("Names are hidden: H first."), "{}", picture(&a));
+    press(&mut a, "H");
+    assert!(!picture(&a).contains(LONG), "shown again are names, not what `v` showed\n{}", picture(&a));
+    // The same on the pairing screen, where the second key of the override is no way around it.
+    let mut a = deck(120, 36, Lang::En);
+    pairing(&mut a, PairStage::Blocked { started: true });
+    press(&mut a, "!H");
+    assert!(a.hide_names && !a.pairing.as_ref().unwrap().screen.borrow().override_armed);
+    press(&mut a, "v");
+    assert!(a.revealed.is_none() && picture(&a).contains("Names are hidden: H first."), "{}", picture(&a));
 }
 
 #[test]

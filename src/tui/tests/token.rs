@@ -216,7 +216,7 @@ fn the_foot_lists_what_works_and_the_help_of_the_view_why_the_rest_does_not() {
     let mut a = deck(120, 40, |_| {});
     open(&mut a, tale());
     let foot = keys(&a);
-    assert!(foot.contains("v reveal 10 s   r fetch   w caches   ? keys   Esc"), "{foot}");
+    assert!(foot.contains("v reveal 10 s   r fetch   w caches   ? keys   H hide names   Esc"), "{foot}");
     press(&mut a, "?");
     says(&a, &["one fetch past a pause", "clear all copies", "Not now: b  No pause is in force", "Not now: y  Show it first"]);
     assert!(!picture(&a).contains("Not now: w") && !picture(&a).contains("freeze"), "{}", picture(&a));
@@ -224,7 +224,7 @@ fn the_foot_lists_what_works_and_the_help_of_the_view_why_the_rest_does_not() {
     assert!(keys(&a).contains("r fetch"), "back in the view: {}", picture(&a));
     let mut a = deck(120, 40, |s| s.read_only = true);
     open(&mut a, tale());
-    assert!(keys(&a).contains("v reveal 10 s   ? keys   Esc"), "{}", keys(&a));
+    assert!(keys(&a).contains("v reveal 10 s   ? keys   H hide names   Esc"), "{}", keys(&a));
 }
 
 #[test]

@@ -87,11 +87,7 @@ pub(super) fn act(app: &mut App, act: Act, out: &mut Vec<Do>) {
         Act::Add => super::add::open(app),
         Act::Palette => app.overlays.push(Overlay::Palette(Search::default())),
         Act::Help => app.overlays.push(Overlay::Help(Search::default())),
-        Act::Hide => {
-            app.hide_names = !app.hide_names;
-            app.revealed = None;
-            app.say(Level::Hint, &Message::new(if app.hide_names { &w::HIDDEN_NAMES } else { &w::SHOWN_NAMES }));
-        }
+        Act::Hide => super::hide::turn(app),
         Act::Freeze => {
             app.frozen = !app.frozen;
             app.say(Level::Hint, &Message::new(if app.frozen { &w::FROZEN } else { &w::UNFROZEN }));
@@ -287,6 +283,9 @@ fn timeline(app: &mut App, out: &mut Vec<Do>) {
 
 fn show(app: &mut App) {
     use crate::{domain::FactValue, tui::text};
+    if super::hide::refuses(app) {
+        return;
+    }
     let number = app.entry().is_some_and(|e| {
         e.row.identity.as_ref().is_some_and(|i| text::is_number(i.as_str())) || e.row.facts.iter().any(|f| matches!(f.value, FactValue::Number(_)))
     });

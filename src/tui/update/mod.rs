@@ -7,6 +7,7 @@ mod armed;
 mod clock;
 mod deck;
 mod filter;
+mod hide;
 mod mail;
 mod overlay;
 mod pair;
@@ -17,6 +18,7 @@ mod token;
 mod unlock;
 mod why;
 
+pub(in crate::tui) use hide::key as hide_key;
 pub(crate) use slots::table as slot_table;
 pub(in crate::tui) use token::paused as token_paused;
 
@@ -159,7 +161,9 @@ fn press(app: &mut App, key: &KeyEvent, out: &mut Vec<Do>) {
         escape(app, out);
         return;
     }
-    if !app.overlays.is_empty() {
+    if hide::wanted(app, key) {
+        hide::turn(app);
+    } else if !app.overlays.is_empty() {
         overlay::key(app, key, out);
     } else if app.pairing.is_some() {
         pairing::key(app, key, out);

@@ -122,7 +122,9 @@ fn pairing_act(app: &mut App, act: Act, out: &mut Vec<Do>) {
             }
             None => app.say(Level::Hint, &Message::new(&w::NO_CODE)),
         },
+        Act::PairShow if super::hide::refuses(app) => {}
         Act::PairShow => {
+            let Some(p) = app.pairing.as_mut() else { return };
             p.screen.get_mut().number_shown = true;
             let target = p.view.target.clone();
             app.revealed = Some((target, app.now.boot_now().plus(app.opts.reveal)));

@@ -71,6 +71,10 @@ pub(super) fn key(app: &mut App, key: &KeyEvent, out: &mut Vec<Do>) {
             bound(app);
         }
         (_, Some(Act::Show)) if !t.asking => {
+            if super::hide::refuses(app) {
+                return;
+            }
+            let Some(Overlay::Token(t)) = app.overlays.last_mut() else { return };
             let hides = t.shown.take().is_some();
             if !hides {
                 (t.asking, t.trouble) = (true, None);
@@ -83,7 +87,11 @@ pub(super) fn key(app: &mut App, key: &KeyEvent, out: &mut Vec<Do>) {
                 out.push(Do::Send(Command::Copied(t.target.clone())));
                 app.say(Level::Good, &Message::new(&slots::TOKEN_COPIED));
             }
-            None => app.say(Level::Hint, &Message::new(&slots::TOKEN_NOT_SHOWN)),
+            None => {
+                if !super::hide::refuses(app) {
+                    app.say(Level::Hint, &Message::new(&slots::TOKEN_NOT_SHOWN));
+                }
+            }
         },
         (_, Some(a @ (Act::Wipe | Act::Regenerate))) => {
             let target = t.target.clone();

@@ -34,7 +34,9 @@ fn acts(app: &App, typed: &str) -> Vec<(Act, &'static Words)> {
     let typed = typed.to_lowercase();
     let own = Act::ALL.iter().filter(|a| a.mode() == mode).map(|a| (*a, a.words()));
     let of_deck = TOKEN_VIEW.into_iter().filter(|_| mode == Mode::Token);
+    let on_pairing = [(Act::Hide, Act::Hide.words())].into_iter().filter(|_| mode == Mode::Pairing);
     own.chain(of_deck)
+        .chain(on_pairing)
         .filter(|(a, words)| typed.is_empty() || words.get(app.lang()).to_lowercase().contains(&typed) || a.name().contains(&typed))
         .collect()
 }

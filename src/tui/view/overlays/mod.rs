@@ -14,7 +14,10 @@ use super::{
     detail, paint,
     panel::{self, Panel},
 };
-use crate::tui::{app::App, overlay::Overlay};
+use crate::{
+    i18n::{Message, deck as w},
+    tui::{app::App, overlay::Overlay, update::hide_key},
+};
 use ratatui::{
     Frame,
     layout::{Position, Rect},
@@ -48,6 +51,7 @@ pub fn draw(app: &App, frame: &mut Frame) -> Option<Position> {
         Overlay::Detail { scroll } => Panel {
             title: detail::title(app),
             rows: detail::rows(app, panel::inner_width(app, true)),
+            keys: w::DETAIL_KEYS.get(app.lang()).to_owned(),
             scroll: *scroll,
             full: true,
             ..Panel::default()
@@ -63,15 +67,26 @@ pub fn draw(app: &App, frame: &mut Frame) -> Option<Position> {
         Overlay::Filter { field, .. } => return filter(app, frame, field),
         Overlay::States => lists::state_list(app),
     };
-    panel::draw(app, frame, &panel)
+    panel::draw(app, frame, &Panel { keys: with_hide(app, panel.keys), ..panel })
+}
+
+/// The keys of a panel, and the one that hides names before the way out, in the spelling that works there.
+fn with_hide(app: &App, keys: String) -> String {
+    const GAP: &str = "   ";
+    if keys.is_empty() {
+        return keys;
+    }
+    let words = if app.hide_names { &w::SHOW_KEY } else { &w::HIDE_KEY };
+    let hide = Message::new(words).with("key", hide_key(app)).text(app.lang());
+    match keys.rsplit_once(GAP) {
+        Some((before, out)) => [before, &hide, out].join(GAP),
+        None => [&hide, keys.as_str()].join(GAP),
+    }
 }
 
 /// The filter stands in the footer's row, so that the rows that it narrows stay in view.
 fn filter(app: &App, frame: &mut Frame, field: &crate::tui::edit::Field) -> Option<Position> {
-    use crate::{
-        i18n::{Message, deck as w},
-        tui::{filter::Filter, text, theme::Role, veil},
-    };
+    use crate::tui::{filter::Filter, text, theme::Role, veil};
     let area = frame.area();
     let row = Rect { y: area.bottom().saturating_sub(1), height: 1, ..area };
     let buf = frame.buffer_mut();

@@ -10,6 +10,15 @@ use crate::{
 
 /// Key names and words of the keys that work now, most needed first. `Esc` always leads or stands second.
 pub fn keys(view: &PairView, screen: &PairScreen, keymap: &Keymap) -> Vec<(String, &'static Words)> {
+    let typed = matches!(view.stage, PairStage::Ask(_));
+    let hides = keymap.keys(Act::Hide).iter().find(|k| k.ctrl || !typed).map(ToString::to_string);
+    let mut keys = of_stage(view, screen, keymap);
+    // Least needed: the first to go where there is no room.
+    keys.extend(hides.filter(|_| !screen.override_armed).map(|key| (key, &w::KEY_HIDE)));
+    keys
+}
+
+fn of_stage(view: &PairView, screen: &PairScreen, keymap: &Keymap) -> Vec<(String, &'static Words)> {
     let key = |act| keymap.key(act);
     let fixed = str::to_owned;
     let leave: (String, &'static Words) = (fixed("Esc"), &w::KEY_LEAVE);
