@@ -8,7 +8,7 @@ use super::{
     session::{Session, broken},
 };
 use crate::{
-    domain::{Op, OpPhase},
+    domain::{Op, OpPhase, ReasonCode},
     engine::{hosts::Quiet, ops},
     i18n::{Message, command as c, reason},
 };
@@ -39,12 +39,23 @@ pub(super) async fn run(house: &Session, args: &Unfinished, out: &mut Output) ->
     }
     let say = |words, why: &str| Message::new(words).with("action", op.action.name()).with("target", op.target.id()).with("reason", why);
     if args.drop.is_some() {
-        let done = ops::dismiss(&house.world, op.id).await;
-        out.note(&say(if done { &c::OPEN_DROPPED } else { &c::OPEN_STUCK }, ""));
-        return Ok(if done { Exit::Ok } else { Exit::Failed });
+        return Ok(match ops::dismiss(&house.world, op.id).await {
+            Ok(()) => {
+                out.note(&say(&c::OPEN_DROPPED, ""));
+                Exit::Ok
+            }
+            Err(why) => {
+                out.complain(&say(&c::OPEN_NOT_DROPPED, &why.message().text(out.lang)));
+                Exit::Failed
+            }
+        });
     }
     let Some(ended) = ops::again(&house.world, op, &mut Quiet, &CancellationToken::new()).await else {
-        out.complain(&say(&c::OPEN_STUCK, ""));
+        let spoilt = op.reason.as_ref().filter(|r| r.code == ReasonCode::StoreBroken && r.arg("op").is_some());
+        match spoilt {
+            Some(why) => out.complain(&say(&c::LEFT_AMBIGUOUS, &reason::full(why, out.lang))),
+            None => out.complain(&say(&c::OPEN_STUCK, "")),
+        }
         return Ok(Exit::Unreachable);
     };
     let why = ended.reason.as_ref().map(|r| reason::full(r, out.lang)).unwrap_or_default();

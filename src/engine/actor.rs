@@ -204,8 +204,18 @@ impl Actor {
                 });
             }
             Command::Dismiss(id) => {
-                ops::dismiss(&self.world, id).await;
-                self.ops.remove(id);
+                let (world, live) = (self.world.clone(), self.ops.clone());
+                // A store that is held for long must not hold the other keys.
+                self.tasks.spawn(async move {
+                    let done = ops::dismiss(&world, id).await;
+                    if let Err(why) = &done {
+                        world.toast(false, why.message(), None);
+                    }
+                    if matches!(done, Ok(()) | Err(ops::NotDropped::Over)) {
+                        live.remove(id);
+                        world.mailbox.put(|m| m.dropped.push((id, done.is_ok())));
+                    }
+                });
             }
             Command::Again(id) => {
                 let world = self.world.clone();

@@ -147,6 +147,8 @@ catalogue! { "reason";
     STORE_DAMAGED = "The store is damaged: what is sealed cannot be used, and nothing is kept.", "数据库已损坏：封存的内容不可用，也不会保存。";
     STORE_DAMAGED_DO = "On this host: put back a copy, or start anew with `pairdeck secret set-aside`.", "在本机恢复备份，或用 pairdeck secret set-aside 重新开始。";
     SEAL_BROKEN = "A sealed secret does not open; all others do.", "有一个密封的密钥无法打开；其余正常。";
+    OP_SEALED = "What the journal sealed of it does not open: it was changed outside pairdeck.", "日志中为其密封的部分无法打开：它被外部修改过。";
+    OP_SEALED_DO = "Nobody can go on with it: look at what stands there, then drop it (`pairdeck unfinished --drop {op}`).", "无法继续：请查看实际情况，然后丢弃（pairdeck unfinished --drop {op}）。";
     SEAL_BROKEN_DO = "On this host: `pairdeck secret set {sealed} --name {name}`, or `secret forget {sealed}`.", "在本机运行 pairdeck secret set {sealed} --name {name}，或 secret forget {sealed}。";
     FOREIGN = "Somebody else changed it meanwhile.", "期间被他人更改。";
     FOREIGN_DO = "`t` shows what was found; decide, then start anew.", "按 t 查看，决定后重新开始。";
@@ -230,6 +232,9 @@ fn special(reason: &Reason) -> Option<(&'static super::Words, &'static super::Wo
     let arg = |name: &str| reason.arg(name);
     if reason.code == ReasonCode::StoreBroken && arg("sealed").is_some() {
         return Some((&SEAL_BROKEN, &SEAL_BROKEN_DO));
+    }
+    if reason.code == ReasonCode::StoreBroken && arg("op").is_some() {
+        return Some((&OP_SEALED, &OP_SEALED_DO));
     }
     if let Some(refused) = arg("refused").filter(|_| arg("account").is_some()) {
         return map::of_refused(reason.code, refused);
