@@ -8,6 +8,7 @@ mod run;
 
 pub use gate::allow_clock;
 pub(super) use owed::{keep as keep_owed, told as owed_told};
+pub(super) use resume::outlook;
 pub use resume::{again, resume_all};
 pub use run::{Ended, Host, Progress, run, told};
 
