@@ -156,7 +156,7 @@ fn gateway(app: &App, frame: &mut Frame, areas: &Areas, row: Rect, line: &Line, 
     {
         // So has one that is gone on with.
         let name = if app.hide_names { "····" } else { op.label.as_str() };
-        let m = format!("{name}: {}", super::armed::progress(op, lang));
+        let m = format!("{} · {name}", super::armed::progress(op, lang));
         say = if say.is_empty() { m } else { format!("{m} · {say}") };
         role = Role::Info;
     }
