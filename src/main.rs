@@ -26,6 +26,26 @@ fn thrifty() {
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 fn thrifty() {}
 
+/// A limit on the size of files (`ulimit -f`, systemd's `LimitFSIZE`) refuses a write with an error, as a full disk does, and does not end
+/// the process in the middle of one. A handler and not "ignored": programs that are started from here begin with the usual answer to
+/// that signal, and what is ignored stays so in them.
+#[cfg(unix)]
+#[allow(unsafe_code)]
+fn limited() {
+    extern "C" fn refused(_: libc::c_int) {}
+    // SAFETY: the handler does nothing; the structure is zeroed, which is valid for it, and no other thread runs yet.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = refused as extern "C" fn(libc::c_int) as libc::sighandler_t;
+        action.sa_flags = libc::SA_RESTART;
+        libc::sigemptyset(&raw mut action.sa_mask);
+        libc::sigaction(libc::SIGXFSZ, &raw const action, std::ptr::null_mut());
+    }
+}
+
+#[cfg(not(unix))]
+fn limited() {}
+
 /// Whether stdout was closed when the process began. Before `main` the standard library puts `/dev/null` in its place, which
 /// takes every result without a word, so it is looked at earlier.
 #[cfg(target_os = "linux")]
@@ -78,6 +98,7 @@ fn answered(e: clap::Error) -> ExitCode {
 fn main() -> ExitCode {
     thrifty();
     private::private();
+    limited();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         // Help and version are answers, not mistakes: clap knows which stream and code each of them has.

@@ -177,6 +177,7 @@ async fn keep_account(house: &Session, g: &Arc<Gateway>, at: &Target, spec: &Sec
     if let VaultState::Locked(why) = house.open_vault_for(true, out).await {
         return refused(&why, out);
     }
+    house.say_older(out);
     let secret = match prompt::secret(file, spec.words, out) {
         Ok(secret) => secret,
         Err(why) => {
@@ -261,6 +262,7 @@ async fn keep(house: &Session, name: &str, file: Option<&Path>, question: &'stat
     if let VaultState::Locked(why) = house.open_vault_for(true, out).await {
         return refused(&why, out);
     }
+    house.say_older(out);
     let secret = match prompt::secret(file, question, out) {
         Ok(secret) => secret,
         Err(why) => {
@@ -336,6 +338,7 @@ async fn init(house: &Session, source: Source, out: &mut Output) -> (Exit, Sourc
 
 async fn secret_status(house: &Session, out: &mut Output) -> Ran {
     let state = house.open_vault_for(true, out).await;
+    house.say_older(out);
     let (text, mut exit) = match &state {
         VaultState::Open(source) => (Message::new(&c::CHECK_VAULT).with("source", source.name()).text(out.lang), Exit::Ok),
         VaultState::Absent => (c::CHECK_VAULT_ABSENT.get(out.lang).to_owned(), Exit::Ok),

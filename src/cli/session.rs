@@ -102,6 +102,13 @@ impl Session {
         ops::unlock(&self.world, given).await
     }
 
+    /// Says that the store is an older copy of what it was, if so.
+    pub fn say_older(&self, out: &mut Output) {
+        if let Some(why) = self.world.vault().restored() {
+            out.complain(&why);
+        }
+    }
+
     /// The same; without a `person` nobody is asked.
     ///
     /// # Errors
@@ -109,9 +116,7 @@ impl Session {
     pub async fn unlock_for(&self, person: bool, out: &mut Output) -> Result<(), Exit> {
         match self.open_vault_for(person, out).await {
             VaultState::Open(_) | VaultState::Absent => {
-                if let Some(why) = self.world.vault().restored() {
-                    out.complain(&why);
-                }
+                self.say_older(out);
                 self.world.load_secrets().await.map_err(|e| broken(&e, out))?;
                 // Each is its owner's trouble alone: the command goes on with the others.
                 for why in self.world.broken_secrets() {

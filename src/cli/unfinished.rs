@@ -8,9 +8,10 @@ use super::{
     session::{Session, broken},
 };
 use crate::{
-    domain::{Op, OpPhase},
+    domain::{Op, OpPhase, ReasonCode},
     engine::{hosts::Quiet, ops},
     i18n::{Message, command as c, reason},
+    store::locks,
 };
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -28,7 +29,10 @@ pub(super) async fn run(house: &Session, args: &Unfinished, out: &mut Output) ->
         Err(e) => return Ok(broken(&e, out)),
     };
     let chosen = args.go_on.or(args.drop);
-    let Some(n) = chosen else { return list(&all, args.json, out) };
+    let Some(n) = chosen else {
+        let gone = |op: &Op| op.phase.open() && !locks::owner_lives(&house.paths.locks(), &op.owner);
+        return list(&all, gone, args.json, out);
+    };
     let Some(op) = all.iter().find(|op| op.id == n && op.phase == OpPhase::Ambiguous) else {
         out.complain(&Message::new(&c::OPEN_NONE).with("n", n.to_string()));
         return Ok(Exit::Name);
@@ -39,12 +43,23 @@ pub(super) async fn run(house: &Session, args: &Unfinished, out: &mut Output) ->
     }
     let say = |words, why: &str| Message::new(words).with("action", op.action.name()).with("target", op.target.id()).with("reason", why);
     if args.drop.is_some() {
-        let done = ops::dismiss(&house.world, op.id).await;
-        out.note(&say(if done { &c::OPEN_DROPPED } else { &c::OPEN_STUCK }, ""));
-        return Ok(if done { Exit::Ok } else { Exit::Failed });
+        return Ok(match ops::dismiss(&house.world, op.id).await {
+            Ok(()) => {
+                out.note(&say(&c::OPEN_DROPPED, ""));
+                Exit::Ok
+            }
+            Err(why) => {
+                out.complain(&say(&c::OPEN_NOT_DROPPED, &why.message().text(out.lang)));
+                Exit::Failed
+            }
+        });
     }
     let Some(ended) = ops::again(&house.world, op, &mut Quiet, &CancellationToken::new()).await else {
-        out.complain(&say(&c::OPEN_STUCK, ""));
+        let spoilt = op.reason.as_ref().filter(|r| r.code == ReasonCode::StoreBroken && r.arg("op").is_some());
+        match spoilt {
+            Some(why) => out.complain(&say(&c::LEFT_AMBIGUOUS, &reason::full(why, out.lang))),
+            None => out.complain(&say(&c::OPEN_STUCK, "")),
+        }
         return Ok(Exit::Unreachable);
     };
     let why = ended.reason.as_ref().map(|r| reason::full(r, out.lang)).unwrap_or_default();
@@ -61,7 +76,8 @@ pub(super) async fn run(house: &Session, args: &Unfinished, out: &mut Output) ->
     Ok(Exit::of_op(ended.phase, ended.reason.as_ref()))
 }
 
-fn list(all: &[Op], as_json: bool, out: &mut Output) -> Ran {
+/// `gone`: whoever runs it has ended.
+fn list(all: &[Op], gone: impl Fn(&Op) -> bool, as_json: bool, out: &mut Output) -> Ran {
     let lang = out.lang;
     if as_json {
         let one = |op: &Op| -> Value {
@@ -70,6 +86,7 @@ fn list(all: &[Op], as_json: bool, out: &mut Output) -> Ran {
                 "action": op.action.name(),
                 "target": op.target.id(),
                 "phase": op.phase.name(),
+                "owner_gone": gone(op),
                 "since": json::time(op.at),
                 "reason": op.reason.as_ref().map(|r| json::reason(r, lang)),
             })
@@ -84,7 +101,8 @@ fn list(all: &[Op], as_json: bool, out: &mut Output) -> Ran {
     let rows: Vec<[String; 5]> = all
         .iter()
         .map(|op| {
-            let why = op.reason.as_ref().map_or_else(|| "-".to_owned(), |r| reason::full(r, lang));
+            let none = || if gone(op) { c::OPEN_OWNER_GONE.get(lang).to_owned() } else { "-".to_owned() };
+            let why = op.reason.as_ref().map_or_else(none, |r| reason::full(r, lang));
             [op.id.to_string(), op.action.name().to_owned(), op.target.id(), op.phase.name().to_owned(), why]
         })
         .collect();

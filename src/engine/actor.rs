@@ -3,7 +3,7 @@
 use super::{
     command::{Command, PairKey},
     follow,
-    hosts::{Quiet, Screen},
+    hosts::Screen,
     live::LiveOps,
     mailbox::Mailbox,
     ops,
@@ -24,6 +24,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub const QUEUE: usize = 256;
 /// Ops of one process at a time; more wait their turn.
 const OPS_AT_ONCE: usize = 64;
+
+/// How often a store that was put back is looked at for whether somebody has accepted it.
+const LOOK_ACCEPTED: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// A running engine.
 pub struct Handle {
@@ -204,8 +207,18 @@ impl Actor {
                 });
             }
             Command::Dismiss(id) => {
-                ops::dismiss(&self.world, id).await;
-                self.ops.remove(id);
+                let (world, live) = (self.world.clone(), self.ops.clone());
+                // A store that is held for long must not hold the other keys.
+                self.tasks.spawn(async move {
+                    let done = ops::dismiss(&world, id).await;
+                    if let Err(why) = &done {
+                        world.toast(false, why.message(), None);
+                    }
+                    if matches!(done, Ok(()) | Err(ops::NotDropped::Over)) {
+                        live.remove(id);
+                        world.mailbox.put(|m| m.dropped.push((id, done.is_ok())));
+                    }
+                });
             }
             Command::Again(id) => {
                 let world = self.world.clone();
@@ -254,6 +267,9 @@ impl Actor {
                 _ => false,
             };
             world.tell_status();
+            if world.vault.restored().is_some() {
+                tokio::spawn(until_accepted(world.clone()));
+            }
             if loaded {
                 let _ = ready.send(()).await;
             } else if !matches!(state, VaultState::Absent) {
@@ -272,8 +288,16 @@ impl Actor {
         let world = self.world.clone();
         self.tasks.spawn(async move {
             if !world.read_only {
-                let results = ops::resume_all(&world, |_| Box::new(Quiet), &CancellationToken::new()).await;
+                let (goes_on, waits) = ops::outlook(&world).await;
+                goes_on.iter().for_each(|op| super::outcome::show_resuming(&world, op));
+                waits.iter().for_each(|op| show_resumed(&world, op, &ops::Ended::bare(op.phase, op.reason.clone())));
+                let results = ops::resume_all(&world, |op| Box::new(super::outcome::Resuming::new(&world, op)), &CancellationToken::new()).await;
+                let untouched = |op: &crate::domain::Op| !results.iter().any(|(r, _)| r.id == op.id);
+                goes_on.iter().filter(|op| untouched(op)).for_each(|op| super::outcome::show_left(&world, op));
                 for (op, ended) in results {
+                    if waits.iter().any(|w| w.id == op.id) {
+                        continue;
+                    }
                     watch::renew(&world, &op.target.gateway);
                     if op.phase == OpPhase::Owed {
                         // Its time stands on its row; only what became of it is news.
@@ -353,6 +377,19 @@ impl Actor {
     pub(super) fn each(&self, only: Option<GatewayId>, f: impl Fn(Arc<World>, Arc<Gateway>) -> Pin<Box<dyn Future<Output = ()> + Send>>) {
         for gateway in self.world.gateways().into_iter().filter(|g| only.as_ref().is_none_or(|o| &g.id == o)) {
             self.tasks.spawn(f(self.world.clone(), gateway));
+        }
+    }
+}
+
+/// The badge of an older copy goes when it is accepted, which another process does.
+async fn until_accepted(world: Arc<World>) {
+    while world.vault.restored().is_some() {
+        tokio::select! {
+            () = world.stop.cancelled() => return,
+            () = tokio::time::sleep(LOOK_ACCEPTED) => {}
+        }
+        if world.vault.accepted_elsewhere().await {
+            return world.tell_status();
         }
     }
 }

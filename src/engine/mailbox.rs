@@ -27,6 +27,8 @@ pub struct Mail {
     pub gone: Vec<Target>,
     /// Ops that changed, by number.
     pub ops: HashMap<i64, OpView>,
+    /// Ops that were left open and are so no more, for a person wanted to drop them. True: that dropped it, and it is committed.
+    pub dropped: Vec<(i64, bool)>,
     /// The pairing attempt, whole; `Some(None)`: it ended and its screen may close.
     pub pairing: Option<Option<PairView>>,
     /// The gate of gateways whose verdict or figures changed.
@@ -120,6 +122,14 @@ pub struct OpView {
     pub reason: Option<Reason>,
     /// What it brought about, for the toast (`new token fp …`).
     pub outcome: Option<Message>,
+}
+
+impl OpView {
+    /// True when nobody can go on with it: what was sealed of it does not open.
+    pub fn spoilt(&self) -> bool {
+        self.phase == OpPhase::Ambiguous
+            && self.reason.as_ref().is_some_and(|r| r.code == crate::domain::ReasonCode::StoreBroken && r.arg("op").is_some())
+    }
 }
 
 /// The attempt as the pairing screen shows it.

@@ -8,10 +8,10 @@ use super::{
     world::World,
 };
 use crate::{
-    domain::{Clean, Effect, Inputs, Link, Op, OpPhase, Row, Target, Tier},
+    domain::{Answer, Clean, Effect, Inputs, Link, Op, OpPhase, Prompt, Row, Target, Tier},
     i18n::{Message, engine as words},
 };
-use std::sync::Arc;
+use std::{future::Future, pin::Pin, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
 /// Closes the view of an op and tells the outcome.
@@ -94,11 +94,7 @@ pub(super) fn show_resumed(world: &Arc<World>, op: &Op, ended: &Ended) {
     if ended.phase == OpPhase::Cancelled && op.plan.is_none() {
         return;
     }
-    let row = world.row(&op.target).unwrap_or_else(|| blank_row(&op.target));
-    let plan_loses = op.plan.as_ref().map(|p| p.loses.clone()).unwrap_or_default();
-    let effect = Effect { tier: Tier::Hold, loses: plan_loses, says: Message::new(&words::OP_RESUMED), restorable: false };
-    let armed = Armed { id: op.id, action: op.action.clone(), target: op.target.clone(), inputs: Inputs::new() };
-    let mut view = live::view(world, &armed, &row, &effect, ended.phase);
+    let mut view = resumed_view(world, op, ended.phase);
     view.reason.clone_from(&ended.reason);
     let text = outcome(&view, ended);
     view.outcome = Some(text.clone());
@@ -106,4 +102,61 @@ pub(super) fn show_resumed(world: &Arc<World>, op: &Op, ended: &Ended) {
         m.ops.insert(op.id, view);
     });
     world.toast(ended.phase == OpPhase::Done, text, Some(op.target.clone()));
+}
+
+/// The view of an op that another process began.
+fn resumed_view(world: &World, op: &Op, phase: OpPhase) -> OpView {
+    let row = world.row(&op.target).unwrap_or_else(|| blank_row(&op.target));
+    let plan_loses = op.plan.as_ref().map(|p| p.loses.clone()).unwrap_or_default();
+    let effect = Effect { tier: Tier::Hold, loses: plan_loses, says: Message::new(&words::OP_RESUMED), restorable: false };
+    let armed = Armed { id: op.id, action: op.action.clone(), target: op.target.clone(), inputs: Inputs::new() };
+    live::view(world, &armed, &row, &effect, phase)
+}
+
+/// Shows that it is gone on with. As something that is taken back or finished and not as one that runs: no key stops it.
+pub(super) fn show_resuming(world: &World, op: &Op) {
+    let mut view = resumed_view(world, op, OpPhase::Back);
+    let of = op.plan.as_ref().map_or(1, |p| p.steps.len()).max(1);
+    view.step = Some((Message::new(&words::OP_RESUMING), (op.step + 1).min(of), of));
+    world.mailbox.put(|m| {
+        m.ops.insert(op.id, view);
+    });
+}
+
+/// Takes that from the screen again: another process has it.
+pub(super) fn show_left(world: &World, op: &Op) {
+    let view = resumed_view(world, op, OpPhase::Cancelled);
+    world.mailbox.put(|m| {
+        m.ops.insert(op.id, view);
+    });
+}
+
+/// Shows where an op stands that is gone on with. Its questions stay unanswered.
+pub(super) struct Resuming {
+    world: Arc<World>,
+    view: OpView,
+}
+
+impl Resuming {
+    pub(super) fn new(world: &Arc<World>, op: &Op) -> Self {
+        Self { world: world.clone(), view: resumed_view(world, op, OpPhase::Back) }
+    }
+}
+
+impl ops::Host for Resuming {
+    fn progress(&mut self, news: ops::Progress) {
+        match news {
+            ops::Progress::Step(words, n, of) => (self.view.step, self.view.reason) = (Some((words, n, of)), None),
+            ops::Progress::Again(why) => self.view.reason = Some(why),
+            ops::Progress::Back => self.view.step = None,
+        }
+        let view = self.view.clone();
+        self.world.mailbox.put(|m| {
+            m.ops.insert(view.id, view);
+        });
+    }
+
+    fn ask<'a>(&'a mut self, _: &'a Prompt) -> Pin<Box<dyn Future<Output = Option<Answer>> + Send + 'a>> {
+        Box::pin(std::future::ready(None))
+    }
 }

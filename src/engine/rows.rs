@@ -246,7 +246,11 @@ impl World {
         let told = gateway.was(version);
         let changed = gateway.with_state(|link, _, stale, book| {
             let keep: HashSet<Key> = rows.iter().map(|r| (r.account.clone(), r.device.clone())).collect();
-            for row in rows {
+            for mut row in rows {
+                if let (State::Online, Some(at)) = (known.state, known.observed_at) {
+                    // The store has no row anew that only was read once more.
+                    confirm(&mut row.link, at);
+                }
                 book.put(self.overlay(row), now, &mut diff);
             }
             book.drop_missing(&keep, &mut diff);
@@ -336,6 +340,18 @@ impl World {
                 }
             });
         }
+    }
+}
+
+/// What is read of list and memory each time is as fresh as the last word of their server.
+fn confirm(link: &mut Link, at: Stamp) {
+    let read = |source| matches!(source, Source::List | Source::Metrics);
+    let older = |then: &Stamp| !then.age(&at).is_zero();
+    for witness in link.witnesses.iter_mut().filter(|w| read(w.source) && older(&w.observed_at)) {
+        witness.observed_at = at;
+    }
+    if !link.witnesses.is_empty() && read(link.source) && link.observed_at.as_ref().is_some_and(older) {
+        link.observed_at = Some(at);
     }
 }
 

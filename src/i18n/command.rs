@@ -182,6 +182,8 @@ catalogue! { "command";
     OPEN_NONE = "no op {n} is left open: `pairdeck unfinished` lists them", "没有未了结的操作 {n}：用 pairdeck unfinished 查看";
     OPEN_DO = "Look at what stands there; then `pairdeck unfinished --go-on OP` looks too and goes on, `--drop OP` drops it.", "请先查看实际情况；pairdeck unfinished --go-on OP 检查并继续，--drop OP 丢弃。";
     OPEN_DROPPED = "{action} of {target}: dropped", "{target} 的 {action}：已丢弃";
+    OPEN_NOT_DROPPED = "{action} of {target}: {reason}", "{target} 的 {action}：{reason}";
+    OPEN_OWNER_GONE = "Its process has ended; the next deck goes on with it.", "其进程已结束；下一个界面会继续它。";
     OPEN_STUCK = "{action} of {target} cannot go on from here: another pairdeck has it, something was done there since, or its gateway is gone", "{target} 的 {action} 无法在此继续：另一个 pairdeck 持有它、此后已有其他操作，或网关已移除";
     LEFT_CANCELLED = "{action} of {target}, left by a process that ended: nothing had been done, taken back", "上一进程遗留的 {target} {action}：尚未执行，已撤回";
     LEFT_FAILED = "{action} of {target}, left by a process that ended: {reason}", "上一进程遗留的 {target} {action}：{reason}";

@@ -208,6 +208,8 @@ catalogue! { "deck";
     OPEN_WHAT = "{what} of {name}: how it stands is not known. {why}", "对 {name} 的{what}：状态未知。{why}";
     OPEN_WAITS = "It goes on by itself once the server answers. {more} {go} goes on now, {more} {drop} drops it.", "服务器恢复应答后自动继续。{more} {go} 立即继续，{more} {drop} 丢弃。";
     OPEN_DO = "Look at what stands there. {more} {go} looks and goes on, {more} {drop} drops it.", "请查看实际情况。{more} {go} 检查并继续，{more} {drop} 丢弃。";
+    OPEN_DROP = "Look at what stands there; {more} {drop} drops it.", "请查看实际情况；{more} {drop} 丢弃。";
+    OPEN_SPOILT = "What was sealed of it does not open: it can only be dropped", "其密封部分无法打开：只能丢弃";
     MENU_GO_ON = "go on with {what} of {name}: look first", "继续对 {name} 的{what}（先检查）";
     MENU_DROP = "drop {what} of {name}: I have looked", "丢弃对 {name} 的{what}（我已检查）";
     TOAST_DROPPED = "{what} of {name}: dropped", "对 {name} 的{what}：已丢弃";

@@ -149,6 +149,8 @@ catalogue! { "reason";
     SEAL_BROKEN = "A sealed secret does not open; all others do.", "有一个密封的密钥无法打开；其余正常。";
     TOKEN_SEAL = "The kept token of {target} does not open: its row in vault.db was changed from outside.", "{target} 保存的令牌无法打开：vault.db 中的记录被外部修改。";
     TOKEN_SEAL_DO = "A new one is fetched when it is next asked for, or now by `pairdeck token {target}`. Find out who wrote to vault.db.", "下次请求时会重新获取；也可现在运行 pairdeck token {target}。请查明谁写入了 vault.db。";
+    OP_SEALED = "What the journal sealed of it does not open: it was changed outside pairdeck.", "日志中为其密封的部分无法打开：它被外部修改过。";
+    OP_SEALED_DO = "Nobody can go on with it: look at what stands there, then drop it (`pairdeck unfinished --drop {op}`).", "无法继续：请查看实际情况，然后丢弃（pairdeck unfinished --drop {op}）。";
     SEAL_BROKEN_DO = "On this host: `pairdeck secret set {sealed} --name {name}`, or `secret forget {sealed}`.", "在本机运行 pairdeck secret set {sealed} --name {name}，或 secret forget {sealed}。";
     FOREIGN = "Somebody else changed it meanwhile.", "期间被他人更改。";
     FOREIGN_DO = "`t` shows what was found; decide, then start anew.", "按 t 查看，决定后重新开始。";
@@ -232,6 +234,9 @@ fn special(reason: &Reason) -> Option<(&'static super::Words, &'static super::Wo
     let arg = |name: &str| reason.arg(name);
     if reason.code == ReasonCode::StoreBroken && arg("sealed").is_some() {
         return Some((&SEAL_BROKEN, &SEAL_BROKEN_DO));
+    }
+    if reason.code == ReasonCode::StoreBroken && arg("op").is_some() {
+        return Some((&OP_SEALED, &OP_SEALED_DO));
     }
     if let Some(refused) = arg("refused").filter(|_| arg("account").is_some()) {
         return map::of_refused(reason.code, refused);

@@ -16,6 +16,7 @@ catalogue! { "store";
     ASIDE_IN_USE = "another pairdeck uses this store: end it first", "另一个 pairdeck 正在使用此存储：请先结束它";
     DISK_FULL = "the disk is full ({path}): nothing was lost, but nothing can be kept until there is space", "磁盘已满（{path}）：没有丢失数据，但在腾出空间前无法保存";
     QUOTA_FULL = "the disk quota of this user is used up ({path}): nothing was lost, but nothing can be kept until there is room", "该用户的磁盘配额已用尽（{path}）：没有丢失数据，但在腾出空间前无法保存";
+    FILE_LIMIT = "a limit on the size of files (ulimit -f, LimitFSIZE) keeps {path} from growing: nothing was lost, but nothing can be kept until it is raised", "文件大小限制（ulimit -f、LimitFSIZE）使 {path} 无法增长：没有丢失数据，但在提高限制前无法保存";
     READ_ONLY_FILE = "{path} is read-only: live state is shown, nothing is kept", "{path} 为只读：仍显示实时状态，但不会保存";
     HELD = "another program holds the store for too long ({path}): try again, or end it", "其他程序占用存储过久（{path}）：请重试，或结束该程序";
     CLOSED = "the store was closed", "存储已关闭";

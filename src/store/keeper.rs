@@ -81,12 +81,7 @@ impl crate::vault::Keeper for Keeper {
     }
 
     fn mark_here(&self) -> Result<(), Message> {
-        self.ask(|db| {
-            let path = db.path.clone();
-            let now = mark::now(db.vault_db()?).map_err(|e| schema::explain(&path, &e))?;
-            mark::keep(&path, now).map_err(|e| super::paths::unwritable(&path, &e))?;
-            mark::accept_restored(db.vault_db()?).map_err(|e| schema::explain(&path, &e))
-        })
+        self.ask(mark::accept)
     }
 
     fn restored(&self, seen: Option<(i64, i64)>) -> Result<Option<(i64, i64)>, Message> {

@@ -265,6 +265,18 @@ impl Store {
     pub async fn op_end(&self, id: i64, phase: OpPhase, reason: Option<Reason>, line: Option<Audit>) -> Result<(), StoreError> {
         self.ask(move |db| ops::end(db, id, phase, reason.as_ref(), line.as_ref())).await
     }
+    /// Closes an op that was left open, as a person wants no more of it, with its line in the audit, in one commit. Its sealed part is not
+    /// opened, only erased.
+    ///
+    /// # Errors
+    /// `Busy` when a living owner has it; a sentence when it is open no more, or nothing can be written.
+    pub async fn op_dismiss(&self, id: i64, line: Audit) -> Result<(), StoreError> {
+        self.ask(move |db| ops::dismiss(db, id, &line)).await
+    }
+    /// One op without its plan, whether what is sealed of it opens or not.
+    pub async fn op_bare(&self, id: i64) -> Result<Option<Op>, StoreError> {
+        self.ask(move |db| ops::bare(db, id)).await
+    }
     /// One op, sealed part opened. While the vault is locked, an op with a sealed part comes without its plan.
     pub async fn op(&self, id: i64) -> Result<Option<Op>, StoreError> {
         self.ask_sealed(move |db| ops::get(db, id)).await

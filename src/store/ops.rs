@@ -221,6 +221,31 @@ pub(super) fn end(db: &mut Db, id: i64, phase: OpPhase, reason: Option<&Reason>,
     })
 }
 
+/// Closes one that was left open and that a person wants no more of, with its line in the audit. Needs nothing of its sealed part, which is
+/// erased: a row whose seal is broken can be got rid of in no other way.
+pub(super) fn dismiss(db: &mut Db, id: i64, line: &Audit) -> Result<(), StoreError> {
+    db.journal_tx(|tx, t| {
+        let raw = find(tx, t, id)?.ok_or_else(gone)?;
+        let open = raw.op.phase.open();
+        if !open && raw.op.phase != OpPhase::Ambiguous {
+            return Err(gone());
+        }
+        // Of an open one whose owner lives it is for that one to say how it ends.
+        if open && locks::owner_lives(t.locks, &raw.op.owner) {
+            return Err(StoreError::Busy(Box::new(raw.op)));
+        }
+        let sql = "UPDATE op SET phase = 'failed', ended = ?2, sealed = NULL WHERE id = ?1";
+        one(tx.execute(sql, params![id, t.time.now().wall.0]), t)?;
+        history::append_audit(tx, line).map_err(|e| t.explain(e))?;
+        mark::step(tx).map_err(|e| t.explain(e))
+    })
+}
+
+/// One op as far as it is written in clear.
+pub(super) fn bare(db: &mut Db, id: i64) -> Result<Option<Op>, StoreError> {
+    db.vault_tx(|tx, t| Ok(find(tx, t, id)?.map(|raw| raw.op)))
+}
+
 /// What the same action left open on the same target before is answered by its success now: nobody is told of it for ever.
 fn settle(tx: &Transaction<'_>, t: &Tools<'_>, id: i64) -> Result<(), StoreError> {
     let Some(done) = find(tx, t, id)? else { return Ok(()) };

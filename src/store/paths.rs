@@ -111,6 +111,9 @@ pub(super) fn keeps_off(path: &Path) -> Option<StoreError> {
     if is_full(path) {
         return Some(StoreError::said(Message::new(&words::DISK_FULL).with("path", path.to_string_lossy())));
     }
+    if at_limit(path) {
+        return Some(StoreError::said(Message::new(&words::FILE_LIMIT).with("path", path.to_string_lossy())));
+    }
     let tried = tempfile::tempfile_in(path.parent()?).and_then(|mut f| io::Write::write_all(&mut f, &[0; 4096]).and_then(|()| f.sync_all()));
     let tells = |e: &io::Error| {
         use io::ErrorKind as E;
@@ -124,6 +127,22 @@ pub(super) fn keeps_off(path: &Path) -> Option<StoreError> {
 pub(crate) fn plain(e: &io::Error) -> String {
     let text = e.to_string();
     text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+/// True when this process may not make a file of the database, or its log, any longer (`ulimit -f`, `LimitFSIZE`).
+fn at_limit(path: &Path) -> bool {
+    /// SQLite writes a page of its database and one of its log's index at a time.
+    const PAGE: u64 = 32 * 1024;
+    #[cfg(unix)]
+    return rustix::process::getrlimit(rustix::process::Resource::Fsize).current.is_some_and(|limit| {
+        let size = |end: &str| fs::metadata(format!("{}{end}", path.display())).map_or(0, |m| m.len());
+        ["", "-wal", "-shm"].iter().any(|end| size(end).saturating_add(PAGE) > limit)
+    });
+    #[cfg(not(unix))]
+    return {
+        let _ = (path, PAGE);
+        false
+    };
 }
 
 /// True when nothing more fits on the file system of `path`.

@@ -65,6 +65,9 @@ impl StoreError {
                 if m.words == &crate::i18n::store::KEY_CHANGED {
                     return Reason::new(ReasonCode::VaultLocked).raw(m.text(Lang::En));
                 }
+                if let Some(op) = m.arg("what").filter(|_| m.words == &crate::i18n::store::SEAL_BROKEN).and_then(|what| what.strip_prefix("op ")) {
+                    return Reason::new(ReasonCode::StoreBroken).with("op", op).raw(m.text(Lang::En));
+                }
                 if let Some(why) = sealed_secret(m) {
                     return why;
                 }

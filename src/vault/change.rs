@@ -135,6 +135,26 @@ impl Vault {
         Some(Message::new(&words::RESTORED).with("now", now.to_string()).with("mark", mark.to_string()))
     }
 
+    /// Looks whether another process has accepted it meanwhile. True when it has, and [`Vault::restored`] says nothing any more.
+    pub async fn accepted_elsewhere(&self) -> bool {
+        if lock(&self.0.restored).is_none() {
+            return false;
+        }
+        let vault = self.clone();
+        let (tx, rx) = tokio::sync::oneshot::channel();
+        self.spawn(move || {
+            let _turn = lock(&vault.0.turn);
+            let home = lock(&vault.0.home).clone();
+            let over = home
+                .is_some_and(|home| matches!(home.keeper.restored(None), Ok(None)) && home.keeper.progress().is_ok_and(|(now, mark)| now >= mark));
+            if over {
+                *lock(&vault.0.restored) = None;
+            }
+            let _ = tx.send(over);
+        });
+        rx.await.unwrap_or(false)
+    }
+
     /// Accepts a store that was put back from a copy: its mark is set to where it stands.
     ///
     /// # Errors

@@ -8,12 +8,14 @@ mod run;
 
 pub use gate::allow_clock;
 pub(super) use owed::{keep as keep_owed, told as owed_told};
+pub(super) use resume::outlook;
 pub use resume::{again, resume_all};
 pub use run::{Ended, Host, Progress, run, told};
 
 use super::world::World;
 use crate::{
     domain::{Action, Effect, GatewayId, Inputs, Not, Op, OpPhase, Reason, ReasonCode, Row, Target, Time},
+    i18n::{Message, engine as words},
     store::{Audit, NewOp, StoreError},
     vault::VaultState,
 };
@@ -72,16 +74,43 @@ pub async fn disarm(world: &Arc<World>, armed: &Armed) {
     let _ = world.store.op_end(armed.id, OpPhase::Cancelled, Some(Reason::new(ReasonCode::Cancelled)), Some(line)).await;
 }
 
-/// A person has looked at what an op left and wants no more of it: what it still knew is erased. An owed one is only taken off the
-/// screen: its step is still to be done. True when it was ended.
-pub async fn dismiss(world: &Arc<World>, id: i64) -> bool {
-    let Ok(Some(op)) = world.store.op(id).await else { return false };
-    if op.phase != OpPhase::Ambiguous {
-        return false;
+/// Why an op that was left open was not dropped.
+#[derive(Debug)]
+pub enum NotDropped {
+    /// It is open no more, or never was.
+    Over,
+    /// A living process has it.
+    Held,
+    /// The journal does not take it.
+    Trouble(Reason),
+}
+
+impl NotDropped {
+    /// In words.
+    pub fn message(&self) -> Message {
+        match self {
+            Self::Over => Message::new(&words::DROP_OVER),
+            Self::Held => Message::new(&words::DROP_HELD),
+            Self::Trouble(why) => Message::new(&words::DROP_FAILED).nest("why", super::live::why(Some(why))),
+        }
     }
+}
+
+/// A person has looked at what an op left and wants no more of it: what it still knew is erased, opened or not. An owed one is only
+/// taken off the screen: its step is still to be done.
+///
+/// # Errors
+/// Why it stays as it is. Without one it is committed.
+pub async fn dismiss(world: &Arc<World>, id: i64) -> Result<(), NotDropped> {
+    let trouble = |e: &StoreError| NotDropped::Trouble(world.store.why(e));
+    let op = world.store.op_bare(id).await.map_err(|e| trouble(&e))?.ok_or(NotDropped::Over)?;
     let note = Note { target: &op.target, action: &op.action, words: Words { before: "dismissed: ", done: None } };
     let line = note.line(world, OpPhase::Ambiguous);
-    world.store.op_end(id, OpPhase::Failed, op.reason.clone(), Some(line)).await.is_ok()
+    world.store.op_dismiss(id, line).await.map_err(|e| match &e {
+        StoreError::Busy(_) => NotDropped::Held,
+        StoreError::Said(m) if m.words == &crate::i18n::store::OP_GONE => NotDropped::Over,
+        e => trouble(e),
+    })
 }
 
 /// Makes the plan of an armed op, journals it and runs it to its end.

@@ -63,6 +63,23 @@ pub async fn resume_all(world: &Arc<World>, mut host: impl FnMut(&Op) -> Box<dyn
     all
 }
 
+/// What [`resume_all`] is about to go on with, and what was left open that waits for a person: both are told before it begins, as a
+/// server that hangs holds it for minutes.
+pub(in super::super) async fn outlook(world: &Arc<World>) -> (Vec<Op>, Vec<Op>) {
+    if world.vault.restored().is_some() {
+        return (Vec::new(), Vec::new());
+    }
+    let ops = world.store.ops_unfinished().await.unwrap_or_default();
+    let known = |op: &Op| op.plan.is_some() && world.gateway(&op.target.gateway).is_some();
+    let (goes_on, other): (Vec<_>, Vec<_>) = ops.into_iter().partition(|op| known(op) && (passes(world, op) || (left(world, op) && !old(world, op))));
+    (goes_on, other.into_iter().filter(|op| op.phase == OpPhase::Ambiguous).collect())
+}
+
+/// True when it runs by the journal, and whoever began it is gone.
+fn left(world: &World, op: &Op) -> bool {
+    op.phase.open() && !crate::store::locks::owner_lives(&world.paths.locks(), &op.owner)
+}
+
 /// Only an unreachable server keeps it from going on, and it may go on by itself.
 pub(super) fn passes(world: &Arc<World>, op: &Op) -> bool {
     op.phase == OpPhase::Ambiguous && op.plan.is_some() && op.reason.as_ref().is_some_and(|r| r.code.passes()) && !old(world, op)

@@ -31,6 +31,9 @@ const MOST_SPACES: usize = 1_000;
 /// Changes within this time are joined into one report: a server may send 2,000 events in minutes (issue 765 there).
 const SETTLE: Duration = Duration::from_millis(50);
 
+/// Rows that say what they said are told anew this often.
+const CONFIRM: Duration = Duration::from_secs(50);
+
 struct Watch<'a> {
     cx: &'a Cx,
     api: Api,
@@ -50,6 +53,8 @@ struct Watch<'a> {
     metrics: Option<bool>,
     /// That the stream does not open was said once.
     told_lost: bool,
+    /// When rows were last told though nothing had changed.
+    confirmed: Option<Stamp>,
     /// Names with events since the last report.
     dirty: BTreeSet<Box<str>>,
 }
@@ -73,6 +78,7 @@ pub(super) async fn watch(cx: &Cx, out: Tx<Report>) -> Reason {
         index: HashMap::new(),
         memory: BTreeMap::new(),
         sent: HashMap::new(),
+        confirmed: None,
         body: None,
         facts: GatewayFacts { whole: true, ..GatewayFacts::default() },
         facts_sent: false,
@@ -297,11 +303,24 @@ impl Watch<'_> {
             self.ask_memory(at).await;
         }
         if self.dirty.is_empty() && self.remembered() == before {
+            self.confirm(at).await;
             self.send(Report::Alive(at)).await;
         } else {
             self.tell(at).await;
         }
         Ok(())
+    }
+
+    /// Where two sources are told with their instants, these are told anew now and then: both were asked again.
+    async fn confirm(&mut self, at: Stamp) {
+        if self.confirmed.is_some_and(|then| then.age(&at) < CONFIRM) {
+            return;
+        }
+        self.confirmed = Some(at);
+        let rows: Vec<_> = self.rows().into_iter().filter(|r| !r.link.witnesses.is_empty()).collect();
+        if !rows.is_empty() {
+            self.send(Report::Part(rows)).await;
+        }
     }
 
     /// A hash of what memory says, instants left out.

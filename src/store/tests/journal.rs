@@ -240,3 +240,41 @@ async fn the_end_of_an_op_and_its_line_in_the_audit_are_one_commit_that_a_copy_f
     let said: i64 = db.query_row("SELECT COUNT(*) FROM meta WHERE k = 'restored'", [], |r| r.get(0)).unwrap();
     assert_eq!(said, 1, "the copy tells of an op that runs, and it is long over");
 }
+
+#[tokio::test]
+async fn what_was_left_open_is_dropped_though_its_seal_is_broken_and_only_then_told_in_the_audit() {
+    let home = home();
+    let store = home.open();
+    let me = ProcessLock::take(&home.paths).unwrap();
+    let line = || Audit {
+        at: at(9),
+        who: "a@b".into(),
+        pid: 7,
+        target: target("a").id(),
+        action: "regenerate".into(),
+        verdict: None,
+        outcome: "dismissed".into(),
+    };
+    let audit = async || store.history(HistoryQuery { audit: true, ..HistoryQuery::default() }).await.unwrap().len();
+    let held = store.arm(new_op("a", me.name())).await.unwrap();
+    let dead = store.arm(new_op("b", "proc-1-dead")).await.unwrap();
+    for (id, account) in [(held, "a"), (dead, "b")] {
+        store.op_plan(id, a_plan(account)).await.unwrap();
+    }
+    let db = rusqlite::Connection::open(home.paths.vault_db()).unwrap();
+    assert_eq!(db.execute("UPDATE op SET sealed = x'00' || substr(sealed, 2)", []).unwrap(), 2);
+    let all = store.ops_unfinished().await.unwrap();
+    let why = all[1].reason.as_ref().unwrap();
+    assert_eq!((why.code, why.arg("op")), (ReasonCode::StoreBroken, Some(dead.to_string().as_str())));
+    assert!(store.op(dead).await.is_err(), "nothing of it opens");
+    assert_eq!(store.op_bare(dead).await.unwrap().unwrap().target, target("b"));
+    assert!(matches!(store.op_dismiss(held, line()).await, Err(StoreError::Busy(_))), "its owner lives");
+    assert_eq!(audit().await, 0);
+    store.op_dismiss(dead, line()).await.unwrap();
+    assert!(store.op_dismiss(dead, line()).await.is_err(), "it is open no more");
+    assert_eq!(audit().await, 1);
+    let left: Vec<i64> = store.ops_unfinished().await.unwrap().iter().map(|op| op.id).collect();
+    assert_eq!(left, [held]);
+    let sealed: i64 = db.query_row("SELECT COUNT(*) FROM op WHERE sealed IS NOT NULL AND id = ?1", [dead], |r| r.get(0)).unwrap();
+    assert_eq!(sealed, 0);
+}

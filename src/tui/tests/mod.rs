@@ -9,6 +9,7 @@ mod devices;
 mod flow;
 pub(super) mod hands;
 mod hidden;
+mod left;
 mod locked;
 mod pictures;
 mod room;

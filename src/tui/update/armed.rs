@@ -156,11 +156,19 @@ pub(super) fn again(id: i64, out: &mut Vec<Do>) {
     out.push(Do::Send(Command::Again(id)));
 }
 
-/// `m 2`: a person has looked, and wants no more of it.
-pub(super) fn dismiss(app: &mut App, id: i64, out: &mut Vec<Do>) {
-    let Some(view) = app.ops.remove(&id) else { return };
-    index_ops(app);
+/// `m 2`: a person has looked, and wants no more of it. Its note stays until that is committed.
+pub(super) fn dismiss(id: i64, out: &mut Vec<Do>) {
     out.push(Do::Send(Command::Dismiss(id)));
-    let name = if app.hide_names { "····".to_owned() } else { view.label.to_string() };
-    app.say(Level::Good, &Message::new(&w::TOAST_DROPPED).with("what", verb(&view.action, app.lang())).with("name", name));
+}
+
+/// What became of that: it is committed, or (`done` false) it was over already, which is told elsewhere.
+pub(super) fn dropped(app: &mut App, id: i64, done: bool) {
+    let Some(view) = app.ops.remove(&id) else { return };
+    app.armed.forget(id);
+    index_ops(app);
+    app.dirty = true;
+    if done {
+        let name = if app.hide_names { "····".to_owned() } else { view.label.to_string() };
+        app.say(Level::Good, &Message::new(&w::TOAST_DROPPED).with("what", verb(&view.action, app.lang())).with("name", name));
+    }
 }

@@ -57,6 +57,9 @@ pub(super) fn take(app: &mut App, mail: Mail, out: &mut Vec<Do>) {
     for op in ops {
         armed::op(app, op, out);
     }
+    for (id, done) in mail.dropped {
+        armed::dropped(app, id, done);
+    }
     if let Some(pairing) = mail.pairing {
         attempt(app, pairing);
     }

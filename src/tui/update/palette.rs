@@ -92,7 +92,7 @@ fn choose(app: &mut App, item: &MenuItem, out: &mut Vec<Do>) {
         MenuWhat::Verb(verb) => slots::verb(app, verb, out),
         MenuWhat::Why => why::open(app),
         MenuWhat::GoOn(id) => super::armed::again(id, out),
-        MenuWhat::Drop(id) => super::armed::dismiss(app, id, out),
+        MenuWhat::Drop(id) => super::armed::dismiss(id, out),
         MenuWhat::Unlock => unlock::ask(app, out),
         MenuWhat::Test => {
             let id = app.gateway().map(|g| g.view.id.clone());

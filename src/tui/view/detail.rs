@@ -185,7 +185,12 @@ fn left_open(app: &App, out: &mut Vec<Row>, width: usize) {
         let m = Message::new(&w::OPEN_WHAT).with("what", super::armed::verb(&op.action, lang)).with("name", name).with("why", why);
         wrapped(out, &field(w::LABEL_OPEN.get(lang)), &m.text(lang), width, Role::Bad);
         let waits = op.reason.as_ref().is_some_and(|r| r.code.passes());
-        let m = Message::new(if waits { &w::OPEN_WAITS } else { &w::OPEN_DO })
+        let words = match (op.spoilt(), waits) {
+            (true, _) => &w::OPEN_DROP,
+            (_, true) => &w::OPEN_WAITS,
+            _ => &w::OPEN_DO,
+        };
+        let m = Message::new(words)
             .with("more", app.keymap.key(Act::More))
             .with("go", super::overlays::GO_ON.to_string())
             .with("drop", super::overlays::DROP.to_string());

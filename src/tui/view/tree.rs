@@ -151,6 +151,14 @@ fn gateway(app: &App, frame: &mut Frame, areas: &Areas, row: Rect, line: &Line, 
         let m = Message::new(&w::NOTE_OPEN).with("n", lost.to_string()).text(lang);
         say = if say.is_empty() { m } else { format!("{m} · {say}") };
         role = Role::Bad;
+    } else if let Some(op) =
+        app.ops.values().find(|o| o.phase == OpPhase::Back && o.target.gateway == g.view.id && app.fleet.find(&o.target).is_none())
+    {
+        // So has one that is gone on with.
+        let name = if app.hide_names { "····" } else { op.label.as_str() };
+        let m = format!("{} · {name}", super::armed::progress(op, lang));
+        say = if say.is_empty() { m } else { format!("{m} · {say}") };
+        role = Role::Info;
     }
     paint::put(buf, row, note, &say, app.theme.style(role));
 }

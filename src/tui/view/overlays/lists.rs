@@ -131,7 +131,8 @@ pub(crate) fn menu_items(app: &App) -> Vec<MenuItem> {
             crate::i18n::Message::new(words).with("what", crate::tui::view::armed::verb(&op.action, lang)).with("name", name).text(lang)
         };
         let dead = app.opts.read_only.then(|| w::READ_ONLY.get(lang).to_owned());
-        items.push(MenuItem { key: GO_ON, words: say(&w::MENU_GO_ON), what: MenuWhat::GoOn(op.id), dead: dead.clone() });
+        let go_on = dead.clone().or_else(|| op.spoilt().then(|| w::OPEN_SPOILT.get(lang).to_owned()));
+        items.push(MenuItem { key: GO_ON, words: say(&w::MENU_GO_ON), what: MenuWhat::GoOn(op.id), dead: go_on });
         items.push(MenuItem { key: DROP, words: say(&w::MENU_DROP), what: MenuWhat::Drop(op.id), dead });
     }
     if let Some(g) = app.gateway() {
