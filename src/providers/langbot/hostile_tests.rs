@@ -84,7 +84,7 @@ proptest! {
         at_s in any::<i64>(),
         seq in any::<i64>(),
     ) {
-        let told = logs::judge(&[wire::Line { level: level.into(), text, at_s, seq, heard: false }], crate::domain::Wall(0));
+        let told = logs::judge(&[wire::Line { level: level.into(), text, at_s, seq, ..wire::Line::default() }], crate::domain::Wall(0));
         prop_assert!(told.recent.iter().all(|l| harmless(l.as_str()) && l.as_str().len() < 2_000));
         prop_assert!(told.reason.iter().all(fine));
     }
