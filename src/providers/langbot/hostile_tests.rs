@@ -9,7 +9,7 @@ use crate::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use proptest::prelude::*;
 
-const FILES: [&str; 12] = [
+const FILES: [&str; 15] = [
     "00-healthz",
     "01-system-info",
     "04-user-auth-bad",
@@ -22,6 +22,9 @@ const FILES: [&str; 12] = [
     "22-bot-logs-after-error",
     "39-wecombot-logs-reconnecting",
     "47-healthz-with-bot",
+    "walk/48-logs-after-callback",
+    "walk/49-logs-upload-42001-healed",
+    "walk/51-user-auth-unclaimed",
 ];
 
 fn bodies() -> Vec<Vec<u8>> {

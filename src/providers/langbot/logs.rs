@@ -318,6 +318,66 @@ mod tests {
         assert_eq!(plain.raw.unwrap().as_str(), "Authentication failed");
     }
 
+    fn recorded(name: &str) -> Vec<Line> {
+        let body = crate::hostile::recorded(&format!("langbot/walk/{name}.http"));
+        super::super::wire::lines(&super::super::wire::envelope(&body).unwrap().data).unwrap()
+    }
+
+    #[test]
+    fn an_upload_that_the_bot_healed_itself_is_no_dead_token() {
+        let lines = recorded("49-logs-upload-42001-healed");
+        let told = judge(&lines, Wall(1_795_337_700_000));
+        assert_eq!((told.reason, told.healed), (None, Some((Wall(1_795_337_698_000), 1))));
+        assert_eq!((told.errors, told.refusals.len()), (1, 1), "it is still a refusal that others hear of");
+        assert_eq!(judge(&lines, Wall(1_795_337_698_000 + LAPSE_MS)).healed, None, "and no news a day later");
+        // A token that came for a refused one and was taken ends what was told of the refused one.
+        let sent = line("error", "发送消息失败:{'errcode': 42001, 'errmsg': 'access_token expired'}");
+        let upload = line("error", "上传文件失败:{'errcode': 40014, 'errmsg': 'invalid access_token'}");
+        assert_eq!(judge(&[sent.clone(), upload.clone()], NOW).reason, None);
+        assert!(judge(&[upload, sent], NOW).reason.is_some());
+        let other = line("error", "上传图片失败:{'errcode': 60020, 'errmsg': 'not allow'}");
+        assert_eq!(judge(&[other], NOW).reason.unwrap().code, ReasonCode::AddressNotTrusted);
+    }
+
+    #[test]
+    fn a_name_that_could_not_be_looked_up_is_nothing_against_the_bot() {
+        let lines = recorded("48-logs-after-callback");
+        let told = judge(&lines, at(&lines[0]));
+        assert_eq!((told.reason, told.errors), (None, 1));
+        for (code, wanted) in [(60011, None), (48002, None), (60020, Some(ReasonCode::AddressNotTrusted)), (50003, Some(ReasonCode::AppDisabled))] {
+            let said = judge(&[line("error", &format!("获取用户信息失败:{{'errcode': {code}, 'errmsg': 'x'}}"))], NOW);
+            assert_eq!(said.reason.map(|r| r.code), wanted, "{code}");
+        }
+    }
+
+    #[test]
+    fn what_customers_write_is_not_kept_and_a_message_is_one_line_of_the_list() {
+        let lines = recorded("48-logs-after-callback");
+        assert!(lines.iter().all(|l| !l.text.contains("!help")));
+        let told = judge(&lines, NOW);
+        let shown: Vec<_> = told.recent.iter().map(Clean::as_str).collect();
+        assert!(shown.len() == 2 && shown[0].ends_with("Z info message.received"), "{shown:?}");
+        assert!(shown[1].contains(" error 40066 获取用户信息失败"), "{shown:?}");
+        assert_eq!(told.heard, Some(Wall(1_795_336_085_000)));
+        assert_eq!((bare("Traceback: my cat died\nx.OddError: my cat"), bare("my cat")), ("OddError".to_owned(), String::new()));
+    }
+
+    #[test]
+    fn a_message_that_came_later_and_left_no_error_ends_what_was_told_before() {
+        let aged = |s: i64, l: Line| Line { at_s: NOW.0 / 1000 - s, ..l };
+        let bad = || line("error", "发送消息失败:{'errcode': 60020, 'errmsg': 'not allow', from ip: 203.0.113.7}");
+        let came = || Line { heard: true, ..line("info", "") };
+        let why = |lines: &[Line]| judge(lines, NOW).reason.map(|r| r.code);
+        let refused = Some(ReasonCode::AddressNotTrusted);
+        assert_eq!(why(&[aged(300, came()), aged(299, bad())]), refused, "the message that it answers came before");
+        assert_eq!(why(&[aged(300, bad()), aged(59, came())]), refused, "its answer may fail yet");
+        assert_eq!(why(&[aged(300, bad()), aged(60, came())]), None);
+        assert_eq!(why(&[aged(300, bad()), aged(100, came()), aged(1, came())]), None, "the one before is answered");
+        assert_eq!(why(&[aged(300, bad()), aged(100, came()), aged(98, bad()), aged(5, came())]), refused);
+        let nameless = line("error", "获取用户信息失败:{'errcode': 60011, 'errmsg': 'x'}");
+        assert_eq!(why(&[aged(300, bad()), aged(100, came()), aged(99, nameless)]), None);
+    }
+
     proptest! {
         #[test]
         fn no_text_makes_it_panic(text in "\\PC*") {

@@ -261,3 +261,22 @@ pub(super) async fn look(cx: &Cx, at: Option<&Target>, how: Look) -> Result<Repo
         _ => Ok(Report::All { rows: all(cx, &api, &api.bots().await?, &mut 0).await?, complete: true }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn refused_work_is_news_for_a_while_and_what_was_refused_before_the_first_look_is_none() {
+        let mut work = Work::default();
+        assert_eq!(work.risen(5), 0, "since when is not known");
+        assert_eq!(work.risen(7), 2);
+        tokio::time::advance(LATELY).await;
+        assert_eq!(work.risen(7), 0);
+        assert_eq!(work.risen(9), 2);
+        assert_eq!(work.risen(1), 0, "it was started anew");
+        let peak = Health { lag_ms: 2000.0, usual_lag_ms: 17.0, ..Health::default() };
+        assert!(warnings(&peak, 0).is_empty(), "one peak is no warning");
+        assert_eq!(warnings(&Health { usual_lag_ms: 900.0, ..peak }, 3).len(), 2);
+    }
+}
