@@ -36,7 +36,7 @@ catalogue! { "langbot";
     FACT_REFUSED = "Refused", "令牌被拒";
     FACT_RESTARTED = "Restarted", "重启于";
     LOG_SINCE = "In its log since {log_since}.", "日志中始于 {log_since}。";
-    LOADED_QUIET = "Loaded anew {restarted}; no line: no send leaves one, nor a text refused for its token.", "{restarted} 重新加载后日志无新行：发送成功不留行，因令牌被拒的文本也不留行。";
+    LOADED_QUIET = "Loaded anew {restarted}; no line: good sends leave none, nor a text refused for its token.", "{restarted} 重新加载后日志无新行：发送成功不留行，因令牌被拒的文本也不留行。";
     LOADED_QUIET_DO = "Write to it and see whether it answers.", "给它发条消息，看它是否回复。";
     LOADED_HEARD = "Loaded anew {restarted}; a message came {heard}; texts refused for its token log nothing.", "{restarted} 重新加载；{heard} 收到消息，无错误；因令牌被拒的文本不留行。";
     LOADED_HEARD_DO = "Look whether that message was answered.", "看该消息是否得到回复。";
