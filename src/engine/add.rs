@@ -245,5 +245,7 @@ async fn probe(world: &Arc<World>, new: &NewGateway) -> Result<(usize, Vec<Messa
         Report::Lost { why, .. } => return Err(why),
         _ => 0,
     };
-    Ok((n, trial.provider.facts(&cx).await.map(|f| f.rights).unwrap_or_default()))
+    // What is wrong with the server itself comes first: a server that nobody has claimed is anybody's.
+    let said = |f: crate::providers::GatewayFacts| f.note.iter().map(Message::from).chain(f.rights).collect();
+    Ok((n, trial.provider.facts(&cx).await.map(said).unwrap_or_default()))
 }

@@ -183,9 +183,10 @@ pub(super) async fn run(cx: &Cx, op: &Op, step: &str) -> StepEnd {
 /// was loaded and nothing more: how its next send goes is told by its row, when that leaves a line.
 async fn loaded(cx: &Cx, api: &Api<'_>, uuid: &str) -> StepEnd {
     let since = restarts::last(cx, uuid).await;
+    let mut away = false;
     for n in 0..LISTEN.0 {
         tokio::time::sleep(LISTEN.1).await;
-        let why = match api.log(uuid, 40).await {
+        let why = match api.log(uuid, logs::LINES).await {
             // Its log begins anew with it (recording 18 after 16): an older line says that it was not loaded.
             Ok((lines, _)) if since.is_some_and(|at| lines.iter().any(|l| logs::at(l).0 + logs::CLOCK_MS < at.0)) => {
                 Some(Reason::new(ReasonCode::ServerRefused).raw("its log is the old one"))
@@ -193,6 +194,7 @@ async fn loaded(cx: &Cx, api: &Api<'_>, uuid: &str) -> StepEnd {
             Ok((lines, now)) => logs::judge(&lines, now).reason,
             Err(r) => Some(r),
         };
+        away = why.as_ref().is_some_and(|why| why.code == ReasonCode::PlatformUnavailable);
         match why {
             // The platform may be away for other reasons; that is no fault of the restart.
             Some(why) if why.code != ReasonCode::PlatformUnavailable => return StepEnd::Failed { why, sent: false },
@@ -200,6 +202,6 @@ async fn loaded(cx: &Cx, api: &Api<'_>, uuid: &str) -> StepEnd {
             _ => {}
         }
     }
-    let told = vec![Message::new(&w::TOLD_LOADED)];
+    let told = vec![Message::new(if away { &w::TOLD_AWAY } else { &w::TOLD_LOADED })];
     StepEnd::Done { clear: json!({ "told": told }), sealed: Secrets::new() }
 }

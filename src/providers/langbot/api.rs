@@ -111,7 +111,10 @@ impl Api<'_> {
         let refused = || self.reason(ReasonCode::CredentialRefused);
         let envelope = match self.judged(&a, VIEW) {
             Ok(e) => e,
-            Err(r) if r.code == ReasonCode::ServerRefused => return Err(Reason { code: ReasonCode::CredentialRefused, ..r }),
+            // It is the password that was refused, and not a key: another secret is to be set.
+            Err(r) if r.code == ReasonCode::ServerRefused => {
+                return Err(Reason { code: ReasonCode::CredentialRefused, ..r }.with("evidence", "password"));
+            }
             Err(r) => return Err(r),
         };
         let token = envelope.data.get("token").and_then(Value::as_str).filter(|t| !t.is_empty()).ok_or_else(refused)?;
@@ -161,9 +164,20 @@ impl Api<'_> {
         e.data.get("initialized").and_then(Value::as_bool).ok_or_else(|| self.unclear())
     }
 
+    /// A refused credential, or that nobody has claimed the server: no login can be right then (recording 51).
+    async fn or_unclaimed(&self, refused: Reason) -> Reason {
+        match refused.code {
+            ReasonCode::CredentialRefused if self.is_claimed().await == Ok(false) => self.reason(ReasonCode::Unclaimed),
+            _ => refused,
+        }
+    }
+
     /// Every bot. Only a credential that may manage is told their configurations.
     pub(super) async fn bots(&self) -> Result<Vec<Bot>, Reason> {
-        let (e, _) = self.call(As::Either, VIEW, || Call::get("/api/v1/platform/bots").cap(CAP_LIST)).await?;
+        let (e, _) = match self.call(As::Either, VIEW, || Call::get("/api/v1/platform/bots").cap(CAP_LIST)).await {
+            Err(r) => return Err(self.or_unclaimed(r).await),
+            told => told?,
+        };
         wire::bots(&e.data).ok_or_else(|| self.unclear())
     }
 
@@ -202,7 +216,7 @@ impl Api<'_> {
     pub(super) async fn qr_begin(&self, flow: &str) -> Result<(Begun, Heard), Reason> {
         // The server itself waits 10 s for its far side.
         let ask = || Call::post(format!("/api/v1/platform/adapters/{flow}")).json(json!({})).within(std::time::Duration::from_secs(15));
-        let (e, at) = self.call(As::Person, MANAGE, ask).await?;
+        let (e, at) = self.call(As::Person, MANAGE, ask).await.map_err(no_way_out)?;
         wire::begun(&e.data).map(|b| (b, at)).ok_or_else(|| self.unclear())
     }
 
@@ -231,6 +245,15 @@ impl Heard {
     pub(super) fn by_server(self) -> Wall {
         self.date.unwrap_or(self.at.wall)
     }
+}
+
+/// A server that works, and that does not reach its platform (recordings 24, 25, 52).
+fn no_way_out(r: Reason) -> Reason {
+    let says = |text: &str| r.raw.as_ref().is_some_and(|raw| raw.as_str().contains(text));
+    if r.code == ReasonCode::ServerError && (says("Cannot connect to host") || says("Timeout waiting for QR code")) {
+        return Reason { code: ReasonCode::PlatformUnavailable, ..r }.with("evidence", "way_out");
+    }
+    r
 }
 
 /// The permission that a refusal names: `Missing Workspace permission: resource.manage` (4.11.2).

@@ -9,7 +9,7 @@ use crate::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use proptest::prelude::*;
 
-const FILES: [&str; 12] = [
+const FILES: [&str; 15] = [
     "00-healthz",
     "01-system-info",
     "04-user-auth-bad",
@@ -22,6 +22,9 @@ const FILES: [&str; 12] = [
     "22-bot-logs-after-error",
     "39-wecombot-logs-reconnecting",
     "47-healthz-with-bot",
+    "walk/48-logs-after-callback",
+    "walk/49-logs-upload-42001-healed",
+    "walk/51-user-auth-unclaimed",
 ];
 
 fn bodies() -> Vec<Vec<u8>> {
@@ -84,7 +87,7 @@ proptest! {
         at_s in any::<i64>(),
         seq in any::<i64>(),
     ) {
-        let told = logs::judge(&[wire::Line { level: level.into(), text, at_s, seq, heard: false }], crate::domain::Wall(0));
+        let told = logs::judge(&[wire::Line { level: level.into(), text, at_s, seq, ..wire::Line::default() }], crate::domain::Wall(0));
         prop_assert!(told.recent.iter().all(|l| harmless(l.as_str()) && l.as_str().len() < 2_000));
         prop_assert!(told.reason.iter().all(fine));
     }

@@ -22,7 +22,8 @@ const TROUBLES: u32 = 10;
 
 /// One flow.
 pub(super) struct Flow {
-    /// Adapters whose settings it fills.
+    /// Adapters whose settings it fills: those whose manifests have a field of the type `qr-code-login` (recording 50), the `-omni` ones
+    /// with the same settings.
     adapters: &'static [&'static str],
     /// Its path.
     pub(super) path: &'static str,
@@ -33,21 +34,21 @@ pub(super) struct Flow {
 }
 
 const FLOWS: [Flow; 5] = [
-    Flow { adapters: &["wecombot"], path: "wecombot/create-bot", fields: &[("botid", "BotId"), ("secret", "Secret")], life_s: 300 },
+    Flow { adapters: &["wecombot", "wecombot-omni"], path: "wecombot/create-bot", fields: &[("botid", "BotId"), ("secret", "Secret")], life_s: 300 },
     Flow {
         adapters: &["openclaw_weixin", "openclaw-weixin", "weixin"],
         path: "weixin/login",
         fields: &[("token", "token"), ("base_url", "base_url"), ("account_id", "account_id")],
         life_s: 180,
     },
-    Flow { adapters: &["lark"], path: "lark/create-app", fields: &[("app_id", "app_id"), ("app_secret", "app_secret")], life_s: 600 },
+    Flow { adapters: &["lark", "lark-omni"], path: "lark/create-app", fields: &[("app_id", "app_id"), ("app_secret", "app_secret")], life_s: 600 },
     Flow {
-        adapters: &["dingtalk"],
+        adapters: &["dingtalk", "dingtalk-omni"],
         path: "dingtalk/create-app",
         fields: &[("client_id", "client_id"), ("client_secret", "client_secret")],
         life_s: 600,
     },
-    Flow { adapters: &["qqofficial"], path: "qqofficial/bind", fields: &[("appid", "appid"), ("secret", "secret")], life_s: 300 },
+    Flow { adapters: &["qqofficial", "qqofficial-omni"], path: "qqofficial/bind", fields: &[("appid", "appid"), ("secret", "secret")], life_s: 300 },
 ];
 
 /// The flow that fills the settings of that adapter.

@@ -1,7 +1,7 @@
 //! Bots as rows. Never painted online: the server does not say whether a bot is connected.
 
 use super::{
-    logs::{Judged, minute},
+    logs::{CLOCK_MS, Judged, minute},
     wire::Bot,
 };
 use crate::{
@@ -18,6 +18,8 @@ pub(super) const REFUSED: &str = "token_refused";
 
 /// A token of WeCom lives so long, in ms: one that is refused sooner was not let run out.
 const LIFE_MS: i64 = 7_200_000;
+/// Refusals closer than this may be of one token, met by several messages at once, in ms.
+const APART_MS: i64 = 60_000;
 
 /// Keys of the facts that hold the newest lines of its log.
 const LOG: [&str; super::logs::RECENT] = ["log_1", "log_2", "log_3", "log_4", "log_5", "log_6", "log_7", "log_8"];
@@ -115,10 +117,7 @@ fn reason(cx: &Cx, bot: &Bot, known: &Known<'_>) -> Reason {
         return why.with("bot", &bot.name).with("corp", corp).with("app", app.name).with("app_corp", alien);
     }
     let own = log.and_then(|l| l.reason.clone()).map(|own| match known.restarted {
-        // A later refusal is that of a token at its end.
-        Some(at) if log.is_some_and(|l| l.tokens_fault() && l.since.is_some_and(|s| s.0.saturating_sub(at.0) < LIFE_MS)) => {
-            own.with("evidence", "again").with("restarted", minute(at))
-        }
+        Some(at) if log.is_some_and(|l| l.tokens_fault() && again(l, at)) => own.with("evidence", "again").with("restarted", minute(at)),
         // What to do about it ends with a look at this very bot.
         _ if own.code == ReasonCode::AddressNotTrusted => own.with("account", Target::account(&cx.gateway, &RemoteId::new(&bot.uuid)).id()),
         _ => own,
@@ -131,18 +130,37 @@ fn reason(cx: &Cx, bot: &Bot, known: &Known<'_>) -> Reason {
         (Some(own), Some(apps)) if !matches!(own.code, ReasonCode::AddressNotTrusted | ReasonCode::BotSecretRefused) => apps,
         (Some(own), _) => own,
         (None, Some(apps)) => apps,
-        (None, None) => quiet(log, known.restarted),
+        (None, None) => quiet(known),
     }
 }
 
-/// Its log has nothing against it: what that is worth since it was loaded anew.
-fn quiet(log: Option<&Judged>, restarted: Option<Wall>) -> Reason {
+/// Two of its tokens were refused since it was loaded anew, within the life of one. The first may have been the old one: the platform
+/// gives a restarted bot the same token again until that is dead, so that an end within its life is nothing odd.
+fn again(log: &Judged, restarted: Wall) -> bool {
+    let mut since = log.refusals.iter().map(|(at, _)| at.0).filter(|at| at.saturating_add(CLOCK_MS) >= restarted.0);
+    let Some(first) = since.next() else { return false };
+    let apart = since.last().map_or(0, |last| last.saturating_sub(first));
+    (APART_MS..LIFE_MS).contains(&apart)
+}
+
+/// Its log has nothing against it: what that is worth since it was loaded anew. It is no proof of a good send: a text that is refused
+/// for its token, time and again, is an exception in the server's own log and leaves no line in the bot's (4.11.2).
+fn quiet(known: &Known<'_>) -> Reason {
     let why = Reason::new(ReasonCode::StateNotReported);
-    let (Some(log), Some(at)) = (log, restarted) else { return why };
+    let Some(log) = known.log else { return why };
+    let app = known.app.filter(|app| app.alien.is_none());
+    let by = |why: Reason, plain: &str, linked: &str| match app {
+        Some(app) => why.with("evidence", linked).with("app", app.name),
+        None => why.with("evidence", plain),
+    };
+    if let Some((at, n)) = log.healed {
+        return why.with("evidence", "healed").with("refused", minute(at)).with("n", n.to_string());
+    }
+    let Some(at) = known.restarted else { return why };
     let why = why.with("restarted", minute(at));
     match log.heard {
-        Some(heard) if !log.reconnecting => why.with("evidence", "heard").with("heard", minute(heard)),
-        _ => why.with("evidence", "restarted"),
+        Some(heard) if !log.reconnecting => by(why.with("heard", minute(heard)), "heard", "heard_app"),
+        _ => by(why, "restarted", "restarted_app"),
     }
 }
 

@@ -164,7 +164,7 @@ impl Stage {
 fn bot(name: &str, adapter: &str, enable: bool) -> BotSpec {
     let config = match adapter {
         "wecom" => serde_json::json!({ "corpid": "wwsandbox", "secret": "CANARY-app-secret", "token": "t", "EncodingAESKey": "k" }),
-        "wecombot" => serde_json::json!({ "BotId": "old-bot", "Secret": "CANARY-old-secret", "Corpid": "" }),
+        "wecombot" | "wecombot-omni" => serde_json::json!({ "BotId": "old-bot", "Secret": "CANARY-old-secret", "Corpid": "" }),
         _ => serde_json::json!({}),
     };
     BotSpec { name: name.into(), adapter: adapter.into(), config: config.as_object().unwrap().clone(), enable, ..BotSpec::default() }
@@ -195,7 +195,7 @@ async fn the_real_error_is_read_out_of_the_log_and_one_key_makes_the_bot_forget_
     stage.act(&row, Action::Wipe).await.unwrap();
     assert_eq!(stage.server().bot("support").unwrap().loads, loads + 1);
     let why = stage.row("support").await.link.reason.unwrap();
-    assert_eq!((why.code, why.arg("evidence")), (ReasonCode::StateNotReported, Some("restarted")));
+    assert_eq!((why.code, why.arg("evidence")), (ReasonCode::StateNotReported, Some("restarted_app")));
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,14 +13,15 @@ use crate::{
     providers::{Cx, Feed, GatewayFacts, Look, Report, Tx},
     store::tokens::{Sign, SignKind},
 };
+use std::{collections::VecDeque, time::Duration};
 use tokio::time::{Instant, sleep_until};
 
-/// Lines of a log that are looked at.
-const LINES: u32 = 40;
 /// Logs read in one turn: bots beyond that are read in the next ones.
 const LOGS: usize = 50;
-/// A loop that lags so much is worth a warning, in ms.
+/// A loop that lags so much as a rule is worth a warning, in ms.
 const LAG_MS: f64 = 500.0;
+/// How long refused work is news.
+const LATELY: Duration = Duration::from_secs(600);
 /// Key of the gateway's figure that says whether bots may be changed: absent where nothing tells.
 pub(super) const MAY_MANAGE: &str = "may_manage";
 /// Key of the gateway's figure that says whether the QR flows may be used.
@@ -35,11 +36,12 @@ pub(super) async fn watch(cx: &Cx, out: Tx<Report>) -> Reason {
         };
         let mut seen = cx.seen.clone();
         let mut turn = 0;
+        let mut work = Work::default();
         loop {
             let refresh = seen.borrow_and_update().refresh;
             // First what needs no credential: no key is shown to a server that is none of this kind.
             let heard = async {
-                let facts = facts(&api).await?;
+                let facts = facts(&api, Some(&mut work)).await?;
                 let bots = api.bots().await?;
                 Ok::<_, Reason>((with_rights(facts, &api, &bots), bots))
             };
@@ -85,13 +87,13 @@ pub(super) async fn watch(cx: &Cx, out: Tx<Report>) -> Reason {
 }
 
 /// What is known of the server itself.
-async fn facts(api: &Api<'_>) -> Result<GatewayFacts, Reason> {
+async fn facts(api: &Api<'_>, work: Option<&mut Work>) -> Result<GatewayFacts, Reason> {
     let (health, version, claimed) = tokio::try_join!(api.health(), api.version(), api.is_claimed())?;
     Ok(GatewayFacts {
         version: Some(Clean::new(version.trim_start_matches('v'))),
         feed: Feed::Polling,
         whole: true,
-        warnings: warnings(&health),
+        warnings: warnings(&health, work.map_or(0, |w| w.risen(health.rejected))),
         note: (!claimed).then(|| Reason::new(ReasonCode::Unclaimed)),
         figures: figures(&health),
         rights: Vec::new(),
@@ -132,21 +134,42 @@ fn with_rights(mut facts: GatewayFacts, api: &Api<'_>, bots: &[Bot]) -> GatewayF
     facts
 }
 
-fn warnings(health: &Health) -> Vec<Message> {
+/// `rejected`: work that was refused lately.
+fn warnings(health: &Health, rejected: u64) -> Vec<Message> {
     let mut out = Vec::new();
-    if health.lag_ms >= LAG_MS {
-        out.push(Message::new(&w::WARN_LAG).with("ms", format!("{:.0}", health.lag_ms)));
+    if health.usual_lag_ms >= LAG_MS {
+        out.push(Message::new(&w::WARN_LAG).with("ms", format!("{:.0}", health.usual_lag_ms)));
     }
-    if health.rejected > 0 {
-        out.push(Message::new(&w::WARN_REJECTED).with("n", health.rejected.to_string()));
+    if rejected > 0 {
+        out.push(Message::new(&w::WARN_REJECTED).with("n", rejected.to_string()));
     }
     out
+}
+
+/// Work that the server refused. It counts from its start, so that only what is added says how it fares.
+#[derive(Default)]
+struct Work(VecDeque<(Instant, u64)>);
+
+impl Work {
+    /// Takes in the total; how much was added within [`LATELY`].
+    fn risen(&mut self, total: u64) -> u64 {
+        let now = Instant::now();
+        if self.0.back().is_some_and(|(_, before)| total < *before) {
+            // It was started anew.
+            self.0.clear();
+        }
+        self.0.push_back((now, total));
+        while self.0.get(1).is_some_and(|(at, _)| now.duration_since(*at) >= LATELY) {
+            self.0.pop_front();
+        }
+        self.0.front().map_or(0, |(_, before)| total - before)
+    }
 }
 
 /// See [`crate::providers::Provider::facts`].
 pub(super) async fn known(cx: &Cx) -> Option<GatewayFacts> {
     let api = Api::new(cx).ok()?;
-    let facts = facts(&api).await.ok()?;
+    let facts = facts(&api, None).await.ok()?;
     Some(match api.bots().await {
         Ok(bots) => with_rights(facts, &api, &bots),
         Err(_) => facts,
@@ -180,17 +203,23 @@ fn corps(cx: &Cx) -> Vec<(String, String)> {
     all.into_iter().filter_map(|g| Some((g.name, g.corp_id?))).collect()
 }
 
+/// A refusal of one bot's log that says nothing against the server.
+fn is_of_one(code: ReasonCode) -> bool {
+    use ReasonCode as C;
+    matches!(code, C::Gone | C::CredentialNarrow | C::ServerError | C::ServerRefused | C::RateLimited)
+}
+
 /// One bot with its log and its app.
 async fn one(cx: &Cx, api: &Api<'_>, bot: &Bot, corps: &[(String, String)], with_log: bool) -> Result<Row, Reason> {
     let mut restarted = None;
     let log = if with_log && bot.enable {
-        match api.log(&bot.uuid, LINES).await {
+        match api.log(&bot.uuid, logs::LINES).await {
             Ok((lines, now)) => {
                 restarted = restarts::lately(cx, &bot.uuid, now).await;
                 Some(logs::judge(&lines, now))
             }
-            // A bot that went meanwhile, or a key that may not read logs: the list is still good.
-            Err(r) if matches!(r.code, ReasonCode::Gone | ReasonCode::CredentialNarrow | ReasonCode::ServerError | ReasonCode::ServerRefused) => None,
+            // A bot that went meanwhile, a key that may not read logs, a server that is busy for a moment: the list is still good.
+            Err(r) if is_of_one(r.code) => None,
             Err(r) => return Err(r),
         }
     } else {
@@ -221,7 +250,7 @@ pub(super) async fn look(cx: &Cx, at: Option<&Target>, how: Look) -> Result<Repo
     match (how, at) {
         (Look::Probe, _) => {
             // The list alone proves the credential; `healthz` answers anybody.
-            let facts = facts(&api).await?;
+            let facts = facts(&api, None).await?;
             let bots = api.bots().await?;
             Ok(Report::Gateway(with_rights(facts, &api, &bots)))
         }
@@ -231,5 +260,24 @@ pub(super) async fn look(cx: &Cx, at: Option<&Target>, how: Look) -> Result<Repo
             Err(r) => Err(r),
         },
         _ => Ok(Report::All { rows: all(cx, &api, &api.bots().await?, &mut 0).await?, complete: true }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn refused_work_is_news_for_a_while_and_what_was_refused_before_the_first_look_is_none() {
+        let mut work = Work::default();
+        assert_eq!(work.risen(5), 0, "since when is not known");
+        assert_eq!(work.risen(7), 2);
+        tokio::time::advance(LATELY).await;
+        assert_eq!(work.risen(7), 0);
+        assert_eq!(work.risen(9), 2);
+        assert_eq!(work.risen(1), 0, "it was started anew");
+        let peak = Health { lag_ms: 2000.0, usual_lag_ms: 17.0, ..Health::default() };
+        assert!(warnings(&peak, 0).is_empty(), "one peak is no warning");
+        assert_eq!(warnings(&Health { usual_lag_ms: 900.0, ..peak }, 3).len(), 2);
     }
 }

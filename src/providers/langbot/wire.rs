@@ -88,7 +88,7 @@ pub(super) fn config(data: &Value) -> Option<Map<String, Value>> {
 }
 
 /// One line of a bot's log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Line {
     pub(super) level: Box<str>,
     pub(super) text: String,
@@ -96,8 +96,10 @@ pub(super) struct Line {
     pub(super) at_s: i64,
     /// Its number within the bot's log, which begins anew when the bot is loaded.
     pub(super) seq: i64,
-    /// It tells of a message that came: it names a conversation (`message_session_id`).
+    /// It tells of a message that came: it names a conversation (`message_session_id`). What was said there is not kept.
     pub(super) heard: bool,
+    /// It only follows a message through the server: six of them a message (recording 48).
+    pub(super) trace: bool,
 }
 
 /// Reads a log, oldest line first.
@@ -107,8 +109,20 @@ pub(super) fn lines(data: &Value) -> Option<Vec<Line>> {
         // Recorded as a whole number; the class holds a float in other versions.
         let at_s = v.get("timestamp").and_then(Value::as_f64).unwrap_or_default() as i64;
         let seq = v.get("seq_id").and_then(Value::as_i64).unwrap_or_default();
-        let said = v.get("text").and_then(Value::as_str).unwrap_or_default().to_owned();
-        all.push(Line { level: text(v, "level"), text: said, at_s, seq, heard: !text(v, "message_session_id").is_empty() });
+        let said = v.get("text").and_then(Value::as_str).unwrap_or_default();
+        let (level, talk) = (text(v, "level"), !text(v, "message_session_id").is_empty());
+        let about = |key: &str| v.pointer(&format!("/metadata/{key}")).and_then(Value::as_str).unwrap_or_default();
+        let kind = about("kind");
+        let bad = matches!(&*level, "error" | "critical");
+        let came = kind == "adapter_event_received" && about("event_type") == "message.received";
+        let trace = matches!(kind, "adapter_event_received" | "event_route_trace") || said.starts_with("Failed to persist monitoring ingress");
+        // A line of a conversation holds what a customer wrote: nobody's business here.
+        let said = match (talk, bad) {
+            (false, _) => said.to_owned(),
+            (true, true) => super::logs::bare(said),
+            (true, false) => String::new(),
+        };
+        all.push(Line { level, text: said, at_s, seq, heard: !bad && (talk || came), trace: !bad && trace });
     }
     all.sort_by_key(|l| l.seq);
     Some(all)
@@ -127,6 +141,8 @@ pub(super) struct Health {
     pub(super) pending: u64,
     /// Largest lag of its event loop lately, in ms.
     pub(super) lag_ms: f64,
+    /// The lag that all but one in twenty of the latest samples stay below, in ms: one peak does not move it.
+    pub(super) usual_lag_ms: f64,
     /// Work that it refused.
     pub(super) rejected: u64,
 }
@@ -142,6 +158,7 @@ pub(super) fn health(body: &[u8]) -> Option<Health> {
         bots: at("/runtimes/bots").and_then(Value::as_u64).unwrap_or_default(),
         pending: at("/blocking_executor/pending").and_then(Value::as_u64).unwrap_or_default(),
         lag_ms: at("/event_loop/recent_max_lag_ms").and_then(Value::as_f64).unwrap_or_default(),
+        usual_lag_ms: at("/event_loop/recent_p95_lag_ms").and_then(Value::as_f64).unwrap_or_default(),
         rejected: at("/blocking_executor/rejected_total").and_then(Value::as_u64).unwrap_or_default(),
     })
 }

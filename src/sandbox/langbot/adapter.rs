@@ -8,10 +8,18 @@ use serde_json::{Map, Value, json};
 use std::{collections::VecDeque, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
+/// Adapters that are there once more as `-omni` (recording 50; of `onebot-v11` there is only the other one).
+const OMNI: [&str; 10] = ["officialaccount", "discord", "lark", "telegram", "dingtalk", "wecom", "wecomcs", "slack", "qqofficial", "wecombot"];
+
+/// An adapter's name without `-omni`: what runs is the same.
+pub(crate) fn plain(adapter: &str) -> &str {
+    adapter.strip_suffix("-omni").filter(|a| OMNI.contains(a)).unwrap_or(adapter)
+}
+
 /// The class of an adapter, which its tasks are named after, and whether its manifest has a webhook address; `None` for an
-/// adapter that the server does not have.
+/// adapter that the server does not have. The `-omni` ones are of the same classes (recording 50).
 pub(crate) fn known(adapter: &str) -> Option<(&'static str, bool)> {
-    Some(match adapter {
+    Some(match plain(adapter) {
         "wecom" => ("WecomAdapter", true),
         "wecombot" => ("WecomBotAdapter", true),
         "wecomcs" => ("WecomCSAdapter", true),
@@ -35,7 +43,7 @@ pub(crate) fn known(adapter: &str) -> Option<(&'static str, bool)> {
 fn account(adapter: &str, config: &Map<String, Value>) -> Result<String, String> {
     let text = |k: &str| config.get(k).and_then(Value::as_str).unwrap_or_default().to_owned();
     let list = |missing: Vec<&str>| format!("[{}]", missing.iter().map(|k| format!("'{k}'")).collect::<Vec<_>>().join(", "));
-    match adapter {
+    match plain(adapter) {
         "wecom" => {
             let missing: Vec<_> = ["corpid", "secret", "token", "EncodingAESKey"].into_iter().filter(|k| !config.contains_key(*k)).collect();
             // The account is learnt from the first message that comes in.
@@ -89,7 +97,7 @@ impl Inner {
         let Some(class) = state.bot(uuid).filter(|b| b.runtime.is_some()).and_then(|b| known(&b.adapter)).map(|k| k.0) else { return };
         let id = state.start_task(false, "platform-adapter", format!("platform-adapter-{class}"), String::new(), now);
         let Some(bot) = state.bot_mut(uuid) else { return };
-        let socket = bot.adapter == "wecombot" && bot.config.get("enable-webhook").and_then(Value::as_bool) != Some(true);
+        let socket = plain(&bot.adapter) == "wecombot" && bot.config.get("enable-webhook").and_then(Value::as_bool) != Some(true);
         let Some(rt) = bot.runtime.as_mut() else { return };
         rt.task = Some(id);
         let (life, stop) = (rt.life, rt.stop.clone());

@@ -193,7 +193,7 @@ fn window<'a>(all: &'a [&'a LogLine], from: i64, most: i64) -> &'a [&'a LogLine]
 
 fn line(l: &LogLine) -> Value {
     json!({
-        "seq_id": l.seq, "timestamp": l.at_s, "level": l.level, "text": l.text, "images": [], "message_session_id": "", "metadata": null,
+        "seq_id": l.seq, "timestamp": l.at_s, "level": l.level, "text": l.text, "images": [], "message_session_id": l.session, "metadata": l.about,
     })
 }
 

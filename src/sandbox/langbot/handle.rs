@@ -121,6 +121,41 @@ impl LangBot {
         true
     }
 
+    /// A message from `user` comes to a loaded bot and goes to its pipeline: the six lines that it leaves (recording 48). False when the
+    /// bot is not loaded.
+    pub fn hears(&self, bot: &str, user: &str, text: &str) -> bool {
+        let Some(b) = self.bot(bot).filter(|b| b.loaded) else { return false };
+        let now = self.inner.now_ms();
+        let mut state = self.inner.lock();
+        let (route, pipeline) = (state.chance.uuid(), state.pipeline.clone());
+        let none = || (String::new(), serde_json::Value::Null);
+        let unkept = "Failed to persist monitoring ingress: TenantUnitOfWork does not allow an unknown ON CONFLICT update shape";
+        let event = serde_json::json!({
+            "adapter": "wecom", "bot_uuid": b.uuid, "event_type": "message.received", "kind": "adapter_event_received",
+            "event_data": { "chat_id": user, "chat_type": "private", "message_chain": [{ "text": text, "type": "Plain" }], "type": "message.received" },
+        });
+        let routed = |status: &str, reason: &str| {
+            serde_json::json!({
+                "binding_id": route, "event_pattern": "message.received", "event_type": "message.received", "failure_code": null,
+                "kind": "event_route_trace", "reason": reason, "run_id": null, "status": status, "target_type": "pipeline", "target_uuid": pipeline,
+            })
+        };
+        let matched = format!("Event message.received matched route {route}");
+        let delivered = format!("Event message.received delivered to Pipeline {pipeline}");
+        let lines = [
+            ("info", "Platform adapter received message.received", (String::new(), event)),
+            ("warning", unkept, none()),
+            ("info", matched.as_str(), (String::new(), routed("matched", &matched))),
+            ("info", text, (format!("person_{user}"), serde_json::Value::Null)),
+            ("info", delivered.as_str(), (String::new(), routed("delivered", &delivered))),
+            ("warning", unkept, none()),
+        ];
+        for (level, text, more) in lines {
+            state.write_more(&b.uuid, None, level, text, now, more);
+        }
+        true
+    }
+
     /// Changes what is on the other side of a bot; false when there is no such bot.
     pub fn far_side(&self, bot: &str, far: FarSide) -> bool {
         let Some(b) = self.bot(bot) else { return false };

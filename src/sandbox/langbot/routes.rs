@@ -4,6 +4,7 @@ use super::{Inner, LangBot, auth::Who, qr::Flow, reply::Reply};
 use crate::sandbox::{
     broken::{Dress, Dropped},
     evolution::decode,
+    fault::Fault,
 };
 use axum::{
     body::{Body, to_bytes},
@@ -33,7 +34,15 @@ impl LangBot {
         let noted = inner.shell.asked(&parts.method, target.clone(), without_secrets(&body));
         let fault = inner.knobs().faults.take(&target);
         inner.linger().await;
-        inner.through(noted, fault, Dress::Quart, async { inner.finish(inner.answer(&parts, &body).await) }).await
+        // It sends no proxy's page: its own words, without a time to wait (`pkg/api/http/controller/group.py`).
+        let (busy, fault) = (matches!(fault, Some(Fault::TooMany(_))), fault.filter(|f| !matches!(f, Fault::TooMany(_))));
+        let answered = async {
+            inner.finish(match busy {
+                true => Reply::fail(429, "blocking_work_capacity_exceeded", "Blocking work queue capacity exceeded"),
+                false => inner.answer(&parts, &body).await,
+            })
+        };
+        inner.through(noted, fault, Dress::Quart, answered).await
     }
 }
 

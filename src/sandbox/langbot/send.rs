@@ -8,6 +8,17 @@ use serde_json::{Value, json};
 /// Something was raised; the answer never says what.
 struct Raised;
 
+/// What the sandbox sends of a message chain.
+enum Part {
+    /// Words.
+    Text(String),
+    /// A picture; what it shows makes no difference here.
+    Image,
+}
+
+/// What parts an upload (`libs/wecom_api/api.py`).
+const BOUNDARY: &str = "-------------------------acebdf13572468";
+
 /// One call of the `wecom` adapter.
 struct Sender<'a> {
     inner: &'a Inner,
@@ -40,9 +51,9 @@ impl Inner {
         if self.lock().bot(uuid).is_none() {
             return Reply::not_found();
         }
-        let texts = texts(given.get("message_chain"));
-        let done = match texts {
-            Some(texts) => self.through(uuid, kind, &target, &texts).await,
+        let parts = parts(given.get("message_chain"));
+        let done = match parts {
+            Some(parts) => self.through(uuid, kind, &target, &parts).await,
             None => Err(Raised),
         };
         match done {
@@ -51,12 +62,12 @@ impl Inner {
         }
     }
 
-    async fn through(&self, uuid: &str, kind: &str, target: &str, texts: &[String]) -> Result<(), Raised> {
+    async fn through(&self, uuid: &str, kind: &str, target: &str, parts: &[Part]) -> Result<(), Raised> {
         let sender = {
             let state = self.lock();
             let bot = state.bot(uuid).ok_or(Raised)?;
             let rt = bot.runtime.as_ref().ok_or(Raised)?;
-            match bot.adapter.as_str() {
+            match super::adapter::plain(&bot.adapter) {
                 "wecom" => {}
                 "wecombot" => return if rt.linked || bot.config.get("enable-webhook").is_some_and(truthy) { Ok(()) } else { Err(Raised) },
                 _ => return if bot.far == FarSide::Good { Ok(()) } else { Err(Raised) },
@@ -67,9 +78,16 @@ impl Inner {
         };
         let (user, rest) = target.split_once('|').ok_or(Raised)?;
         let agent: i64 = rest.split('|').next().and_then(|a| a.trim().parse().ok()).ok_or(Raised)?;
-        // A group is not refused: nothing is sent, and the answer is a success.
-        for text in texts.iter().filter(|_| kind == "person") {
-            sender.private(user, agent, text).await?;
+        // A group is not refused: nothing is sent, and the answer is a success. Every picture is uploaded before anything is sent.
+        let mut ready = Vec::new();
+        for part in parts {
+            ready.push(match part {
+                Part::Text(text) => ("text", json!({ "content": text })),
+                Part::Image => ("image", json!({ "media_id": sender.upload().await? })),
+            });
+        }
+        for (what, part) in ready.iter().filter(|_| kind == "person") {
+            sender.private(user, agent, what, part).await?;
         }
         Ok(())
     }
@@ -77,18 +95,18 @@ impl Inner {
 
 impl Sender<'_> {
     /// `send_private_msg` in its `_bounded_token_retry`: the third round is an exception, after a third fetch.
-    async fn private(&self, user: &str, agent: i64, text: &str) -> Result<(), Raised> {
+    async fn private(&self, user: &str, agent: i64, what: &str, part: &Value) -> Result<(), Raised> {
         for _ in 0..2 {
             let mut token = self.token();
             if token.trim().is_empty() {
                 token = self.fetch().await?;
             }
             let body = json!({
-                "touser": user, "msgtype": "text", "agentid": agent, "text": { "content": text }, "safe": 0, "enable_id_trans": 0,
+                "touser": user, "msgtype": what, "agentid": agent, what: part, "safe": 0, "enable_id_trans": 0,
                 "enable_duplicate_check": 0, "duplicate_check_interval": 1800,
             });
             let answer = match &self.base {
-                Some(base) => self.http(reqwest::Method::POST, &format!("{base}/message/send?access_token={token}"), Some(&body)).await?,
+                Some(base) => self.post(&format!("{base}/message/send?access_token={token}"), "application/json", body.to_string()).await?,
                 None => self.made_up_send()?,
             };
             match answer.get("errcode").ok_or(Raised)? {
@@ -98,7 +116,57 @@ impl Sender<'_> {
                 Json::Int(0) => return Ok(()),
                 // A code that is a text is no 42001 either.
                 _ => {
-                    self.error(&format!("发送消息失败:{}", python(&answer)));
+                    let begins = if what == "image" { "发送图片失败" } else { "发送消息失败" };
+                    self.error(&format!("{begins}:{}", python(&answer)));
+                    return Err(Raised);
+                }
+            }
+        }
+        Err(Raised)
+    }
+
+    /// `upload_image_to_work`: after 40014 or 42001 it fetches and uploads once more, and then fails for the first answer all the same,
+    /// whose line it writes only when the second upload was no exception (recording 49).
+    async fn upload(&self) -> Result<String, Raised> {
+        let mut first = None;
+        for _ in 0..2 {
+            let mut token = self.token();
+            if token.trim().is_empty() {
+                token = self.fetch().await?;
+            }
+            let answer = match &self.base {
+                Some(base) => {
+                    let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+                    let body = format!(
+                        "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"media\"; filename=\"uploaded_file.txt\"; filelength=1\r\n\
+                         Content-Type: application/octet-stream\r\n\r\nx\r\n--{BOUNDARY}--\r\n"
+                    );
+                    self.post(&format!("{base}/media/upload?access_token={token}&type=file"), &kind, body).await?
+                }
+                None => match self.made_up_send()? {
+                    good if good.get("errcode") == Some(&Json::Int(0)) => map! { "errcode" => 0i64, "errmsg" => "ok", "media_id" => "sandbox" },
+                    bad => bad,
+                },
+            };
+            match answer.get("errcode").ok_or(Raised)? {
+                Json::Int(40014 | 42001) if first.is_none() => {
+                    self.fetch().await?;
+                    first = Some(answer);
+                }
+                // A third round is an exception, after a third fetch, and no line.
+                Json::Int(40014 | 42001) => {
+                    self.fetch().await?;
+                    return Err(Raised);
+                }
+                Json::Int(0) => {
+                    let Some(first) = first else {
+                        return Ok(answer.get("media_id").and_then(Json::text).unwrap_or_default().to_owned());
+                    };
+                    self.error(&format!("上传图片失败:{}", python(&first)));
+                    return Err(Raised);
+                }
+                _ => {
+                    self.error(&format!("上传图片失败:{}", python(&answer)));
                     return Err(Raised);
                 }
             }
@@ -119,7 +187,8 @@ impl Sender<'_> {
         let answer = match &self.base {
             Some(base) => {
                 let url = format!("{base}/gettoken?corpid={}&corpsecret={}", self.corpid, self.secret);
-                self.http(reqwest::Method::GET, &url, None).await?
+                let client = self.inner.http.as_ref().ok_or(Raised)?;
+                self.answered(client.get(url).timeout(self.inner.settings.timing.fetch)).await?
             }
             None => self.made_up_token()?,
         };
@@ -143,13 +212,12 @@ impl Sender<'_> {
         self.inner.lock().write(self.uuid, Some(self.life), "error", text, now);
     }
 
-    async fn http(&self, method: reqwest::Method, url: &str, body: Option<&Value>) -> Result<Json, Raised> {
+    async fn post(&self, url: &str, kind: &str, body: String) -> Result<Json, Raised> {
         let client = self.inner.http.as_ref().ok_or(Raised)?;
-        let patience = if body.is_some() { std::time::Duration::from_secs(120) } else { self.inner.settings.timing.fetch };
-        let mut request = client.request(method, url).timeout(patience);
-        if let Some(b) = body {
-            request = request.header("content-type", "application/json").body(b.to_string());
-        }
+        self.answered(client.post(url).timeout(std::time::Duration::from_secs(120)).header("content-type", kind).body(body)).await
+    }
+
+    async fn answered(&self, request: reqwest::RequestBuilder) -> Result<Json, Raised> {
         let answer = request.send().await.map_err(|_| Raised)?;
         let text = answer.text().await.map_err(|_| Raised)?;
         Json::parse(&text).ok().filter(|j| matches!(j, Json::Map(_))).ok_or(Raised)
@@ -188,16 +256,16 @@ fn local(base: &str) -> bool {
     host.is_some_and(|h| h == "localhost" || h.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback()))
 }
 
-/// The texts of a message chain; `None` for what pydantic refuses.
-fn texts(chain: Option<&Value>) -> Option<Vec<String>> {
-    let parts = chain?.as_array()?;
-    let plain = |p: &Value| -> Option<Option<String>> {
-        match p.get("type")?.as_str()? {
-            "Plain" => Some(Some(p.get("text")?.as_str()?.to_owned())),
-            _ => Some(None),
-        }
+/// The parts of a message chain; `None` for what pydantic refuses.
+fn parts(chain: Option<&Value>) -> Option<Vec<Part>> {
+    let part = |p: &Value| -> Option<Option<Part>> {
+        Some(match p.get("type")?.as_str()? {
+            "Plain" => Some(Part::Text(p.get("text")?.as_str()?.to_owned())),
+            "Image" => Some(Part::Image),
+            _ => None,
+        })
     };
-    let all: Option<Vec<Option<String>>> = parts.iter().map(plain).collect();
+    let all: Option<Vec<Option<Part>>> = chain?.as_array()?.iter().map(part).collect();
     Some(all?.into_iter().flatten().collect())
 }
 

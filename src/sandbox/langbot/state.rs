@@ -32,6 +32,10 @@ pub struct LogLine {
     pub text: String,
     /// Seconds since 1970 by the server's clock.
     pub at_s: i64,
+    /// `message_session_id`: the conversation that it is of, or empty.
+    pub session: String,
+    /// `metadata`.
+    pub about: Value,
 }
 
 /// What is in memory of a bot that is loaded.
@@ -206,13 +210,18 @@ impl State {
 
     /// Writes to the log of a bot, if it is loaded (and in its life `life`, if one is given).
     pub(crate) fn write(&mut self, uuid: &str, life: Option<u64>, level: &str, text: &str, at_ms: i64) {
+        self.write_more(uuid, life, level, text, at_ms, (String::new(), Value::Null));
+    }
+
+    /// The same, with the conversation that the line is of and what its metadata say.
+    pub(crate) fn write_more(&mut self, uuid: &str, life: Option<u64>, level: &str, text: &str, at_ms: i64, (session, about): (String, Value)) {
         let Some(rt) = self.bot_mut(uuid).and_then(|b| b.runtime.as_mut()) else { return };
         if life.is_some_and(|l| l != rt.life) {
             return;
         }
         const MARK: &str = "\n[log truncated]";
         let text = if text.chars().count() > LINE { text.chars().take(LINE - MARK.len()).chain(MARK.chars()).collect() } else { text.to_owned() };
-        rt.lines.push_back(LogLine { seq: rt.next, level: level.to_owned(), text, at_s: at_ms.div_euclid(1000) });
+        rt.lines.push_back(LogLine { seq: rt.next, level: level.to_owned(), text, at_s: at_ms.div_euclid(1000), session, about });
         rt.next += 1;
         if rt.lines.len() > LINES {
             rt.lines.drain(..LINES_GO);

@@ -265,3 +265,11 @@ async fn an_ai_bots_log_tells_of_its_connection() {
     assert!(texts.iter().any(|t| t == "Auth response: errcode=40001, errmsg=invalid credential"), "{texts:?}");
     assert_eq!(texts.last().unwrap(), "Reconnecting in 1.0s (attempt 1)...");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_busy_says_so_in_its_own_words() {
+    let (s, _) = server(LangBotSettings::default(), &[wecom(FarSide::Good)]);
+    s.fault(Fault::TooMany(0), 1, None);
+    let (status, body) = get(&s, KEY, "/api/v1/platform/bots").await;
+    assert_eq!((status, &body["code"]), (429, &json!("blocking_work_capacity_exceeded")));
+}

@@ -23,6 +23,9 @@ impl Inner {
             ("get_api_domain_ip", _) => Reply::ok(vec![("ip_list", ips(&API_IPS))]),
             ("getcallbackip", _) => Reply::ok(vec![("ip_list", ips(&CALLBACK_IPS))]),
             ("agent/get", _) => self.agent(app, query("agentid").as_deref(), ip),
+            ("user/get", _) => self.user(query("userid").as_deref(), ip),
+            ("media/upload", "POST") => self.upload(query("type").as_deref(), body, ip),
+            ("media/upload", _) => self.error(43002, ip),
             ("message/send", "POST") => self.send(app, body, ip),
             ("message/send", _) => self.error(43002, ip),
             _ => self.error(40066, ip),
@@ -104,6 +107,41 @@ impl Inner {
         }
     }
 
+    /// A member, as `user/get` tells an app of today: the name, and nothing that a person is reached by. Everybody is a member here.
+    fn user(&self, userid: Option<&str>, ip: &str) -> Reply {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '@' | '.');
+        match userid {
+            None | Some("") => self.error(41009, ip),
+            Some(id) if id.len() > 64 || !id.chars().all(plain) => self.error(40003, ip),
+            Some(id) => Reply::ok(vec![
+                ("userid", id.into()),
+                ("name", id.into()),
+                ("department", Json::List(vec![1u32.into()])),
+                ("position", "".into()),
+                ("status", 1u32.into()),
+                ("isleader", 0u32.into()),
+                ("enable", 1u32.into()),
+                ("alias", "".into()),
+                ("hide_mobile", 0u32.into()),
+            ]),
+        }
+    }
+
+    /// A file that messages may name for three days.
+    fn upload(&self, kind: Option<&str>, body: &[u8], ip: &str) -> Reply {
+        let Some(kind) = kind.filter(|k| ["image", "voice", "video", "file"].contains(k)) else { return self.error(40004, ip) };
+        let holds = |part: &[u8]| body.windows(part.len()).any(|w| w == part);
+        if !holds(b"name=\"media\"") {
+            return self.error(41005, ip);
+        }
+        let now_s = self.now_ms().div_euclid(1000);
+        let mut state = self.lock();
+        let id = state.text(64);
+        state.uploaded(id.clone());
+        drop(state);
+        Reply::ok(vec![("type", kind.into()), ("media_id", id.into()), ("created_at", now_s.to_string().into())])
+    }
+
     fn send(&self, app: usize, body: &[u8], ip: &str) -> Reply {
         let Ok(Value::Object(m)) = serde_json::from_slice::<Value>(body) else { return self.error(47001, ip) };
         let text = |k: &str| m.get(k).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -123,6 +161,12 @@ impl Inner {
         let content = part.get("content").and_then(Value::as_str).unwrap_or_default().to_owned();
         if kind == "text" && content.is_empty() {
             return self.error(44004, ip);
+        }
+        if ["image", "voice", "video", "file"].contains(&kind.as_str()) {
+            let media = part.get("media_id").and_then(Value::as_str).unwrap_or_default();
+            if !self.lock().media.iter().any(|m| m == media) {
+                return self.error(40007, ip);
+            }
         }
         let mut state = self.lock();
         state.sent(Sent { app: agentid, to, kind, text: content });

@@ -119,6 +119,8 @@ pub(crate) struct State {
     pub(crate) chance: Chance,
     pub(crate) windows: Windows,
     pub(crate) sent: VecDeque<Sent>,
+    /// Files that messages may name; the oldest go.
+    pub(crate) media: VecDeque<String>,
     /// Fetches that were refused.
     pub(crate) refused: u64,
     /// Answers to dead tokens, for a platform that takes turns.
@@ -127,7 +129,15 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn new(seed: Option<u64>) -> Self {
-        Self { apps: Vec::new(), chance: Chance::new(seed), windows: Windows::default(), sent: VecDeque::new(), refused: 0, turns: 0 }
+        Self {
+            apps: Vec::new(),
+            chance: Chance::new(seed),
+            windows: Windows::default(),
+            sent: VecDeque::new(),
+            media: VecDeque::new(),
+            refused: 0,
+            turns: 0,
+        }
     }
 
     /// The app of that id or name.
@@ -192,6 +202,13 @@ impl State {
             None => Worth::Unknown,
             Some((n, g)) => g.dead(now).map_or(Worth::Good(n), |why| Worth::Dead(n, why)),
         }
+    }
+
+    pub(crate) fn uploaded(&mut self, id: String) {
+        if self.media.len() == MESSAGES {
+            self.media.pop_front();
+        }
+        self.media.push_back(id);
     }
 
     pub(crate) fn sent(&mut self, sent: Sent) {

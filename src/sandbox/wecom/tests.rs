@@ -349,3 +349,28 @@ async fn a_private_deployment_has_a_path_in_front_and_nothing_without_it() {
     assert!(status == 404 && page.starts_with("<html>"));
     assert!(t.url().ends_with("/wx/cgi-bin"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn members_and_files_are_told_as_a_bot_asks_for_them() {
+    let t = corp();
+    let token = token(&t).await;
+    let user = get(&t, &format!("/cgi-bin/user/get?access_token={token}&userid=zhangsan")).await;
+    assert_eq!((&user["errcode"], &user["name"]), (&json!(0), &json!("zhangsan")));
+    assert_eq!(get(&t, &format!("/cgi-bin/user/get?access_token={token}")).await["errcode"], 41009);
+    assert_eq!(get(&t, &format!("/cgi-bin/user/get?access_token={token}&userid=a/b")).await["errcode"], 40003);
+    let part = "--x\r\nContent-Disposition: form-data; name=\"media\"; filename=\"a.png\"\r\n\r\nx\r\n--x--\r\n";
+    let upload = async |token: &str, kind: &str, body: &str| {
+        let (_, said) = text(&t, "POST", &format!("/cgi-bin/media/upload?access_token={token}&type={kind}"), body).await;
+        serde_json::from_str::<Value>(&said).unwrap()
+    };
+    assert_eq!(upload(&token, "picture", part).await["errcode"], 40004);
+    assert_eq!(upload(&token, "file", "").await["errcode"], 41005);
+    let media = upload(&token, "file", part).await["media_id"].as_str().unwrap().to_owned();
+    let send = async |media: &str| {
+        let body = json!({ "touser": "lin", "msgtype": "image", "agentid": 1000002, "image": { "media_id": media } });
+        ask(&t, "POST", &format!("/cgi-bin/message/send?access_token={token}"), &body).await["errcode"].clone()
+    };
+    assert_eq!((send(&media).await, send("made-up").await), (json!(0), json!(40007)));
+    t.expire("1000002");
+    assert_eq!(upload(&token, "file", part).await["errcode"], 42001);
+}

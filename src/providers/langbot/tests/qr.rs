@@ -21,9 +21,17 @@ async fn first_offer(stage: &Stage, pairing: &mut Box<dyn Pairing>) -> Offer {
 
 #[tokio::test(start_paused = true)]
 async fn a_scanned_code_gives_a_credential_that_is_committed_first_and_then_written() {
-    for (adapter, setting) in
-        [("wecombot", "Secret"), ("weixin", "token"), ("lark", "app_secret"), ("dingtalk", "client_secret"), ("qqofficial", "secret")]
-    {
+    for (adapter, setting) in [
+        ("wecombot", "Secret"),
+        ("weixin", "token"),
+        ("lark", "app_secret"),
+        ("dingtalk", "client_secret"),
+        ("qqofficial", "secret"),
+        ("lark-omni", "app_secret"),
+        ("dingtalk-omni", "client_secret"),
+        ("qqofficial-omni", "secret"),
+        ("wecombot-omni", "Secret"),
+    ] {
         let stage = Stage::of(LangBotSettings::default(), vec![bot("helper", adapter, true)], By::Login).await;
         let row = stage.row("helper").await;
         let mut pairing = LangBot.pair(&stage.cx, &row.target(), want()).await.unwrap();
@@ -84,7 +92,18 @@ async fn a_key_cannot_pair_and_a_declined_code_ends_the_attempt() {
     let mut pairing = LangBot.pair(&stage.cx, &row.target(), want()).await.unwrap();
     let _ = pairing.next(&stage.cx, None).await;
     let event = pairing.next(&stage.cx, None).await;
-    assert!(matches!(&event, PairEvent::Failed(r) if r.code == ReasonCode::ServerError), "{event:?}");
+    let PairEvent::Failed(why) = event else { panic!("{event:?}") };
+    assert_eq!((why.code, why.arg("evidence")), (ReasonCode::PlatformUnavailable, Some("way_out")));
+}
+
+#[test]
+fn every_adapter_whose_manifest_has_a_code_to_scan_has_a_flow_except_the_one_that_is_set_up_by_a_link() {
+    let body = crate::hostile::recorded("langbot/walk/50-adapters-qr-fields.http");
+    let all = wire::envelope(&body).unwrap().data["adapters"].as_array().unwrap().clone();
+    let with: Vec<_> = all.iter().filter(|a| !a["spec"]["config"].as_array().unwrap().is_empty()).map(|a| a["name"].as_str().unwrap()).collect();
+    assert_eq!(with.len(), 11);
+    let without: Vec<_> = with.into_iter().filter(|a| super::super::qr::flow(a).is_none()).collect();
+    assert_eq!(without, ["slack", "slack-omni"]);
 }
 
 #[test]
