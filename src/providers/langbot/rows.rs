@@ -139,7 +139,7 @@ fn reason(cx: &Cx, bot: &Bot, known: &Known<'_>) -> Reason {
 fn again(log: &Judged, restarted: Wall) -> bool {
     let mut since = log.refusals.iter().map(|(at, _)| at.0).filter(|at| at.saturating_add(CLOCK_MS) >= restarted.0);
     let Some(first) = since.next() else { return false };
-    let apart = since.last().map_or(0, |last| last.saturating_sub(first));
+    let apart = since.next_back().map_or(0, |last| last.saturating_sub(first));
     (APART_MS..LIFE_MS).contains(&apart)
 }
 
