@@ -48,6 +48,7 @@ engine/agent/socket.rs                   engine/agent/hostile_tests.rs          
 providers/evolution/events.rs            providers/evolution/events.rs                 damaged_events_are_read_or_left_out
 providers/evolution/wire.rs              providers/evolution/tests/hostile.rs          damaged_answers_become_rows_and_reasons_that_can_be_drawn
 providers/http/json.rs                   providers/http/json.rs                        arbitrary_bytes_do_no_harm
+providers/http/redact.rs                 providers/http/redact/tests.rs                any_text_is_looked_through_without_a_panic_and_one_without_the_secret_stays
 providers/langbot/logs.rs                providers/langbot/hostile_tests.rs            a_line_of_a_log_is_judged_whatever_its_words
 providers/langbot/picture.rs             providers/langbot/hostile_tests.rs            a_damaged_picture_gives_a_text_or_none
 providers/langbot/wire.rs                providers/langbot/hostile_tests.rs            damaged_answers_are_read_or_refused_and_show_nothing_as_it_came
