@@ -11,7 +11,7 @@ use pairdeck::{
     clock::SystemTime,
     domain::{Action, GatewayId, OpPhase, Plan, RemoteId, Secret, Secrets, Target, Time},
     sandbox::Past,
-    store::{NewOp, Paths, Store, locks::ProcessLock},
+    store::{NewOp, Paths, Store, StoreError, locks::ProcessLock},
 };
 use std::{
     collections::BTreeMap,
@@ -122,9 +122,22 @@ fn value(worker: usize, n: usize) -> String {
 /// One update, in each of the three ways.
 async fn keep(store: &Store, row: i64, worker: usize, n: usize) {
     let (value, own) = (Secret::new(value(worker, n)), format!("crowd/{worker}/{n}"));
-    store.secret_put(&format!("crowd/{worker}"), &value).await.unwrap();
-    store.secret_put(&own, &value).await.unwrap();
-    store.op_merge(row, serde_json::json!({ &own: n }), Secrets::from([(own, value)])).await.unwrap();
+    let last = format!("crowd/{worker}");
+    told_kept(async || store.secret_put(&last, &value).await).await;
+    told_kept(async || store.secret_put(&own, &value).await).await;
+    told_kept(async || store.op_merge(row, serde_json::json!({ &own: n }), Secrets::from([(own.clone(), value.clone())])).await).await;
+}
+
+/// Until it is told to be kept. Who waits five seconds for the others is told that it was not, and nothing is lost by that.
+async fn told_kept<T>(update: impl AsyncFn() -> Result<T, StoreError>) {
+    let mut why = String::new();
+    for _ in 0..4 {
+        match update().await {
+            Ok(_) => return,
+            Err(e) => why = e.reason().code.name().to_owned(),
+        }
+    }
+    panic!("four times not kept: {why}");
 }
 
 /// Looks for every update that a writer was told is kept. Tells how many there are.

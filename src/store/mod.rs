@@ -49,7 +49,7 @@ use tokio::sync::{Semaphore, oneshot, watch};
 /// Jobs that may wait for the store thread at once.
 const QUEUE: usize = 256;
 /// How often a key that other processes keep replacing is fetched for one piece of work.
-const KEY_TRIES: usize = 8;
+const KEY_TRIES: usize = 40;
 
 /// A handle to the store thread. Cheap to clone; usable from any thread and runtime. The thread ends, everything committed,
 /// when the last handle is gone.
