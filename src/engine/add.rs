@@ -234,7 +234,8 @@ pub async fn try_account(
     }
 }
 
-/// Asks the server for its list with what was typed. Returns how many accounts it has, and what the credential may do there, where that can be told.
+/// Asks the server for its list with what was typed. Returns how many accounts it has, and what the credential may do there, where that
+/// can be told.
 async fn probe(world: &Arc<World>, new: &NewGateway) -> Result<(usize, Vec<Message>), Reason> {
     let trial = world
         .trial_with(settings(world, new)?, form::secret(&new.kind, &new.own), new.secret.clone())
